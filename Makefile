@@ -1,0 +1,86 @@
+# rk: see README.md. `make` builds every program static against musl into build/static; MODE=dyn|asan|pie|cov choose otherwise.
+# What is built stands in package/targets, one line a program.
+MODE ?= static
+PREFIX ?= /usr/local
+DESTDIR ?=
+include package/info.mk
+B := build/$(MODE)
+DEPS := build/deps
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
+BASE := -std=c11 -D_GNU_SOURCE -DRK_VERSION='"$(version)"' $(WARN) -Isrc/include -ffunction-sections -fdata-sections \
+ -fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong -fno-common -ffile-prefix-map=$(CURDIR)=.
+CFLAGS ?=
+LDFLAGS ?=
+GC := -Wl,--gc-sections
+
+MUSL := $(if $(findstring musl,$(shell cc -dumpmachine 2>/dev/null)),native,debian)
+ifeq ($(MUSL),native)
+MUSLCC := cc
+MUSLPIE := cc
+else
+MUSLCC := musl-gcc
+MUSLPIE := gcc -specs=$(DEPS)/musl.specs
+endif
+CLANGMUSL := -nostdinc -isystem /usr/include/$(shell gcc -dumpmachine 2>/dev/null | sed 's/-pc-/-/;s/gnu/musl/') -isystem $(shell clang -print-resource-dir 2>/dev/null)/include
+
+STAMP := $(DEPS)/stamp
+MUSLINC := -isystem $(DEPS)/include
+ifeq ($(MODE),static)
+  CCOMP := $(if $(filter clang,$(CC)),clang $(CLANGMUSL),$(MUSLCC)) $(BASE) $(MUSLINC) -Os -fno-pie
+  CLINK := $(MUSLCC) -static -no-pie -s $(GC) -Wl,-z,noseparate-code -Wl,--build-id=none -L$(DEPS)/lib
+else ifeq ($(MODE),pie)
+  CCOMP := $(MUSLPIE) $(BASE) $(MUSLINC) -Os -fPIE
+  CLINK := $(MUSLPIE) -static-pie -s $(GC) -Wl,-z,noseparate-code -Wl,-z,relro,-z,now -Wl,--build-id=none -L$(DEPS)/lib
+else ifeq ($(MODE),cov)
+  CCOMP := $(MUSLCC) $(BASE) $(MUSLINC) -O0 -g --coverage -fno-pie
+  CLINK := $(MUSLCC) -static -no-pie --coverage -L$(DEPS)/lib -Wl,--wrap=execve,--wrap=_exit
+  COVSHIM := $(B)/obj/tests/covshim.o
+else ifeq ($(MODE),dyn)
+  CCOMP := $(CC) $(BASE) -O2 -g -fPIE -D_FORTIFY_SOURCE=2
+  CLINK := $(CC) -pie $(GC) -Wl,-z,relro,-z,now
+  STAMP :=
+else ifeq ($(MODE),asan)
+  CCOMP := $(CC) $(BASE) -O1 -g -fPIE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+  CLINK := $(CC) -pie -fsanitize=address,undefined
+  STAMP :=
+else
+  $(error MODE is static, pie, dyn, asan or cov, not $(MODE))
+endif
+
+LIBRK_SRC := $(wildcard src/librk/*.c)
+LIBRK_OBJ := $(LIBRK_SRC:%.c=$(B)/obj/%.o)
+
+all: programs
+-include $(B)/targets.mk
+$(B)/targets.mk: package/targets package/targets.awk Makefile
+	@mkdir -p $(B)
+	@awk -v B=$(B) -f package/targets.awk package/targets > $@.new && mv $@.new $@
+
+programs: $(PROGRAMS)
+test-programs: $(TESTPROGRAMS)
+
+$(B)/obj/%.o: %.c Makefile package/info.mk | $(STAMP)
+	@mkdir -p $(@D)
+	$(CCOMP) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/librk.a: $(LIBRK_OBJ)
+	@rm -f $@ && ar rcsD $@ $^
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+$(DEPS)/stamp: package/libs
+	package/libs $(DEPS)
+
+check demo bench:
+	package/$@
+deps:
+	package/deps
+install: programs
+	package/install $(B) "$(DESTDIR)" "$(PREFIX)"
+dist:
+	package/dist $(package) $(version)
+clean:
+	rm -rf build/static build/pie build/dyn build/asan build/cov build/dist
+distclean:
+	rm -rf build
+.PHONY: all programs test-programs check demo bench deps install dist clean distclean
+.DELETE_ON_ERROR:

@@ -1,0 +1,2 @@
+package=rk
+version=0.1.0

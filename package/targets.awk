@@ -1,0 +1,18 @@
+# package/targets -> make rules
+/^[ \t]*(#|$)/ { next }
+{
+  out = B "/" $2 "/" $1
+  objs = ""; libs = ""; script = ""; inlibs = 0
+  for (i = 3; i <= NF; i++) {
+    if ($i == ":") { inlibs = 1; continue }
+    if (inlibs) { libs = libs " -l" $i; continue }
+    if ($i ~ /\.c$/) { o = $i; sub(/\.c$/, ".o", o); objs = objs " " B "/obj/" o }
+    else script = $i
+  }
+  if ($2 == "test") tests = tests " " out; else progs = progs " " out
+  if (script != "")
+    printf "%s: %s\n\t@mkdir -p $(@D)\n\tinstall -m 0755 $< $@\n", out, script
+  else
+    printf "%s:%s $(B)/librk.a $(COVSHIM)\n\t@mkdir -p $(@D)\n\t$(CLINK) $(LDFLAGS) -o $@%s $(COVSHIM) $(B)/librk.a%s\n", out, objs, objs, libs
+}
+END { printf "PROGRAMS :=%s\nTESTPROGRAMS :=%s\n", progs, tests }

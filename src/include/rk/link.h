@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC
+   What links share: the door to rk-outside, and becoming the next program. */
+#ifndef RK_LINK_H
+#define RK_LINK_H
+
+#include <stddef.h>
+
+/* fds that links pass on to one another sit at or above this number: 3... belongs to the user (LISTEN_FDS). */
+enum { RK_FD_BASE = 100 };
+
+/* The door: this process's end of the socket to rk-outside, from RK_OUTSIDE_FD. It is made close-on-exec.
+   -1 with errno ENOENT: the variable is not set (no rk-userns before, or the door was shut); EBADF: it names no
+   socket. The caller does not close it. */
+int rk_door(void);
+
+/* Send one request of len bytes (a struct of rk/outside.h), with fd by SCM_RIGHTS unless fd is -1, and wait for the
+   reply of exactly replylen bytes. Returns 0, or -1 with errno: ENOENT and EBADF as rk_door, EPIPE if rk-outside is
+   gone, EPROTO if the reply has another size. What rk-outside made of the request stands in the reply. */
+int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen);
+
+/* The same, but dies with a clear line if the door is shut or rk-outside is gone. what: "map ids", "connect the network". */
+void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen);
+
+/* Shut the door: tell rk-outside that the chain is ready (it then writes child_pid for this very process) and close it.
+   Does nothing if there is no door. Dies (111) if rk-outside is gone or cannot write the state directory. */
+void rk_door_shut(void);
+
+/* Become argv. If the next program is an rk link (its name begins with "rk-"), or keep is set, the door stays open for it;
+   else it is shut by rk_door_shut and the plumbing variables are removed. Never returns: 126/127 as xexec. */
+void rk_link_exec(char const *const *argv, int keep) __attribute__((noreturn));
+
+/* Absolute path of a program of libexec/rk ("rk-outside", "net/pasta") beside the running one's own directory:
+   /proc/self/exe -> PREFIX/bin/x -> PREFIX/libexec/rk/NAME. Also right when called from libexec/rk itself.
+   Returns 0, or -1 with errno (ENAMETOOLONG, or readlink's: /proc missing). */
+int rk_libexec(char const *name, char *path, size_t size);
+
+#endif

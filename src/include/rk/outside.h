@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC
+   The wire between a chain and its rk-outside: fixed structs over a SOCK_SEQPACKET pair, one message a request,
+   one a reply, at most one fd with each. A message of another length or version is refused and the door is shut.
+   Both ends come from the same build, so native byte order and alignment are right. */
+#ifndef RK_OUTSIDE_H
+#define RK_OUTSIDE_H
+
+#include <stdint.h>
+#include <netinet/in.h>
+
+enum { RK_OUTSIDE_VERSION = 1 };
+
+/* Each is served at most once. */
+enum rk_op {
+  RK_OP_IDMAP = 1, /* struct rk_ask_idmap -> struct rk_say_idmap: map the chain's ids */
+  RK_OP_NET = 2,   /* struct rk_ask_net + netns fd -> struct rk_say_net: start one driver */
+  RK_OP_PROBED = 3,/* struct rk_ask -> struct rk_say: the nonces of the loopback test were sent; error EEXIST: one arrived */
+  RK_OP_READY = 4  /* struct rk_ask -> struct rk_say: everything is set; write child_pid */
+};
+
+struct rk_ask {
+  uint32_t version;
+  uint32_t op;
+};
+struct rk_say {
+  uint32_t version;
+  int32_t error;   /* 0, or an errno */
+  char text[240];  /* what failed, for people; zero-terminated */
+};
+
+/* uid_map(5): user_namespaces(7) allows 340 lines. */
+enum { RK_MAP_MAX = 340 };
+struct rk_idrange {
+  uint32_t inside, outside, count;
+};
+enum rk_rung {
+  RK_RUNG_SUBIDS = 1, /* newuidmap and newgidmap, with the ranges given */
+  RK_RUNG_DIRECT = 2  /* rk-outside writes the maps itself: all ids of its own namespace, one to one */
+};
+struct rk_ask_idmap {
+  struct rk_ask head;
+  uint32_t rung;
+  uint32_t nuid, ngid;
+  struct rk_idrange uid[RK_MAP_MAX], gid[RK_MAP_MAX];
+};
+struct rk_say_idmap {
+  struct rk_say head;
+  int32_t uidstatus, gidstatus; /* wait(2) status of the helpers, -1: not run */
+  char uidtext[240], gidtext[240]; /* what they wrote to stderr, first line */
+};
+
+/* The plan of a network: what rk-net has configured, and what the driver is to serve. */
+struct rk_ask_net {
+  struct rk_ask head;
+  char driver[64];
+  char ifname[16];
+  struct in_addr network, ip, gateway, dns;
+  uint32_t prefix;
+  uint32_t mtu;
+  uint32_t ipv6;          /* booleans */
+  uint32_t host_loopback;
+  uint32_t detached;
+};
+struct rk_say_net {
+  struct rk_say head;
+  char ifname[16];
+  struct in_addr ip, gateway, dns;
+  uint32_t prefix;
+  uint32_t mtu;
+  uint32_t configured;    /* the driver configured the interface itself (pasta --config-net, DHCP) */
+  uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0: not made */
+  uint8_t nonce[16];
+};
+
+#endif

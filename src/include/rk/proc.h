@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef RK_PROC_H
+#define RK_PROC_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Field of /proc/PID/stat, counted from 1 as in proc_pid_stat(5); the command name may hold anything. pid 0: self.
+   Only numeric fields after the name (3 is the state letter). -1 with errno, ESRCH if there is no such process. */
+int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value);
+
+/* Is pid root, or a descendant of it (through at most depth parents)? Both numbers of this pid namespace. 1 or 0. */
+int rk_descends(pid_t pid, pid_t root, unsigned int depth);
+
+/* Value of "KEY:" in /proc/self/status (proc_pid_status(5)), as text without blanks in front. Length or -1 with errno (ENOENT: no such key). */
+ssize_t rk_proc_status(char const *key, char *buf, size_t size);
+
+/* Whole small file into buf (at most size - 1 bytes), terminated, one final newline stripped. Length or -1 with errno. */
+ssize_t rk_slurp(char const *path, char *buf, size_t size);
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: ISC
+   System calls that musl 1.2.3 has no wrapper for. Each returns what the kernel does: -1 and errno, or the value;
+   the man page of the call's own name is the reference. fds are made close-on-exec where the call lets us. */
+#ifndef RK_SYS_H
+#define RK_SYS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+
+int rk_pidfd_open(pid_t pid, unsigned int flags);
+int rk_pidfd_send_signal(int pidfd, int sig);
+int rk_close_range(unsigned int first, unsigned int last, unsigned int flags);
+int rk_open_tree(int dirfd, char const *path, unsigned int flags);
+int rk_move_mount(int fromfd, char const *from, int tofd, char const *to, unsigned int flags);
+int rk_fsopen(char const *fsname);
+int rk_fsconfig(int fd, unsigned int cmd, char const *key, void const *value, int aux);
+int rk_fsmount(int fsfd, unsigned int attrs);
+int rk_mount_setattr(int dirfd, char const *path, unsigned int flags, struct mount_attr *attr, size_t size);
+int rk_openat2(int dirfd, char const *path, struct open_how const *how);
+int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, unsigned int flags);
+
+#endif
