@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/host.h>
+#include <rk/exit.h>
+#include <skalibs/strerr.h>
+#include <unistd.h>
+
+enum { TEXT_MAX = 12 };
+
+void rk_say_fix(char const *id, char const *fix)
+{
+  strerr_warni(id, ": ", fix);
+}
+
+void rk_die_hostv(char const *id, char const *fix, char const *const *text, size_t n)
+{
+  char const *line[TEXT_MAX + 2] = {PROG, ": fatal: "};
+  unsigned int len = 2;
+
+  for (size_t i = 0; i < n && i < TEXT_MAX; i++) line[len++] = text[i];
+  strerr_warnv(line, len);
+  rk_say_fix(id, fix);
+  _exit(RK_EXIT_HOST);
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/link.h>
+#include <rk/exit.h>
+#include <rk/outside.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <skalibs/strerr.h>
+#include <skalibs/exec.h>
+#include <skalibs/types.h>
+
+/* Removed before the program: they mean nothing to it. */
+static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS"};
+
+int rk_door(void)
+{
+  char const *s = getenv("RK_OUTSIDE_FD");
+  unsigned int fd;
+  int type;
+  socklen_t len = sizeof type;
+
+  if (!s || !*s) return errno = ENOENT, -1;
+  if (!uint0_scan(s, &fd) || fd > 0x7fffffff) return errno = EBADF, -1;
+  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) return errno = EBADF, -1;
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) return -1;
+  return (int)fd;
+}
+
+int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen)
+{
+  union {
+    struct cmsghdr align;
+    char buf[CMSG_SPACE(sizeof(int))];
+  } control = {0};
+  struct iovec iov = {.iov_base = (void *)(uintptr_t)request, .iov_len = len};
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+  int door = rk_door();
+  ssize_t r;
+
+  if (door < 0) return -1;
+  if (fd >= 0) {
+    struct cmsghdr *c;
+    msg.msg_control = control.buf;
+    msg.msg_controllen = sizeof control.buf;
+    c = CMSG_FIRSTHDR(&msg);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  }
+  do r = sendmsg(door, &msg, MSG_NOSIGNAL);
+  while (r < 0 && errno == EINTR);
+  if (r < 0) return errno = errno == ECONNRESET ? EPIPE : errno, -1;
+  do r = recv(door, reply, replylen, MSG_TRUNC);
+  while (r < 0 && errno == EINTR);
+  if (r == 0 || (r < 0 && errno == ECONNRESET)) return errno = EPIPE, -1;
+  if (r < 0) return -1;
+  if ((size_t)r != replylen) return errno = EPROTO, -1;
+  return 0;
+}
+
+void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen)
+{
+  if (rk_ask(request, len, fd, reply, replylen) == 0) return;
+  if (errno == ENOENT)
+    strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": the door to rk-outside is shut: put rk-userns before it, "
+                "only rk links between, or give the link before it the option -k");
+  if (errno == EBADF) strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
+  if (errno == EPIPE) strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
+  strerr_diefusys(RK_EXIT_SYS, what);
+}
+
+void rk_door_shut(void)
+{
+  int door = rk_door();
+
+  if (door >= 0) {
+    if (getenv("RK_STATE_DIR")) {
+      struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
+      struct rk_say say;
+      rk_ask_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
+      if (say.error) {
+        errno = say.error;
+        strerr_diefusys(RK_EXIT_SYS, "record the chain in the state directory");
+      }
+    }
+    close(door);
+  }
+  for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++) unsetenv(PLUMBING[i]);
+}
+
+void rk_link_exec(char const *const *argv, int keep)
+{
+  char const *base = strrchr(argv[0], '/');
+
+  base = base ? base + 1 : argv[0];
+  if (keep || !strncmp(base, "rk-", 3)) {
+    int door = rk_door();
+    if (door >= 0 && fcntl(door, F_SETFD, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "keep the door open");
+  } else
+    rk_door_shut();
+  xexec(argv);
+}
+
+int rk_libexec(char const *name, char *path, size_t size)
+{
+  ssize_t r = readlink("/proc/self/exe", path, size);
+  size_t nlen = strlen(name);
+  char *dir;
+
+  if (r < 0) return -1;
+  if ((size_t)r >= size) return errno = ENAMETOOLONG, -1;
+  path[r] = 0;
+  dir = strstr(path, "/libexec/rk/");
+  if (dir) /* the last one, should the prefix itself hold such a name */
+    for (char *next = dir; next; next = strstr(next + 1, "/libexec/rk/")) dir = next;
+  else {
+    dir = strrchr(path, '/');
+    if (dir) *dir = 0;
+    dir = strrchr(path, '/'); /* PREFIX/bin, or any directory beside libexec */
+    if (!dir) return errno = ENOENT, -1;
+  }
+  if ((size_t)(dir - path) + sizeof "/libexec/rk/" + nlen > size) return errno = ENAMETOOLONG, -1;
+  memcpy(dir, "/libexec/rk/", 12);
+  memcpy(dir + 12, name, nlen + 1);
+  return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/proc.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <skalibs/allreadwrite.h>
+#include <skalibs/types.h>
+
+ssize_t rk_slurp(char const *path, char *buf, size_t size)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  size_t len;
+
+  if (fd < 0) return -1;
+  errno = 0;
+  len = allread(fd, buf, size - 1);
+  if (errno && errno != EPIPE) {
+    int e = errno;
+    close(fd);
+    errno = e;
+    return -1;
+  }
+  close(fd);
+  if (len && buf[len - 1] == '\n') len--;
+  buf[len] = 0;
+  return (ssize_t)len;
+}
+
+int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
+{
+  char path[32 + UINT_FMT] = "/proc/self/stat";
+  char buf[1024];
+  char *p;
+
+  if (pid) {
+    size_t n = 6;
+    memcpy(path, "/proc/", 6);
+    n += uint_fmt(path + n, (unsigned int)pid);
+    memcpy(path + n, "/stat", 6);
+  }
+  if (rk_slurp(path, buf, sizeof buf) < 0) {
+    if (errno == ENOENT) errno = ESRCH;
+    return -1;
+  }
+  /* The name stands in parentheses and may contain any byte: fields are counted from the last one. */
+  p = strrchr(buf, ')');
+  if (!p || field < 4) return errno = EINVAL, -1;
+  for (p++; field > 2 && *p; field--) {
+    while (*p == ' ') p++;
+    if (field == 3) {
+      uint64_t v = 0;
+      if (*p == '-') return errno = ERANGE, -1;
+      if (!uint64_scan(p, &v)) break;
+      *value = v;
+      return 0;
+    }
+    while (*p && *p != ' ') p++;
+  }
+  return errno = EINVAL, -1;
+}
+
+int rk_descends(pid_t pid, pid_t root, unsigned int depth)
+{
+  while (pid > 1) {
+    unsigned long long parent;
+    if (pid == root) return 1;
+    if (!depth-- || rk_proc_stat(pid, 4, &parent) < 0) return 0;
+    pid = (pid_t)parent;
+  }
+  return 0;
+}
+
+ssize_t rk_proc_status(char const *key, char *buf, size_t size)
+{
+  static char text[4096];
+  size_t klen = strlen(key);
+  char *line = text;
+
+  if (rk_slurp("/proc/self/status", text, sizeof text) < 0) return -1;
+  while (line) {
+    char *next = strchr(line, '\n');
+    if (next) *next++ = 0;
+    if (!strncmp(line, key, klen) && line[klen] == ':') {
+      size_t len;
+      line += klen + 1;
+      line += strspn(line, " \t");
+      len = strlen(line);
+      if (len >= size) return errno = ENAMETOOLONG, -1;
+      memcpy(buf, line, len + 1);
+      return (ssize_t)len;
+    }
+    line = next;
+  }
+  return errno = ENOENT, -1;
+}

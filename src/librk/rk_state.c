@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/state.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/file.h>
+#include <skalibs/types.h>
+
+/* What a chain writes. Whatever else lies there belongs to somebody else. The lock goes last: who waits for it must find the rest gone. */
+static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child", ".owner", ".s4nn.sock"};
+static char const *const OWNDIR[] = {"net", "env"};
+
+static int empty(int dirfd, char const *name)
+{
+  int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  struct dirent *d;
+  DIR *dir;
+  int e = 0;
+
+  if (fd < 0) return errno == ENOENT ? 0 : -1;
+  dir = fdopendir(fd);
+  if (!dir) {
+    close(fd);
+    return -1;
+  }
+  while ((d = readdir(dir))) {
+    if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || (!strcmp(name, ".") && !strcmp(d->d_name, "lock"))) continue;
+    if (unlinkat(fd, d->d_name, 0) == 0) continue;
+    if (errno == EISDIR || errno == EPERM) {
+      if (empty(fd, d->d_name) == 0 && unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0) continue;
+    }
+    if (!e) e = errno;
+  }
+  closedir(dir);
+  return e ? (errno = e, -1) : 0;
+}
+
+int rk_state_clear(int dirfd, int everything)
+{
+  int e = 0;
+
+  if (everything && empty(dirfd, ".") < 0) e = errno;
+  for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
+    if (unlinkat(dirfd, OWN[i], 0) < 0 && errno != ENOENT && !e) e = errno;
+  for (size_t i = 0; i < sizeof OWNDIR / sizeof *OWNDIR; i++)
+    if ((empty(dirfd, OWNDIR[i]) < 0 || (unlinkat(dirfd, OWNDIR[i], AT_REMOVEDIR) < 0 && errno != ENOENT)) && !e) e = errno;
+  if (unlinkat(dirfd, "lock", 0) < 0 && errno != ENOENT && !e) e = errno;
+  return e ? (errno = e, -1) : 0;
+}
+
+int rk_state_alive(int dirfd, pid_t *pid)
+{
+  char owner[RK_IDENTITY_MAX];
+  unsigned int n = 0;
+  int fd, held = 0;
+
+  if (rk_fact_read(dirfd, ".owner", owner, sizeof owner) < 0) {
+    if (errno != ENOENT) return -1;
+    owner[0] = 0;
+  }
+  uint_scan(owner, &n);
+  if (pid) *pid = (pid_t)n;
+  fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (fd < 0) {
+    if (errno != ENOENT) return -1;
+  } else {
+    if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
+      if (errno != EWOULDBLOCK) {
+        int e = errno;
+        close(fd);
+        return errno = e, -1;
+      }
+      held = 1;
+    }
+    close(fd); /* this also drops the shared lock just taken */
+  }
+  return held || (owner[0] && rk_identity_alive(owner) == 1);
+}
