@@ -57,7 +57,7 @@ $(B)/targets.mk: package/targets package/targets.awk Makefile
 	@mkdir -p $(B)
 	@awk -v B=$(B) -f package/targets.awk package/targets > $@.new && mv $@.new $@
 
-programs: $(PROGRAMS)
+programs: $(B)/librk.a $(PROGRAMS)
 test-programs: $(TESTPROGRAMS)
 
 $(B)/obj/%.o: %.c Makefile package/info.mk | $(STAMP)

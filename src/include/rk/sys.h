@@ -6,7 +6,11 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#ifndef FSOPEN_CLOEXEC /* glibc has the mount API here and clashes with the kernel's header; musl has not */
 #include <linux/mount.h>
+#endif
 #include <linux/openat2.h>
 
 int rk_pidfd_open(pid_t pid, unsigned int flags);
