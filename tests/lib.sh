@@ -16,6 +16,9 @@
 #   outer                            run this whole test in an outer network namespace of its own: o0 192.0.2.1/24 2001:db8::1/64,
 #                                    and behind it a peer 192.0.2.2, 2001:db8::2 (as root: `peer CMD...`) that answers "unreachable" for all else
 #   as_user CMD...                   (tests/bin, keeps the pid) run CMD as the test user from a root test
+#   changes LINK...                  -> $changed: the attributes (keys of rk-t-probe, in order, one blank between) that `LINK... PROG`
+#                                    changes for PROG, $diff: the diff itself, $rc. A mount's key is mount.DIRECTORY, a variable's env.NAME
+#   attr KEY                         that attribute's value behind the link of the last `changes`
 #   $T                               a fresh directory, removed at exit (`at_exit CODE` adds to that)
 #   rk_chain CMD...                  nothing but rk-userns rk-idmap CMD...
 set -u
@@ -100,6 +103,18 @@ wait_until() {
     sleep 0.02
   done
 }
+changes() {
+  rm -f "$T/.a" "$T/.b"
+  rk-t-probe -o "$T/.a" < /dev/null > "$T/.out" 2> "$T/.err"
+  rc=0
+  "$@" rk-t-probe -o "$T/.b" < /dev/null > "$T/.out" 2> "$T/.err" || rc=$?
+  out=$(cat "$T/.out") err=$(cat "$T/.err")
+  [ -e "$T/.b" ] || : > "$T/.b"
+  diff=$(diff -U 0 "$T/.a" "$T/.b" | sed '1,2d; /^@@/d')
+  changed=$(printf '%s\n' "$diff" | sed -n 's/^[-+]\([^=]*\)=.*/\1/p' | sort -u | tr '\n' ' ')
+  changed=${changed% }
+}
+attr() { sed -n "s|^$1=||p" "$T/.b"; }
 outer() {
   [ -z "${RK_TEST_OUTER:-}" ] || return 0
   [ "$(id -u)" = 0 ] || bail "outer: start this test with tests/run"
