@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC
+   Text built in a buffer of fixed size, without stdio. What does not fit is cut off; the text is always terminated. */
+#ifndef RK_TEXT_H
+#define RK_TEXT_H
+
+#include <stddef.h>
+
+struct rk_text {
+  char *s;      /* the caller's buffer */
+  size_t size;  /* its size, at least 1 */
+  size_t len;   /* bytes in it, without the terminator */
+  int cut;      /* something did not fit */
+};
+
+/* Begin an empty text in buf. */
+struct rk_text rk_text_in(char *buf, size_t size);
+
+void rk_text_mem(struct rk_text *t, char const *s, size_t len);
+void rk_text_str(struct rk_text *t, char const *s);
+void rk_text_num(struct rk_text *t, long long n);
+
+/* Like Go's %q: in double quotes, control characters, quotes and bytes that are not UTF-8 escaped. So a file's
+   content can stand in a one-line message whatever it holds. */
+void rk_text_quote(struct rk_text *t, char const *s, size_t len);
+
+/* JSON string (RFC 8259), quotes included; a byte that is not UTF-8 becomes U+FFFD. */
+void rk_text_json(struct rk_text *t, char const *s, size_t len);
+
+/* Length of the valid UTF-8 sequence (1 to 4 bytes) that s begins with, 0 if it begins with none. */
+size_t rk_utf8(char const *s, size_t len);
+
+#endif
