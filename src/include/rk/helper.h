@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: ISC
+   Short-lived helper programs (newuidmap, getsubids): started together, waited for together, never for ever. */
+#ifndef RK_HELPER_H
+#define RK_HELPER_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* One helper. The caller sets the first group to start it; the rest is ours until rk_helpers_wait returns. */
+struct rk_helper {
+  char const *path;                     /* what to execute; */
+  char const *const *argv;              /* argv[0] is free to be the short name */
+  int quiet;                            /* its stderr goes to /dev/null, else where its stdout goes: to take() */
+  void (*take)(void *data, char const *text, size_t len); /* what it writes, in pieces cut anywhere */
+  void *data;
+
+  pid_t pid;                            /* 0: not running */
+  int outfd, pidfd;
+  int status;                           /* of waitpid(2); meaningless if late */
+  int late;                             /* it did not end in time, or the wait was called off: it was killed */
+};
+
+/* Start it: stdin is /dev/null, no other fd, all signals unblocked and at their defaults; it is killed with its parent if it is neither
+   setuid nor has file capabilities (PR_SET_PDEATHSIG(2const)). If the program cannot be executed it ends with 127 (not found) or 126
+   and the reason as its output. The caller's SIGCHLD must not be ignored. 0, or -1 with errno and nothing is left. */
+int rk_helper_start(struct rk_helper *h);
+
+enum { RK_HELPERS_MAX = 4 };
+
+/* Wait for all of the n (at most RK_HELPERS_MAX) that run (pid not 0), for at most ms milliseconds and only while `untilfd` (-1: none) does not become readable:
+   what still runs then is killed and marked late. 0, or -1 with errno (poll failed; all are killed and late). */
+int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms);
+
+/* Search PATH for an executable file, as execvp(3) does. Returns the length of path, or -1 with errno: ENOENT, EACCES (a file is there that we
+   may not execute; path then names it), ENAMETOOLONG. */
+ssize_t rk_which(char const *name, char *path, size_t size);
+
+#endif

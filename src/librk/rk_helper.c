@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/helper.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include <skalibs/djbunix.h>
+
+#include <rk/sys.h>
+
+static void become(struct rk_helper const *h, int outfd, pid_t parent) __attribute__((noreturn));
+static void become(struct rk_helper const *h, int outfd, pid_t parent)
+{
+  struct sigaction def = {.sa_handler = SIG_DFL};
+  sigset_t none;
+  char const *e;
+  int nullfd;
+
+  for (int sig = 1; sig < NSIG; sig++) sigaction(sig, &def, 0);
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, 0);
+  /* The parent may have died before prctl took effect. */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent) _exit(126);
+  nullfd = open("/dev/null", O_RDWR);
+  /* outfd is above 2 (rk_helper_start), so none of these steps on another. */
+  if (nullfd == -1 || dup2(nullfd, 0) == -1 || dup2(outfd, 1) == -1 || dup2(h->quiet ? nullfd : outfd, 2) == -1) _exit(126);
+  rk_close_range(3, ~0U, 0);
+  execv(h->path, (char *const *)(uintptr_t)h->argv);
+  e = strerror(errno);
+  nullfd = errno == ENOENT ? 127 : 126;
+  if (write(1, e, strlen(e)) == -1) _exit(126);
+  _exit(nullfd);
+}
+
+int rk_helper_start(struct rk_helper *h)
+{
+  pid_t parent = getpid();
+  int p[2], up;
+
+  h->pid = 0;
+  h->late = 0;
+  if (pipe2(p, O_CLOEXEC | O_NONBLOCK) == -1) return -1;
+  /* The user may have closed 0, 1 or 2: keep ours out of there. */
+  up = fcntl(p[1], F_DUPFD_CLOEXEC, 3);
+  fd_close(p[1]);
+  if (up == -1) goto failed;
+  h->pid = fork();
+  if (!h->pid) {
+    fcntl(up, F_SETFL, 0); /* O_NONBLOCK off: a helper expects to be able to write */
+    become(h, up, parent);
+  }
+  fd_close(up);
+  if (h->pid == -1) goto failed;
+  h->outfd = p[0];
+  h->pidfd = rk_pidfd_open(h->pid, 0);
+  if (h->pidfd == -1) {
+    int e = errno;
+    kill(h->pid, SIGKILL);
+    waitpid_nointr(h->pid, &h->status, 0);
+    errno = e;
+    goto failed;
+  }
+  return 0;
+
+failed:
+  fd_close(p[0]);
+  h->pid = 0;
+  return -1;
+}
+
+/* At most what a pipe holds: one that writes without end must not keep us from looking at the clock. */
+static void drain(struct rk_helper *h, int everything)
+{
+  char buf[4096];
+  ssize_t r = 1;
+
+  for (int i = 0; h->outfd != -1 && r > 0 && i < (everything ? 17 : 1); i++) {
+    r = read(h->outfd, buf, sizeof buf);
+    if (r > 0) h->take(h->data, buf, (size_t)r);
+    else if (r == 0) {
+      close(h->outfd);
+      h->outfd = -1;
+    }
+  }
+}
+
+static void finish(struct rk_helper *h, int late)
+{
+  struct pollfd x = {.fd = h->pidfd, .events = POLLIN};
+
+  h->late = late;
+  if (late) {
+    /* One that cannot be killed (it changed its uid, it hangs in a dead file system) is left to pid 1. */
+    rk_pidfd_send_signal(h->pidfd, SIGKILL);
+    poll(&x, 1, 1000);
+  }
+  waitpid_nointr(h->pid, &h->status, late ? WNOHANG : 0);
+  drain(h, 1);
+  if (h->outfd != -1) close(h->outfd);
+  close(h->pidfd);
+  h->pid = 0;
+}
+
+static long long now_ms(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms)
+{
+  long long end = now_ms() + ms;
+  int r = 0, e = 0;
+
+  for (;;) {
+    struct pollfd x[2 * RK_HELPERS_MAX + 1];
+    size_t running = 0;
+    long long left = end - now_ms();
+
+    x[0] = (struct pollfd){.fd = untilfd, .events = POLLIN};
+    for (size_t i = 0; i < n; i++) {
+      x[1 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].pidfd : -1, .events = POLLIN};
+      x[2 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].outfd : -1, .events = POLLIN};
+      if (h[i].pid) running++;
+    }
+    if (!running) break;
+    r = left > 0 ? poll(x, 1 + 2 * n, (int)left) : 0;
+    if (r == -1 && errno == EINTR) continue;
+    if (r == -1) e = errno;
+    if (r <= 0 || x[0].revents) {
+      for (size_t i = 0; i < n; i++)
+        if (h[i].pid) finish(&h[i], 1);
+      break;
+    }
+    for (size_t i = 0; i < n; i++) {
+      if (!h[i].pid) continue;
+      if (x[2 + 2 * i].revents) drain(&h[i], 0);
+      if (x[1 + 2 * i].revents) finish(&h[i], 0);
+    }
+  }
+  errno = e;
+  return e ? -1 : 0;
+}

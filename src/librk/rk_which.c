@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/helper.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+ssize_t rk_which(char const *name, char *path, size_t size)
+{
+  char const *dir = getenv("PATH");
+  size_t nlen = strlen(name);
+  char try[PATH_MAX];
+  int denied = 0;
+
+  if (!dir || !*dir) dir = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  if (strchr(name, '/')) dir = ""; /* a path: no search */
+  for (;; dir++) {
+    char const *end = strchrnul(dir, ':');
+    size_t len = (size_t)(end - dir);
+    struct stat st;
+
+    if (len + 1 + nlen >= sizeof try || len + 1 + nlen >= size) return errno = ENAMETOOLONG, -1;
+    memcpy(try, dir, len);
+    if (len) try[len++] = '/';
+    memcpy(try + len, name, nlen + 1);
+    len += nlen;
+    if (stat(try, &st) == 0 && S_ISREG(st.st_mode)) {
+      int good = access(try, X_OK) == 0;
+      if (good || !denied) memcpy(path, try, len + 1);
+      if (good) return (ssize_t)len;
+      denied = 1;
+    }
+    dir = end;
+    if (!*dir) return errno = denied ? EACCES : ENOENT, -1;
+  }
+}
