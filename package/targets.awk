@@ -6,6 +6,7 @@
   for (i = 3; i <= NF; i++) {
     if ($i == ":") { inlibs = 1; continue }
     if (inlibs) { libs = libs " -l" $i; continue }
+    if ($i == "src/link/malloc.c" && B !~ /\/(static|pie)$/) continue # glibc and the sanitizers keep their own heap
     if ($i ~ /\.c$/) { o = $i; sub(/\.c$/, ".o", o); objs = objs " " B "/obj/" o }
     else script = $i
   }

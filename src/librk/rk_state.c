@@ -8,8 +8,8 @@
 #include <sys/file.h>
 #include <skalibs/types.h>
 
-/* What a chain writes. Whatever else lies there belongs to somebody else. The lock goes last: who waits for it must find the rest gone. */
-static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child", ".owner", ".s4nn.sock"};
+/* What a chain writes. Whatever else lies there belongs to somebody else. */
+static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child", ".owner", ".made", ".s4nn.sock"};
 static char const *const OWNDIR[] = {"net", "env"};
 
 static int empty(int dirfd, char const *name)
@@ -46,7 +46,6 @@ int rk_state_clear(int dirfd, int everything)
     if (unlinkat(dirfd, OWN[i], 0) < 0 && errno != ENOENT && !e) e = errno;
   for (size_t i = 0; i < sizeof OWNDIR / sizeof *OWNDIR; i++)
     if ((empty(dirfd, OWNDIR[i]) < 0 || (unlinkat(dirfd, OWNDIR[i], AT_REMOVEDIR) < 0 && errno != ENOENT)) && !e) e = errno;
-  if (unlinkat(dirfd, "lock", 0) < 0 && errno != ENOENT && !e) e = errno;
   return e ? (errno = e, -1) : 0;
 }
 

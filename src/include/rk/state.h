@@ -28,8 +28,9 @@ int rk_identity_alive(char const *text);
    -1 with errno. *pid (if not null) becomes the owner's, 0 if unknown. */
 int rk_state_alive(int dirfd, pid_t *pid);
 
-/* Remove what a chain leaves in its state directory; the lock file last. Never follows a symlink. Files of rk-portd, rk-apid
-   and the user (ports/, ports.status/, api.sock) stay, unless everything is set (a temporary directory). 0, or -1 with the first errno. */
+/* Remove what a chain leaves in its state directory, but for the file "lock", which the caller holds and removes last.
+   Never follows a symlink. Files of rk-portd, rk-apid and the user (ports/, ports.status/, api.sock) stay, unless
+   everything is set (a temporary directory). 0, or -1 with the first errno. */
 int rk_state_clear(int dirfd, int everything);
 
 #endif

@@ -5,6 +5,7 @@
 #define RK_SYS_H
 
 #include <stddef.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -24,5 +25,8 @@ int rk_fsmount(int fsfd, unsigned int attrs);
 int rk_mount_setattr(int dirfd, char const *path, unsigned int flags, struct mount_attr *attr, size_t size);
 int rk_openat2(int dirfd, char const *path, struct open_how const *how);
 int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, unsigned int flags);
+
+/* CMSG_NXTHDR(3): musl's macro does not pass -Wconversion. */
+struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c);
 
 #endif
