@@ -62,3 +62,10 @@ int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, u
 {
   return (int)syscall(SYS_renameat2, olddirfd, old, newdirfd, new, flags);
 }
+
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wsign-compare"
+struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c)
+{
+  return CMSG_NXTHDR(msg, c);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC
+   The parts of rk-outside. One process, no threads, no heap. */
+#ifndef OUTSIDE_H
+#define OUTSIDE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <rk/outside.h>
+
+/* What rk-outside holds. */
+struct outside {
+  pid_t pid;        /* the chain's process, the only one it acts for */
+  int chain;        /* pidfd of it */
+  int door;         /* -1: shut */
+  int lock;         /* flock of the state directory, -1: none */
+  int state;        /* fd of the state directory, -1: none */
+  char const *path; /* its absolute path */
+};
+extern struct outside outside;
+
+/* Answer a request. */
+void outside_say(void const *reply, size_t len);
+/* Answer with head alone (struct rk_say) or a longer reply that begins with one: error as errno, text for people. */
+void outside_refuse(struct rk_say *reply, size_t len, int error, char const *text);
+
+/* Call ready(revents) whenever poll(2) reports one of events on fd; until outside_unwatch. At most 16. */
+void outside_watch(int fd, short events, void (*ready)(int fd, short revents));
+void outside_unwatch(int fd);
+/* Call due() once, when ms milliseconds from now have passed (monotonic clock); again replaces the earlier deadline of the same due. ms < 0: never. */
+void outside_after(int ms, void (*due)(void));
+/* Something is left to do (a driver): do not leave when the door is shut. Each hold needs its release. */
+void outside_hold(void);
+void outside_release(void);
+
+/* Requests: the message has the exact size of its struct. fd is -1, or an fd that travelled with it, owned by the callee. */
+void outside_idmap(struct rk_ask_idmap const *ask, int fd);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: ISC
+   rk-outside: what a chain leaves outside: serves its few requests, keeps its state directory, stops its network driver.
+
+   where    outside; started by rk-userns only
+   fds      3 the door (SOCK_SEQPACKET, SO_PASSCRED set), 4 pidfd of the chain's process, 5 lock of the state directory, if any
+   env      reads RK_STATE_DIR
+   forks    newuidmap, newgidmap, one network driver
+   holds    the user's host ids; whoever controls it is the user
+   lives    until the chain's process is gone; leaves at once when the door is shut and nothing is left to do
+   exits    0, 111
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/proc.h>
+#include <rk/state.h>
+#include <rk/sys.h>
+#include "outside.h"
+
+enum { DOOR = 3, CHAIN = 4, LOCK = 5, WATCH_MAX = 16, TIMER_MAX = 4, DEPTH = 8 };
+
+struct outside outside = {.door = DOOR, .chain = CHAIN, .lock = -1, .state = -1};
+
+static unsigned int served; /* bit per request: each once */
+static unsigned int held;
+static struct pollfd polled[WATCH_MAX];
+static void (*callback[WATCH_MAX])(int fd, short revents);
+static nfds_t npolled;
+static struct {
+  int64_t at;
+  void (*due)(void);
+} timer[TIMER_MAX];
+
+static int64_t now(void)
+{
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void outside_watch(int fd, short events, void (*ready)(int fd, short revents))
+{
+  if (npolled == WATCH_MAX) strerr_dief(RK_EXIT_BUG, "too many fds to watch");
+  polled[npolled] = (struct pollfd){.fd = fd, .events = events};
+  callback[npolled++] = ready;
+}
+
+/* Marked only: the loop that calls back is walking the table. */
+void outside_unwatch(int fd)
+{
+  for (nfds_t i = 0; i < npolled; i++)
+    if (polled[i].fd == fd) polled[i].fd = -1;
+}
+
+void outside_after(int ms, void (*due)(void))
+{
+  int slot = -1;
+
+  for (int i = 0; i < TIMER_MAX; i++) {
+    if (timer[i].due == due) {
+      slot = i;
+      break;
+    }
+    if (!timer[i].due && slot < 0) slot = i;
+  }
+  if (slot < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
+  timer[slot].due = ms < 0 ? 0 : due;
+  timer[slot].at = now() + ms;
+}
+
+void outside_hold(void)
+{
+  held++;
+}
+
+void outside_release(void)
+{
+  held--;
+}
+
+void outside_say(void const *reply, size_t len)
+{
+  /* A chain that was killed meanwhile reads nothing: that is not our failure. */
+  while (outside.door >= 0 && send(outside.door, reply, len, MSG_NOSIGNAL) < 0 && errno == EINTR);
+}
+
+void outside_refuse(struct rk_say *reply, size_t len, int error, char const *text)
+{
+  size_t n = strlen(text);
+
+  memset(reply, 0, len);
+  reply->version = RK_OUTSIDE_VERSION;
+  reply->error = error;
+  if (n >= sizeof reply->text) n = sizeof reply->text - 1;
+  memcpy(reply->text, text, n);
+  outside_say(reply, len);
+}
+
+static void shut(void)
+{
+  if (outside.door < 0) return;
+  outside_unwatch(outside.door);
+  close(outside.door);
+  outside.door = -1;
+}
+
+/* child_pid has no final newline: BuildKit and others parse the raw file. The sender is the program's own process:
+   the chain's, or in a pid namespace its first. */
+static void ready(pid_t pid)
+{
+  struct rk_say say = {.version = RK_OUTSIDE_VERSION};
+  char text[RK_IDENTITY_MAX + 1];
+  ssize_t len;
+
+  if (outside.state >= 0) {
+    len = rk_identity(pid, text, RK_IDENTITY_MAX);
+    if (len > 0) text[len++] = '\n';
+    if (len < 0 || rk_fact_write(outside.state, ".child", text, (size_t)len, 0600) < 0 ||
+        rk_fact_write(outside.state, "child_pid", text, uint_fmt(text, (unsigned int)pid), 0444) < 0)
+      say.error = errno;
+  }
+  outside_say(&say, sizeof say);
+}
+
+/* The request table. A request of another size or version, from a stranger, or for the second time shuts the door: whoever
+   sends one is not our link. */
+static int serve(void const *message, size_t len, pid_t sender, int fd)
+{
+  struct rk_ask const *head = message;
+
+  if (len < sizeof *head || head->version != RK_OUTSIDE_VERSION || head->op > 31 || (served & 1u << head->op)) return -1;
+  if (!rk_descends(sender, outside.pid, DEPTH)) return -1;
+  served |= 1u << head->op;
+  switch (head->op) {
+    case RK_OP_IDMAP:
+      if (len != sizeof(struct rk_ask_idmap) || fd >= 0) return -1;
+      outside_idmap(message, fd);
+      return 0;
+    case RK_OP_READY:
+      if (len != sizeof(struct rk_ask) || fd >= 0) return -1;
+      ready(sender);
+      return 0;
+  }
+  return -1;
+}
+
+static void hear(int door, short revents)
+{
+  static union {
+    struct rk_ask head;
+    struct rk_ask_idmap idmap;
+    struct rk_ask_net net;
+    char bytes[sizeof(struct rk_ask_idmap) + sizeof(struct rk_ask_net)];
+  } message;
+  union {
+    struct cmsghdr align;
+    char buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+  } control;
+  struct iovec iov = {.iov_base = message.bytes, .iov_len = sizeof message};
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
+  struct ucred cred = {0};
+  int fd = -1, bad = 0;
+  ssize_t r = recvmsg(door, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+  (void)revents;
+  if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (r <= 0) {
+    shut();
+    return;
+  }
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = rk_cmsg_next(&msg, c)) {
+    if (c->cmsg_level != SOL_SOCKET) continue;
+    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof cred)) memcpy(&cred, CMSG_DATA(c), sizeof cred);
+    else if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd)) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    else bad = 1;
+  }
+  if (bad || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || serve(message.bytes, (size_t)r, cred.pid, fd) < 0) {
+    if (fd >= 0) close(fd);
+    strerr_warnw("refused a request that no rk link makes; the door is shut");
+    shut();
+  }
+}
+
+static void finish(void)
+{
+  if (outside.state >= 0) {
+    char made[16] = "";
+    int temporary;
+    rk_fact_read(outside.state, ".made", made, sizeof made);
+    temporary = !strcmp(made, "temporary");
+    if (rk_state_clear(outside.state, temporary) < 0) strerr_warnwusys("clear the state directory ", outside.path);
+    unlinkat(outside.state, "lock", 0);
+    /* somebody else's files may still lie there; then the directory is not ours to take away */
+    if (made[0]) rmdir(outside.path);
+  }
+  _exit(0);
+}
+
+static void gone(int chain, short revents)
+{
+  (void)chain;
+  (void)revents;
+  finish();
+}
+
+/* pidfd_open's /proc/self/fdinfo has the number: "Pid:\t1234". */
+static pid_t pid_of(void)
+{
+  char text[512];
+  char *p;
+  unsigned int pid;
+
+  if (rk_slurp("/proc/self/fdinfo/4", text, sizeof text) < 0) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/fdinfo/4");
+  p = strstr(text, "Pid:\t");
+  if (!p || !uint_scan(p + 5, &pid) || !pid) strerr_dief(RK_EXIT_USAGE, "fd 4 is no pidfd of a running process");
+  return (pid_t)pid;
+}
+
+static int step(void)
+{
+  int64_t t = now(), wait = -1;
+  int timeout;
+
+  for (int i = 0; i < TIMER_MAX; i++)
+    if (timer[i].due && (wait < 0 || timer[i].at - t < wait)) wait = timer[i].at > t ? timer[i].at - t : 0;
+  timeout = wait > INT_MAX ? INT_MAX : (int)wait;
+  if (poll(polled, npolled, timeout) < 0 && errno != EINTR) return -1;
+  for (nfds_t i = 0, n = npolled; i < n; i++)
+    if (polled[i].fd >= 0 && polled[i].revents) callback[i](polled[i].fd, polled[i].revents);
+  for (nfds_t i = 0; i < npolled;)
+    if (polled[i].fd < 0) {
+      polled[i] = polled[--npolled];
+      callback[i] = callback[npolled];
+    } else
+      polled[i++].revents = 0;
+  t = now();
+  for (int i = 0; i < TIMER_MAX; i++)
+    if (timer[i].due && timer[i].at <= t) {
+      void (*due)(void) = timer[i].due;
+      timer[i].due = 0;
+      due();
+    }
+  return 0;
+}
+
+int main(void)
+{
+  struct stat st;
+  sigset_t none;
+  int null;
+
+  PROG = "rk-outside";
+  /* Namespace root has the user's own kuid: without this it could list our fds and read our memory (ptrace(2)). */
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, 0);
+  for (int sig = 1; sig < 32; sig++)
+    if (sig != SIGKILL && sig != SIGSTOP) signal(sig, SIG_DFL);
+  signal(SIGPIPE, SIG_IGN);
+  umask(022);
+  if (fcntl(DOOR, F_SETFD, FD_CLOEXEC) < 0 || fcntl(CHAIN, F_SETFD, FD_CLOEXEC) < 0)
+    strerr_dief(RK_EXIT_USAGE, "fds 3 and 4 are not open: this program is started by rk-userns only");
+  if (fcntl(LOCK, F_SETFD, FD_CLOEXEC) == 0) outside.lock = LOCK;
+  outside.pid = pid_of();
+  outside.path = getenv("RK_STATE_DIR");
+  if (outside.path && outside.lock >= 0) {
+    outside.state = open(outside.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (outside.state < 0) strerr_diefusys(RK_EXIT_SYS, "open the state directory ", outside.path);
+    outside_hold();
+  }
+  if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
+  null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0) strerr_diefusys(RK_EXIT_SYS, "open /dev/null");
+  if (null > 2) close(null);
+  if (fstat(2, &st) < 0 && dup2(0, 2) < 0) strerr_diefusys(RK_EXIT_SYS, "open stderr");
+
+  outside_watch(CHAIN, POLLIN, gone);
+  outside_watch(DOOR, POLLIN, hear);
+  while (outside.door >= 0 || held)
+    if (step() < 0) strerr_diefusys(RK_EXIT_SYS, "poll");
+  finish();
+}

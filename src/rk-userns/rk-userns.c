@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: ISC
+   rk-userns: leave rk-outside behind, enter a new user namespace, become prog.
+
+   where    outside
+   changes  user namespace; all capabilities in it, ambient too, until rk-idmap
+   fds/env  takes RK_STATE_LOCK_FD; writes RK_OUTSIDE_FD, RK_UID, RK_GID, RK_OUTSIDE_CAPS
+   forks    rk-outside (double fork, own session): nobody's child, lives on only while something is left to do outside
+   exits    100 usage, 102 the host forbids user namespaces, 111 a system call failed, 126/127 prog
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/capability.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <skalibs/sgetopt.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/host.h>
+#include <rk/link.h>
+#include <rk/proc.h>
+#include <rk/sys.h>
+
+#define USAGE "rk-userns [ -k ] prog..."
+
+/* The state directory's lock, if rk-state is before us. */
+static int takelock(void)
+{
+  char const *s = getenv("RK_STATE_LOCK_FD");
+  unsigned int fd;
+
+  if (!s) return -1;
+  if (!uint0_scan(s, &fd) || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0) strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
+  unsetenv("RK_STATE_LOCK_FD");
+  return (int)fd;
+}
+
+/* In the grandchild: rk-outside finds its door on 3, the chain's pidfd on 4 and the lock on 5, and nothing else above stderr. */
+static void become_outside(char const *file, int door, int chain, int lock)
+{
+  char const *const argv[] = {"rk-outside", 0};
+
+  PROG = "rk-userns (outside)";
+  if (dup2(door, 3) < 0 || dup2(chain, 4) < 0 || (lock >= 0 && dup2(lock, 5) < 0) ||
+      rk_close_range(lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "arrange the fds of rk-outside");
+  execv(file, (char **)(uintptr_t)argv);
+  strerr_diefusys(RK_EXIT_SYS, "exec ", file);
+}
+
+/* Without an exit signal (first clone) the chain, which soon is the user's program, sees no SIGCHLD; by the second fork
+   it has no child either. The session of its own keeps a Ctrl-C at the terminal away from the network. */
+static void leave_outside(char const *file, int door, int chain, int lock)
+{
+  int status;
+  pid_t pid = (pid_t)syscall(SYS_clone, 0UL, 0, 0, 0, 0);
+
+  if (pid < 0) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!pid) {
+    setsid();
+    pid = fork();
+    if (!pid) become_outside(file, door, chain, lock);
+    _exit(pid < 0 ? errno : 0);
+  }
+  while (waitpid(pid, &status, __WALL) < 0)
+    if (errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "wait for a child");
+  if (!WIFEXITED(status) || WEXITSTATUS(status)) {
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : EAGAIN;
+    strerr_diefusys(RK_EXIT_SYS, "fork");
+  }
+}
+
+static int sysctl_is(char const *path, char const *value)
+{
+  char buf[32];
+  return rk_slurp(path, buf, sizeof buf) >= 0 && !strcmp(buf, value);
+}
+
+#define APPARMOR_FIX "load an AppArmor profile with \"userns,\" for the path of rk-userns, or set kernel.apparmor_restrict_unprivileged_userns=0"
+
+/* unshare(2) says EPERM, ENOSPC or EINVAL; which setting of the host it was stands elsewhere. */
+static void diagnose(int e)
+{
+  char seccomp[8];
+  char const *const what = "unable to create a user namespace";
+
+  if (e == EPERM && sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
+    rk_die_host("U1", "set kernel.unprivileged_userns_clone=1", what, ": kernel.unprivileged_userns_clone is 0");
+  if ((e == ENOSPC || e == EUSERS) && sysctl_is("/proc/sys/user/max_user_namespaces", "0"))
+    rk_die_host("U5", "set user.max_user_namespaces=28633", what, ": user.max_user_namespaces is 0");
+  if (e == ENOSPC || e == EUSERS)
+    rk_die_host("U5", "raise user.max_user_namespaces, or nest less deeply (32 levels)", what, ": too many, or nested too deeply");
+  if ((e == EPERM || e == EACCES) && sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
+    rk_die_host("U3", APPARMOR_FIX, what, ": AppArmor restricts unprivileged user namespaces");
+  if (e == EPERM && (getuid() == 65534 || getgid() == 65534))
+    strerr_dief(RK_EXIT_USAGE, what, ": the ids here are not mapped: put rk-idmap before a second rk-userns");
+  if ((e == EPERM || e == ENOSYS) && rk_proc_status("Seccomp", seccomp, sizeof seccomp) > 0 && seccomp[0] != '0')
+    rk_die_host("U2", "let the outer container's seccomp profile allow unshare, mount, setns and pivot_root", what, ": a seccomp filter forbids it");
+  if (e == EPERM)
+    rk_die_host("U2", "leave the chroot, or start from a process whose ids are mapped", what, ": not permitted (in a chroot?)");
+  if (e == EINVAL && access("/proc/self/ns/user", F_OK) < 0 && access("/proc/self", F_OK) == 0)
+    rk_die_host("U6", "use a kernel with CONFIG_USER_NS", what, ": this kernel has none");
+  errno = e;
+  strerr_diefusys(RK_EXIT_SYS, "create a user namespace");
+}
+
+/* Ids are not mapped yet, so the next exec would drop every capability; ambient ones survive it (capabilities(7)). rk-idmap drops
+   them. Under AppArmor's restriction the namespace comes, but empty-handed. */
+static void raise_caps(void)
+{
+  cap_t caps = cap_get_proc();
+  cap_flag_value_t admin;
+  cap_value_t last = 0;
+
+  if (!caps || cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin) < 0) strerr_diefusys(RK_EXIT_SYS, "read the capabilities");
+  if (admin != CAP_SET)
+    rk_die_host("U3", APPARMOR_FIX, "unable to use the user namespace: it was created without capabilities (AppArmor)");
+  for (; CAP_IS_SUPPORTED(last); last++)
+    if (cap_set_flag(caps, CAP_INHERITABLE, 1, &last, CAP_SET) < 0) strerr_diefusys(RK_EXIT_SYS, "set a capability");
+  if (cap_set_proc(caps) < 0) strerr_diefusys(RK_EXIT_SYS, "make the capabilities inheritable");
+  for (cap_value_t cap = 0; cap < last; cap++)
+    if (cap_set_ambient(cap, CAP_SET) < 0) strerr_diefusys(RK_EXIT_SYS, "raise the ambient capabilities");
+  cap_free(caps);
+}
+
+static void export(char const *name, char *value, size_t len)
+{
+  value[len] = 0;
+  if (setenv(name, value, 1) < 0) strerr_diefusys(RK_EXIT_SYS, "set ", name);
+}
+
+int main(int argc, char const *const *argv)
+{
+  char file[PATH_MAX], text[64];
+  uid_t uid = getuid();
+  gid_t gid = getgid();
+  int door[2], chain, mine, lock, keep = 0, on = 1;
+
+  PROG = "rk-userns";
+  {
+    subgetopt l = SUBGETOPT_ZERO;
+    for (int opt; (opt = subgetopt_r(argc, argv, "k", &l)) != -1;)
+      switch (opt) {
+        case 'k': keep = 1; break;
+        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      }
+    argc -= l.ind;
+    argv += l.ind;
+  }
+  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  lock = takelock();
+  if (rk_libexec("rk-outside", file, sizeof file) < 0)
+    rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
+  if (access(file, X_OK) < 0) strerr_diefusys(RK_EXIT_SYS, "find ", file);
+  if (rk_proc_status("CapEff", text, sizeof text) < 0) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/status");
+  if (setenv("RK_OUTSIDE_CAPS", text, 1) < 0) strerr_diefusys(RK_EXIT_SYS, "set RK_OUTSIDE_CAPS");
+  export("RK_UID", text, uid_fmt(text, uid));
+  export("RK_GID", text, gid_fmt(text, gid));
+
+  /* SO_PASSCRED must be on before the first message: set by rk-outside itself it would come too late, and the
+     credentials would read pid 0, uid 65534 (unix(7); seen on a loaded machine). */
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, door) < 0 ||
+      setsockopt(door[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
+  mine = fcntl(door[0], F_DUPFD_CLOEXEC, RK_FD_BASE);
+  if (mine < 0) strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");
+  close(door[0]);
+  {
+    int p = rk_pidfd_open(getpid(), 0);
+    /* out of the way of 3, 4 and 5, where rk-outside wants its fds */
+    chain = p < 0 ? -1 : fcntl(p, F_DUPFD_CLOEXEC, RK_FD_BASE);
+    if (chain < 0 || (door[0] = fcntl(door[1], F_DUPFD_CLOEXEC, RK_FD_BASE)) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
+    close(p);
+    close(door[1]);
+  }
+  leave_outside(file, door[0], chain, lock);
+  close(door[0]);
+  close(chain);
+  if (lock >= 0) close(lock);
+
+  if (unshare(CLONE_NEWUSER) < 0) diagnose(errno);
+  raise_caps();
+  export("RK_OUTSIDE_FD", text, uint_fmt(text, (unsigned int)mine));
+  rk_link_exec(argv, keep);
+}
