@@ -67,7 +67,8 @@ $(B)/librk.a: $(LIBRK_OBJ)
 	@rm -f $@ && ar rcsD $@ $^
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-$(DEPS)/stamp: package/libs
+# no prerequisite: a library is built once; after a change of package/libs, make distclean
+$(DEPS)/stamp:
 	package/libs $(DEPS)
 
 check demo bench:
