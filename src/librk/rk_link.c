@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/link.h>
+#include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/outside.h>
 #include <errno.h>
@@ -89,7 +90,7 @@ void rk_door_shut(void)
     }
     close(door);
   }
-  for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++) unsetenv(PLUMBING[i]);
+  for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++) rk_env_unset(PLUMBING[i]);
 }
 
 void rk_link_exec(char const *const *argv, int keep)
