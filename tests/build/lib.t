@@ -33,6 +33,6 @@ not_ok "wait_gone fails while it lives" wait_gone "$pid" 0.05
 held=$pid
 end "$held"
 ok "wait_gone when it is gone" wait_gone "$held"
-out=$(sh -c '. "$RK_TEST_LIB"; spawn rk-t-hold; echo $pid')
+out=$(sh -c '. "$RK_TEST_LIB"; spawn rk-t-hold; echo $pid' 2>/dev/null)
 ok "what is left at exit is ended" wait_gone "$out" 0.1
 ok "wait_until" wait_until test -d "$T"
