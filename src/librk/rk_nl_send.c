@@ -72,7 +72,7 @@ static void explain(struct nlmsghdr const *msg, char *text, size_t size)
 
   if (!s) len = 0;
   if (len >= size) len = size - 1;
-  if (len) memcpy(text, s, len);
+  if (s && len) memcpy(text, s, len);
   text[len] = 0;
 }
 
