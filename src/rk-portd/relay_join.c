@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC
+   Become a process of the chain's namespaces that nobody there can touch.
+
+   A process that has joined by setns may be traced by the namespace's root, host sockets and all, unless it is not
+   dumpable and has not exec'ed since (ptrace(2): the memory belongs to the user namespace of the last exec). setns does
+   not clear dumpable, so it is cleared before. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <unistd.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <linux/capability.h>
+#include <linux/nsfs.h>
+
+#include <rk/sys.h>
+
+#include "relay.h"
+
+/* Join the namespace unless it is ours already (setns(2) refuses the own user namespace). */
+static int join(int fd, char const *own, int type)
+{
+  struct stat a, b;
+
+  if (fstat(fd, &a) == -1 || stat(own, &b) == -1) return -1;
+  if (a.st_dev == b.st_dev && a.st_ino == b.st_ino) return 0;
+  return setns(fd, type);
+}
+
+int relay_join(char const **what)
+{
+  struct rlimit files;
+  int userns;
+
+  *what = "raise the limit of open files";
+  if (getrlimit(RLIMIT_NOFILE, &files) == -1) return -1;
+  files.rlim_cur = files.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &files) == -1) return -1;
+  *what = "close what was left open";
+  if (rk_close_range(RK_RELAY_CHAIN_FD + 1, ~0U, 0) == -1) return -1;
+  *what = "become untraceable";
+  if (prctl(PR_SET_DUMPABLE, 0) == -1) return -1;
+  *what = "find the owner of the network namespace";
+  userns = ioctl(RK_RELAY_NETNS_FD, NS_GET_USERNS);
+  if (userns == -1) return -1;
+  *what = "join the user namespace";
+  if (join(userns, "/proc/self/ns/user", CLONE_NEWUSER) == -1) return -1;
+  close(userns);
+  *what = "join the network namespace";
+  if (join(RK_RELAY_NETNS_FD, "/proc/self/ns/net", CLONE_NEWNET) == -1) return -1;
+  return close(RK_RELAY_NETNS_FD);
+}
+
+/* The root becomes an empty, read-only tmpfs in a mount namespace of our own. */
+static int empty_root(void)
+{
+  unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+  if (unshare(CLONE_NEWNS) == -1 || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) == -1
+   || mount("rk-relay", "/proc", "tmpfs", flags, "mode=0555,size=4k") == -1 || chdir("/proc") == -1) return -1;
+  if (syscall(SYS_pivot_root, ".", ".") == 0) {
+    if (umount2(".", MNT_DETACH) == -1) return -1;
+  } else {
+    /* An initramfs cannot be pivoted away (pivot_root(2)): cover it. */
+    if (errno != EINVAL || mount(".", "/", 0, MS_MOVE, 0) == -1 || chroot(".") == -1) return -1;
+  }
+  if (chdir("/") == -1) return -1;
+  return mount(0, "/", 0, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, 0);
+}
+
+static int drop_capabilities(void)
+{
+  struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+  struct __user_cap_data_struct data[2] = {{0}};
+
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1) return -1;
+  for (int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
+    if (prctl(PR_CAPBSET_DROP, i) == -1) return -1;
+  /* NET_RAW: transparent sockets and marks. NET_ADMIN: clients' routes. Both count in this network namespace only. */
+  data[0].effective = data[0].permitted = 1U << CAP_NET_RAW | 1U << CAP_NET_ADMIN;
+  return (int)syscall(SYS_capset, &head, data);
+}
+
+int relay_lock(char const **what)
+{
+  *what = "make an empty root";
+  if (empty_root() == -1) return -1;
+  *what = "drop capabilities";
+  if (drop_capabilities() == -1) return -1;
+  *what = "set no_new_privs";
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) return -1;
+  *what = "install the seccomp filter";
+  return seccomp_install();
+}

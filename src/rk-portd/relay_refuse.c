@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC
+   refuse=backend: a port whose backend does not listen refuses by itself. shutdown(2) of a listening socket makes it
+   refuse while it keeps its port, listen(2) resumes. Nothing tells when a backend begins or ceases to listen, so the relay
+   asks by one socket-diagnosis request (sock_diag(7), about 1 us): at the start, after a refused connection, and every
+   50 ms while the port refuses. It finds listeners of this namespace only, so a destination behind DNAT is never
+   found listening: there the port must not be made with this option. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+
+#include <rk/netlink.h>
+
+#include "relay.h"
+
+enum { BACKLOG = 4096 /* cut to net.core.somaxconn */ };
+
+static int diag = -1;
+static struct listener *first;
+
+int refuse_start(void)
+{
+  diag = rk_nl_open(NETLINK_SOCK_DIAG);
+  return diag == -1 ? -1 : 0;
+}
+
+/* 1: somebody listens (TCP) or has bound (UDP) where the listener leads to; 0: nobody; -1 with errno. */
+static int backend_there(struct listener const *l)
+{
+  union address const *dest = &l->target->dest;
+  struct inet_diag_req_v2 req = { .sdiag_family = (uint8_t)dest->sa.sa_family, .sdiag_protocol = l->target->port->proto, .idiag_states = ~0U };
+  struct rk_nl nl;
+  union { struct nlmsghdr head; char room[1024]; } answer;
+  ssize_t r;
+  int e;
+
+  req.id.idiag_sport = htons(l->port);
+  req.id.idiag_cookie[0] = req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+  if (dest->sa.sa_family == AF_INET) memcpy(req.id.idiag_src, &dest->v4.sin_addr, 4);
+  else memcpy(req.id.idiag_src, &dest->v6.sin6_addr, 16);
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, SOCK_DIAG_BY_FAMILY, 0, &req, sizeof req, "find the backend");
+  do r = send(diag, nl.buf.b, nl.len, 0); while (r == -1 && errno == EINTR);
+  if (r == -1) return -1;
+  do r = recv(diag, &answer, sizeof answer, MSG_TRUNC); while (r == -1 && errno == EINTR);
+  if (r < (ssize_t)NLMSG_HDRLEN) return -1;
+  if (answer.head.nlmsg_type != NLMSG_ERROR) return 1;
+  memcpy(&e, NLMSG_DATA(&answer.head), sizeof e);
+  return e == -ENOENT ? 0 : (errno = -e, -1);
+}
+
+void refuse_check(struct listener *l)
+{
+  struct port *p = l->target->port;
+
+  if (l->src.fd == -1 || !p->refuse || l->src.bits & LISTENER_REFUSING || backend_there(l)) return;
+  accept_forget(l);
+  relay_unwatch(&l->src); /* a socket that does not listen is an EPOLLHUP without end */
+  if (p->proto == IPPROTO_TCP) shutdown(l->src.fd, SHUT_RD);
+  l->src.bits |= LISTENER_REFUSING;
+  l->queue = first;
+  first = l;
+  p->refusing++;
+  port_touch(p);
+  timer_arm(TIMER_REFUSE);
+}
+
+void refuse_forget(struct listener *l)
+{
+  if (!(l->src.bits & LISTENER_REFUSING)) return;
+  for (struct listener **at = &first; *at; at = &(*at)->queue)
+    if (*at == l) {
+      *at = l->queue;
+      break;
+    }
+  l->src.bits &= (uint16_t)~LISTENER_REFUSING;
+  l->target->port->refusing--;
+  port_touch(l->target->port);
+}
+
+int refuse_poll(void)
+{
+  struct listener *next;
+
+  for (struct listener *l = first; l; l = next) {
+    next = l->queue;
+    if (backend_there(l) == 0 || listen(l->src.fd, BACKLOG) == -1) continue;
+    refuse_forget(l);
+    relay_watch(&l->src, EPOLLIN);
+  }
+  return !!first;
+}
