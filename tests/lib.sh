@@ -15,6 +15,7 @@
 #   wait_until CMD...                until CMD succeeds, for at most 10 seconds
 #   outer                            run this whole test in an outer network namespace of its own: o0 192.0.2.1/24 2001:db8::1/64,
 #                                    and behind it a peer 192.0.2.2, 2001:db8::2 (as root: `peer CMD...`) that answers "unreachable" for all else
+#   outside_of PID                   (root) the rk-outside of the chain whose pid this is
 #   as_user CMD...                   (tests/bin, keeps the pid) run CMD as the test user from a root test
 #   changes LINK...                  -> $changed: the attributes (keys of rk-t-probe, in order, one blank between) that `LINK... PROG`
 #                                    changes for PROG, $diff: the diff itself, $rc. A mount's key is mount.DIRECTORY, a variable's env.NAME
@@ -123,6 +124,12 @@ outer() {
 }
 peer() { nsenter --net="$RK_TEST_OUTER" "$@"; }
 rk_chain() { rk-userns rk-idmap "$@"; }
+outside_of() {
+  for tap_o in $(pgrep -x rk-outside); do
+    if grep -qs "^Pid:.$1\$" "/proc/$tap_o/fdinfo/4"; then echo "$tap_o"; return 0; fi
+  done
+  return 1
+}
 at_exit() { tap_exit="$1; $tap_exit"; }
 tap_end() {
   tap_rc=$?

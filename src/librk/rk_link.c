@@ -98,7 +98,8 @@ void rk_link_exec(char const *const *argv, int keep)
   char const *base = strrchr(argv[0], '/');
 
   base = base ? base + 1 : argv[0];
-  if (keep || !strncmp(base, "rk-", 3)) {
+  /* rk-t-*: the programs of the tests, which stand for the user's */
+  if (keep || (!strncmp(base, "rk-", 3) && strncmp(base, "rk-t-", 5))) {
     int door = rk_door();
     if (door >= 0 && fcntl(door, F_SETFD, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "keep the door open");
   } else

@@ -27,7 +27,7 @@ static int empty(int dirfd, char const *name)
   }
   while ((d = readdir(dir))) {
     if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || (!strcmp(name, ".") && !strcmp(d->d_name, "lock"))) continue;
-    if (unlinkat(fd, d->d_name, 0) == 0) continue;
+    if (unlinkat(fd, d->d_name, 0) == 0 || errno == ENOENT) continue;
     if (errno == EISDIR || errno == EPERM) {
       if (empty(fd, d->d_name) == 0 && unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0) continue;
     }

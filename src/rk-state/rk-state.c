@@ -111,13 +111,13 @@ static int own(void)
   return fd;
 }
 
-/* Take the lock of the directory at fd: 0 with *lockfd, or -1 with EWOULDBLOCK (held). flock(2) belongs to the open file
+/* Take the lock of the directory at fd, with create = O_CREAT make it: 0 with *lockfd, or -1 with EWOULDBLOCK (held). flock(2) belongs to the open file
    description, so whoever inherits the fd keeps it. A cleaner may unlink the file between open and lock: look again. */
-static int lock(int fd, int *lockfd)
+static int lock(int fd, int create, int *lockfd)
 {
   for (;;) {
     struct stat mine, there;
-    int l = openat(fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int l = openat(fd, "lock", O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600);
     int e;
 
     if (l < 0) return -1;
@@ -147,7 +147,7 @@ static void sweep(int parent)
     fd = openat(parent, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) continue;
     /* without an .owner it is being made right now, by somebody who holds no lock yet */
-    if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0 && rk_state_alive(fd, 0) == 0 && lock(fd, &l) == 0) {
+    if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0 && rk_state_alive(fd, 0) == 0 && lock(fd, 0, &l) == 0) {
       rk_state_clear(fd, 1);
       unlinkat(fd, "lock", 0);
       unlinkat(parent, d->d_name, AT_REMOVEDIR);
@@ -226,7 +226,7 @@ int main(int argc, char const *const *argv)
   }
   dirfd_ = own();
 
-  if (lock(dirfd_, &lockfd) < 0) {
+  if (lock(dirfd_, O_CREAT, &lockfd) < 0) {
     if (errno != EWOULDBLOCK) die("lock ", path);
     rk_state_alive(dirfd_, &pid);
     number[uint_fmt(number, (unsigned int)pid)] = 0;
