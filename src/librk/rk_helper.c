@@ -16,11 +16,24 @@
 
 #include <rk/sys.h>
 
+enum { ENV_MAX = 4096 };
+
+static void in_english(char *env[ENV_MAX])
+{
+  size_t n = 0;
+
+  env[n++] = (char *)(uintptr_t)"LC_ALL=C";
+  for (char **e = environ; *e && n < ENV_MAX - 1; e++)
+    if (strncmp(*e, "LC_ALL=", 7)) env[n++] = *e;
+  env[n] = 0;
+}
+
 static void become(struct rk_helper const *h, int outfd, pid_t parent) __attribute__((noreturn));
 static void become(struct rk_helper const *h, int outfd, pid_t parent)
 {
   struct sigaction def = {.sa_handler = SIG_DFL};
   sigset_t none;
+  char *env[ENV_MAX];
   char const *e;
   int nullfd;
 
@@ -33,7 +46,8 @@ static void become(struct rk_helper const *h, int outfd, pid_t parent)
   /* outfd is above 2 (rk_helper_start), so none of these steps on another. */
   if (nullfd == -1 || dup2(nullfd, 0) == -1 || dup2(outfd, 1) == -1 || dup2(h->quiet ? nullfd : outfd, 2) == -1) _exit(126);
   rk_close_range(3, ~0U, 0);
-  execv(h->path, (char *const *)(uintptr_t)h->argv);
+  in_english(env); /* what it says is quoted and looked into */
+  execve(h->path, (char *const *)(uintptr_t)h->argv, env);
   e = strerror(errno);
   nullfd = errno == ENOENT ? 127 : 126;
   if (write(1, e, strlen(e)) == -1) _exit(126);

@@ -82,6 +82,18 @@ static int field(char const **s, size_t *len, char sep, char const **f, size_t *
   return 1;
 }
 
+/* Well-formed lines of other people only tell which ids are taken. */
+static void pass_by(struct rk_subids *s, char const *t, size_t len)
+{
+  char const *first;
+  size_t flen;
+  uint64_t start, count;
+
+  if (!field(&t, &len, ':', &first, &flen) || !number(first, flen, &start)) return;
+  trim(&t, &len);
+  if (number(t, len, &count) && start + count > s->beyond) s->beyond = start + count;
+}
+
 static void add(struct rk_subids *s, uint64_t start, uint64_t count)
 {
   if (!count) return;
@@ -120,7 +132,10 @@ static void take(struct rk_subids *s)
   } else if (!field(&t, &len, ':', &owner, &olen)) {
     if (owns(&s->owner, t, len)) fault(s, RK_SUBID_FORMAT, s->lines, 0);
     return;
-  } else if (!owns(&s->owner, owner, olen)) return;
+  } else {
+    pass_by(s, t, len);
+    if (!owns(&s->owner, owner, olen)) return;
+  }
 
   if (toolong || !field(&t, &len, sep, &first, &flen)) {
     fault(s, RK_SUBID_FORMAT, s->lines, 0);
@@ -137,6 +152,7 @@ static void take(struct rk_subids *s)
 void rk_subid_begin(struct rk_subids *s, struct rk_subid_owner owner, int dynamic)
 {
   s->n = s->lines = s->line = s->other = 0;
+  s->beyond = 0;
   s->wrong = 0;
   s->owner = owner;
   s->dynamic = dynamic;

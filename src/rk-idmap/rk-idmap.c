@@ -2,18 +2,18 @@
    rk-idmap: have the ids of this user namespace mapped, become 0:0 in it, then prog.
 
    where    inside, ids not mapped yet
-   changes  uid_map, gid_map, all ids become 0; ambient and inheritable capabilities cleared
-   fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID
-   forks    no
-   exits    100 usage, 102 no subordinate ids or helper broken, 111, 126/127 prog
+   changes  uid_map, gid_map (and setgroups with a single id); all ids become 0; ambient and inheritable capabilities cleared
+   fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID, RK_OUTSIDE_CAPS, GETSUBIDS, RK_HELPER_TIMEOUT, PATH
+   forks    getsubids, waited for, if that is the source; newuidmap and newgidmap are rk-outside's children
+   exits    100 usage, 102 no subordinate ids or a helper that cannot work, 111 a system call failed, 126/127 prog
 */
 #include <errno.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <grp.h>
-#include <sys/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <linux/capability.h>
 
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
@@ -22,61 +22,163 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
-#include <rk/outside.h>
 #include <rk/proc.h>
+#include "idmap.h"
 
-#define USAGE "rk-idmap [ -k ] prog..."
+#define USAGE "rk-idmap [ -m auto|subids|single|direct ] [ -s auto|static|dynamic ] [ -n min ] [ -g keep|drop ] [ -k ] prog..."
+
+enum mode { AUTO, SUBIDS, SINGLE, DIRECT };
 
 static uint32_t id(char const *name)
 {
   char const *s = getenv(name);
   uint32_t v;
-  if (!s) strerr_dienotset(RK_EXIT_USAGE, name);
+
+  if (!s) strerr_dief(RK_EXIT_USAGE, name, " is not set: rk-userns comes before rk-idmap");
   if (!uint320_scan(s, &v)) strerr_dieinvalid(RK_EXIT_USAGE, name);
   return v;
 }
 
-static uint32_t ranges(char const *file, char const *user, uint32_t own, struct rk_idrange *r)
+static int word(char const *what, char const *s, char const *const *words)
 {
-  static char text[65536];
-  uint32_t n = 1, next = 1;
+  for (int i = 0; words[i]; i++)
+    if (!strcmp(s, words[i])) return i;
+  strerr_dief(RK_EXIT_USAGE, "unknown ", what, " ", s, " (usage: " USAGE ")");
+}
 
-  r[0] = (struct rk_idrange){0, own, 1};
-  if (rk_slurp(file, text, sizeof text) < 0) strerr_diefusys(RK_EXIT_HOST, "read ", file);
-  for (char *line = text; line; ) {
-    char *end = strchr(line, '\n');
-    char *c = strchr(line, ':');
-    if (end) *end++ = 0;
-    if (c) {
-      *c++ = 0;
-      if (!strcmp(line, user)) {
-        uint32_t start, count;
-        size_t k = uint32_scan(c, &start);
-        if (k && c[k] == ':' && uint320_scan(c + k + 1, &count) && n < RK_MAP_MAX) {
-          r[n++] = (struct rk_idrange){next, start, count};
-          next += count;
-        }
-      }
-    }
-    line = end;
+/* Only in a namespace that is new may the ids be mapped, and only once. */
+static void refuse_mapped(void)
+{
+  char text[64];
+  ssize_t r = rk_slurp("/proc/self/uid_map", text, sizeof text);
+
+  if (r == -1 && (errno == ENOENT || errno == ENOTDIR)) rk_die_host("D9", "mount /proc", "unable to read /proc/self/uid_map: is /proc mounted?");
+  if (r == -1) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/uid_map");
+  if (r) strerr_dief(RK_EXIT_USAGE, "the ids here are mapped already: rk-idmap comes once, after rk-userns");
+}
+
+static int privileged_outside(void)
+{
+  char const *s = getenv("RK_OUTSIDE_CAPS");
+  uint64_t caps, need = 1U << CAP_SETUID | 1U << CAP_SETGID;
+
+  return s && uint640_xscan(s, &caps) && (caps & need) == need;
+}
+
+static void die(struct idmap_why const *why) __attribute__((noreturn));
+static void die(struct idmap_why const *why)
+{
+  rk_die_host(why->id, why->fix, "unable to map ids: ", why->text);
+}
+
+/* Ask for the rungs that may be tried; which one did it, or 0 and why. */
+static uint32_t ask_outside(struct rk_ask_idmap const *ask, uint32_t *ids, struct idmap_why *why)
+{
+  static struct rk_say_idmap say;
+
+  rk_ask_or_die("map ids", ask, sizeof *ask, -1, &say, sizeof say);
+  if (say.id[0] && !why->id) idmap_because(why, say.id, TEXT(say.text), TEXT(say.fix));
+  if (!say.rung && !why->id) { /* no reason: the chain's process was gone in between, says rk-outside */
+    errno = say.head.error;
+    strerr_diefusys(RK_EXIT_SYS, "map ids");
   }
-  if (n == 1) rk_die_host("I1", "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 USER", "no subordinate ids for ", user, " in ", file);
-  return n;
+  /* What is half done cannot be undone, and no lower rung can go on from it. */
+  if (say.half) die(why);
+  if (say.rung == RK_RUNG_DIRECT) *ids = say.ids;
+  return say.rung;
+}
+
+/* Raw calls: libc's own would stop all threads first, and libcap is 7 KB for these three steps. */
+static void become_root(int drop, int single)
+{
+  struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct cap[_LINUX_CAPABILITY_U32S_3];
+
+  if (drop && syscall(SYS_setgroups, 0, 0) == -1) {
+    if (errno == EPERM && single)
+      rk_die_host("I12", "use -g keep, or let the user have subordinate ids", "unable to drop the groups: with a single id setgroups is denied");
+    strerr_diefusys(RK_EXIT_SYS, "drop the groups");
+  }
+  if (syscall(SYS_setresgid, 0, 0, 0) == -1 || syscall(SYS_setresuid, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become 0:0");
+  /* uid 0 gains all capabilities by every exec; those that rk-userns made ambient and inheritable would also reach its other users. */
+  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "drop the ambient capabilities");
+  if (syscall(SYS_capget, &head, cap) == -1) strerr_diefusys(RK_EXIT_SYS, "read the capabilities");
+  for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) cap[i].inheritable = 0;
+  if (syscall(SYS_capset, &head, cap) == -1) strerr_diefusys(RK_EXIT_SYS, "drop the inheritable capabilities");
+}
+
+/* Enough? Said before anything depends on it, instead of by a chown that fails an hour later. */
+static int enough(uint32_t ids, uint32_t min, struct idmap_why *why)
+{
+  char have[UINT_FMT], want[UINT_FMT];
+
+  if (ids >= min) return 1;
+  have[uint_fmt(have, ids)] = 0;
+  want[uint_fmt(want, min)] = 0;
+  idmap_because(why, "I10", TEXT("only ", have, " ids can be mapped, -n asks for ", want),
+                TEXT("give the user a larger range in /etc/subuid and /etc/subgid (usermod --add-subuids, --add-subgids), or ask for fewer"));
+  return 0;
+}
+
+/* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's newidmapd). */
+static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min, int privileged,
+                  struct rk_ask_idmap *ask, struct idmap_why *why)
+{
+  uint32_t ids;
+
+  if (!privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+    idmap_because(why, "I4", TEXT("no_new_privs is set, so newuidmap cannot gain its privilege"), TEXT(RK_FIX_NNP));
+    return 0;
+  }
+  ids = idmap_subid(who, source, ask, why);
+  return ids && enough(ids, min, why);
+}
+
+/* Down the ladder. Returns the rung, 0 for the single id. */
+static uint32_t map(enum mode mode, enum idmap_source source, uint32_t min, struct idmap_who const *who)
+{
+  static struct rk_ask_idmap ask;
+  static struct idmap_why why, last;
+  int privileged = privileged_outside();
+  uint32_t rung = 0, ids = min;
+
+  ask.head = (struct rk_ask){RK_OUTSIDE_VERSION, RK_OP_IDMAP};
+  if (mode == DIRECT && !privileged)
+    rk_die_host("I4", "be root outside, or use -m subids", "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
+  if ((mode == AUTO || mode == SUBIDS) && ranges(who, source, min, privileged, &ask, &why)) ask.rungs |= RK_RUNG_SUBIDS;
+  if (mode == DIRECT || (mode == AUTO && privileged)) ask.rungs |= RK_RUNG_DIRECT;
+  if (ask.rungs) rung = ask_outside(&ask, &ids, &why);
+  if (rung == RK_RUNG_DIRECT && !enough(ids, min, &last)) die(&last);
+  if (rung == RK_RUNG_DIRECT && mode == AUTO)
+    strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text, ")");
+  if (rung) return rung;
+
+  if (mode != SINGLE && (mode != AUTO || min > 1)) die(&why);
+  if (idmap_single(who, &last) == -1) die(why.id ? &why : &last);
+  if (mode == AUTO) strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
+  return 0;
 }
 
 int main(int argc, char const *const *argv)
 {
-  static struct rk_ask_idmap ask = {.head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_IDMAP}, .rung = RK_RUNG_SUBIDS};
-  static struct rk_say_idmap say;
-  struct passwd *pw;
-  cap_t caps;
-  int keep = 0;
+  static char const *const modes[] = {"auto", "subids", "single", "direct", 0};
+  static char const *const sources[] = {"auto", "static", "dynamic", 0};
+  static char const *const groups[] = {"keep", "drop", 0};
+  enum mode mode = AUTO;
+  enum idmap_source source = IDMAP_AUTO;
+  int drop = 0, keep = 0;
+  uint32_t min = 1, uid, rung;
+  struct idmap_who who;
 
   PROG = "rk-idmap";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "k", &l)) != -1;)
+    for (int opt; (opt = subgetopt_r(argc, argv, "m:s:n:g:k", &l)) != -1;)
       switch (opt) {
+        case 'm': mode = (enum mode)word("mode", l.arg, modes); break;
+        case 's': source = (enum idmap_source)word("source", l.arg, sources); break;
+        case 'n': if (!uint320_scan(l.arg, &min) || !min) strerr_dief(RK_EXIT_USAGE, "-n: ", l.arg, " is no count of ids"); break;
+        case 'g': drop = word("treatment of groups", l.arg, groups); break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -84,15 +186,12 @@ int main(int argc, char const *const *argv)
     argv += l.ind;
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  pw = getpwuid(id("RK_UID"));
-  if (!pw) strerr_dief(RK_EXIT_HOST, "no user with this uid in /etc/passwd");
-  ask.nuid = ranges("/etc/subuid", pw->pw_name, id("RK_UID"), ask.uid);
-  ask.ngid = ranges("/etc/subgid", pw->pw_name, id("RK_GID"), ask.gid);
-  rk_ask_or_die("map ids", &ask, sizeof ask, -1, &say, sizeof say);
-  if (say.head.error) strerr_dief(RK_EXIT_HOST, "unable to map ids: newuidmap or newgidmap failed");
-  if (setgroups(0, 0) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become 0:0");
-  if (cap_reset_ambient() < 0) strerr_diefusys(RK_EXIT_SYS, "drop the ambient capabilities");
-  caps = cap_get_proc();
-  if (!caps || cap_clear_flag(caps, CAP_INHERITABLE) < 0 || cap_set_proc(caps) < 0) strerr_diefusys(RK_EXIT_SYS, "drop the inheritable capabilities");
+  if (mode == SINGLE && min > 1) strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
+  uid = id("RK_UID");
+  who = idmap_look_up(uid, id("RK_GID"));
+  refuse_mapped();
+
+  rung = map(mode, source, min, &who);
+  become_root(drop, !rung);
   rk_link_exec(argv, keep);
 }

@@ -1,70 +1,198 @@
 /* SPDX-License-Identifier: ISC
-   rk-outside's request "idmap": newuidmap and newgidmap side by side (each takes most of a millisecond), or the maps themselves. */
+   rk-outside's request "idmap": newuidmap and newgidmap side by side (each takes most of a millisecond), or the maps
+   themselves where we are privileged already. Of the request only numbers are used, and newuidmap checks those; whose maps
+   they become the pidfd of the chain decides. */
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/wait.h>
+#include <linux/capability.h>
 
-#include <skalibs/posixplz.h>
+#include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
-#include <rk/sys.h>
+#include <rk/helper.h>
+#include <rk/proc.h>
 #include "outside.h"
+#include "outside_why.h"
 
-/* argv of one helper: NAME PID then three numbers a line. */
-struct words {
+enum { TIMEOUT = 10 }; /* seconds; RK_HELPER_TIMEOUT changes it */
+
+/* One helper with all that it is told: NAME PID, then three numbers a line of the map. */
+struct job {
+  struct outside_map map;
+  struct outside_helper helper;
+  char path[PATH_MAX];
   char const *argv[2 + 3 * RK_MAP_MAX + 1];
-  char text[UINT_FMT * (1 + 3 * RK_MAP_MAX)];
+  char words[UINT_FMT * (1 + 3 * RK_MAP_MAX)];
 };
 
-static void spell(struct words *w, char const *name, struct rk_idrange const *range, uint32_t n)
+static void spell(struct job *j)
 {
   size_t a = 0, t = 0;
 
-  w->argv[a++] = name;
-  w->argv[a++] = w->text;
-  t += uint_fmt(w->text, (unsigned int)outside.pid);
-  w->text[t++] = 0;
-  for (uint32_t i = 0; i < n; i++) {
-    uint32_t const v[3] = {range[i].inside, range[i].outside, range[i].count};
+  j->argv[a++] = j->map.helper;
+  j->argv[a++] = j->words;
+  t += uint_fmt(j->words, (unsigned int)outside.pid);
+  j->words[t++] = 0;
+  for (uint32_t i = 0; i < j->map.n; i++) {
+    uint32_t const v[3] = {j->map.range[i].inside, j->map.range[i].outside, j->map.range[i].count};
     for (int k = 0; k < 3; k++) {
-      w->argv[a++] = w->text + t;
-      t += uint32_fmt(w->text + t, v[k]);
-      w->text[t++] = 0;
+      j->argv[a++] = j->words + t;
+      t += uint32_fmt(j->words + t, v[k]);
+      j->words[t++] = 0;
     }
   }
-  w->argv[a] = 0;
+  j->argv[a] = 0;
 }
 
-static pid_t start(struct words *w)
+/* Keep the first line of what a helper writes. */
+static void take(void *data, char const *text, size_t len)
 {
-  pid_t pid;
-  int e = posix_spawnp(&pid, w->argv[0], 0, 0, (char **)(uintptr_t)w->argv, environ);
-  if (e) return errno = e, -1;
-  return pid;
+  struct outside_helper *h = data;
+  size_t have = strlen(h->text), room = sizeof h->text - 1 - have;
+  char const *nl = memchr(text, '\n', len);
+
+  if (have && h->text[have - 1] == '\n') return;
+  if (nl) len = (size_t)(nl - text) + 1;
+  if (len > room) len = room;
+  memcpy(h->text + have, text, len);
+  h->text[have + len] = 0;
+}
+
+static int chain_is_gone(void)
+{
+  struct pollfd x = {.fd = outside.chain, .events = POLLIN};
+  return poll(&x, 1, 0) != 0;
+}
+
+static int timeout(void)
+{
+  char const *s = getenv("RK_HELPER_TIMEOUT");
+  unsigned int seconds;
+
+  return 1000 * (s && uint0_scan(s, &seconds) && seconds && seconds <= 3600 ? (int)seconds : TIMEOUT);
+}
+
+static void find(struct job *j)
+{
+  struct outside_helper *h = &j->helper;
+
+  h->path = j->path;
+  if (rk_which(j->map.helper, j->path, sizeof j->path) == -1) h->end = errno == EACCES ? OUTSIDE_NOEXEC : OUTSIDE_MISSING;
+}
+
+/* The number in /proc names our chain and nobody else as long as its pidfd is silent, before and after. newuidmap itself
+   insists that /proc/PID belongs to its caller, and no map can be written twice. */
+static int by_helpers(struct job job[2], struct rk_say_idmap *say)
+{
+  static struct rk_helper h[2];
+  int did = 0;
+
+  for (int i = 0; i < 2; i++) {
+    find(&job[i]);
+    if (job[i].helper.end) {
+      /* Neither is started if one is missing: a map that is written cannot be taken back. */
+      outside_why(say, &job[i].map, &job[i].helper);
+      return 0;
+    }
+  }
+  if (chain_is_gone()) return 0;
+  for (int i = 0; i < 2; i++) {
+    h[i] = (struct rk_helper){.path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
+    spell(&job[i]);
+    if (rk_helper_start(&h[i]) == -1) {
+      job[i].helper.end = OUTSIDE_UNSTARTED;
+      OUTSIDE_SPELL(job[i].helper.text, strerror(errno));
+    }
+  }
+  rk_helpers_wait(h, 2, outside.chain, timeout());
+  for (int i = 0; i < 2; i++) {
+    struct outside_helper *helper = &job[i].helper;
+    size_t len = strlen(helper->text);
+
+    if (len && helper->text[len - 1] == '\n') helper->text[len - 1] = 0;
+    if (h[i].late) helper->end = OUTSIDE_LATE;
+    helper->status = h[i].status;
+    if (!helper->end && !helper->status) did++;
+    else if (!say->id[0]) outside_why(say, &job[i].map, helper);
+  }
+  say->half = did == 1;
+  return did == 2 && !chain_is_gone();
+}
+
+/* All ids of our own namespace, each under its own number, line by line as they stand there: a line of a map must lie within one line of
+   the map above it. Written in one piece, user_namespaces(7). */
+static int direct(int proc, struct outside_map const *map, uint32_t *ids)
+{
+  static char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];
+  char *s = own;
+  uint32_t v[3];
+  size_t len = 0;
+  int fd, e;
+
+  *ids = 0;
+  if (rk_slurp(map->ownfile, own, sizeof own) == -1) return -1;
+  while (outside_mapline(&s, v)) {
+    len += uint32_fmt(text + len, v[0]);
+    text[len++] = ' ';
+    len += uint32_fmt(text + len, v[0]);
+    text[len++] = ' ';
+    len += uint32_fmt(text + len, v[2]);
+    text[len++] = '\n';
+    *ids += v[2];
+  }
+  fd = openat(proc, map->file, O_WRONLY | O_CLOEXEC);
+  if (fd == -1) return -1;
+  e = write(fd, text, len) == (ssize_t)len ? 0 : errno;
+  close(fd);
+  return e ? (errno = e, -1) : 0;
+}
+
+/* /proc/PID, once opened, stands for that process and no later one; so the pidfd is asked after the opening. */
+static int by_hand(struct job const job[2], struct rk_say_idmap *say)
+{
+  char dir[6 + UINT_FMT] = "/proc/";
+  char const *what = dir;
+  int proc, e = 0;
+
+  dir[6 + uint_fmt(dir + 6, (unsigned int)outside.pid)] = 0;
+  proc = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (proc == -1 || chain_is_gone()) e = proc == -1 ? errno : ESRCH;
+  for (int i = 0; i < 2 && !e; i++) {
+    uint32_t ids = 0;
+    what = job[i].map.file;
+    if (direct(proc, &job[i].map, &ids) == -1) e = errno;
+    else say->half = !i;
+    if (!i || ids < say->ids) say->ids = ids;
+  }
+  if (proc != -1) close(proc);
+  if (e && !say->id[0]) {
+    OUTSIDE_SPELL(say->id, "I4");
+    OUTSIDE_SPELL(say->text, "unable to write ", what, " from outside: ", strerror(e));
+    OUTSIDE_SPELL(say->fix, "let the container that runs this keep cap_setuid, cap_setgid and cap_setfcap");
+  }
+  return !e;
 }
 
 void outside_idmap(struct rk_ask_idmap const *ask, int fd)
 {
-  static struct words uid, gid;
-  struct rk_say_idmap say = {.head.version = RK_OUTSIDE_VERSION, .uidstatus = -1, .gidstatus = -1};
-  pid_t u, g;
+  static struct job job[2];
+  static struct rk_say_idmap say;
 
   (void)fd;
-  if (ask->rung != RK_RUNG_SUBIDS || ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX) {
-    outside_refuse(&say.head, sizeof say, EINVAL, "unknown way to map ids");
+  if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX || !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {
+    outside_refuse(&say.head, sizeof say, EINVAL, "no such way to map ids");
     return;
   }
-  spell(&uid, "newuidmap", ask->uid, ask->nuid);
-  spell(&gid, "newgidmap", ask->gid, ask->ngid);
-  u = start(&uid);
-  if (u < 0) say.head.error = errno;
-  g = start(&gid);
-  if (g < 0) say.head.error = errno;
-  if (u >= 0) waitpid(u, &say.uidstatus, 0);
-  if (g >= 0) waitpid(g, &say.gidstatus, 0);
-  if (!say.head.error && (say.uidstatus || say.gidstatus)) say.head.error = EPERM;
+  say.head.version = RK_OUTSIDE_VERSION;
+  job[0].map = (struct outside_map){"newuidmap", CAP_SETUID, "uid_map", "/proc/self/uid_map", ask->uid, ask->nuid};
+  job[1].map = (struct outside_map){"newgidmap", CAP_SETGID, "gid_map", "/proc/self/gid_map", ask->gid, ask->ngid};
+  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(job, &say)) say.rung = RK_RUNG_SUBIDS;
+  else if ((ask->rungs & RK_RUNG_DIRECT) && !say.half && by_hand(job, &say)) say.rung = RK_RUNG_DIRECT;
+  else say.head.error = EPERM;
   outside_say(&say, sizeof say);
 }

@@ -226,6 +226,7 @@ static pid_t pid_of(void)
 
   if (rk_slurp("/proc/self/fdinfo/4", text, sizeof text) < 0) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/fdinfo/4");
   p = strstr(text, "Pid:\t");
+  if (p && p[5] == '-') return 0; /* it is gone already: the pidfd is readable, and that comes first */
   if (!p || !uint_scan(p + 5, &pid) || !pid) strerr_dief(RK_EXIT_USAGE, "fd 4 is no pidfd of a running process");
   return (pid_t)pid;
 }

@@ -11,6 +11,9 @@
   rk_die_hostv((id), (fix), (char const *const[]){__VA_ARGS__}, sizeof((char const *const[]){__VA_ARGS__}) / sizeof(char const *))
 void rk_die_hostv(char const *id, char const *fix, char const *const *text, size_t n) __attribute__((noreturn));
 
+/* A fix that more than one program names. */
+#define RK_FIX_NNP "start the chain without no_new_privs (systemd: NoNewPrivileges=no, Kubernetes: allowPrivilegeEscalation: true)"
+
 /* Print that second line alone (for a caller that goes on, or dies by itself). */
 void rk_say_fix(char const *id, char const *fix);
 

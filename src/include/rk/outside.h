@@ -33,20 +33,26 @@ enum { RK_MAP_MAX = 340 };
 struct rk_idrange {
   uint32_t inside, outside, count;
 };
+/* Bits: the rungs that may be tried, in this order. One request, for it is served once. */
 enum rk_rung {
   RK_RUNG_SUBIDS = 1, /* newuidmap and newgidmap, with the ranges given */
   RK_RUNG_DIRECT = 2  /* rk-outside writes the maps itself: all ids of its own namespace, one to one */
 };
 struct rk_ask_idmap {
   struct rk_ask head;
-  uint32_t rung;
+  uint32_t rungs;
   uint32_t nuid, ngid;
   struct rk_idrange uid[RK_MAP_MAX], gid[RK_MAP_MAX];
 };
+
 struct rk_say_idmap {
-  struct rk_say head;
-  int32_t uidstatus, gidstatus; /* wait(2) status of the helpers, -1: not run */
-  char uidtext[240], gidtext[240]; /* what they wrote to stderr, first line */
+  struct rk_say head;   /* error: none of the rungs did it; the first reason stands here: */
+  uint32_t rung;        /* the one that did, 0: none */
+  uint32_t half;        /* boolean: one of the two maps was written, so nothing else can be tried */
+  uint32_t ids;         /* how many uids or gids are mapped, whichever are fewer (direct only) */
+  char id[8];           /* catalogue number of what stands in the way of the subids rung, or else of the direct one; "": nothing */
+  char text[360];       /* what is wrong, in words */
+  char fix[360];        /* and what to do about it */
 };
 
 /* The plan of a network: what rk-net has configured, and what the driver is to serve. */

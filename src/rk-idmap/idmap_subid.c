@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: ISC
+   Where subordinate ids come from: the files, or getsubids, which also asks what nsswitch.conf(5) names under "subid" (a static program cannot). */
+#include "idmap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/types.h>
+
+#include <rk/proc.h>
+#include <rk/subid.h>
+
+enum { COUNT = 65536, FIRST = 100000 }; /* what a usermod line of ours gives */
+
+static struct rk_subids subids[2];
+static char const *const file[2] = {"/etc/subuid", "/etc/subgid"};
+static char const *const kindname[2] = {"uid", "gid"};
+
+static void join(char *to, size_t size, char const *const *pieces)
+{
+  char *end = to + size - 1;
+
+  for (; *pieces; pieces++)
+    for (char const *s = *pieces; *s && to < end; s++) *to++ = *s;
+  *to = 0;
+}
+
+void idmap_because(struct idmap_why *why, char const *id, char const *const *text, char const *const *fix)
+{
+  why->id = id;
+  join(why->text, sizeof why->text, text);
+  join(why->fix, sizeof why->fix, fix);
+}
+
+static int from_file(char const *path, struct rk_subid_owner owner, struct rk_subids *s)
+{
+  char buf[8192];
+  ssize_t r;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+  rk_subid_begin(s, owner, 0);
+  if (fd == -1) return -1;
+  while ((r = fd_read(fd, buf, sizeof buf)) > 0) rk_subid_feed(s, buf, (size_t)r);
+  rk_subid_end(s);
+  close(fd);
+  return r == -1 ? -1 : 0;
+}
+
+/* Does "subid:" in nsswitch.conf(5) name anything but files? */
+static int elsewhere(void)
+{
+  static char text[16384];
+  char *line = text;
+
+  if (rk_slurp("/etc/nsswitch.conf", text, sizeof text) == -1) return 0;
+  while (line) {
+    char *end = strchr(line, '\n');
+    if (end) *end++ = 0;
+    line += strspn(line, " \t");
+    if (!strncmp(line, "subid:", 6)) {
+      line += 6 + strspn(line + 6, " \t");
+      return strncmp(line, "files", 5) != 0;
+    }
+    line = end;
+  }
+  return 0;
+}
+
+/* A line with a fault, or two lines that quarrel. */
+static void faulty(struct rk_subids const *s, char const *where, char const *name, struct idmap_why *why)
+{
+  char line[UINT_FMT], other[UINT_FMT];
+  char const *what = "";
+
+  line[uint_fmt(line, s->line)] = 0;
+  other[uint_fmt(other, s->other)] = 0;
+  switch (s->wrong) {
+    case RK_SUBID_FORMAT: what = "is malformed"; break;
+    case RK_SUBID_NUMBER: what = "has a field that is no number"; break;
+    case RK_SUBID_HIGH: what = "goes past the last id, 4294967294"; break;
+    case RK_SUBID_OWN: what = "contains the user's own id"; break;
+    case RK_SUBID_MANY: what = "is one too many: the kernel takes 339 ranges"; break;
+    case RK_SUBID_OVERLAP: break;
+  }
+  if (s->wrong == RK_SUBID_OVERLAP)
+    idmap_because(why, "I6", TEXT("lines ", line, " and ", other, " of ", where, " overlap"),
+                  TEXT("let one of lines ", line, " and ", other, " of ", where, " for ", name, " begin behind the other, or remove it"));
+  else
+    idmap_because(why, "I6", TEXT("line ", line, " of ", where, " ", what),
+                  TEXT("correct line ", line, " of ", where, ": ", name, ":FIRST:COUNT, not touching the user's own id or another range"));
+}
+
+/* usermod finds no free range by itself: behind the last one that anybody has. */
+static void usermod(struct idmap_who const *who, int kind, struct idmap_why *why, char const *const *text)
+{
+  char first[UINT64_FMT], last[UINT64_FMT];
+  uint64_t next = subids[kind].beyond > FIRST ? subids[kind].beyond : FIRST;
+
+  if (next > UINT32_MAX - COUNT) next = FIRST;
+  first[uint64_fmt(first, next)] = 0;
+  last[uint64_fmt(last, next + COUNT - 1)] = 0;
+  if (who->name)
+    idmap_because(why, "I1", text, TEXT("usermod --add-sub", kindname[kind], "s ", first, "-", last, " ", who->name));
+  else {
+    char id[UINT_FMT], count[UINT_FMT];
+    id[uint_fmt(id, who->uid)] = 0;
+    count[uint_fmt(count, COUNT)] = 0;
+    idmap_because(why, "I1", text, TEXT("add the line ", id, ":", first, ":", count, " to ", file[kind]));
+  }
+}
+
+/* No line of the user's: the known mistakes that look like it. */
+static void nothing(struct idmap_who const *who, int kind, enum idmap_source source, int unread, struct idmap_why *why)
+{
+  char uid[UINT_FMT], line[UINT_FMT];
+  char const *who_s = who->name ? who->name : uid;
+  char const *group;
+
+  uid[uint_fmt(uid, who->uid)] = 0;
+  if (source == IDMAP_DYNAMIC) {
+    idmap_because(why, unread ? "I13" : "I1", unread ? TEXT("unable to run getsubids for ", who_s) : TEXT("getsubids names no ", kindname[kind], "s for ", who_s),
+                  unread ? TEXT("install getsubids (package uidmap, shadow-utils-subid, shadow-subids), or use -s static")
+                         : TEXT("have the directory service that nsswitch.conf names under subid give ", who_s, " a range, or use -s static"));
+    return;
+  }
+  if (unread && unread != ENOENT) {
+    idmap_because(why, "I1", TEXT("unable to read ", file[kind], ": ", strerror(unread)), TEXT("chmod 0644 ", file[kind]));
+    return;
+  }
+  if (elsewhere()) {
+    idmap_because(why, "I3", TEXT("no line for ", who_s, " in ", file[kind], ", and /etc/nsswitch.conf says that subordinate ids are kept elsewhere"),
+                  TEXT("install getsubids (package uidmap, shadow-utils-subid, shadow-subids), which asks there, or add a line to ", file[kind]));
+    return;
+  }
+  group = kind && !unread ? idmap_group(who->gid) : 0;
+  if (group && from_file(file[1], (struct rk_subid_owner){group, who->gid}, &subids[1]) == 0 && (subids[1].n || subids[1].wrong)) {
+    line[uint_fmt(line, subids[1].n ? subids[1].range[0].line : subids[1].line)] = 0;
+    idmap_because(why, "I2", TEXT("no line for ", who_s, " in /etc/subgid: line ", line, " names the group ", group),
+                  TEXT("begin line ", line, " of /etc/subgid with the name of the user, ", who_s, ", not with that of the group"));
+    return;
+  }
+  usermod(who, kind, why, unread ? TEXT("no subordinate ", kindname[kind], "s for ", who_s, ": there is no ", file[kind])
+                                 : TEXT("no subordinate ", kindname[kind], "s for ", who_s, ": no line of ", file[kind], " begins with ", who_s, who->name ? " or " : "", who->name ? uid : ""));
+}
+
+/* One kind of ids from one source into subids[kind]. 1: some, checked; 0: none; -1: faulty. unread: errno if the source could not be read. */
+static int look(struct idmap_who const *who, int kind, enum idmap_source source, int *unread, struct idmap_why *why)
+{
+  struct rk_subid_owner const owner = {who->name, who->uid};
+  struct rk_subids *s = &subids[kind];
+
+  *unread = 0;
+  if (source == IDMAP_DYNAMIC) {
+    if (idmap_getsubids(who, kind, s) == -1) *unread = EIO;
+  } else if (from_file(file[kind], owner, s) == -1) *unread = errno;
+  if (*unread || (!s->n && !s->wrong)) return 0;
+  if (rk_subid_check(s, kind ? who->gid : who->uid) == 0) return 1;
+  faulty(s, source == IDMAP_DYNAMIC ? (kind ? "getsubids -g" : "getsubids") : file[kind], who->name ? who->name : "UID", why);
+  return -1;
+}
+
+static int both(struct idmap_who const *who, enum idmap_source source, struct idmap_why *why)
+{
+  for (int kind = 0; kind < 2; kind++) {
+    int unread, r = look(who, kind, source, &unread, why);
+    if (!r) nothing(who, kind, source, unread, why);
+    if (r != 1) return r;
+  }
+  return 1;
+}
+
+uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct idmap_why *why)
+{
+  uint32_t uids, gids;
+  int r;
+
+  if (source != IDMAP_AUTO) r = both(who, source, why);
+  else {
+    /* getsubids reads the same files and takes a millisecond: it goes first only where it may know more. */
+    int dynamic = getenv("GETSUBIDS") || elsewhere();
+    struct idmap_why second = {0};
+
+    r = dynamic ? both(who, IDMAP_DYNAMIC, &second) : 0;
+    if (r != 1) r = both(who, IDMAP_STATIC, why);
+    if (!r && !dynamic) r = both(who, IDMAP_DYNAMIC, &second);
+  }
+  if (r != 1) return 0;
+  ask->nuid = rk_subid_map(&subids[0], who->uid, ask->uid, &uids);
+  ask->ngid = rk_subid_map(&subids[1], who->gid, ask->gid, &gids);
+  return uids < gids ? uids : gids;
+}
