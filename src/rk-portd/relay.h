@@ -48,7 +48,8 @@ struct target {
   struct listener *listeners;
   union address dest;  /* with the first one's port */
   uint16_t n;          /* sockets */
-  uint8_t ruled;       /* a rule for its UDP answers is set */
+  uint8_t routed;      /* the destination is no address of this namespace */
+  uint8_t ruled;       /* a rule for the answers' source port is set */
 };
 
 enum { LISTENER_PAUSED = 1, LISTENER_REFUSING = 2 };
@@ -132,7 +133,19 @@ int tcp_lowat(void);                     /* timer */
 
 /* relay_srcip.c: what a backend sees of a client. */
 void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say);
+void srcip_target(struct target *t, int add);  /* 0: it is going away */
+/* Make an unbound socket for the backend look like the client (whose address loses a v4-mapped form). ephemeral: with
+   another port. *ref: to be dropped with the socket, set even on error. *kept: it has the client's own address. 0, or -1 with errno. */
+int srcip_bind(struct target const *t, int fd, union address *client, int ephemeral, struct client **ref, int *kept);
 void client_drop(struct client *client);
+int srcip_tick(void);
+
+/* relay_route.c */
+int route_start(char const *ifname);
+int route_is_local(union address const *a);
+int route_client(int type, uint32_t table, union address const *client, union address const *src);
+int route_mark_rule(int family, uint32_t table, uint32_t mark);
+int route_port_rule(int add, int family, uint32_t table, uint8_t proto, uint16_t from, uint16_t to);
 
 /* relay_refuse.c: refuse=backend. */
 int refuse_start(void);                  /* before the filter */

@@ -76,11 +76,6 @@ static int make(int family)
   return fd;
 }
 
-static void keep(int family, int fd)
-{
-  spare[family == AF_INET6] = fd;
-}
-
 static void drop(int fd, int linger)
 {
   struct linger now = { .l_onoff = 1, .l_linger = 0 };
@@ -89,12 +84,35 @@ static void drop(int fd, int linger)
   close(fd);
 }
 
+/* The client's address and port; when that pair is taken towards this backend, its address with another port. */
+static int call(struct listener *l, int *backend, union address *client, struct client **ref, int *kept)
+{
+  union address dest = l->target->dest;
+  int family = dest.sa.sa_family;
+  socklen_t len = family == AF_INET ? sizeof dest.v4 : sizeof dest.v6;
+
+  if (family == AF_INET) dest.v4.sin_port = htons(l->port);
+  else dest.v6.sin6_port = htons(l->port);
+  for (int again = 0; again < 2; again++) {
+    if (srcip_bind(l->target, *backend, client, again, ref, kept) == -1) return -1;
+    if (connect(*backend, &dest.sa, len) == 0 || errno == EINPROGRESS) return 0;
+    if (errno != EADDRNOTAVAIL || again) return -1;
+    if (*ref) client_drop(*ref);
+    *ref = 0;
+    drop(*backend, 0);
+    *backend = make(family);
+    if (*backend == -1) return -1;
+  }
+  return -1;
+}
+
 void accept_event(struct listener *l, uint32_t events)
 {
-  union address client, dest = l->target->dest;
+  struct port *p = l->target->port;
+  union address client;
   socklen_t len = sizeof client;
-  int family = dest.sa.sa_family, on = 1;
   struct client *shown = 0;
+  int family = l->target->dest.sa.sa_family, kept = 0;
 
   if (l->src.bits & (LISTENER_PAUSED | LISTENER_REFUSING)) return;
   if (events & EPOLLHUP) return refuse_check(l); /* somebody shut it down */
@@ -104,29 +122,28 @@ void accept_event(struct listener *l, uint32_t events)
     int e = errno;
     if (c) tcp_free(c);
     errno = e;
-    if (scarce(e)) return rest(l);
-    l->target->port->stat.refused++;
-    errno = e;
     return rest(l);
   }
   int fd = accept4(l->src.fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd == -1) {
     int e = errno;
-    keep(family, backend);
+    spare[family == AF_INET6] = backend;
     tcp_free(c);
     errno = e;
     if (scarce(e)) rest(l);
     return; /* EAGAIN: another relay was faster; errors of the client's own (accept(2)): it has gone */
   }
-  (void)on;
-  if (family == AF_INET) dest.v4.sin_port = htons(l->port);
-  else dest.v6.sin6_port = htons(l->port);
-  int r = connect(backend, &dest.sa, family == AF_INET ? sizeof dest.v4 : sizeof dest.v6);
-  if ((r == -1 && errno != EINPROGRESS) || tcp_begin(c, l, fd, backend, shown) == -1) {
-    l->target->port->stat.refused++;
-    port_touch(l->target->port);
+  int failed = call(l, &backend, &client, &shown, &kept);
+  if (failed || tcp_begin(c, l, fd, backend, shown) == -1) {
+    p->stat.total++;
+    p->stat.refused++;
+    port_touch(p);
+    if (shown) client_drop(shown);
     drop(fd, 1);
-    drop(backend, 0);
+    if (backend != -1) drop(backend, 0);
     tcp_free(c);
+    if (failed) refuse_check(l);
+    return;
   }
+  p->stat.kept += (uint64_t)kept;
 }

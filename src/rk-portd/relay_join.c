@@ -80,8 +80,9 @@ static int drop_capabilities(void)
   if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1) return -1;
   for (int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
     if (prctl(PR_CAPBSET_DROP, i) == -1) return -1;
-  /* NET_RAW: transparent sockets and marks. NET_ADMIN: clients' routes. Both count in this network namespace only. */
-  data[0].effective = data[0].permitted = 1U << CAP_NET_RAW | 1U << CAP_NET_ADMIN;
+  /* NET_RAW: transparent sockets and marks. NET_ADMIN: clients' routes. NET_BIND_SERVICE: clients whose own port is below
+     1024, as other DNS servers'. All count in this network namespace only. */
+  data[0].effective = data[0].permitted = 1U << CAP_NET_RAW | 1U << CAP_NET_ADMIN | 1U << CAP_NET_BIND_SERVICE;
   return (int)syscall(SYS_capset, &head, data);
 }
 

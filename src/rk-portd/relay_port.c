@@ -59,6 +59,7 @@ static void free_target(struct target *t)
 {
   struct listener *next;
 
+  srcip_target(t, 0);
   for (struct listener *l = t->listeners; l; l = next) {
     next = l->next;
     close_listener(l);
@@ -159,6 +160,7 @@ int port_add(struct rk_relay_add const *add, int const *fds, size_t n)
     if (done == n) {
       t->next = p->targets;
       p->targets = t;
+      srcip_target(t, 1);
       if (p->refuse) for (struct listener *l = t->listeners; l; l = l->next) refuse_check(l);
       return 0;
     }

@@ -5,8 +5,8 @@
    changes  -
    fds/env  3 control (rk/relay.h), 4 network namespace, 5 end of the chain; 2 for its lines
    forks    no
-   holds    the host's listening sockets and clients' connections; CAP_NET_RAW and CAP_NET_ADMIN of the chain's
-            namespace; no file system, no way to exec
+   holds    the host's listening sockets and clients' connections; CAP_NET_RAW, CAP_NET_ADMIN and
+            CAP_NET_BIND_SERVICE of the chain's namespace; no file system, no way to exec
    exits    0 the chain has ended, or rk-portd has and so has the last connection; 100 not started by rk-portd;
             101 bug; 111 a system call failed
    #syscalls relay_seccomp.c */
@@ -62,8 +62,11 @@ static void start(void)
     what = "make an epoll";
     relay_epoll = epoll_create1(EPOLL_CLOEXEC);
     if (relay_epoll != -1) {
-      srcip_start(&s, &say);
-      if (relay_lock(&what) == 0) what = 0;
+      what = "open a diagnosis socket";
+      if (refuse_start() == 0) {
+        srcip_start(&s, &say);
+        if (relay_lock(&what) == 0) what = 0;
+      }
     }
   }
   if (what) {

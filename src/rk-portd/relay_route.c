@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: ISC
+   Rules and routes of this namespace that bring answers for clients' addresses back to the relay's sockets.
+
+   All of ours carry the protocol number RK_PROTO. A client's route has the relay's pid as its metric, so that two relays of one
+   namespace (an old one that drains, a new one) each have their own, and a later one knows which are left from a crash. */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <linux/fib_rules.h>
+
+#include <rk/netlink.h>
+
+#include "relay.h"
+
+enum { RK_PROTO = 114, PRIORITY = 726 /* after the local table, before main (32766) */ };
+
+static int rtnl = -1;
+static uint32_t device, metric;
+
+static void const *bytes(union address const *a) { return a->sa.sa_family == AF_INET ? (void const *)&a->v4.sin_addr : (void const *)&a->v6.sin6_addr; }
+static size_t width(union address const *a) { return a->sa.sa_family == AF_INET ? 4 : 16; }
+
+int route_is_local(union address const *a)
+{
+  struct rtmsg r = { .rtm_family = (uint8_t)a->sa.sa_family, .rtm_dst_len = (uint8_t)(8 * width(a)) };
+  union { struct nlmsghdr head; char room[1024]; } answer;
+  struct rk_nl nl;
+  ssize_t n;
+
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, RTM_GETROUTE, 0, &r, sizeof r, "look up the address");
+  rk_nl_attr(&nl, RTA_DST, bytes(a), width(a));
+  do n = send(rtnl, nl.buf.b, nl.len, 0); while (n == -1 && errno == EINTR);
+  if (n == -1) return 0;
+  do n = recv(rtnl, &answer, sizeof answer, MSG_TRUNC); while (n == -1 && errno == EINTR);
+  if (n < (ssize_t)NLMSG_LENGTH(sizeof r) || answer.head.nlmsg_type != RTM_NEWROUTE) return 0; /* no route at all */
+  memcpy(&r, NLMSG_DATA(&answer.head), sizeof r);
+  return r.rtm_type == RTN_LOCAL;
+}
+
+/* `local CLIENT dev IFNAME [src SRC]`. With dev lo, a server that answers through the interface it was asked on would miss
+   the route; delivery is by lo in any case. */
+int route_client(int type, uint32_t table, union address const *client, union address const *src)
+{
+  struct rtmsg r = {
+    .rtm_family = (uint8_t)client->sa.sa_family, .rtm_dst_len = (uint8_t)(8 * width(client)), .rtm_protocol = RK_PROTO,
+    .rtm_type = RTN_LOCAL, .rtm_scope = client->sa.sa_family == AF_INET ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE
+  };
+  struct rk_nl nl;
+
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, (uint16_t)type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, &r, sizeof r, "set a client's route");
+  rk_nl_attr(&nl, RTA_DST, bytes(client), width(client));
+  if (src) rk_nl_attr(&nl, RTA_PREFSRC, bytes(src), width(src));
+  rk_nl_u32(&nl, RTA_OIF, client->sa.sa_family == AF_INET ? device : 1);
+  rk_nl_u32(&nl, RTA_TABLE, table);
+  rk_nl_u32(&nl, RTA_PRIORITY, metric);
+  int e = rk_nl_send(rtnl, &nl, 0);
+  return e == -1 && errno == EEXIST && type == RTM_NEWROUTE ? 0 : e;
+}
+
+static int rule(struct fib_rule_hdr const *head, uint16_t type, uint16_t flags, uint32_t table, uint32_t mark, uint8_t proto, uint16_t from, uint16_t to)
+{
+  struct fib_rule_port_range sport = { from, to };
+  uint8_t us = RK_PROTO;
+  struct rk_nl nl;
+
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, type, flags, head, sizeof *head, "set a rule");
+  rk_nl_u32(&nl, FRA_TABLE, table);
+  rk_nl_u32(&nl, FRA_PRIORITY, PRIORITY);
+  if (mark) rk_nl_u32(&nl, FRA_FWMARK, mark);
+  if (proto) {
+    rk_nl_attr(&nl, FRA_IP_PROTO, &proto, 1);
+    rk_nl_attr(&nl, FRA_SPORT_RANGE, &sport, sizeof sport);
+  }
+  rk_nl_attr(&nl, FRA_PROTOCOL, &us, 1);
+  return rk_nl_send(rtnl, &nl, 0);
+}
+
+int route_mark_rule(int family, uint32_t table, uint32_t mark)
+{
+  struct fib_rule_hdr head = { .family = (uint8_t)family, .action = FR_ACT_TO_TBL };
+  int e = rule(&head, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table, mark, 0, 0, 0);
+
+  return e == -1 && errno == EEXIST ? 0 : e;
+}
+
+/* Without NLM_F_EXCL: two relays have two equal rules, and each removes one. */
+int route_port_rule(int add, int family, uint32_t table, uint8_t proto, uint16_t from, uint16_t to)
+{
+  struct fib_rule_hdr head = { .family = (uint8_t)family, .action = FR_ACT_TO_TBL };
+
+  return rule(&head, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE : 0, table, 0, proto, from, to);
+}
+
+/* Left-overs of relays that were killed. One socket for the dump, another for removing while it runs. */
+static int others; /* a live relay's route was seen: its rules cannot be told from left-overs */
+
+static int stale_route(struct nlmsghdr const *m, void *data)
+{
+  struct rtmsg r;
+  size_t len;
+  uint32_t pid = 0, table = 0;
+  union address a = { .sa.sa_family = AF_UNSPEC };
+  void const *p;
+
+  (void)data;
+  if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof r)) return 0;
+  memcpy(&r, NLMSG_DATA(m), sizeof r);
+  if (r.rtm_protocol != RK_PROTO) return 0;
+  if ((p = rk_nl_find(m, sizeof r, RTA_PRIORITY, &len)) && len == 4) memcpy(&pid, p, 4);
+  if (pid && pid < 1U << 30 && (kill((pid_t)pid, 0) == 0 || errno == EPERM)) return others = 1, 0;
+  if ((p = rk_nl_find(m, sizeof r, RTA_TABLE, &len)) && len == 4) memcpy(&table, p, 4);
+  p = rk_nl_find(m, sizeof r, RTA_DST, &len);
+  a.sa.sa_family = r.rtm_family;
+  if (!p || len != width(&a)) return 0;
+  if (len == 4) memcpy(&a.v4.sin_addr, p, 4);
+  else memcpy(&a.v6.sin6_addr, p, 16);
+  uint32_t own = metric;
+  metric = pid;
+  route_client(RTM_DELROUTE, table, &a, 0);
+  metric = own;
+  return 0;
+}
+
+static int stale_rule(struct nlmsghdr const *m, void *data)
+{
+  struct fib_rule_hdr head;
+  struct fib_rule_port_range sport = {0, 0};
+  uint32_t table = 0, mark = 0;
+  uint8_t proto = 0;
+  size_t len;
+  void const *p;
+
+  (void)data;
+  if (m->nlmsg_type != RTM_NEWRULE || m->nlmsg_len < NLMSG_LENGTH(sizeof head)) return 0;
+  memcpy(&head, NLMSG_DATA(m), sizeof head);
+  if (!(p = rk_nl_find(m, sizeof head, FRA_PROTOCOL, &len)) || *(uint8_t const *)p != RK_PROTO) return 0;
+  if ((p = rk_nl_find(m, sizeof head, FRA_TABLE, &len)) && len == 4) memcpy(&table, p, 4);
+  if ((p = rk_nl_find(m, sizeof head, FRA_FWMARK, &len)) && len == 4) memcpy(&mark, p, 4);
+  if ((p = rk_nl_find(m, sizeof head, FRA_IP_PROTO, &len)) && len == 1) memcpy(&proto, p, 1);
+  if ((p = rk_nl_find(m, sizeof head, FRA_SPORT_RANGE, &len)) && len == sizeof sport) memcpy(&sport, p, len);
+  struct fib_rule_hdr want = { .family = head.family, .action = FR_ACT_TO_TBL };
+  rule(&want, RTM_DELRULE, 0, table, mark, proto, sport.start, sport.end);
+  return 0;
+}
+
+static void clean(int family)
+{
+  struct rtmsg r = { .rtm_family = (uint8_t)family };
+  struct fib_rule_hdr head = { .family = (uint8_t)family };
+  struct rk_nl nl;
+  int fd = rk_nl_open(NETLINK_ROUTE);
+
+  if (fd == -1) return;
+  others = 0;
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, RTM_GETROUTE, 0, &r, sizeof r, "list routes");
+  int done = rk_nl_dump(fd, &nl, stale_route, 0);
+  if (!done && !others) {
+    rk_nl_init(&nl);
+    rk_nl_msg(&nl, RTM_GETRULE, 0, &head, sizeof head, "list rules");
+    rk_nl_dump(fd, &nl, stale_rule, 0);
+  }
+  close(fd);
+}
+
+int route_start(char const *ifname)
+{
+  rtnl = rk_nl_open(NETLINK_ROUTE);
+  if (rtnl == -1) return -1;
+  device = *ifname ? if_nametoindex(ifname) : 0;
+  if (!device) device = 1; /* lo, in every namespace */
+  metric = (uint32_t)getpid();
+  clean(AF_INET);
+  clean(AF_INET6);
+  return 0;
+}
