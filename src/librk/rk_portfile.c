@@ -27,8 +27,8 @@ static int one_of(char const *const *choices, char const *s, size_t len)
   return -1;
 }
 
-enum { KEY_SRCIP, KEY_IDLE, KEY_REFUSE, KEY_LOOPBACK, KEY_LISTENFD };
-static char const *const keys[] = {"srcip", "idle", "refuse", "loopback", "listen-fd", 0};
+enum { KEY_SRCIP, KEY_IDLE, KEY_REFUSE, KEY_LISTENFD };
+static char const *const keys[] = {"srcip", "idle", "refuse", "listen-fd", 0};
 
 static int seconds(char const *s, size_t len, uint32_t *out)
 {
@@ -58,9 +58,9 @@ static int option(char const *s, size_t len, struct rk_portfile *file, unsigned 
   *seen |= 1U << key;
   switch (key) {
     case KEY_SRCIP:
-      choice = one_of((char const *const[]){"prefer", "require", "no", 0}, v, vlen);
-      if (choice < 0) return refuse(err, errsize, "srcip must be require, prefer or no, not ", v, vlen);
-      file->srcip = (enum rk_srcip)choice;
+      choice = one_of((char const *const[]){"prefer", "require", "no", "plain", 0}, v, vlen);
+      if (choice < 0) return refuse(err, errsize, "srcip must be prefer, require, no or plain, not ", v, vlen);
+      file->srcip = (enum rk_relay_srcip)choice;
       break;
     case KEY_IDLE:
       if (seconds(v, vlen, &file->idle) < 0) return refuse(err, errsize, "idle must be 1 to 86400 seconds, not ", v, vlen);
@@ -69,11 +69,6 @@ static int option(char const *s, size_t len, struct rk_portfile *file, unsigned 
       choice = one_of((char const *const[]){"client", "backend", 0}, v, vlen);
       if (choice < 0) return refuse(err, errsize, "refuse must be client or backend, not ", v, vlen);
       file->refuse_backend = choice;
-      break;
-    case KEY_LOOPBACK:
-      choice = one_of((char const *const[]){"gateway", "plain", 0}, v, vlen);
-      if (choice < 0) return refuse(err, errsize, "loopback must be gateway or plain, not ", v, vlen);
-      file->loopback_plain = choice;
       break;
     default:
       if (!vlen || vlen >= sizeof file->listenfd || memchr(v, 0, vlen))

@@ -71,8 +71,8 @@ static char const *file(char const *text, size_t len)
   unsigned int line;
 
   if (rk_portfile_parse(text, len, &f, &line, err, sizeof err) < 0) snprintf(out, sizeof out, "%u: %.400s", line, err);
-  else snprintf(out, sizeof out, "%s srcip %d idle %u refuse %d loopback %d fd %s", rk_proto_name(f.spec.proto), f.srcip, f.idle,
-                f.refuse_backend, f.loopback_plain, f.listenfd);
+  else snprintf(out, sizeof out, "%s srcip %d idle %u refuse %d fd %s", rk_proto_name(f.spec.proto), f.srcip, f.idle,
+                f.refuse_backend, f.listenfd);
   return out;
 }
 
@@ -181,10 +181,11 @@ static struct { char const *text, *want; } const targets[] = {
 };
 
 static struct { char const *text, *want; } const files[] = {
-  {"127.0.0.1:8080:80/tcp\n", "tcp srcip 0 idle 0 refuse 0 loopback 0 fd "},
-  {"127.0.0.1:8080:80/tcp", "tcp srcip 0 idle 0 refuse 0 loopback 0 fd "},
-  {"# web\n\n  127.0.0.1:8080:80/tcp \r\nsrcip=require\nrefuse=backend\nloopback=plain\nlisten-fd=http\n", "tcp srcip 1 idle 0 refuse 1 loopback 1 fd http"},
-  {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 loopback 0 fd "},
+  {"127.0.0.1:8080:80/tcp\n", "tcp srcip 0 idle 0 refuse 0 fd "},
+  {"127.0.0.1:8080:80/tcp", "tcp srcip 0 idle 0 refuse 0 fd "},
+  {"# web\n\n  127.0.0.1:8080:80/tcp \r\nsrcip=require\nrefuse=backend\nlisten-fd=http\n", "tcp srcip 1 idle 0 refuse 1 fd http"},
+  {":1:1/tcp\nsrcip=plain", "tcp srcip 3 idle 0 refuse 0 fd "},
+  {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 fd "},
   {"", "0: no port spec in the file"},
   {"# nothing\n\n", "0: no port spec in the file"},
   {"x\n", "1: missing proto in PortSpec string: \"x\""},
@@ -192,7 +193,7 @@ static struct { char const *text, *want; } const files[] = {
   {":1:1/tcp\n\nfoo\n", "3: not a key=value line: \"foo\""},
   {":1:1/tcp\n:2:2/tcp\n", "2: not a key=value line: \":2:2/tcp\""},
   {":1:1/tcp\nsrcip=no\nsrcip=no\n", "3: key given twice: \"srcip\""},
-  {":1:1/tcp\nsrcip=maybe\n", "2: srcip must be require, prefer or no, not \"maybe\""},
+  {":1:1/tcp\nsrcip=maybe\n", "2: srcip must be prefer, require, no or plain, not \"maybe\""},
   {":1:1/udp\nidle=0\n", "2: idle must be 1 to 86400 seconds, not \"0\""},
   {":1:1/udp\nidle=86401\n", "2: idle must be 1 to 86400 seconds, not \"86401\""},
   {":1:1/udp\nidle=\n", "2: idle must be 1 to 86400 seconds, not \"\""},

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
+#include <rk/relay.h>
+
 enum rk_proto {
   RK_PROTO_TCP = 1, RK_PROTO_TCP4, RK_PROTO_TCP6,
   RK_PROTO_UDP, RK_PROTO_UDP4, RK_PROTO_UDP6,
@@ -63,14 +65,12 @@ int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_
 void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip, struct sockaddr_storage *sa);
 
 /* A port file: the spec on its first line, then key=value lines. Empty lines and lines beginning with # are skipped. */
-enum rk_srcip { RK_SRCIP_PREFER = 0, RK_SRCIP_REQUIRE = 1, RK_SRCIP_NO = 2 };
 enum { RK_PORTFILE_MAX = 4096, RK_PORTFILE_NAMEMAX = 64, RK_PORTFILE_IDLEMAX = 86400 };
 struct rk_portfile {
   struct rk_portspec spec;
-  enum rk_srcip srcip;                  /* srcip=require|prefer|no */
+  enum rk_relay_srcip srcip;            /* srcip=prefer|require|no|plain (rk/relay.h); prefer if not said */
   uint32_t idle;                        /* idle=SECONDS: UDP clients are forgotten after so long; 0: the default */
   int refuse_backend;                   /* refuse=backend: the port refuses while nothing listens inside; refuse=client (default) */
-  int loopback_plain;                   /* loopback=plain: clients on the host's loopback show as loopback; loopback=gateway (default) */
   char listenfd[RK_PORTFILE_NAMEMAX];   /* listen-fd=NAME: take this socket instead of binding; "": bind */
 };
 

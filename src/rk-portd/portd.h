@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: ISC
+   rk-portd's own files share this: the loop, the ports, the chain that is followed, and the three ways to forward. */
+#ifndef RK_PORTD_H
+#define RK_PORTD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <rk/portspec.h>
+#include <rk/relay.h>
+
+/* Longest name of a port: the status file's temporary name (".new-" before it) must fit NAME_MAX. */
+enum { PORTD_NAME_MAX = 250 };
+
+enum portd_state { PORTD_ERROR = 0, PORTD_WAITING, PORTD_LISTENING };
+
+struct port {
+  struct port *next;         /* in the table, oldest first */
+  struct rk_portfile file;   /* all zero if the file could not be read or parsed */
+  uint32_t id;               /* shown as id=, and the relay's number for it */
+  enum portd_state state;
+  unsigned int retry : 1;    /* in error for a reason that may pass */
+  unsigned int dirty : 1;    /* the status file is behind */
+  unsigned int forwarded : 1;/* the relay (or driver) has it */
+  unsigned int borrowed : 1; /* its one socket was given to rk-portd: never closed */
+  unsigned int seen : 1;     /* by the scan under way */
+  uint32_t nfds;
+  int *fds;                  /* bound sockets, in the range's order; slirp4netns: its ids */
+  char *error;               /* owned; null: none */
+  struct rk_relay_stat stat; /* this relay's counters */
+  struct rk_relay_stat sum;  /* those of relays before it */
+  size_t namelen;
+  char name[];
+};
+
+/* How ports are forwarded. open: make the port ready to be connected to; the state it then has, or -1 with err.
+   close: undo open. up: a chain is there, forward what is not forwarded yet. down: it is gone. change: options but not the
+   listening side have changed. tick: every now and then while a chain is there; returns ms to the next, -1: no need. */
+struct portd_driver {
+  char const *name;
+  int (*open)(struct port *p, char *err, size_t errsize);
+  void (*close)(struct port *p);
+  void (*change)(struct port *p);
+  int (*up)(char *err, size_t errsize);
+  void (*down)(void);
+  int (*tick)(void);
+};
+extern struct portd_driver const portd_by_relay, portd_by_slirp, portd_by_pasta;
+
+struct portd {
+  struct portd_driver const *driver;
+  char const *path;          /* absolute, of the state directory */
+  int dir;                   /* the state directory */
+  int portsdir;              /* DIR/ports, -1: there is none now */
+  int statusdir;             /* DIR/ports.status, locked for life */
+  struct port *ports;
+  pid_t chain;               /* 0: none */
+  int chainfd;               /* its pidfd, -1: none */
+  int netns;                 /* its network namespace, -1: none */
+  char trouble[256];         /* why the chain that is there cannot be served; "": it is */
+};
+extern struct portd portd;
+
+/* rk-portd.c */
+void portd_watch(int fd, void (*ready)(void));      /* call ready() when fd is readable or hung up */
+void portd_unwatch(int fd);
+void portd_after(int ms, void (*due)(void));        /* once; again: a new time; ms < 0: never */
+int64_t portd_now(void);                            /* ms, monotonic */
+
+/* portd_dir.c: the state directory */
+void portd_dir_open(char const *path);              /* makes what is missing, locks, watches; dies if it cannot */
+void portd_dir_scan(void);                          /* read everything anew; what failed is tried again */
+
+/* portd_port.c: the table */
+struct port *portd_port_find(char const *name);
+struct port *portd_port_id(uint32_t id);
+void portd_port_load(char const *name);             /* the file was written, or may have been */
+void portd_port_remove(char const *name);           /* the file is gone */
+void portd_port_sweep(void);                        /* remove those not seen by this scan */
+void portd_port_retry(void);                        /* try again what may have become possible */
+void portd_port_fail(struct port *p, char const *text, int retry);
+void portd_port_close_all(void);
+
+/* portd_status.c: DIR/ports.status */
+void portd_status_dirty(struct port *p);            /* written before the loop sleeps */
+void portd_status_all(void);                        /* every port's status has changed (chain) */
+void portd_status_flush(void);
+void portd_status_remove(struct port *p);
+int portd_status_clear(void);                       /* how many files an rk-portd that was killed had left */
+
+/* portd_bind.c: sockets */
+void portd_bind_patiently(int ms);                  /* for so long a port in use is tried again: its holder is ending */
+int portd_bind(struct port *p, char *err, size_t errsize); /* fills fds; 0 or -1 */
+void portd_unbind(struct port *p);
+void portd_listen_again(struct port *p);            /* a relay that died may have left the sockets shut */
+void portd_target(struct port const *p, struct sockaddr_storage *sa); /* where inside its first port leads */
+char const *portd_errtext(int e);                   /* the peer's words for an errno */
+size_t portd_listen_text(struct port const *p, int64_t port, char *buf, size_t size); /* "listen tcp 127.0.0.1:80" */
+
+/* portd_given.c: sockets that rk-portd was started with */
+void portd_given_init(void);
+int portd_given(char const *name);                  /* the fd, -1: no such name */
+
+/* portd_chain.c: the chain of the state directory */
+void portd_chain_check(void);                       /* something in DIR changed: is there a chain to serve? */
+void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
+
+/* portd_relay.c */
+void portd_relay_reaped(pid_t pid, int wstat);      /* a child ended */
+void portd_relay_leave(int gently);                 /* rk-portd ends: kill the relay, or let it finish its connections */
+void portd_relay_stats(void);                       /* ask for counters now */
+struct rk_text;
+void portd_relay_srcip(struct port const *p, struct rk_text *t); /* what backends see of clients, for the status */
+
+#endif

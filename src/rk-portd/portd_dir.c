@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: ISC
+   The state directory as rk-portd sees it: its own lock, DIR/ports followed by inotify, and the signs of a chain. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <skalibs/strerr.h>
+
+#include <rk/exit.h>
+#include <rk/state.h>
+#include "portd.h"
+
+/* IN_CREATE: a hard link or symbolic link brings no other event. A file that is written in place is read when it is closed. */
+enum {
+  PORTS_EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF,
+  DIR_EVENTS = IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF
+};
+
+static int notify = -1, dirwatch = -1, portswatch = -1;
+
+static void unfollow(void)
+{
+  if (portswatch >= 0) inotify_rm_watch(notify, portswatch);
+  if (portd.portsdir >= 0) close(portd.portsdir);
+  portswatch = portd.portsdir = -1;
+}
+
+/* The watch first, then the scan: nothing that happens in between is missed. */
+static void follow(void)
+{
+  char path[PATH_MAX];
+  struct stat a, b;
+
+  unfollow();
+  memcpy(path, portd.path, strlen(portd.path));
+  memcpy(path + strlen(portd.path), "/ports", 7);
+  portswatch = inotify_add_watch(notify, path, PORTS_EVENTS | IN_ONLYDIR | IN_DONT_FOLLOW);
+  if (portswatch < 0) {
+    if (errno != ENOENT) strerr_warnwusys("follow ", path);
+    return;
+  }
+  portd.portsdir = openat(portd.dir, "ports", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  /* The path and the directory may have parted in between: an event for either is still to come, and we are called again. */
+  if (portd.portsdir < 0 || fstat(portd.portsdir, &a) < 0 || lstat(path, &b) < 0 || a.st_ino != b.st_ino) unfollow();
+}
+
+void portd_dir_scan(void)
+{
+  int fd;
+  DIR *d;
+  struct dirent *e;
+
+  if (portd.portsdir < 0) follow();
+  for (struct port *p = portd.ports; p; p = p->next) p->seen = 0;
+  if (portd.portsdir >= 0) {
+    fd = openat(portd.portsdir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    d = fd < 0 ? 0 : fdopendir(fd);
+    if (!d) {
+      strerr_warnwusys("read the directory ports");
+      if (fd >= 0) close(fd);
+      return;
+    }
+    while ((e = readdir(d)))
+      if (e->d_name[0] != '.') portd_port_load(e->d_name);
+    closedir(d);
+  }
+  portd_port_sweep();
+  portd_port_retry();
+}
+
+static int is_link(char const *name)
+{
+  struct stat st;
+  return fstatat(portd.portsdir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink > 1 || !S_ISREG(st.st_mode);
+}
+
+static void ports_event(struct inotify_event const *e)
+{
+  if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
+    unfollow();
+    portd_dir_scan();
+    return;
+  }
+  if (!e->len || e->name[0] == '.' || portd.portsdir < 0) return;
+  if (e->mask & (IN_DELETE | IN_MOVED_FROM)) {
+    /* An event of a file that is there again by now must not take the new one away. */
+    if (faccessat(portd.portsdir, e->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return;
+    portd_port_remove(e->name);
+    return;
+  }
+  if (e->mask & IN_CREATE && !is_link(e->name)) return;
+  portd_port_load(e->name);
+}
+
+static void dir_event(struct inotify_event const *e)
+{
+  if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF)) {
+    strerr_warni("the state directory is gone");
+    portd_port_close_all();
+    portd_relay_leave(0);
+    _exit(0);
+  }
+  if (!e->len) return;
+  if (!strcmp(e->name, "ports")) portd_dir_scan();
+  else if (!strcmp(e->name, "child_pid") || !strcmp(e->name, ".s4nn.sock")) portd_chain_check();
+}
+
+static void events(void)
+{
+  static union {
+    struct inotify_event align;
+    char buf[8192];
+  } u;
+  ssize_t n = read(notify, u.buf, sizeof u.buf);
+  int overflow = 0;
+
+  for (ssize_t at = 0; at < n;) {
+    struct inotify_event const *e = (struct inotify_event const *)(void const *)(u.buf + at);
+    at += (ssize_t)(sizeof *e + e->len);
+    if (e->mask & IN_Q_OVERFLOW) overflow = 1;
+    else if (e->wd == dirwatch) dir_event(e);
+    else if (e->wd == portswatch) ports_event(e);
+  }
+  if (overflow) {
+    portd_dir_scan();
+    portd_chain_check();
+  }
+}
+
+static void make(int dir, char const *name)
+{
+  if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", name);
+}
+
+void portd_dir_open(char const *path)
+{
+  static char absolute[PATH_MAX];
+
+  make(AT_FDCWD, path);
+  if (!realpath(path, absolute)) strerr_diefusys(RK_EXIT_SYS, "resolve ", path);
+  if (strlen(absolute) > RK_STATE_PATH_MAX)
+    strerr_dief(RK_EXIT_USAGE, "the state directory's path is too long for a socket in it: ", absolute);
+  portd.path = absolute;
+  portd.dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (portd.dir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute);
+  make(portd.dir, "ports");
+  make(portd.dir, "ports.status");
+  portd.statusdir = openat(portd.dir, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (portd.statusdir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute, "/ports.status");
+  if (flock(portd.statusdir, LOCK_EX | LOCK_NB) < 0) {
+    if (errno != EWOULDBLOCK) strerr_diefusys(RK_EXIT_SYS, "lock ", absolute, "/ports.status");
+    strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
+  }
+  if (portd_status_clear()) portd_bind_patiently(500);
+  notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (notify < 0) strerr_diefusys(RK_EXIT_SYS, "make an inotify instance (fs.inotify.max_user_instances)");
+  dirwatch = inotify_add_watch(notify, absolute, DIR_EVENTS | IN_ONLYDIR);
+  if (dirwatch < 0) strerr_diefusys(RK_EXIT_SYS, "follow ", absolute);
+  portd_watch(notify, events);
+  portd_dir_scan();
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: ISC
+   rk-portd: publish the ports that the files of DIR/ports ask for, for as long as it lives; chains may come and go.
+
+   where    outside; before, with or after the chain
+   changes  DIR/ports.status; makes DIR, DIR/ports, DIR/ports.status if they are missing
+   fds/env  reads LISTEN_FDS LISTEN_FDNAMES LISTEN_PID, S6_FD# S6_FD_* S6_FDID_*; -d FD: a newline when all files have been tried
+   forks    rk-relay, which ends with the chain or with rk-portd
+   holds    the listening sockets of the host; not dumpable, so nobody inside can take one
+   exits    0 ended by signal, or DIR is gone; 100, 111
+*/
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include "portd.h"
+
+#define USAGE "rk-portd [ -d fd ] [ -P relay|slirp4netns|implicit ] dir"
+
+enum { WATCH_MAX = 8, TIMER_MAX = 8 };
+
+struct portd portd = {.driver = &portd_by_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1};
+
+static struct pollfd polled[WATCH_MAX];
+static void (*callback[WATCH_MAX])(void);
+static nfds_t npolled;
+static struct {
+  int64_t at;
+  void (*due)(void);
+} timer[TIMER_MAX];
+static int signals;
+
+int64_t portd_now(void)
+{
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void portd_watch(int fd, void (*ready)(void))
+{
+  nfds_t i = 0;
+
+  while (i < npolled && polled[i].fd >= 0) i++;
+  if (i == WATCH_MAX) strerr_dief(RK_EXIT_BUG, "too many fds to watch");
+  polled[i] = (struct pollfd){.fd = fd, .events = POLLIN};
+  callback[i] = ready;
+  if (i == npolled) npolled++;
+}
+
+void portd_unwatch(int fd)
+{
+  for (nfds_t i = 0; i < npolled; i++)
+    if (polled[i].fd == fd) polled[i].fd = -1;
+}
+
+void portd_after(int ms, void (*due)(void))
+{
+  int slot = -1;
+
+  for (int i = 0; i < TIMER_MAX; i++) {
+    if (timer[i].due == due) {
+      slot = i;
+      break;
+    }
+    if (!timer[i].due && slot < 0) slot = i;
+  }
+  if (slot < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
+  timer[slot].due = ms < 0 ? 0 : due;
+  timer[slot].at = portd_now() + ms;
+}
+
+static int next_timer(void)
+{
+  int64_t first = -1, t = portd_now();
+
+  for (int i = 0; i < TIMER_MAX; i++)
+    if (timer[i].due && (first < 0 || timer[i].at < first)) first = timer[i].at;
+  return first < 0 ? -1 : first <= t ? 0 : first - t > 3600000 ? 3600000 : (int)(first - t);
+}
+
+static void run_timers(void)
+{
+  int64_t t = portd_now();
+
+  for (int i = 0; i < TIMER_MAX; i++) {
+    void (*due)(void) = timer[i].due;
+    if (!due || timer[i].at > t) continue;
+    timer[i].due = 0;
+    due();
+  }
+}
+
+static void leave(int gently)
+{
+  portd_relay_leave(gently); /* first: a connection must not be accepted and dropped when its port goes */
+  portd_port_close_all();
+  portd_status_clear();
+  _exit(0);
+}
+
+static void signalled(void)
+{
+  struct signalfd_siginfo si;
+  int wstat;
+  pid_t pid;
+
+  while (read(signals, &si, sizeof si) == sizeof si) switch (si.ssi_signo) {
+    case SIGCHLD:
+      while ((pid = waitpid(-1, &wstat, WNOHANG)) > 0) portd_relay_reaped(pid, wstat);
+      break;
+    case SIGHUP: portd_dir_scan(); break;
+    case SIGUSR1: portd_relay_stats(); break;
+    default: leave(si.ssi_signo == SIGQUIT);
+  }
+}
+
+static void catch_signals(void)
+{
+  static int const caught[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1};
+  sigset_t set;
+
+  sigemptyset(&set);
+  for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
+    sigaddset(&set, caught[i]);
+    signal(caught[i], SIG_DFL); /* an ignored one (nohup) would never arrive */
+  }
+  signal(SIGPIPE, SIG_IGN);
+  if (sigprocmask(SIG_SETMASK, &set, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "block signals");
+  signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (signals < 0) strerr_diefusys(RK_EXIT_SYS, "make a signalfd");
+  portd_watch(signals, signalled);
+}
+
+/* The ports of a range are as many fds, here and in flight to the relay (unix(7): counted against this limit). */
+static void raise_limit(void)
+{
+  struct rlimit r;
+
+  if (getrlimit(RLIMIT_NOFILE, &r) < 0) return;
+  r.rlim_cur = r.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &r) < 0) strerr_warnwusys("raise the limit of open files");
+}
+
+static struct portd_driver const *driver_named(char const *name)
+{
+  static struct portd_driver const *const all[] = {&portd_by_relay, &portd_by_slirp, &portd_by_pasta};
+
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (!strcmp(all[i]->name, name)) return all[i];
+  strerr_dief(RK_EXIT_USAGE, "unknown port driver ", name, ": relay, slirp4netns or implicit");
+}
+
+int main(int argc, char const *const *argv)
+{
+  subgetopt l = SUBGETOPT_ZERO;
+  unsigned int readyfd = 0;
+  int notify = 0, opt;
+
+  PROG = "rk-portd";
+  while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1) switch (opt) {
+    case 'd':
+      if (!uint0_scan(l.arg, &readyfd)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      notify = 1;
+      break;
+    case 'P': portd.driver = driver_named(l.arg); break;
+    default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  }
+  argc -= l.ind;
+  argv += l.ind;
+  if (argc != 1) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+
+  if (prctl(PR_SET_DUMPABLE, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  raise_limit();
+  portd_given_init();
+  catch_signals();
+  portd_dir_open(argv[0]);
+  portd_chain_check();
+  portd_status_flush();
+  if (notify) {
+    if (fd_write((int)readyfd, "\n", 1) < 0) strerr_diefusys(RK_EXIT_USAGE, "say that it is ready on the fd of -d");
+    close((int)readyfd);
+  }
+
+  for (;;) {
+    int n = poll(polled, npolled, next_timer());
+    if (n < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
+    for (nfds_t i = 0; n > 0 && i < npolled; i++)
+      if (polled[i].fd >= 0 && polled[i].revents) {
+        polled[i].revents = 0;
+        callback[i]();
+      }
+    run_timers();
+    portd_status_flush();
+  }
+}
