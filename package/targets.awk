@@ -2,6 +2,8 @@
 /^[ \t]*(#|$)/ { next }
 {
   out = B "/" $2 "/" $1
+  if (out in seen) { printf "$(error package/targets names %s twice)\n", $1; next } # a merge keeps both lines
+  seen[out] = 1
   objs = ""; libs = ""; script = ""; inlibs = 0
   for (i = 3; i <= NF; i++) {
     if ($i == ":") { inlibs = 1; continue }
