@@ -24,7 +24,7 @@
 #   rk_chain CMD...                  nothing but rk-userns rk-idmap CMD...
 set -u
 LC_ALL=C; export LC_ALL
-tap_n=0 tap_bad=0 tap_plan='' tap_pids='' tap_exit='' rc=0 out='' err='' pid=''
+tap_n=0 tap_bad=0 tap_spawned=0 tap_plan='' tap_pids='' tap_exit='' rc=0 out='' err='' pid=''
 T=$(mktemp -d "${TMPDIR:-/tmp}/t.XXXXXX") || exit 99
 [ "$(id -u)" != 0 ] || chmod 0711 "$T"
 
@@ -80,9 +80,12 @@ need() {
   for tap_c in "$@"; do command -v "$tap_c" >/dev/null 2>&1 || skip_all "no $tap_c on this machine"; done
 }
 spawn() {
-  "$@" < /dev/null > "$T/.spawn.out" 2> "$T/.spawn.err" &
+  tap_spawned=$((tap_spawned + 1))
+  : > "$T/.spawn$tap_spawned.out"; : > "$T/.spawn$tap_spawned.err"
+  "$@" < /dev/null > "$T/.spawn$tap_spawned.out" 2> "$T/.spawn$tap_spawned.err" &
   pid=$!
-  mv "$T/.spawn.out" "$T/spawn.$pid.out" 2>/dev/null; mv "$T/.spawn.err" "$T/spawn.$pid.err" 2>/dev/null
+  # the child opens its files when it gets to run: name them for the pid by links
+  ln -s ".spawn$tap_spawned.out" "$T/spawn.$pid.out"; ln -s ".spawn$tap_spawned.err" "$T/spawn.$pid.err"
   tap_pids="$tap_pids $pid"
 }
 end() {

@@ -1,16 +1,17 @@
 # shellcheck shell=sh
 # tests/stage.sh: sourced by tests/run and package/bench, as root, with $top and $mode set: build, and stage an install, the test
 # programs and the tree in a fresh directory $stage that the test user $user can read (a clone may sit under a 0700 directory).
-# It goes at exit. staged CMD...: run CMD there with a clean environment, the staged programs first in PATH.
+# It goes at exit. Without root, the user is whoever runs it. staged CMD...: run CMD there with a clean environment, the staged programs first in PATH.
 make -s -C "$top" -j2 MODE="$mode" programs test-programs
-user=$("$top/tests/user")
+if [ "$(id -u)" = 0 ]; then user=$("$top/tests/user"); else user=$(id -un); fi
 stage=$(mktemp -d /tmp/rk-t.XXXXXX)
 trap 'cd /; rm -rf "$stage"' EXIT
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 chmod 0755 "$stage"
 mkdir -p "$stage/rk" "$stage/inst" "$stage/test" "$stage/tap" "$stage/tmp" "$stage/xdg"
 chmod 1777 "$stage/tmp"
-chown "$user": "$stage/xdg"; chmod 0700 "$stage/xdg"
+[ "$(id -u)" != 0 ] || chown "$user": "$stage/xdg"
+chmod 0700 "$stage/xdg"
 (cd "$top" && tar cf - --exclude=./build --exclude=./.git .) | (cd "$stage/rk" && tar xf - --no-same-owner)
 for d in bin libexec; do
   if [ -d "$top/build/$mode/$d" ]; then cp -R "$top/build/$mode/$d" "$stage/inst/"; fi
@@ -21,7 +22,7 @@ cd "$stage/rk" || exit 111
 
 staged() {
   env -i PATH="$stage/inst/bin:$stage/test:$stage/rk/tests/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-    HOME=/root USER=root LOGNAME=root LC_ALL=C TERM=dumb TMPDIR="$stage/tmp" CI="${CI:-}" \
+    HOME="$HOME" USER="$(id -un)" LOGNAME="$(id -un)" LC_ALL=C TERM=dumb TMPDIR="$stage/tmp" CI="${CI:-}" \
     ASAN_OPTIONS="detect_leaks=0:abort_on_error=0:exitcode=99" UBSAN_OPTIONS="print_stacktrace=1:exitcode=99" \
     RK_TEST_LIB="$stage/rk/tests/lib.sh" RK_TEST_MODE="$mode" RK_TEST_STAGE="$stage" RK_TEST_INST="$stage/inst" RK_TEST_TOP="$top" \
     RK_TEST_USER="$user" RK_TEST_UID="$(id -u "$user")" RK_TEST_GID="$(id -g "$user")" RK_TEST_XDG="$stage/xdg" \

@@ -2,7 +2,7 @@
 # the test library itself: what it says is true, also about failures
 . "${RK_TEST_LIB:-tests/lib.sh}"
 plan 18
-is "$(id -un)" rktest "a .t file runs as the test user"
+is "$(id -un)" "$RK_TEST_USER" "a .t file runs as the test user"
 is "$(as_user id -un)" rktest "as_user is harmless there"
 ok "the fresh directory is there and empty" test -z "$(ls "$T")"
 run sh -c 'echo a; echo b >&2; exit 7'
