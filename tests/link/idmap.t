@@ -20,8 +20,12 @@ run rk-userns rk-idmap -m single sh -c "$show"
 is "$rc $(map u) $(map g) $(map s)$err" "0 0 $u 1 0 $g 1 deny" "-m single: the own ids, setgroups denied"
 
 changes rk-userns rk-idmap
+like "$changed" '^(CapBnd )?CapEff CapPrm Gid Groups Uid env.RK_GID env.RK_UID gid_map ns.user uid_map$' "nothing but ids, capabilities and the namespace changes"
 like "$(attr CapEff) $(attr CapPrm) $(attr CapBnd)" '^000001ffffffffff 000001ffffffffff 000001ffffffffff$' "the program has all capabilities"
 like "$(attr CapInh) $(attr CapAmb)" '^0000000000000000 0000000000000000$' "none of them inheritable or ambient"
+
+changes setpriv --pdeathsig USR1 rk-userns rk-idmap
+is "$(attr pdeathsig) $(attr dumpable)" "10 1" "the parent death signal and the dumpable flag stay"
 
 run rk-userns rk-idmap -m direct true
 is "$rc" 102 "-m direct without privilege: 102"
