@@ -27,7 +27,8 @@ enum {
   BROKEN = 32,    /* writing to this side failed: when what it sent is passed on, reset both */
   BULK = 64,
   SLEEPY = 128,   /* SO_RCVLOWAT is up; in the list of tcp_lowat */
-  AWAKE = 256     /* ... and an event came since the last tick */
+  AWAKE = 256,    /* ... and an event came since the last tick */
+  FAILED = 512    /* EPOLLERR was seen: no further event will come, so a short recv is not the end */
 };
 
 struct side {
@@ -172,7 +173,7 @@ static enum verdict copy(struct conn *c, struct side *in, struct side *out, size
   if (n == -1) return RESET;
   if (n == 0) return in->src.bits |= EOF_SEEN, MORE;
   if ((size_t)n == sizeof buffer) in->src.bits |= BULK;
-  else if (!peek) {
+  else if (!peek && !(in->src.bits & FAILED)) {
     in->src.bits &= (uint16_t)~READABLE;
     if (in->src.bits & CLOSING) in->src.bits |= EOF_SEEN;
   }
@@ -280,7 +281,8 @@ void tcp_event(struct source *src, uint32_t events)
 
   if (c->state & DEAD) return;
   if (events & EPOLLOUT) src->bits |= WRITABLE;
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) == EPOLLRDHUP) src->bits |= CLOSING; /* an RST sets all three */
+  if (events & EPOLLERR) src->bits |= FAILED; /* an RST sets EPOLLRDHUP as well */
+  else if (events & EPOLLRDHUP) src->bits |= CLOSING;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) src->bits |= READABLE | AWAKE;
   if (c->state & CONNECTING) {
     if (!src->which) return;
