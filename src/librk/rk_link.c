@@ -30,7 +30,7 @@ int rk_door(void)
   return (int)fd;
 }
 
-int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen)
+int rk_ask_send(void const *request, size_t len, int fd)
 {
   union {
     struct cmsghdr align;
@@ -54,7 +54,15 @@ int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen
   }
   do r = sendmsg(door, &msg, MSG_NOSIGNAL);
   while (r < 0 && errno == EINTR);
-  if (r < 0) return errno = errno == ECONNRESET ? EPIPE : errno, -1;
+  return r < 0 ? (errno = errno == ECONNRESET ? EPIPE : errno, -1) : 0;
+}
+
+int rk_ask_recv(void *reply, size_t replylen)
+{
+  int door = rk_door();
+  ssize_t r;
+
+  if (door < 0) return -1;
   do r = recv(door, reply, replylen, MSG_TRUNC);
   while (r < 0 && errno == EINTR);
   if (r == 0 || (r < 0 && errno == ECONNRESET)) return errno = EPIPE, -1;
@@ -63,15 +71,24 @@ int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen
   return 0;
 }
 
-void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen)
+int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen)
 {
-  if (rk_ask(request, len, fd, reply, replylen) == 0) return;
+  return rk_ask_send(request, len, fd) < 0 ? -1 : rk_ask_recv(reply, replylen);
+}
+
+void rk_ask_die(char const *what)
+{
   if (errno == ENOENT)
     strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": the door to rk-outside is shut: put rk-userns before it, "
                 "only rk links between, or give the link before it the option -k");
   if (errno == EBADF) strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
   if (errno == EPIPE) strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
   strerr_diefusys(RK_EXIT_SYS, what);
+}
+
+void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen)
+{
+  if (rk_ask(request, len, fd, reply, replylen) < 0) rk_ask_die(what);
 }
 
 void rk_door_shut(void)

@@ -35,5 +35,10 @@ void outside_release(void);
 
 /* Requests: the message has the exact size of its struct. fd is -1, or an fd that travelled with it, owned by the callee. */
 void outside_idmap(struct rk_ask_idmap const *ask, int fd);
+void outside_net(struct rk_ask_net const *ask, int fd);
+void outside_wired(struct rk_ask_wired const *ask);
+
+/* The chain is gone: end the driver, within a third of a second. */
+void outside_net_end(void);
 
 #endif

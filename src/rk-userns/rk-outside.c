@@ -150,6 +150,14 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
       if (len != sizeof(struct rk_ask_idmap) || fd >= 0) return -1;
       outside_idmap(message, fd);
       return 0;
+    case RK_OP_NET:
+      if (len != sizeof(struct rk_ask_net) || fd < 0) return -1;
+      outside_net(message, fd);
+      return 0;
+    case RK_OP_WIRED:
+      if (len != sizeof(struct rk_ask_wired) || fd >= 0) return -1;
+      outside_wired(message);
+      return 0;
     case RK_OP_READY:
       if (len != sizeof(struct rk_ask) || fd >= 0) return -1;
       ready(sender);
@@ -197,6 +205,7 @@ static void hear(int door, short revents)
 
 static void finish(void)
 {
+  outside_net_end();
   if (outside.state >= 0) {
     char made[16] = "";
     int temporary;

@@ -18,8 +18,15 @@ int rk_door(void);
    gone, EPROTO if the reply has another size. What rk-outside made of the request stands in the reply. */
 int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen);
 
-/* The same, but dies with a clear line if the door is shut or rk-outside is gone. what: "map ids", "connect the network". */
+/* Its two halves, for a caller that has something to do meanwhile. */
+int rk_ask_send(void const *request, size_t len, int fd);
+int rk_ask_recv(void *reply, size_t replylen);
+
+/* rk_ask, but dies with a clear line if the door is shut or rk-outside is gone. what: "map ids", "connect the network". */
 void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen);
+
+/* Die of a failed rk_ask: errno as it left it. */
+void rk_ask_die(char const *what) __attribute__((noreturn));
 
 /* Shut the door: tell rk-outside that the chain is ready (it then writes child_pid for this very process) and close it.
    Does nothing if there is no door. Dies (111) if rk-outside is gone or cannot write the state directory. */

@@ -13,8 +13,9 @@ enum { RK_OUTSIDE_VERSION = 1 };
 /* Each is served at most once. */
 enum rk_op {
   RK_OP_IDMAP = 1, /* struct rk_ask_idmap -> struct rk_say_idmap: map the chain's ids */
-  RK_OP_NET = 2,   /* struct rk_ask_net + netns fd -> struct rk_say_net: start one driver */
-  RK_OP_PROBED = 3,/* struct rk_ask -> struct rk_say: the nonces of the loopback test were sent; error EEXIST: one arrived */
+  RK_OP_NET = 2,   /* struct rk_ask_net + netns fd -> struct rk_say_net: start one driver; answered when it is ready */
+  RK_OP_WIRED = 3, /* struct rk_ask_wired -> struct rk_say: the inside is configured, the nonces of the loopback test are sent;
+                      resolv.conf and hosts are then written. error EEXIST: a nonce arrived, text says where */
   RK_OP_READY = 4  /* struct rk_ask -> struct rk_say: everything is set; write child_pid */
 };
 
@@ -55,27 +56,43 @@ struct rk_say_idmap {
   char fix[360];        /* and what to do about it */
 };
 
-/* The plan of a network: what rk-net has configured, and what the driver is to serve. */
+/* How the inner /etc/resolv.conf and /etc/hosts are kept. */
+enum rk_etc {
+  RK_ETC_NONE = 0,    /* not at all (detached) */
+  RK_ETC_REPLACE = 1, /* /etc is the chain's own: a new file, renamed over the old */
+  RK_ETC_INPLACE = 2  /* each is a file of the chain's own, mounted over the old one: rewritten */
+};
+enum { RK_NONCE = 16, RK_NET_LOG = 1024 };
+
+/* The plan of a network: what rk-net configures, and what the driver is to serve. */
 struct rk_ask_net {
   struct rk_ask head;
-  char driver[64];
+  char driver[64];        /* a name in libexec/rk/net or RK_NET_PATH; "none": nothing is started */
   char ifname[16];
-  struct in_addr network, ip, gateway, dns;
+  struct in_addr network, ip, gateway, dns; /* network order */
+  struct in6_addr ip6, gateway6, dns6;      /* all zero: none; the prefix is always 64 */
   uint32_t prefix;
   uint32_t mtu;
-  uint32_t ipv6;          /* booleans */
-  uint32_t host_loopback;
-  uint32_t detached;
+  uint32_t host_loopback; /* boolean */
+  uint32_t detached;      /* boolean */
 };
+/* head.error: errno; the driver's status and stderr say more. */
 struct rk_say_net {
   struct rk_say head;
+  int32_t status;         /* wait(2) status of a driver that ended, -1: it did not */
+  char log[RK_NET_LOG];   /* what it wrote to stderr, terminated */
   char ifname[16];
   struct in_addr ip, gateway, dns;
   uint32_t prefix;
   uint32_t mtu;
-  uint32_t configured;    /* the driver configured the interface itself (pasta --config-net, DHCP) */
+  uint32_t configured;    /* the driver configured the interface itself (DHCP) */
   uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0: not made */
-  uint8_t nonce[16];
+  uint8_t nonce[RK_NONCE];
+};
+
+struct rk_ask_wired {
+  struct rk_ask head;
+  uint32_t etc;           /* enum rk_etc */
 };
 
 #endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+   Which driver: the one asked for, or the best one installed. */
+#include "net.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <skalibs/strerr.h>
+
+#include <rk/exit.h>
+#include <rk/helper.h>
+#include <rk/host.h>
+#include <rk/link.h>
+
+/* Best first. pasta: TCP windows that scale, ICMP and IPv6 as the host has them. slirp4netns starts ten times faster and needs a quarter of
+   the memory, but libslirp has no window scaling: 64 KiB a round trip. Queue: pasta's throughput collapses when the tap's overflows
+   (doc/rk-net.1 NOTES); MTU 65520 pays with slirp4netns and makes pasta erratic. */
+static struct driver const known[] = {
+  {"pasta", "pasta", "passt", "tap0", 1, 1500, 5000, 1, PLAN_LONGEST},
+  {"slirp4netns", "slirp4netns", "slirp4netns", "tap0", 1, 65520, 0, 1, 25},
+  {"lxc-user-nic", 0, "lxc", "eth0", 0, 1500, 0, 0, PLAN_LONGEST},
+  {"none", 0, 0, "lo", 0, 0, 0, 0, PLAN_LONGEST},
+};
+enum { KNOWN = sizeof known / sizeof *known, AUTOMATIC = 2 };
+
+/* Any other: a tap and cautious figures. */
+static struct driver other = {.ifname = "tap0", .tap = 1, .mtu = 1500, .ipv6 = 1, .longest = PLAN_LONGEST};
+
+/* Each directory of drivers: those of RK_NET_PATH, then our own. 0: no more. */
+static int directory(unsigned int i, char *path, size_t size)
+{
+  char const *s = getenv("RK_NET_PATH");
+
+  while (s && *s) {
+    size_t len = strcspn(s, ":");
+    if (len && len < size && !i--) {
+      memcpy(path, s, len);
+      path[len] = 0;
+      return 1;
+    }
+    s += len + (s[len] == ':');
+  }
+  return !i && rk_libexec("net", path, size) == 0;
+}
+
+static int executable(char const *name)
+{
+  char path[PATH_MAX];
+  size_t len;
+
+  for (unsigned int i = 0; directory(i, path, sizeof path - 65); i++) {
+    len = strlen(path);
+    path[len++] = '/';
+    strcpy(path + len, name);
+    if (access(path, X_OK) == 0) return 1;
+  }
+  return 0;
+}
+
+static void list(char *text, size_t size)
+{
+  char path[PATH_MAX];
+  size_t n = 0;
+
+  memcpy(text, "none", 5);
+  n = 4;
+  for (unsigned int i = 0; directory(i, path, sizeof path); i++) {
+    DIR *dir = opendir(path);
+    if (!dir) continue;
+    for (struct dirent *e; (e = readdir(dir));) {
+      size_t len = strlen(e->d_name);
+      if (e->d_name[0] == '.' || n + len + 3 > size) continue;
+      text[n++] = ',';
+      text[n++] = ' ';
+      memcpy(text + n, e->d_name, len + 1);
+      n += len;
+    }
+    closedir(dir);
+  }
+}
+
+static void __attribute__((noreturn)) unknown(char const *name)
+{
+  char text[1024];
+
+  list(text, sizeof text);
+  strerr_dief(RK_EXIT_USAGE, "unknown driver: ", name, " (there are ", text, ")");
+}
+
+struct driver const *driver_choose(char const *name)
+{
+  char path[PATH_MAX];
+
+  if (!name) {
+    for (size_t i = 0; i < AUTOMATIC; i++)
+      if (rk_which(known[i].binary, path, sizeof path) > 0 && executable(known[i].name)) return known + i;
+    rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -d", "no network driver is installed");
+  }
+  if (!*name || strlen(name) >= sizeof ((struct rk_ask_net *)0)->driver || *name == '.' || strchr(name, '/')) unknown(name);
+  for (size_t i = 0; i < KNOWN; i++)
+    if (!strcmp(name, known[i].name)) {
+      if (known[i].binary && rk_which(known[i].binary, path, sizeof path) < 0)
+        rk_die_host("I13", known[i].package, "unable to find ", known[i].binary, " in PATH: install the package ", known[i].package);
+      if (strcmp(name, "none") && !executable(name)) unknown(name);
+      return known + i;
+    }
+  if (!executable(name)) unknown(name);
+  other.name = name;
+  return &other;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: ISC
+   The network namespace: made, and configured from inside. */
+#include "net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <linux/if_tun.h>
+#include <linux/nsfs.h>
+
+#include <skalibs/djbunix.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/host.h>
+#include <rk/netlink.h>
+#include <rk/proc.h>
+
+int netns_ours(char const *path)
+{
+  struct stat mine, owner;
+  int fd = open(path, O_RDONLY | O_CLOEXEC), user = -1, r = 0;
+
+  if (fd == -1) strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  if (stat("/proc/self/ns/user", &mine) == -1) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/ns/user");
+  user = ioctl(fd, NS_GET_USERNS); /* EPERM: an outer one, out of our sight */
+  if (user != -1) {
+    r = fstat(user, &owner) == 0 && owner.st_ino == mine.st_ino && owner.st_dev == mine.st_dev;
+    close(user);
+  }
+  close(fd);
+  return r;
+}
+
+void netns_refuse_second(void)
+{
+  if (netns_ours("/proc/self/ns/net"))
+    strerr_dief(RK_EXIT_USAGE, "this chain already has a network of its own");
+}
+
+static void (*job)(struct net *);
+
+static int child(void *arg)
+{
+  struct net *n = arg;
+
+  if (n->netns != -1 && setns(n->netns, CLONE_NEWNET) == -1) strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
+  job(n);
+  _exit(0);
+}
+
+/* The way back from a network namespace to the host's is closed to us (we own only the new one), so the detached one is
+   visited by a child. It shares memory and fds: what it opens and writes is ours, what it fails of has been said. */
+void netns_do(struct net *n, void (*fn)(struct net *))
+{
+  static _Alignas(16) char stack[65536];
+  int status;
+  pid_t pid;
+
+  if (!n->ask.detached) {
+    fn(n);
+    return;
+  }
+  job = fn;
+  pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, n);
+  if (pid == -1 || waitpid(pid, &status, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!WIFEXITED(status)) strerr_dief(RK_EXIT_SYS, "the helper for the detached network was killed");
+  if (WEXITSTATUS(status)) _exit(WEXITSTATUS(status));
+}
+
+static void __attribute__((noreturn)) die_tun(void)
+{
+  char const *const what = "unable to open /dev/net/tun: ";
+
+  switch (errno) {
+    case ENOENT: rk_die_host("D1", "modprobe tun, or pass the device /dev/net/tun into the outer container", what, "it does not exist");
+    case EACCES: rk_die_host("D2", "chmod 0666 /dev/net/tun, and persist that by a udev rule", what, "its mode forbids it");
+    case EPERM: rk_die_host("D3", "allow the device c 10:200 in the outer container", what, "a device cgroup forbids it");
+    case ENODEV: case ENXIO: rk_die_host("D4", "modprobe tun; after a kernel update, reboot", what, "the kernel has no such device");
+    default: strerr_diefusys(RK_EXIT_SYS, "open /dev/net/tun");
+  }
+}
+
+/* A tap that outlives its driver: one that dies finds it again, with addresses and routes in place. */
+static void make_tap(struct net *n)
+{
+  struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+  int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+  if (fd == -1) die_tun();
+  memcpy(ifr.ifr_name, n->ask.ifname, sizeof ifr.ifr_name);
+  if (ioctl(fd, TUNSETIFF, &ifr) == -1) {
+    if (errno == EBUSY || errno == EEXIST || errno == EINVAL)
+      strerr_dief(RK_EXIT_USAGE, "unable to make the interface ", n->ask.ifname, ": the name is taken or not allowed");
+    strerr_diefusys(RK_EXIT_SYS, "make the interface ", n->ask.ifname);
+  }
+  if (ioctl(fd, TUNSETPERSIST, 1) == -1) strerr_diefusys(RK_EXIT_SYS, "make the interface ", n->ask.ifname, " persistent");
+  close(fd);
+}
+
+void netns_make(struct net *n)
+{
+  if (unshare(CLONE_NEWNET) == -1) {
+    if (errno == ENOSPC)
+      rk_die_host("U5", "raise user.max_net_namespaces", "unable to make a network namespace: too many (user.max_net_namespaces)");
+    strerr_diefusys(RK_EXIT_SYS, "make a network namespace");
+  }
+  n->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (n->netns == -1) strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/net");
+  n->rtnl = rk_nl_open(NETLINK_ROUTE);
+  if (n->rtnl == -1) strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+  if (n->ask.detached) {
+    char path[RK_NET_PATH_MAX];
+    size_t len = strlen(getenv("RK_STATE_DIR"));
+    memcpy(path, getenv("RK_STATE_DIR"), len);
+    memcpy(path + len, "/netns", 7);
+    mounts_netns(path);
+  }
+  if (n->driver->tap) make_tap(n);
+}
+
+/* A missing file is a kernel without that feature; -w: say what went wrong otherwise. */
+static void sysctl(char const *path, char const *value)
+{
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  size_t len = strlen(value);
+
+  if (fd == -1 && errno == ENOENT) return;
+  if (fd == -1 || write(fd, value, len) != (ssize_t)len) strerr_warnwusys("write ", value, " to ", path);
+  if (fd != -1) close(fd);
+}
+
+/* Groups that may use ping sockets: all mapped ones without a gap from 0; the kernel refuses an unmapped end. */
+static void ping_groups(char *text)
+{
+  char map[4096];
+  unsigned int end = 0, inside, outside, count;
+  size_t n;
+
+  text[0] = 0;
+  if (rk_slurp("/proc/self/gid_map", map, sizeof map) < 0) return;
+  for (char const *s = map; *s;) {
+    s += strspn(s, " \n");
+    if (!(n = uint_scan(s, &inside))) break;
+    s += n, s += strspn(s, " ");
+    s += uint_scan(s, &outside), s += strspn(s, " ");
+    if (!(n = uint_scan(s, &count))) break;
+    s += n;
+    if (inside == end) end += count;
+  }
+  if (!end) return;
+  memcpy(text, "0 ", 2);
+  n = 2 + uint_fmt(text + 2, end - 1 > 0x7fffffff ? 0x7fffffff : end - 1);
+  text[n] = 0;
+}
+
+static void sysctls(struct net *n)
+{
+  char ping[2 + UINT_FMT], path[64 + IF_NAMESIZE];
+  size_t len = strlen(n->ask.ifname);
+
+  ping_groups(ping);
+  if (ping[0]) sysctl("/proc/sys/net/ipv4/ping_group_range", ping);
+  if (n->ports[0]) sysctl("/proc/sys/net/ipv4/ip_local_port_range", n->ports);
+  /* For rk-relay: what it connects on behalf of a client carries a mark, and so must the answers. */
+  sysctl("/proc/sys/net/ipv4/tcp_fwmark_accept", "1");
+  sysctl("/proc/sys/net/ipv4/fwmark_reflect", "1");
+  sysctl("/proc/sys/net/ipv6/fwmark_reflect", "1");
+  if (!n->driver->tap) return;
+  /* The plan is ours; a driver's router advertisement (slirp4netns sends some) would add to it seconds later. */
+  memcpy(path, "/proc/sys/net/ipv6/conf/", 24);
+  memcpy(path + 24, n->ask.ifname, len);
+  memcpy(path + 24 + len, "/accept_ra", 11);
+  sysctl(path, "0");
+}
+
+void netns_configure(struct net *n)
+{
+  static struct rk_nl b;
+  struct rk_nl_error e;
+  struct ifreq ifr = {0};
+  struct rk_nl_route four = {.family = AF_INET, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway};
+  struct rk_nl_route six = {.family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway6};
+
+  sysctls(n);
+  rk_nl_init(&b);
+  rk_nl_link_up(&b, "lo", 0, 0, 0);
+  if (n->driver->tap) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    memcpy(ifr.ifr_name, n->ask.ifname, sizeof ifr.ifr_name);
+    if (fd == -1 || ioctl(fd, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
+    close(fd);
+    four.index = six.index = ifr.ifr_ifindex;
+    /* The queue's length must be set before the link is up, when its qdisc is made. */
+    rk_nl_link_up(&b, 0, ifr.ifr_ifindex, n->ask.mtu, n->txqlen);
+    rk_nl_addr(&b, AF_INET, ifr.ifr_ifindex, &n->ask.ip, n->ask.prefix, 0);
+    rk_nl_route(&b, RTM_NEWROUTE, &four);
+    if (n->ipv6) {
+      rk_nl_addr(&b, AF_INET6, ifr.ifr_ifindex, &n->ask.ip6, 64, IFA_F_NODAD);
+      rk_nl_route(&b, RTM_NEWROUTE, &six);
+    }
+  }
+  if (rk_nl_send(n->rtnl, &b, &e) == -1) {
+    if (e.text[0]) strerr_dief(RK_EXIT_SYS, "unable to ", e.what, ": ", strerror(e.error), ": ", e.text);
+    strerr_diefusys(RK_EXIT_SYS, e.what);
+  }
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC
+   The parts of rk-outside's network service. */
+#ifndef OUTSIDE_NET_H
+#define OUTSIDE_NET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <rk/outside.h>
+#include "outside.h"
+
+struct netup {
+  struct rk_ask_net ask;  /* the plan; after a report, what is so */
+  int configured, resident; /* the driver's report */
+  int dnsfixed;           /* the driver read the host's resolver at its start and goes on asking it */
+  int ready;              /* it has been ready, once at least */
+};
+extern struct netup netup;
+
+/* outside_net.c: say in net/status (and on stderr) how the driver does. */
+void netup_status(char const *state, char const *why);
+
+/* Start the driver anew, at once: it holds something stale. */
+void netup_again(void);
+
+/* outside_driver.c. Find the executable of netup.ask.driver: 0, or -1 with errno. Become it, in a fresh child of parent:
+   fds are those that it gets as 2 (stderr), 3, 4, 5, 6, all above these. */
+int netup_find(void);
+void netup_become(int const *fds, pid_t parent) __attribute__((noreturn));
+
+/* outside_report.c: fold what the driver writes to fd 5 into netup. netup_report takes a piece and returns 1 if a report
+   ended in it, 0 if more must come, -1 if it is nonsense, with the offending line in *line. netup_facts writes net/: 0, or not with errno. */
+void netup_report_begin(void);
+int netup_report(char const *s, size_t n, char const **line);
+int netup_facts(void);
+
+/* outside_etc.c: resolv.conf and hosts. start: mode is enum rk_etc; 0, or -1 with errno and *what. It writes both and follows the host's. */
+int netup_etc_start(uint32_t mode, char const **what);
+/* The driver's resolver address changed. */
+void netup_etc_again(void);
+
+/* outside_probe.c: the listeners of the loopback test. open fills in ports and nonce. judge says where a nonce arrived, or null. */
+void netup_probe_open(struct rk_say_net *say);
+char const *netup_probe_judge(void);
+
+#endif
