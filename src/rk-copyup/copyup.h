@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC
+   What the parts of rk-copyup share. All of these die with one line when they cannot do what they say: the mount
+   namespace is this process's own, so everything they did is gone with it. */
+#ifndef COPYUP_H
+#define COPYUP_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* One element of DIRS, opened (O_PATH) where it now leads. */
+struct copyup {
+  char const *path; /* as given: for messages */
+  int fd;
+  struct stat st;
+};
+
+/* "unable to VERB PATH/NAME: strerror" (111); without the slash if name is empty. Errors keep errno. */
+void copyup_die(char const *verb, char const *path, char const *name) __attribute__((noreturn));
+
+/* Modes: cover the directory with what is writable. */
+void copyup_symlink(struct copyup const *dir);
+void copyup_overlay(struct copyup const *dir);
+void copyup_copy(struct copyup const *dir);
+
+/* A regular file, in every mode: a private copy of it on top of it. */
+void copyup_file(struct copyup const *file);
+
+/* Die (100) if a file system is mounted below dir: the kernel shows it in no overlay. Needs /proc. */
+void copyup_overlay_check(struct copyup const *dir);
+
+/* A detached tmpfs whose root has these permissions; an fd that serves as directory, too. The caller closes it. */
+int copyup_tmpfs(mode_t mode);
+
+/* Set one parameter of a file system context, or die; fd -1: the string value. */
+void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value, int fd);
+/* Make the file system and a detached mount of it; dies with the kernel's own words where it left some. */
+int copyup_fs_mount(int fsfd, char const *fsname);
+
+/* A detached clone of what name is below dirfd ("": dirfd itself), with all that is mounted below it. path: of dirfd, for the message. */
+int copyup_clone(int dirfd, char const *name, char const *path);
+
+/* Mount what mountfd holds on name below dirfd ("": dirfd itself); path: of dirfd, for the message. */
+void copyup_attach(int mountfd, int dirfd, char const *name, char const *path);
+
+/* Reading a directory without malloc: begin with {.fd = fd}, name lives until the next call. */
+struct copyup_list {
+  int fd;
+  long len, pos;
+  _Alignas(8) char buf[8192];
+};
+/* Next name but . and .., its DT_ type in *type (looked up where the file system does not say). 0 at the end, -1 with errno. */
+int copyup_next(struct copyup_list *list, char const **name, unsigned char *type);
+
+/* Where the relative links of one entry of a directory lead: out of the directory, or to which of its entries. A set of names
+   is 64 bits, one a hash value: it may say yes too often. */
+struct copyup_climb {
+  int out;
+  uint64_t tops;
+};
+uint64_t copyup_bit(char const *name, size_t len);
+
+/* Add the text of a symbolic link that lies depth directories below the directory. Every ".." is counted as one level up, since
+   a component before it may be a link itself. Pure. */
+void copyup_climb(struct copyup_climb *climb, char const *text, unsigned int depth);
+
+/* Add all links of the directory name below dirfd. If that would cost too much, out is set. */
+void copyup_search(struct copyup_climb *climb, int dirfd, char const *name);
+
+/* Contents (holes stay holes) and attributes of a regular file. in and out: fds. -1 with errno. */
+int copyup_data(int in, int out, off_t size);
+/* Owner where it is mapped (else 0:0 and no set-id bits), permissions, user.* and ACL attributes, times. st: of the original.
+   *lost counts the attributes that could not be set. -1 with errno. */
+int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost);
+
+/* Names for one line: the first ones, and how many in all. */
+struct copyup_names {
+  unsigned int n;
+  size_t len;
+  unsigned int shown;
+  char text[1024];
+};
+void copyup_names_add(struct copyup_names *names, char const *dir, char const *name);
+/* ": a b c and 4 more", zero-terminated, until the next change. */
+char const *copyup_names_text(struct copyup_names *names);
+
+#endif
