@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <sys/types.h>
 
 #include <rk/portspec.h>
@@ -18,6 +19,7 @@ enum portd_state { PORTD_ERROR = 0, PORTD_WAITING, PORTD_LISTENING };
 struct port {
   struct port *next;         /* in the table, oldest first */
   struct rk_portfile file;   /* all zero if the file could not be read or parsed */
+  struct timespec mtime;     /* of the file that the status is about */
   uint32_t id;               /* shown as id=, and the relay's number for it */
   enum portd_state state;
   unsigned int retry : 1;    /* in error for a reason that may pass */

@@ -19,8 +19,9 @@
 
 /* IN_CREATE: a hard link or symbolic link brings no other event. A file that is written in place is read when it is closed. */
 enum {
-  PORTS_EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF,
-  DIR_EVENTS = IN_MOVED_TO | IN_CREATE | IN_DELETE_SELF | IN_MOVE_SELF
+  PORTS_EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB,
+  DIR_EVENTS = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MOVE_SELF,
+  GONE_MS = 100
 };
 
 static int notify = -1, dirwatch = -1, portswatch = -1;
@@ -75,19 +76,15 @@ void portd_dir_scan(void)
   portd_port_retry();
 }
 
-static int is_link(char const *name)
+/* A new name of an empty regular file is one that is about to be written. */
+static int unwritten(char const *name)
 {
   struct stat st;
-  return fstatat(portd.portsdir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_nlink > 1 || !S_ISREG(st.st_mode);
+  return fstatat(portd.portsdir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && !st.st_size && st.st_nlink == 1;
 }
 
 static void ports_event(struct inotify_event const *e)
 {
-  if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED)) {
-    unfollow();
-    portd_dir_scan();
-    return;
-  }
   if (!e->len || e->name[0] == '.' || portd.portsdir < 0) return;
   if (e->mask & (IN_DELETE | IN_MOVED_FROM)) {
     /* An event of a file that is there again by now must not take the new one away. */
@@ -95,21 +92,43 @@ static void ports_event(struct inotify_event const *e)
     portd_port_remove(e->name);
     return;
   }
-  if (e->mask & IN_CREATE && !is_link(e->name)) return;
+  if (e->mask & IN_CREATE && unwritten(e->name)) return;
   portd_port_load(e->name);
+}
+
+static void gone(void)
+{
+  strerr_warni("the state directory is gone");
+  portd_relay_leave(0);
+  portd_port_close_all();
+  _exit(0);
+}
+
+static void make(int dir, char const *name);
+static int lock_status(void);
+
+/* ports.status is gone, and perhaps DIR with it: since it is open here, the kernel sends no IN_DELETE_SELF for it. */
+static void status_gone(void)
+{
+  struct stat st;
+
+  if (fstat(portd.dir, &st) < 0 || !st.st_nlink) gone();
+  close(portd.statusdir);
+  make(portd.dir, "ports.status");
+  if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", portd.path);
+  portd_status_all();
 }
 
 static void dir_event(struct inotify_event const *e)
 {
-  if (e->mask & (IN_DELETE_SELF | IN_MOVE_SELF)) {
-    strerr_warni("the state directory is gone");
-    portd_port_close_all();
-    portd_relay_leave(0);
-    _exit(0);
-  }
+  if (e->mask & IN_MOVE_SELF) gone();
   if (!e->len) return;
-  if (!strcmp(e->name, "ports")) portd_dir_scan();
-  else if (!strcmp(e->name, "child_pid") || !strcmp(e->name, ".s4nn.sock")) portd_chain_check();
+  if (!strcmp(e->name, "ports")) {
+    unfollow(); /* another directory, perhaps, under the same name */
+    portd_dir_scan();
+  } else if (!strcmp(e->name, "ports.status")) {
+    if (e->mask & (IN_DELETE | IN_MOVED_FROM)) portd_after(GONE_MS, status_gone);
+  } else if (!strcmp(e->name, "child_pid") || !strcmp(e->name, ".s4nn.sock")) portd_chain_check();
 }
 
 static void events(void)
@@ -139,6 +158,16 @@ static void make(int dir, char const *name)
   if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", name);
 }
 
+/* -1: somebody else has it. */
+static int lock_status(void)
+{
+  portd.statusdir = openat(portd.dir, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (portd.statusdir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", portd.path, "/ports.status");
+  if (flock(portd.statusdir, LOCK_EX | LOCK_NB) == 0) return 0;
+  if (errno != EWOULDBLOCK) strerr_diefusys(RK_EXIT_SYS, "lock ", portd.path, "/ports.status");
+  return -1;
+}
+
 void portd_dir_open(char const *path)
 {
   static char absolute[PATH_MAX];
@@ -152,12 +181,7 @@ void portd_dir_open(char const *path)
   if (portd.dir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute);
   make(portd.dir, "ports");
   make(portd.dir, "ports.status");
-  portd.statusdir = openat(portd.dir, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (portd.statusdir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute, "/ports.status");
-  if (flock(portd.statusdir, LOCK_EX | LOCK_NB) < 0) {
-    if (errno != EWOULDBLOCK) strerr_diefusys(RK_EXIT_SYS, "lock ", absolute, "/ports.status");
-    strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
-  }
+  if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
   if (portd_status_clear()) portd_bind_patiently(500);
   notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (notify < 0) strerr_diefusys(RK_EXIT_SYS, "make an inotify instance (fs.inotify.max_user_instances)");

@@ -141,15 +141,17 @@ static void open_port(struct port *p)
 }
 
 /* Read the file. 0 (portfile filled), -1: err says why not, 1: it is gone. */
-static int read_file(char const *name, struct rk_portfile *file, char *err, size_t errsize)
+static int read_file(char const *name, struct rk_portfile *file, struct timespec *mtime, char *err, size_t errsize)
 {
   static char text[RK_PORTFILE_MAX + 1];
   struct rk_text t = rk_text_in(err, errsize);
   struct stat st;
   unsigned int line;
   size_t len;
-  int e, fd = openat(portd.portsdir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  int e, fd;
 
+  if (fstatat(portd.portsdir, name, &st, AT_SYMLINK_NOFOLLOW) == 0) *mtime = st.st_mtim;
+  fd = openat(portd.portsdir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0 && errno == ENOENT) return 1;
   if (fd < 0 || fstat(fd, &st) < 0) {
     e = errno;
@@ -158,6 +160,7 @@ static int read_file(char const *name, struct rk_portfile *file, char *err, size
     rk_text_str(&t, portd_errtext(e));
     return -1;
   }
+  *mtime = st.st_mtim;
   if (!S_ISREG(st.st_mode)) {
     close(fd);
     rk_text_str(&t, "unable to read the port file: not a regular file");
@@ -196,6 +199,7 @@ static int same_side(struct rk_portfile const *a, struct rk_portfile const *b)
 void portd_port_load(char const *name)
 {
   struct rk_portfile file;
+  struct timespec mtime = {0, 0};
   char err[RK_PORTSPEC_ERRMAX + 32];
   struct port *p = portd_port_find(name);
   int r;
@@ -205,7 +209,7 @@ void portd_port_load(char const *name)
     strerr_warnw("port ", name, ": name longer than 250 bytes, ignored");
     return;
   }
-  r = read_file(name, &file, err, sizeof err);
+  r = read_file(name, &file, &mtime, err, sizeof err);
   if (r > 0) {
     portd_port_remove(name);
     return;
@@ -213,6 +217,8 @@ void portd_port_load(char const *name)
   if (!p) p = create(name);
   if (!p) return;
   p->seen = 1;
+  if (p->mtime.tv_sec != mtime.tv_sec || p->mtime.tv_nsec != mtime.tv_nsec) portd_status_dirty(p);
+  p->mtime = mtime;
   if (r < 0) {
     shut(p);
     memset(&p->file, 0, sizeof p->file);

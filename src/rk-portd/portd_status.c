@@ -88,6 +88,7 @@ static void write_one(struct port *p)
   p->dirty = 0;
   field(&t, "state", states[p->state]);
   count(&t, "id", p->id);
+  count(&t, "mtime", (uint64_t)p->mtime.tv_sec * 1000000000 + (uint64_t)p->mtime.tv_nsec);
   if (p->error) field(&t, "error", p->error);
   if (p->file.spec.proto) {
     rk_portspec_format(&p->file.spec, spec, sizeof spec);
