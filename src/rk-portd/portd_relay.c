@@ -82,6 +82,7 @@ static int ask(void const *request, size_t len, int const *fds, size_t nfds, voi
     msg.msg_control = cbuf.buf;
     msg.msg_controllen = (socklen_t)CMSG_SPACE(nfds * sizeof(int));
     c = CMSG_FIRSTHDR(&msg);
+    if (!c) return errno = EINVAL, -1;
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = (socklen_t)CMSG_LEN(nfds * sizeof(int));

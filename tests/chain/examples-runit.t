@@ -1,0 +1,26 @@
+#!/bin/sh
+# examples/runit for real
+. "${RK_TEST_LIB:-tests/lib.sh}"
+need runsvdir sv chpst curl busybox
+plan 7
+port=$((20000 + $$ % 20000))
+cp -R "$RK_TEST_STAGE/rk/examples/runit" "$T/service"
+chmod u+w "$T/service" "$T/service"/*
+echo "$port" > "$T/service/web/env/PORT"
+cd "$T/service" || exit 1
+spawn runsvdir -P .
+scan=$pid
+wait_until test -e box/state/child_pid
+holder=$(cat box/state/child_pid)
+is "$(cat box/supervise/pid)" "$holder" "the supervised pid is the chain's"
+is "$(cat "/proc/$holder/comm")" rk-hold "and the program itself"
+serves() { [ "$(curl -sS -m 5 "http://127.0.0.1:$port/" 2>&1)" = 'hello from inside' ]; }
+ok "web answers" wait_until serves
+was=$(cat web/supervise/pid)
+run sv -w 10 restart ./web
+is "$rc" 0 "sv restart"
+ok "it answers again, and box was not touched" eval 'wait_until serves && [ "$(cat web/supervise/pid)" != "$was" ] && [ "$(cat box/supervise/pid)" = "$holder" ]'
+sv -w 10 exit ./web ./box > /dev/null 2>&1
+ok "sv exit ends the chain" wait_gone "$holder"
+end "$scan"
+ok "the state directory is cleared" wait_until eval '[ ! -e box/state/child_pid ] && [ ! -e box/state/env ]'
