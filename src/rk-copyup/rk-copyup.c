@@ -3,7 +3,7 @@
 
    where    inside: namespace root (rk-userns rk-idmap before it)
    changes  mount namespace, mounts; the working directory is entered again if it lies in one of the directories
-   fds/env  -
+   fds/env  reads RK_STATE_DIR
    forks    no
    exits    100 usage or a path that cannot be copied up, 102 limit of mount namespaces, 111 system call, 126/127 prog
 */
@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -146,11 +147,33 @@ static void propagate(unsigned long flags)
   if (mount(0, "/", 0, flags, 0) < 0) copyup_die("set", "the propagation of mounts", "");
 }
 
+/* The chain's state directory is where outside and inside meet: a copy of it, or an overlay, would be a second one. */
+static int open_state(char const *path)
+{
+  int fd;
+
+  if (!path || *path != '/' || (fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) return -1;
+  return copyup_clone(fd, "", path);
+}
+
+static void keep_state(int state, char const *path)
+{
+  struct stat was, is;
+  struct copyup c;
+
+  if (fstat(state, &was) < 0 || stat(path, &is) < 0) copyup_die("stat", path, "");
+  if (was.st_dev == is.st_dev && was.st_ino == is.st_ino) return;
+  open_path(&c, path);
+  copyup_attach(state, c.fd, "", path);
+  close(c.fd);
+}
+
 int main(int argc, char const *const *argv)
 {
   struct mode const *mode = modes;
   struct propagation const *propagation = propagations;
-  int keep = 0;
+  char const *statedir = getenv("RK_STATE_DIR");
+  int keep = 0, state = -1;
   subgetopt l = SUBGETOPT_ZERO;
   char const *dirs;
 
@@ -179,7 +202,9 @@ int main(int argc, char const *const *argv)
      that is a peer of what it was cloned from would be covered with it. */
   propagate(MS_REC | MS_SLAVE);
   if (propagation->flags & MS_PRIVATE) propagate(propagation->flags);
+  if (*dirs) state = open_state(statedir);
   each(dirs, mode, &act);
+  if (state >= 0) keep_state(state, statedir);
   if (propagation->flags & MS_SHARED) propagate(propagation->flags);
 
   if (*dirs && *here && chdir(here) < 0) copyup_die("enter again", here, "");
