@@ -106,6 +106,7 @@ int portd_given(char const *name);                  /* the fd, -1: no such name 
 
 /* portd_chain.c: the chain of the state directory */
 void portd_chain_check(void);                       /* something in DIR changed: is there a chain to serve? */
+void portd_chain_again(void);                       /* its network driver was started anew: forward everything again */
 void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
 
 /* portd_relay.c */

@@ -157,15 +157,15 @@ static int borrow(struct port *p, char *err, size_t errsize)
     rk_text_str(&t, ": rk-portd was given no socket of this name");
     return -1;
   }
+  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
+      type != (tcp ? SOCK_STREAM : SOCK_DGRAM) || (domain != AF_INET && domain != AF_INET6)) {
+    rk_text_str(&t, tcp ? ": not a TCP socket" : ": not a UDP socket");
+    return -1;
+  }
   for (struct port *o = portd.ports; o; o = o->next) {
     if (o == p || !o->borrowed || o->fds[0] != fd) continue;
     rk_text_str(&t, ": in use by ID ");
     rk_text_num(&t, o->id);
-    return -1;
-  }
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
-      type != (tcp ? SOCK_STREAM : SOCK_DGRAM) || (domain != AF_INET && domain != AF_INET6)) {
-    rk_text_str(&t, tcp ? ": not a TCP socket" : ": not a UDP socket");
     return -1;
   }
   if (tcp && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening) && listen(fd, BACKLOG) < 0) {

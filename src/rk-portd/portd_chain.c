@@ -63,6 +63,17 @@ void portd_chain_failed(char const *text)
   if (again < AGAIN_MAX) again *= 2;
 }
 
+void portd_chain_again(void)
+{
+  char err[sizeof portd.trouble];
+
+  if (!portd.chain) return;
+  portd.driver->down();
+  if (portd.driver->up(err, sizeof err) < 0) portd_chain_failed(err);
+  else portd.trouble[0] = 0;
+  portd_status_all();
+}
+
 /* A namespace of our own user namespace is the host's (or one that rk did not make): what is published there would lead to
    the host's own servers. The answer must come from the namespace itself, since a path inside belongs to the payload. */
 static int foreign(int netns)

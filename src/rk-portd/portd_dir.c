@@ -21,7 +21,8 @@
 enum {
   PORTS_EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB,
   DIR_EVENTS = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MOVE_SELF,
-  GONE_MS = 100
+  GONE_MS = 100,
+  SETTLE_MS = 20
 };
 
 static int notify = -1, dirwatch = -1, portswatch = -1;
@@ -128,7 +129,11 @@ static void dir_event(struct inotify_event const *e)
     portd_dir_scan();
   } else if (!strcmp(e->name, "ports.status")) {
     if (e->mask & (IN_DELETE | IN_MOVED_FROM)) portd_after(GONE_MS, status_gone);
-  } else if (!strcmp(e->name, "child_pid") || !strcmp(e->name, ".s4nn.sock")) portd_chain_check();
+  } else if (!strcmp(e->name, "child_pid")) {
+    portd_chain_check();
+  } else if (!strcmp(e->name, ".s4nn.sock") && e->mask & IN_CREATE && portd.driver == &portd_by_slirp) {
+    portd_after(SETTLE_MS, portd_chain_again); /* it is bound, and listens in a moment */
+  }
 }
 
 static void events(void)

@@ -368,7 +368,10 @@ void portd_relay_srcip(struct port const *p, struct rk_text *t)
 {
   int e = srcip4 ? srcip4 : srcip6;
 
-  if (portd.driver != &portd_by_relay) return;
+  if (portd.driver != &portd_by_relay) {
+    if (p->forwarded) rk_text_str(t, "srcip=kept\n"); /* both do, by their nature */
+    return;
+  }
   if (p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN) {
     rk_text_str(t, p->file.srcip == RK_SRCIP_NO ? "srcip=gateway\n" : "srcip=plain\n");
     return;
