@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: ISC
+   A client of the REST API: one request over a unix socket, one answer. */
+#ifndef API_CLIENT_H
+#define API_CLIENT_H
+
+#include <stddef.h>
+#include <cjson/cJSON.h>
+
+/* Do METHOD on path ("/v1/ports") at socket. body: JSON text or 0. *status becomes the HTTP status, *answer the answer's body,
+   allocated and terminated. 0, or -1 with the reason in err: the peer's words for a missing socket, or for an HTTP status that
+   is no success (the "message" of the answer). */
+int api_call(char const *socket, char const *method, char const *path, char const *body, char **answer, char *err, size_t errsize);
+
+/* {"proto":...} for POST /v1/ports, allocated; empty addresses are left out. */
+char *api_spec(char const *proto, char const *parentip, long long parentport, char const *childip, long long childport);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: ISC */
+#include "ports_dir.h"
+#include <rk/state.h>
+#include <rk/text.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+static char const *path_of(char const *dir, char const *name)
+{
+  static char path[512];
+
+  snprintf(path, sizeof path, "%s/%s", dir, name);
+  return path;
+}
+
+int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, char const *const *options)
+{
+  char text[RK_PORTFILE_MAX];
+  size_t n = rk_portspec_format(spec, text, sizeof text - 1);
+
+  text[n++] = '\n';
+  for (; *options; options++) {
+    int r = snprintf(text + n, sizeof text - n, "%s\n", *options);
+    if (r < 0 || (size_t)r >= sizeof text - n) return errno = E2BIG, -1;
+    n += (size_t)r;
+  }
+  if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) return -1;
+  return rk_fact_write(dirfd, path_of("ports", name), text, n, 0600);
+}
+
+int ports_remove(int dirfd, char const *name)
+{
+  return unlinkat(dirfd, path_of("ports", name), 0);
+}
+
+enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize)
+{
+  char text[4096];
+  char *line = text;
+  enum ports_state state = PORTS_PENDING;
+
+  err[0] = 0;
+  if (rk_fact_read(dirfd, path_of("ports.status", name), text, sizeof text) < 0) return PORTS_GONE;
+  while (line) {
+    char *next = strchr(line, '\n');
+    if (next) *next++ = 0;
+    if (!strcmp(line, "state=listening")) state = PORTS_LISTENING;
+    else if (!strcmp(line, "state=error")) state = PORTS_FAILED;
+    else if (!strcmp(line, "state=removed")) state = PORTS_GONE;
+    else if (!strncmp(line, "error=", 6)) snprintf(err, errsize, "%s", line + 6);
+    line = next;
+  }
+  return state;
+}
+
+int ports_watch(int dirfd)
+{
+  char path[64];
+  int fd, status;
+
+  if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) return -1;
+  if (mkdirat(dirfd, "ports.status", 0700) < 0 && errno != EEXIST) return -1;
+  status = openat(dirfd, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (status < 0) return -1;
+  fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (fd < 0) return -1;
+  snprintf(path, sizeof path, "/proc/self/fd/%d", status); /* the directory itself, whatever its path becomes */
+  if (inotify_add_watch(fd, path, IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE) < 0) {
+    int e = errno;
+    close(fd);
+    close(status);
+    return errno = e, -1;
+  }
+  close(status);
+  return fd;
+}

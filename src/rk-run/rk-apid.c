@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: ISC
+   rk-apid: RootlessKit's REST API on DIR/api.sock, translated to the files of DIR/ports/ and back.
+
+   where    outside, beside rk-portd
+   fds/env  -
+   forks    no
+   holds    the user's host ids and write access to DIR; no sockets but its own
+   lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then
+   exits    0 after a signal, 100, 111
+*/
+#include "apid.h"
+#include "apid_http.h"
+#include "ports_dir.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+
+#define USAGE "rk-apid [ -d FD ] [ -P none|builtin|slirp4netns ] [ -o OPTION ]... DIR"
+
+enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000, IDLE_S = 120, CONNECTIONS = 512 };
+
+enum wait { WAIT_NONE, WAIT_ADD, WAIT_REMOVE };
+
+/* One HTTP request, from its first line to its answer. */
+struct request {
+  struct MHD_Connection *connection;
+  char *body;
+  size_t len, room;
+  enum wait wait;          /* suspended until rk-portd has answered */
+  long long deadline;      /* milliseconds */
+  long id;
+  char name[256];
+  struct rk_portspec spec;
+  int status;              /* of the answer that is ready, or 0 */
+  char *text;              /* its body, allocated, or 0 */
+  struct request *next;    /* list of the suspended ones */
+};
+
+static struct apid apid;
+static struct request *waiting;
+static struct MHD_Daemon *daemon_;
+
+static long long now_ms(void)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Let the request sleep until rk-portd has dealt with its file. */
+static void suspend(struct request *q, enum wait wait, int ms)
+{
+  q->wait = wait;
+  q->deadline = now_ms() + ms;
+  q->next = waiting;
+  waiting = q;
+  MHD_suspend_connection(q->connection);
+}
+
+static enum MHD_Result add(struct request *q)
+{
+  char err[RK_PORTSPEC_ERRMAX];
+  long id;
+
+  if (apid_spec(q->body ? q->body : "", q->len, &q->spec, err, sizeof err) < 0) return apid_refuse(q->connection, 400, err);
+  id = apid_conflict(&apid, &q->spec);
+  if (id) {
+    snprintf(err, sizeof err, "conflict with ID %ld", id);
+    return apid_refuse(q->connection, 400, err);
+  }
+  q->id = apid_new_id(&apid);
+  snprintf(q->name, sizeof q->name, "%ld", q->id);
+  if (q->id < 0 || ports_write(apid.dirfd, q->name, &q->spec, apid.option) < 0) {
+    snprintf(err, sizeof err, "unable to write %s/ports/%s: %s", apid.dir, q->name, strerror(errno));
+    return apid_refuse(q->connection, 400, err);
+  }
+  suspend(q, WAIT_ADD, ANSWER_MS);
+  return MHD_YES;
+}
+
+/* strconv.Atoi. 0, or -1 with the peer's words. */
+static int read_id(char const *s, long *id, char *err, size_t errsize)
+{
+  char const *digits = s + (*s == '+' || *s == '-');
+  int bad = !*digits || digits[strspn(digits, "0123456789")];
+
+  errno = 0;
+  *id = strtol(s, 0, 10);
+  if (!bad && !errno) return 0;
+  snprintf(err, errsize, "bad id %.100s: strconv.Atoi: parsing \"%.100s\": %s", s, s, bad ? "invalid syntax" : "value out of range");
+  return -1;
+}
+
+static enum MHD_Result remove_(struct request *q, char const *which)
+{
+  char err[512];
+
+  if (read_id(which, &q->id, err, sizeof err) < 0) return apid_refuse(q->connection, 400, err);
+  if (apid_name(&apid, q->id, q->name, sizeof q->name) < 0 || ports_remove(apid.dirfd, q->name) < 0) {
+    if (apid.driver == APID_SLIRP) snprintf(err, sizeof err, "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
+    else snprintf(err, sizeof err, "unknown id: %ld", q->id);
+    return apid_refuse(q->connection, 400, err);
+  }
+  suspend(q, WAIT_REMOVE, STOP_MS);
+  return MHD_YES;
+}
+
+static enum MHD_Result route(struct request *q, char const *url, char const *method)
+{
+  struct MHD_Connection *c = q->connection;
+  int get = !strcmp(method, "GET");
+
+  if (!strcmp(url, "/v1/info")) return get ? apid_json(c, 200, apid_info(&apid)) : apid_answer(c, 405, 0, 0);
+  if (!strcmp(url, "/v1/ports")) {
+    if (!get && strcmp(method, "POST")) return apid_answer(c, 405, 0, 0);
+    if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
+    return get ? apid_json(c, 200, apid_list(&apid)) : add(q);
+  }
+  if (!strncmp(url, "/v1/ports/", 10) && url[10] && !strchr(url + 10, '/')) {
+    if (strcmp(method, "DELETE")) return apid_answer(c, 405, 0, 0);
+    if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
+    return remove_(q, url + 10);
+  }
+  return apid_not_found(c);
+}
+
+static enum MHD_Result collect(struct request *q, char const *data, size_t *size)
+{
+  if (q->len + *size > BODY_MAX) return MHD_NO; /* closes the connection */
+  if (q->len + *size > q->room) {
+    size_t room = 2 * (q->len + *size);
+    char *more = realloc(q->body, room);
+    if (!more) return MHD_NO;
+    q->body = more;
+    q->room = room;
+  }
+  memcpy(q->body + q->len, data, *size);
+  q->len += *size;
+  *size = 0;
+  return MHD_YES;
+}
+
+static enum MHD_Result handle(void *cls, struct MHD_Connection *c, char const *url, char const *method, char const *version,
+                              char const *data, size_t *size, void **state)
+{
+  struct request *q = *state;
+  char path[4096];
+
+  (void)cls;
+  (void)version;
+  if (!q) {
+    char const *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+    q = *state = calloc(1, sizeof *q);
+    if (!q) return MHD_NO;
+    q->connection = c;
+    if (length && (strlen(length) > 9 || atol(length) > BODY_MAX)) return apid_refuse(c, 413, "http: request body too large");
+    return MHD_YES;
+  }
+  if (*size) return collect(q, data, size);
+  if (q->status) {
+    char *text = q->text;
+    q->text = 0;
+    return apid_answer(c, q->status, text, q->status == 400 ? "text/plain; charset=utf-8" : text ? "application/json" : 0);
+  }
+  if (strlen(url) >= sizeof path - 2) return apid_not_found(c);
+  if (apid_clean(url, path)) return apid_redirect(c, path);
+  return route(q, url, method);
+}
+
+static void completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
+{
+  struct request *q = *state;
+
+  (void)cls;
+  (void)c;
+  (void)code;
+  if (!q) return;
+  free(q->body);
+  free(q->text);
+  free(q);
+  *state = 0;
+}
+
+/* What has become of a suspended request? 1: the answer is ready. */
+static int settle(struct request *q, long long now)
+{
+  char err[RK_PORTSPEC_ERRMAX];
+  enum ports_state state = ports_status(apid.dirfd, q->name, err, sizeof err);
+  int late = now >= q->deadline;
+
+  if (q->wait == WAIT_REMOVE) {
+    if (state != PORTS_GONE && !late) return 0;
+    q->status = state == PORTS_GONE ? 200 : 400;
+    if (q->status == 400) q->text = apid_message("the port is still being closed");
+    return 1;
+  }
+  if (state == PORTS_LISTENING) {
+    q->status = 201;
+    q->text = apid_text(apid_status(q->id, &q->spec, 0), "");
+    return 1;
+  }
+  if (state != PORTS_FAILED && !late) return 0;
+  ports_remove(apid.dirfd, q->name);
+  q->status = 400;
+  q->text = apid_message(state == PORTS_FAILED ? err : "rk-portd does not answer");
+  return 1;
+}
+
+/* Returns the milliseconds until the next deadline, -1: none. */
+static int settle_all(void)
+{
+  long long now = now_ms(), next = -1;
+
+  for (struct request **p = &waiting; *p;) {
+    struct request *q = *p;
+    if (settle(q, now)) {
+      *p = q->next;
+      MHD_resume_connection(q->connection);
+      continue;
+    }
+    if (next < 0 || q->deadline - now < next) next = q->deadline - now;
+    p = &q->next;
+  }
+  return (int)next;
+}
+
+/* The socket appears under its name complete: with its mode, and listening. */
+static int listen_at(char const *name)
+{
+  struct sockaddr_un sa = {.sun_family = AF_UNIX};
+  char tmp[64];
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  if (fd < 0) return -1;
+  snprintf(tmp, sizeof tmp, ".new-%s", name);
+  unlink(tmp);
+  strcpy(sa.sun_path, tmp);
+  if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || chmod(tmp, 0600) < 0 || listen(fd, 128) < 0 || rename(tmp, name) < 0) {
+    int e = errno;
+    unlink(tmp);
+    close(fd);
+    return errno = e, -1;
+  }
+  return fd;
+}
+
+static int catch_signals(void)
+{
+  sigset_t set;
+
+  signal(SIGPIPE, SIG_IGN);
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  if (sigprocmask(SIG_BLOCK, &set, 0) < 0) return -1;
+  return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void loop(int sigfd, int watchfd)
+{
+  union MHD_DaemonInfo const *info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
+  struct pollfd p[3] = {{.fd = sigfd, .events = POLLIN}, {.fd = watchfd, .events = POLLIN}, {.events = POLLIN}};
+
+  if (!info) strerr_dief(RK_EXIT_BUG, "libmicrohttpd has no epoll");
+  p[2].fd = info->epoll_fd;
+  for (;;) {
+    char buf[4096];
+    MHD_UNSIGNED_LONG_LONG ms;
+    int wait = settle_all();
+    MHD_run(daemon_);
+    if (waiting) wait = settle_all(); /* a request suspended just now may be answered already */
+    if (MHD_get_timeout(daemon_, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait)) wait = ms > INT_MAX ? INT_MAX : (int)ms;
+    if (poll(p, 3, wait) < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
+    if (p[0].revents) return;
+    if (p[1].revents)
+      while (read(watchfd, buf, sizeof buf) > 0);
+  }
+}
+
+static void ready(char const *s)
+{
+  unsigned int fd;
+
+  if (!uint0_scan(s, &fd) || fd > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (allwrite((int)fd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "write to fd ", s);
+  close((int)fd);
+}
+
+static void options(int argc, char const *const *argv, char const **readyfd)
+{
+  subgetopt l = SUBGETOPT_ZERO;
+  size_t n = 0;
+
+  for (int opt; (opt = subgetopt_r(argc, argv, "d:P:o:", &l)) != -1;)
+    switch (opt) {
+      case 'd': *readyfd = l.arg; break;
+      case 'o':
+        if (n == sizeof apid.option / sizeof *apid.option - 1) strerr_dief(RK_EXIT_USAGE, "too many options -o");
+        apid.option[n++] = l.arg;
+        break;
+      case 'P':
+        if (!strcmp(l.arg, "builtin")) apid.driver = APID_BUILTIN;
+        else if (!strcmp(l.arg, "slirp4netns")) apid.driver = APID_SLIRP;
+        else if (!strcmp(l.arg, "none")) apid.driver = APID_NONE;
+        else strerr_dieusage(RK_EXIT_USAGE, USAGE);
+        break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    }
+  if (argc - l.ind != 1) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  apid.dir = argv[l.ind];
+}
+
+int main(int argc, char const *const *argv)
+{
+  char const *readyfd = 0;
+  static char path[PATH_MAX];
+  int sigfd, watchfd, fd;
+
+  PROG = "rk-apid";
+  apid.driver = APID_BUILTIN;
+  options(argc, argv, &readyfd);
+  if (!realpath(apid.dir, path)) strerr_diefusys(RK_EXIT_SYS, "find ", apid.dir);
+  apid.dir = path;
+  /* Namespace root has the user's own kuid: without this it could read our memory (ptrace(2)). */
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  apid.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  sigfd = catch_signals();
+  if (sigfd < 0) strerr_diefusys(RK_EXIT_SYS, "catch signals");
+  watchfd = ports_watch(apid.dirfd);
+  if (watchfd < 0) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports.status");
+  fd = listen_at("api.sock");
+  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
+  daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,
+                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS,
+                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, completed, (void *)0, MHD_OPTION_END);
+  if (!daemon_) strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
+  if (readyfd) ready(readyfd);
+  loop(sigfd, watchfd);
+  unlink("api.sock");
+  _exit(0);
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: ISC
+   rootlessctl: RootlessKit's command for the API: list, add and remove ports, ask for information.
+
+   where    outside, or inside the chain
+   fds/env  reads ROOTLESSKIT_STATE_DIR
+   forks    no
+   exits    0; 1 with a line on stderr; 3 no such command
+*/
+#include "go_words.h"
+#include "api_client.h"
+#include "goflags.h"
+#include "run.h"
+#include <rk/portspec.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <skalibs/strerr.h>
+
+static int debug, help, version, json;
+static char const *socket_path = "";
+
+static struct goflag const GLOBAL[] = {
+  {"debug", 0, GOFLAG_BOOL, &debug, "Options", 0, "accepted"},
+  {"socket", 0, GOFLAG_TEXT, &socket_path, 0, "PATH", "the API's socket (default: $ROOTLESSKIT_STATE_DIR/api.sock)"},
+  {"help", "h", GOFLAG_BOOL, &help, 0, 0, "print this text"},
+  {"version", "v", GOFLAG_BOOL, &version, 0, 0, "print the version"},
+  {0},
+};
+static struct goflag const WITH_JSON[] = {
+  {"json", 0, GOFLAG_BOOL, &json, "Options", 0, "print JSON"},
+  {"help", "h", GOFLAG_BOOL, &help, 0, 0, "print this text"},
+  {0},
+};
+static struct goflag const BARE[] = {
+  {"help", "h", GOFLAG_BOOL, &help, "Options", 0, "print this text"},
+  {0},
+};
+
+__attribute__((noreturn, format(printf, 1, 2))) static void die(char const *format, ...)
+{
+  char line[70000];
+  va_list ap;
+
+  va_start(ap, format);
+  vsnprintf(line, sizeof line, format, ap);
+  va_end(ap);
+  fflush(stdout);
+  dprintf(2, "error: %s\n", line);
+  _exit(1);
+}
+
+static char *call(char const *method, char const *path, char const *body)
+{
+  static char err[70000];
+  char *answer;
+
+  if (api_call(socket_path, method, path, body, &answer, err, sizeof err) < 0) die("%s", err);
+  return answer;
+}
+
+static cJSON *ask(char const *method, char const *path, char const *body)
+{
+  char *text = call(method, path, body);
+  cJSON *v = text ? cJSON_Parse(text) : 0;
+
+  if (!v) die("invalid JSON from the API: %s", text ? text : "");
+  free(text);
+  return v;
+}
+
+static char const *text_of(cJSON const *v, char const *key)
+{
+  cJSON const *item = cJSON_GetObjectItem(v, key);
+
+  return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+static long number_of(cJSON const *v, char const *key)
+{
+  cJSON const *item = cJSON_GetObjectItem(v, key);
+
+  return cJSON_IsNumber(item) ? (long)item->valuedouble : 0;
+}
+
+/* The peer's encoder escapes these three. */
+static void print_compact(cJSON *v)
+{
+  char *s = cJSON_PrintUnformatted(v);
+
+  for (char const *p = s; p && *p; p++)
+    if (strchr("<>&", *p)) printf("\\u%04x", (unsigned int)(unsigned char)*p);
+    else putchar(*p);
+  putchar('\n');
+  cJSON_free(s);
+}
+
+enum { COLUMNS = 6 };
+
+static void cells(cJSON const *status, char out[COLUMNS][64])
+{
+  cJSON const *s = cJSON_GetObjectItem(status, "spec");
+
+  snprintf(out[0], 64, "%ld", number_of(status, "id"));
+  snprintf(out[1], 64, "%s", text_of(s, "proto"));
+  snprintf(out[2], 64, "%s", text_of(s, "parentIP"));
+  snprintf(out[3], 64, "%ld", number_of(s, "parentPort"));
+  snprintf(out[4], 64, "%s", text_of(s, "childIP"));
+  snprintf(out[5], 64, "%ld", number_of(s, "childPort"));
+}
+
+static void print_table(cJSON const *list)
+{
+  static char const *const head[COLUMNS] = {"ID", "PROTO", "PARENTIP", "PARENTPORT", "CHILDIP", "CHILDPORT"};
+  char row[COLUMNS][64];
+  int width[COLUMNS];
+  cJSON const *v;
+
+  for (int i = 0; i < COLUMNS; i++) width[i] = (int)strlen(head[i]);
+  cJSON_ArrayForEach(v, list) {
+    cells(v, row);
+    for (int i = 0; i < COLUMNS; i++)
+      if ((int)strlen(row[i]) > width[i]) width[i] = (int)strlen(row[i]);
+  }
+  for (int i = 0; i < COLUMNS; i++) printf("%-*s", width[i] + 4, head[i]);
+  putchar('\n');
+  cJSON_ArrayForEach(v, list) {
+    cells(v, row);
+    for (int i = 0; i < COLUMNS; i++) printf("%-*s", width[i] + 4, row[i]);
+    putchar('\n');
+  }
+}
+
+static void list_ports(char const *const *args)
+{
+  cJSON *list = ask("GET", "/v1/ports", 0);
+  cJSON *v;
+
+  (void)args;
+  if (!json) print_table(list);
+  else cJSON_ArrayForEach(v, list) print_compact(v);
+}
+
+/* All are parsed before the first is sent; the first that is refused ends it, those before stay. */
+static void add_ports(char const *const *args)
+{
+  char err[RK_PORTSPEC_ERRMAX];
+  struct rk_portspec spec;
+
+  if (!*args) die("no port specified");
+  for (char const *const *a = args; *a; a++)
+    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_PEER, &spec, err, sizeof err) < 0) die("%s", err);
+  for (; *args; args++) {
+    char *body;
+    cJSON *status;
+    rk_portspec_parse(*args, strlen(*args), RK_PORTSPEC_PEER, &spec, err, sizeof err);
+    body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip, spec.childport);
+    status = ask("POST", "/v1/ports", body);
+    if (json) print_compact(status);
+    else printf("%ld\n", number_of(status, "id"));
+    fflush(stdout);
+    cJSON_Delete(status);
+    free(body);
+  }
+}
+
+static long to_id(char const *s)
+{
+  char const *digits = s + (*s == '-' || *s == '+');
+  char quoted[512];
+
+  if (!*digits || digits[strspn(digits, "0123456789")]) die("strconv.Atoi: parsing %s: invalid syntax", go_quote(s, quoted, sizeof quoted));
+  if (strlen(digits) > 18) die("strconv.Atoi: parsing %s: value out of range", go_quote(s, quoted, sizeof quoted));
+  return strtol(s, 0, 10);
+}
+
+static void remove_ports(char const *const *args)
+{
+  if (!*args) die("no ID specified");
+  for (char const *const *a = args; *a; a++) to_id(*a);
+  for (; *args; args++) {
+    char path[64];
+    snprintf(path, sizeof path, "/v1/ports/%ld", to_id(*args));
+    free(call("DELETE", path, 0));
+    printf("%ld\n", to_id(*args));
+    fflush(stdout);
+  }
+}
+
+static void print_list(char const *title, cJSON const *list)
+{
+  cJSON const *v;
+  int n = 0;
+
+  printf("%s[", title);
+  cJSON_ArrayForEach(v, list) printf("%s%s", n++ ? " " : "", cJSON_IsString(v) ? v->valuestring : "");
+  printf("]\n");
+}
+
+/* Go's MarshalIndent with four blanks. cJSON's own formatting uses tabs, and puts arrays on one line. */
+static void print_indented(cJSON const *v, int depth)
+{
+  int n = 0;
+  cJSON const *item;
+  char *s;
+
+  if (!cJSON_IsObject(v) && !cJSON_IsArray(v)) {
+    s = cJSON_PrintUnformatted(v);
+    printf("%s", s ? s : "");
+    cJSON_free(s);
+    return;
+  }
+  putchar(cJSON_IsObject(v) ? '{' : '[');
+  cJSON_ArrayForEach(item, v) {
+    printf("%s\n%*s", n++ ? "," : "", 4 * (depth + 1), "");
+    if (cJSON_IsObject(v)) printf("\"%s\": ", item->string);
+    print_indented(item, depth + 1);
+  }
+  if (n) printf("\n%*s", 4 * depth, "");
+  putchar(cJSON_IsObject(v) ? '}' : ']');
+}
+
+static void info(char const *const *args)
+{
+  cJSON *v = ask("GET", "/v1/info", 0);
+  cJSON const *net = cJSON_GetObjectItem(v, "networkDriver"), *ports = cJSON_GetObjectItem(v, "portDriver");
+
+  (void)args;
+  if (json) {
+    print_indented(v, 0);
+    putchar('\n');
+    return;
+  }
+  printf("- REST API version: %s\n- Implementation version: %s\n- State Directory: %s\n- Child PID: %ld\n",
+         text_of(v, "apiVersion"), text_of(v, "version"), text_of(v, "stateDir"), number_of(v, "childPID"));
+  if (net) {
+    printf("- Network Driver: %s\n", text_of(net, "driver"));
+    print_list("  - DNS: ", cJSON_GetObjectItem(net, "dns"));
+    if (*text_of(net, "childIP")) printf("  - IP: %s\n", text_of(net, "childIP"));
+  }
+  if (ports) {
+    printf("- Port Driver: %s\n", text_of(ports, "driver"));
+    print_list("  - Supported protocols: ", cJSON_GetObjectItem(ports, "protos"));
+  }
+}
+
+static struct command {
+  char const *name, *args, *help;
+  struct goflag const *flags;
+  void (*run)(char const *const *args);
+} const COMMANDS[] = {
+  {"list-ports", "", "list the published ports", WITH_JSON, list_ports},
+  {"add-ports", " SPEC...", "publish ports, e.g. 127.0.0.1:8080:80/tcp", WITH_JSON, add_ports},
+  {"remove-ports", " ID...", "withdraw ports", BARE, remove_ports},
+  {"info", "", "print what is running", WITH_JSON, info},
+  {0},
+};
+
+static void print_help(struct command const *c)
+{
+  if (c) {
+    dprintf(1, "NAME:\n   rootlessctl %s - %s\n\nUSAGE:\n   rootlessctl %s [options]%s\n\nOPTIONS:\n", c->name, c->help, c->name, c->args);
+    goflags_help(1, c->flags);
+  } else {
+    dprintf(1, "NAME:\n   rootlessctl - RootlessKit API client\n\nUSAGE:\n   rootlessctl [options] command [options] [arguments]\n\n"
+            "VERSION:\n   " COMPAT_VERSION " (rk " RK_VERSION ")\n\nCOMMANDS:\n");
+    for (c = COMMANDS; c->name; c++) dprintf(1, "   %-14s %s\n", c->name, c->help);
+    dprintf(1, "   help, h        print this text\n\nOPTIONS:\n");
+    goflags_help(1, GLOBAL);
+  }
+}
+
+static struct command const *find(char const *name)
+{
+  for (struct command const *c = COMMANDS; c->name; c++)
+    if (!strcmp(c->name, name)) return c;
+  dprintf(2, "No help topic for '%s'\n", name);
+  _exit(3);
+}
+
+static void usage_error(struct command const *c, char const *err)
+{
+  if (!goflags_two_forms(err)) {
+    dprintf(1, "Incorrect Usage: %s\n\n", err);
+    print_help(c);
+  }
+  die("%s", err);
+}
+
+int main(int argc, char const *const *argv)
+{
+  struct command const *c;
+  char err[768], path[4096];
+  char const *dir = getenv("ROOTLESSKIT_STATE_DIR");
+  ptrdiff_t n;
+
+  PROG = "rootlessctl";
+  if (argc) argv++;
+  n = goflags_parse(GLOBAL, argv, err, sizeof err);
+  if (n < 0) usage_error(0, err);
+  argv += n;
+  if (version && !help) {
+    dprintf(1, "rootlessctl version " COMPAT_VERSION "\n");
+    _exit(0);
+  }
+  if (help || !*argv || !strcmp(*argv, "help") || !strcmp(*argv, "h")) {
+    print_help(!help && *argv && argv[1] ? find(argv[1]) : 0);
+    return 0;
+  }
+  c = find(*argv++);
+  n = goflags_parse(c->flags, argv, err, sizeof err);
+  if (n < 0) usage_error(c, err);
+  if (help) {
+    print_help(c);
+    return 0;
+  }
+  if (!*socket_path) {
+    if (!dir || !*dir) die("please specify --socket or set $ROOTLESSKIT_STATE_DIR");
+    if ((size_t)snprintf(path, sizeof path, "%s/api.sock", dir) >= sizeof path) die("the state directory's path is too long");
+    socket_path = path;
+  }
+  c->run(argv + n);
+  return fflush(stdout) == 0 ? 0 : 1;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: ISC
+   What the files of rk-run share: the options, and the steps from them to a running chain. */
+#ifndef RUN_H
+#define RUN_H
+
+#include "goflags.h"
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The release of RootlessKit whose command line and API this program speaks. */
+#define COMPAT_VERSION "3.0.1"
+#define COMPAT_API "1.1.1"
+
+struct run {
+  int debug, help, version;
+  char const *print_semver;
+  char const *print;            /* 0: run; else the language of the printed chain */
+  char const *service;          /* 0: run; else the kind of service directory */
+  char const *state_dir;        /* absolute after run_check; "" for a temporary one */
+  char const *net, *pasta, *slirp, *slirp_sandbox, *slirp_seccomp, *vpnkit, *lxc, *bridge;
+  long long mtu;
+  char const *cidr, *ifname;
+  int no_host_loopback, ipv6, detach_netns;
+  struct goflag_list copy_up, publish;
+  char const *copy_up_mode, *propagation;
+  char const *port_driver;
+  int srcip;
+  char const *srcip_backend;
+  int pidns, cgroupns, utsns, ipcns;
+  char const *reaper, *evacuate, *subid_source;
+  char const *const *given;     /* the whole command line after the program's name */
+  char const *const *command;   /* what to run, terminated by 0 */
+};
+
+/* run_flags.c: read the command line into r; prints help, version, usage errors and exits where the peer does. */
+void run_flags(struct run *r, char const *const *argv);
+
+/* run_check.c: the peer's checks in the peer's order, warnings included; one that fails ends the program (exit 1) before
+   anything was made. Resolves paths (state_dir, programs of drivers). */
+void run_check(struct run *r);
+
+/* Reaper wanted: --reaper=true, or auto with --pidns. */
+int run_reaper(struct run const *r);
+
+/* run_chain.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
+   else by bare name, for people. gate: 0, or two descriptor numbers for rk-gate before the command.
+   state_dir: which directory, or 0: rk-state -t makes one. */
+char const *const *run_chain(struct run const *r, int absolute, int const gate[2], char const *state_dir);
+
+/* run_print.c */
+void run_print(struct run const *r) __attribute__((noreturn));
+/* run_service.c */
+void run_service(struct run *r) __attribute__((noreturn));
+/* run_supervise.c: run the chain, serve ports and the API, pass signals on. Returns the exit status. */
+int run_supervise(struct run const *r);
+
+/* run_report.c: say how the chain's process ended and map it to the peer's exit status. started: the command was let go;
+   e: errno of an exec of the command that failed, or 0. */
+int run_report(struct run const *r, int wstat, int started, int e);
+/* run_signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
+int run_signals_block(uint64_t *was);
+/* Pass on to pid (whose pidfd is given) what has arrived. A terminal's signals have reached it already; its stops stop us as well. */
+void run_signals_pass(int fd, int pidfd, pid_t pid);
+
+/* run_say.c: messages in the peer's form. */
+void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));
+void run_warn(char const *format, ...) __attribute__((format(printf, 1, 2)));
+void run_debug(struct run const *r, char const *format, ...) __attribute__((format(printf, 2, 3)));
+/* malloc that ends the program instead of failing; memory lives as long as the program. */
+void *run_alloc(size_t size);
+/* snprintf into fresh memory. */
+char *run_text(char const *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: ISC
+   From options to a command line: the chain of rk programs that does what they ask. Nothing of their work is done here. */
+#include "run.h"
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { WORDS_MAX = 4096 };
+
+struct words {
+  char const **word;
+  size_t len;
+  char const *bin; /* directory of the rk programs, or 0 */
+};
+
+static void add(struct words *w, char const *word)
+{
+  if (w->len == WORDS_MAX - 1) run_die("the command line is too long");
+  w->word[w->len++] = word;
+}
+
+static void link_(struct words *w, char const *name)
+{
+  add(w, w->bin ? run_text("%s/%s", w->bin, name) : name);
+}
+
+static char const *bin_dir(void)
+{
+  static char path[PATH_MAX];
+  ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  char *slash;
+
+  if (n < 0) run_die("readlink /proc/self/exe: is /proc mounted?");
+  path[n] = 0;
+  slash = strrchr(path, '/');
+  if (slash) *slash = 0;
+  return path;
+}
+
+static char const *copy_up_dirs(struct run const *r)
+{
+  char const *all = "";
+
+  for (size_t i = 0; i < r->copy_up.len; i++) all = run_text("%s%s%s", all, i ? ":" : "", r->copy_up.item[i]);
+  return all;
+}
+
+static void namespaces(struct words *w, struct run const *r)
+{
+  if (*r->evacuate) {
+    link_(w, "rk-cgroup");
+    add(w, "-e");
+    add(w, r->evacuate);
+  }
+  if (r->utsns || r->ipcns || r->cgroupns) {
+    link_(w, "rk-unshare");
+    if (r->utsns) add(w, "-u");
+    if (r->ipcns) add(w, "-i");
+    if (r->cgroupns) add(w, "-c");
+  }
+  if (r->pidns) {
+    link_(w, "rk-pidns");
+    if (!run_reaper(r)) add(w, "-R");
+  }
+}
+
+static void network(struct words *w, struct run const *r)
+{
+  int host = !strcmp(r->net, "host");
+
+  if (host && !r->detach_netns) return;
+  link_(w, "rk-net");
+  add(w, "-d");
+  add(w, host ? "none" : r->net);
+  if (r->detach_netns) add(w, "-D");
+  if (host || !strcmp(r->net, "none")) return;
+  if (r->mtu) add(w, "-m"), add(w, run_text("%lld", r->mtu));
+  if (*r->cidr) add(w, "-a"), add(w, r->cidr);
+  if (*r->ifname) add(w, "-i"), add(w, r->ifname);
+  if (r->ipv6) add(w, "-6");
+  if (!r->no_host_loopback) add(w, "-l");
+}
+
+char const *const *run_chain(struct run const *r, int absolute, int const gate[2], char const *state_dir)
+{
+  struct words w = {.word = run_alloc(WORDS_MAX * sizeof *w.word), .bin = absolute ? bin_dir() : 0};
+
+  link_(&w, "rk-state");
+  if (!state_dir) add(&w, "-t");
+  add(&w, state_dir ? state_dir : "");
+  link_(&w, "rk-userns");
+  link_(&w, "rk-idmap");
+  add(&w, "-m");
+  add(&w, "subids");
+  if (*r->subid_source && strcmp(r->subid_source, "auto")) add(&w, "-s"), add(&w, r->subid_source);
+  namespaces(&w, r);
+  link_(&w, "rk-copyup");
+  add(&w, "-p");
+  add(&w, r->propagation);
+  add(&w, copy_up_dirs(r));
+  network(&w, r);
+  if (gate) {
+    link_(&w, "rk-gate");
+    if (!strcmp(r->port_driver, "slirp4netns")) add(&w, "-e"); /* rk-portd has to find the chain to publish anything */
+    add(&w, run_text("%d", gate[0]));
+    add(&w, run_text("%d", gate[1]));
+  }
+  for (char const *const *p = r->command; *p; p++) add(&w, *p);
+  w.word[w.len] = 0;
+  return w.word;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC
+   Messages in the peer's form: errors are one plain line, `[rootlesskit:parent] error: TEXT`. */
+#include "run.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void say(char const *who, char const *level, char const *format, va_list ap)
+{
+  char line[8192];
+  int head = snprintf(line, sizeof line, "[rootlesskit:%s] %s: ", who, level);
+  int n = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, ap);
+  size_t len = (size_t)head + (n < 0 ? 0 : (size_t)n);
+
+  if (len > sizeof line - 2) len = sizeof line - 2;
+  line[len++] = '\n';
+  if (write(2, line, len) < 0) return; /* one write: lines of several processes do not mix */
+}
+
+void run_error(char const *who, char const *format, ...)
+{
+  va_list ap;
+
+  va_start(ap, format);
+  say(who, "error", format, ap);
+  va_end(ap);
+}
+
+void run_die(char const *format, ...)
+{
+  va_list ap;
+
+  va_start(ap, format);
+  say("parent", "error", format, ap);
+  va_end(ap);
+  _exit(1);
+}
+
+void run_warn(char const *format, ...)
+{
+  va_list ap;
+
+  va_start(ap, format);
+  say("parent", "warning", format, ap);
+  va_end(ap);
+}
+
+void run_debug(struct run const *r, char const *format, ...)
+{
+  va_list ap;
+
+  if (!r->debug) return;
+  va_start(ap, format);
+  say("parent", "debug", format, ap);
+  va_end(ap);
+}
+
+void *run_alloc(size_t size)
+{
+  void *p = malloc(size);
+
+  if (!p) run_die("cannot allocate memory");
+  return p;
+}
+
+char *run_text(char const *format, ...)
+{
+  va_list ap;
+  char *p = 0;
+  int n;
+
+  va_start(ap, format);
+  n = vasprintf(&p, format, ap);
+  va_end(ap);
+  if (n < 0) run_die("cannot allocate memory");
+  return p;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: ISC
+   Chains as scripts: for --print and --service. */
+#ifndef RUN_SCRIPT_H
+#define RUN_SCRIPT_H
+
+#include "run.h"
+#include <stdio.h>
+
+enum script_language { SCRIPT_EXECLINE, SCRIPT_SH };
+
+/* One word, quoted if the language needs it. */
+void script_word(int fd, enum script_language lang, char const *s);
+/* The chain alone, one link a line. state_dir as in run_chain. */
+void script_chain(int fd, enum script_language lang, struct run const *r, char const *state_dir);
+/* A whole script: port files and daemons, then the chain. */
+void script_print(int fd, enum script_language lang, struct run const *r);
+
+/* rk-portd's name for the peer's port driver. */
+char const *portd_driver(struct run const *r);
+
+#endif

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: ISC */
+#include "go_words.h"
+#include "run_state.h"
+#include "run.h"
+#include <rk/proc.h>
+#include <rk/state.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+enum { LET_GO_MS = 5000, STEP_MS = 5 };
+
+/* Lexical cleaning, as Go's filepath.Abs: the directory need not exist. */
+char *run_state_path(char const *dir)
+{
+  char *path = run_alloc(2 * PATH_MAX), *out;
+  size_t n = 0;
+
+  if (*dir != '/' && !getcwd(path, PATH_MAX)) run_die("getwd: %s", go_errno(errno));
+  if (*dir != '/') n = strlen(path);
+  if (n + strlen(dir) + 2 > 2 * PATH_MAX) run_die("--state-dir is too long");
+  path[n++] = '/';
+  strcpy(path + n, dir);
+  out = path;
+  for (char *in = path; *in;) {
+    size_t len;
+    while (*in == '/') in++;
+    len = strcspn(in, "/");
+    if (len == 2 && in[0] == '.' && in[1] == '.')
+      while (out > path && *--out != '/');
+    else if (len && !(len == 1 && *in == '.')) {
+      *out++ = '/';
+      memmove(out, in, len);
+      out += len;
+    }
+    in += len;
+  }
+  if (out == path) *out++ = '/';
+  *out = 0;
+  return path;
+}
+
+static int wait_step(int *left)
+{
+  struct timespec t = {.tv_nsec = STEP_MS * 1000000L};
+
+  if (*left <= 0) return 0;
+  *left -= STEP_MS;
+  nanosleep(&t, 0);
+  return 1;
+}
+
+/* Take the lock file's lock; -1: held by others all the time. flock(2) cannot wait for a limited time, and a signal that
+   cuts it short would have to be caught by the whole program: so it is tried. patience: milliseconds. */
+static int take_lock(int dirfd, int patience)
+{
+  int fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+  if (fd < 0) return -1;
+  while (flock(fd, LOCK_EX | LOCK_NB) < 0)
+    if (errno != EWOULDBLOCK || !wait_step(&patience)) {
+      close(fd);
+      return -1;
+    }
+  return fd;
+}
+
+static int is_empty(int dirfd)
+{
+  int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
+  DIR *dir = fd < 0 ? 0 : fdopendir(fd);
+
+  if (!dir) return 0;
+  for (struct dirent *d; n < 3 && (d = readdir(dir));) n++;
+  closedir(dir);
+  return n < 3;
+}
+
+void run_state_claim(char const *dir)
+{
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), lock, live = 0, patience = 0;
+  char owner[RK_IDENTITY_MAX];
+  struct stat st;
+
+  if (fd < 0) {
+    if (errno == ENOENT) return; /* rk-state makes it */
+    run_die("creating a state directory %s: mkdir %s: %s", dir, dir, errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
+  }
+  if (fstatat(fd, "lock", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+    if (!is_empty(fd)) run_die("the state directory %s has content but no lock file: it is not a state directory, and would be emptied", dir);
+    close(fd);
+    return;
+  }
+  /* A chain that was killed a moment ago is still being tidied up by its rk-outside: wait for that, but not for a live one. */
+  if (rk_state_alive(fd, 0) == 1 && rk_fact_read(fd, ".owner", owner, sizeof owner) > 0) {
+    live = rk_identity_alive(owner) == 1;
+    patience = LET_GO_MS;
+  }
+  lock = live ? -1 : take_lock(fd, patience);
+  if (lock < 0) run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
+  rk_state_clear(fd, 1);
+  close(lock);
+  close(fd);
+}
+
+char const *run_state_of(pid_t pid)
+{
+  static char env[262144];
+  char path[64];
+  ssize_t n;
+
+  snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
+  n = rk_slurp(path, env, sizeof env);
+  for (char *p = env; n > 0 && p < env + n; p += strlen(p) + 1)
+    if (!strncmp(p, "ROOTLESSKIT_STATE_DIR=", 22)) return run_text("%s", p + 22);
+  run_die("the chain has no state directory");
+}
+
+void run_state_remove(char const *dir)
+{
+  int fd, lock, left = LET_GO_MS;
+
+  while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
+    struct stat st;
+    int there = fstatat(fd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0;
+    lock = there ? take_lock(fd, left) : -1;
+    if (there && lock < 0) {
+      run_warn("the state directory %s is still locked; it is left alone", dir);
+      close(fd);
+      return;
+    }
+    rk_state_clear(fd, 1);
+    if (lock >= 0) close(lock);
+    close(fd);
+    if (rmdir(dir) == 0 || errno == ENOENT) return;
+    if (!wait_step(&left)) {
+      run_warn("unable to remove the state directory %s: %s", dir, go_errno(errno));
+      return;
+    }
+  }
+}

@@ -1,0 +1,74 @@
+#!/bin/sh
+# rootlesskit: every check of the peer, in its words, before anything is made (compat sections 3.1, 3.2)
+. "${RK_TEST_LIB:-tests/lib.sh}"
+export TMPDIR="$T/tmp"; mkdir "$TMPDIR"
+D=$T/state
+fails() { # ERROR FLAGS...
+  want=$1; shift
+  run rootlesskit --state-dir="$D" "$@" true
+  is "$rc $(printf '%s\n' "$err" | tail -n 1)" "1 [rootlesskit:parent] error: $want" "$want"
+  ! test -e "$D" || fail "nothing is made" "$D"
+}
+warns() { # WARNING FLAGS... (which end in an error: nothing is run)
+  want=$1; shift
+  run rootlesskit "$@" --reaper=x true
+  like "$err" "^\[rootlesskit:parent\] warning: $want" "warning: $want"
+}
+fails 'evacuate-cgroup2 requires --cgroupns' --evacuate-cgroup2=a
+fails 'evacuate-cgroup2 requires --pidns' --evacuate-cgroup2=a --cgroupns
+fails 'unexpected evacuation group name "a/b": must not contain "/"' --evacuate-cgroup2=a/b --cgroupns --pidns
+fails 'mtu must be <= 65521, got 65522' --mtu=65522
+fails 'mtu must be <= 65521, got -1' --mtu=-1
+fails 'invalid CIDR address: x' --cidr=x
+fails 'invalid CIDR address: 10.0.2.0/33' --cidr=10.0.2.0/33
+fails 'invalid CIDR address: 10.0.02.0/24' --cidr=10.0.02.0/24
+fails 'cidr must be like 10.0.2.0/24, not like 10.0.2.100/24' --net=slirp4netns --cidr=10.0.2.100/24
+fails 'ifname must not contain "/"' --ifname=a/b
+fails 'unknown network mode: x' --net=x
+for n in host none; do
+  fails "custom cidr is not supported for --net=$n" --net=$n --cidr=10.0.3.0/24
+  fails "ifname cannot be specified for --net=$n" --net=$n --ifname=a
+done
+fails 'network "none" requires either port driver "none" or "builtin"' --net=none --port-driver=slirp4netns
+fails 'network "pasta" requires port driver "none" or "implicit"' --net=pasta --port-driver=builtin
+fails 'exec: "nonesuch": executable file not found in $PATH' --net=pasta --pasta-binary=nonesuch
+fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=slirp4netns --slirp4netns-binary=/nonesuch
+fails 'exec: "/tmp": is a directory' --net=slirp4netns --slirp4netns-binary=/tmp
+fails 'slirp4netns seems older than v0.4.0' --net=slirp4netns --slirp4netns-binary=true
+fails "command [$(command -v false) --help] failed: exit status 1" --net=slirp4netns --slirp4netns-binary=false
+fails 'unsupported slirp4netns-sandbox mode: "x"' --net=slirp4netns --slirp4netns-sandbox=x
+fails 'unsupported slirp4netns-seccomp mode: "x"' --net=slirp4netns --slirp4netns-seccomp=x
+fails '--slirp4netns-sandbox conflicts with --detach-netns (https://github.com/rootless-containers/slirp4netns/issues/317)' \
+  --net=slirp4netns --slirp4netns-sandbox=true --detach-netns
+fails 'vpnkit network driver disabled by build tag no_vpnkit' --net=vpnkit
+fails 'gvisor-tap-vsock network driver disabled by build tag no_gvisortapvsock' --net=gvisor-tap-vsock
+fails 'custom cidr is not supported for --net=lxc-user-nic' --net=lxc-user-nic --cidr=10.0.3.0/24
+fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=lxc-user-nic --lxc-user-nic-binary=/nonesuch
+fails 'port driver "none" does not support publishing ports' -p 127.0.0.1:1:1/tcp
+fails 'port driver requires pasta network' --port-driver=implicit
+fails 'port driver requires slirp4netns network' --port-driver=slirp4netns
+fails 'port driver requires non-host network' --port-driver=builtin
+fails 'unknown port driver: x' --port-driver=x
+fails 'missing proto in PortSpec string: "8080"' --net=none --port-driver=builtin -p 8080
+fails 'unknown reaper mode: x' --reaper=x
+fails 'reaper requires --pidns' --reaper=true
+fails 'unknown copy-up mode: x' --copy-up-mode=x
+fails 'propagation rshared does not support copy-up driver tmpfs+symlink' --copy-up=/etc --propagation=rshared
+fails 'copy-up directory must be an absolute path, got "."' --copy-up=.
+fails 'copy-up directory must be an absolute path, got ""' --copy-up=
+fails 'failed to setup UID/GID map: failed to compute uid/gid map: unknown subid source "x"' --subid-source=x
+warns 'unsupported mtu for --net=host: 1500' --mtu=1500
+warns 'ipv6 is experimental' --ipv6
+warns '--ipv6 is discarded for --net=none' --ipv6 --net=none
+warns 'specifying --disable-host-loopback is highly recommended' --net=slirp4netns
+warns '"pasta" network driver is experimental' --net=pasta
+warns '"lxc-user-nic" network driver is experimental' --net=lxc-user-nic
+warns '--disable-host-loopback is implicitly set for lxc-user-nic' --net=lxc-user-nic
+warns '--slirp4netns-sandbox=true is not used' --net=slirp4netns --slirp4netns-sandbox=true
+run rootlesskit --net=slirp4netns --slirp4netns-sandbox=auto --disable-host-loopback --reaper=x true
+is "$err" "[rootlesskit:parent] error: unknown reaper mode: x" "sandbox=auto and a closed loopback are silent"
+mkdir "$T/data"; echo precious > "$T/data/file"
+run rootlesskit --state-dir="$T/data" true
+is "$rc $(cat "$T/data/file")" "1 precious" "a directory with data is no state directory"
+is "$(ls -A "$TMPDIR")" "" "no check has left anything in TMPDIR"
+done_testing

@@ -1,0 +1,56 @@
+#!/bin/sh
+# rk-run --print and --service: golden texts
+. "${RK_TEST_LIB:-tests/lib.sh}"
+is "$(rk-run --print sleep 1)" '#!/usr/bin/execlineb -P
+rk-state -t ""
+rk-userns
+rk-idmap -m subids
+rk-copyup -p rprivate ""
+sleep 1' "the smallest chain"
+is "$(rk-run --print=sh --state-dir=/s --net=slirp4netns --cidr=10.0.3.0/24 --mtu=1500 --ifname=eth7 --ipv6 --disable-host-loopback --copy-up=/etc \
+  --copy-up=/run --propagation=rslave --pidns --utsns --ipcns --cgroupns --evacuate-cgroup2=e --subid-source=static sh -c 'echo "it'\''s $1" \')" "#!/bin/sh -e
+exec rk-state /s \\
+  rk-userns \\
+  rk-idmap -m subids -s static \\
+  rk-cgroup -e e \\
+  rk-unshare -u -i -c \\
+  rk-pidns \\
+  rk-copyup -p rslave /etc:/run \\
+  rk-net -d slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
+  sh -c 'echo \"it'\\''s \$1\" \\'" "the longest, for the shell"
+is "$(rk-run --print --state-dir=/s --net=none --detach-netns --reaper=false --pidns --port-driver=builtin -p '127.0.0.1:1:1/tcp,[::1]:2:2/udp' prog 'a"b\c')" \
+'#!/usr/bin/execlineb -P
+if { mkdir -p /s/ports }
+if { redirfd -w 1 /s/ports/1 echo 127.0.0.1:1:1/tcp }
+if { redirfd -w 1 /s/ports/2 echo "[::1]:2:2/udp" }
+background { rk-portd -P relay /s }
+background { rk-apid -P builtin /s }
+rk-state /s
+rk-userns
+rk-idmap -m subids
+rk-pidns -R
+rk-copyup -p rprivate ""
+rk-net -d none -D
+prog "a\"b\\c"' "ports, quoting"
+rk-run --print --net=none --port-driver=builtin true 2> "$T/err"
+like "$(cat "$T/err")" "needs --state-dir" "ports need a directory with a name"
+if command -v execlineb > /dev/null; then
+  rk-run --print=execline id -u > "$T/chain"; chmod +x "$T/chain"
+  is "$("$T/chain")" 0 "the printed chain runs under execline"
+else skip 1 "no execline"; fi
+rk-run --print=sh sh -c 'id -u; exit 7' > "$T/chain"
+run sh "$T/chain"; is "$rc $out" "7 0" "and in a shell"
+
+export XDG_RUNTIME_DIR="$T/run"; mkdir "$T/run"
+for kind in s6 runit; do
+  ok "--service=$kind" rk-run --service=$kind --state-dir="$T/run/$kind" --net=none --port-driver=builtin -p 127.0.0.1:1:1/tcp "$T/$kind" nginx -g 'daemon off;'
+  is "$(cd "$T" && find $kind* | sort | tr '\n' ' ')" "$(cd "$T" && for d in $kind $kind-apid $kind-portd; do
+    printf '%s %s/run ' $d $d
+  done | if [ $kind = s6 ]; then sed 's,s6-apid/run,s6-apid/notification-fd &,; s,s6-portd/run,s6-portd/notification-fd &,'; else cat; fi)" "$kind: three services"
+  is "$(cat "$T/run/$kind/ports/1")" 127.0.0.1:1:1/tcp "$kind: the port file"
+  not_ok "$kind: nothing is replaced" rk-run --service=$kind --state-dir="$T/run/$kind" "$T/$kind" true 2> /dev/null
+done
+is "$(tail -n 1 "$T/s6/run")" 'nginx -g "daemon off;"' "the run script ends in the program"
+ok "--service=systemd" rk-run --net=pasta --service=systemd --copy-up=/etc "$T/unit" /bin/daemon '50%'
+like "$(cat "$T/unit/daemon.service")" '^ExecStart="/.*/rk-run" "--net=pasta" "--copy-up=/etc" "/bin/daemon" "50%%"$' "the unit's command"
+done_testing
