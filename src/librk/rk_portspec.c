@@ -118,7 +118,7 @@ static int range(struct piece p, int ranges, int64_t *first, int64_t *last)
   return fault ? fault : number((struct piece){dash + 1, p.len - (size_t)(dash + 1 - p.s)}, last);
 }
 
-/* Cut the text before the child port into at most three fields at colons outside brackets. Number of fields, -1: malformed. */
+/* Cut the text before the child port into at most three fields at colons outside brackets. Number of fields, 4: too many, -1: malformed. */
 static int fields(struct piece p, struct piece *out)
 {
   int n = 0;
@@ -126,7 +126,7 @@ static int fields(struct piece p, struct piece *out)
   for (;;) {
     char const *end;
     p = unblank(p);
-    if (n == 3) return -1;
+    if (n == 3) return 4;
     if (p.len && *p.s == '[') {
       end = memchr(p.s, ']', p.len);
       if (!end) return -1;
@@ -183,6 +183,7 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
   if (f[0].len && !rk_ip_parse(f[0].s, f[0].len, &addr)) return refuse(err, errsize, "unexpected ParentIP in", whole);
   if (f[2].len && !rk_ip_parse(f[2].s, f[2].len, &addr))
     return refuse(err, errsize, rk ? "unexpected ChildIP in" : "unexpected ParentIP in", whole);
+  if (n > 3) return refuse(err, errsize, "unexpected", whole);
   memcpy(spec->parentip, f[0].s, f[0].len);
   memcpy(spec->childip, f[2].s, f[2].len);
 

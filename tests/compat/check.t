@@ -35,7 +35,7 @@ fails 'exec: "nonesuch": executable file not found in $PATH' --net=pasta --pasta
 fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=slirp4netns --slirp4netns-binary=/nonesuch
 fails 'exec: "/tmp": is a directory' --net=slirp4netns --slirp4netns-binary=/tmp
 fails 'slirp4netns seems older than v0.4.0' --net=slirp4netns --slirp4netns-binary=true
-fails "command [$(command -v false) --help] failed: exit status 1" --net=slirp4netns --slirp4netns-binary=false
+fails "command [$(which false) --help] failed: exit status 1" --net=slirp4netns --slirp4netns-binary=false
 fails 'unsupported slirp4netns-sandbox mode: "x"' --net=slirp4netns --slirp4netns-sandbox=x
 fails 'unsupported slirp4netns-seccomp mode: "x"' --net=slirp4netns --slirp4netns-seccomp=x
 fails '--slirp4netns-sandbox conflicts with --detach-netns (https://github.com/rootless-containers/slirp4netns/issues/317)' \

@@ -55,5 +55,5 @@ done
 run rootlesskit --print - x
 is "$(printf '%s\n' "$out" | tail -n 1)" "- x" "a lone dash ends the flags"
 run rootlesskit --state-dir= --net= true
-is "$rc $err" "1 [rootlesskit:parent] error: unknown network mode: " "empty values are values"
+is "$rc $(printf '%s\n' "$err" | tail -n 1)" "1 [rootlesskit:parent] error: unknown network mode: " "empty values are values"
 done_testing

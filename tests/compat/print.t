@@ -44,9 +44,8 @@ run sh "$T/chain"; is "$rc $out" "7 0" "and in a shell"
 export XDG_RUNTIME_DIR="$T/run"; mkdir "$T/run"
 for kind in s6 runit; do
   ok "--service=$kind" rk-run --service=$kind --state-dir="$T/run/$kind" --net=none --port-driver=builtin -p 127.0.0.1:1:1/tcp "$T/$kind" nginx -g 'daemon off;'
-  is "$(cd "$T" && find $kind* | sort | tr '\n' ' ')" "$(cd "$T" && for d in $kind $kind-apid $kind-portd; do
-    printf '%s %s/run ' $d $d
-  done | if [ $kind = s6 ]; then sed 's,s6-apid/run,s6-apid/notification-fd &,; s,s6-portd/run,s6-portd/notification-fd &,'; else cat; fi)" "$kind: three services"
+  is "$(cd "$T" && find $kind* -type f | sort | tr '\n' ' ')" "$( [ $kind = runit ] || echo s6-apid/notification-fd '')$(:
+    )$kind-apid/run $( [ $kind = runit ] || echo s6-portd/notification-fd '')$kind-portd/run $kind/run " "$kind: three services"
   is "$(cat "$T/run/$kind/ports/1")" 127.0.0.1:1:1/tcp "$kind: the port file"
   not_ok "$kind: nothing is replaced" rk-run --service=$kind --state-dir="$T/run/$kind" "$T/$kind" true 2> /dev/null
 done
