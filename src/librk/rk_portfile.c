@@ -58,8 +58,8 @@ static int option(char const *s, size_t len, struct rk_portfile *file, unsigned 
   *seen |= 1U << key;
   switch (key) {
     case KEY_SRCIP:
-      choice = one_of((char const *const[]){"prefer", "require", "no", "plain", 0}, v, vlen);
-      if (choice < 0) return refuse(err, errsize, "srcip must be prefer, require, no or plain, not ", v, vlen);
+      choice = one_of((char const *const[]){"prefer", "require", "no", "plain", "loopback", 0}, v, vlen);
+      if (choice < 0) return refuse(err, errsize, "srcip must be prefer, require, no, plain or loopback, not ", v, vlen);
       file->srcip = (enum rk_relay_srcip)choice;
       break;
     case KEY_IDLE:

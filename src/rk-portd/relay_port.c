@@ -150,7 +150,7 @@ int port_add(struct rk_relay_add const *add, int const *fds, size_t n)
   size_t done = 0;
   int fresh = !p, e;
 
-  if (!add->id || !n || add->srcip > RK_SRCIP_PLAIN) errno = EINVAL;
+  if (!add->id || !n || add->srcip > RK_SRCIP_LOOPBACK) errno = EINVAL;
   else if (add->proto != IPPROTO_TCP && add->proto != IPPROTO_UDP) errno = EPROTONOSUPPORT;
   else if (p && p->proto != add->proto) errno = EINVAL;
   else if ((p || (p = new_port(add))) && (t = slab_get(&targets))) {

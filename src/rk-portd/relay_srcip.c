@@ -212,7 +212,7 @@ int srcip_bind(struct target const *t, int fd, union address *client, int epheme
     *client = unmapped(&m);
     client->v4.sin_port = port;
   }
-  if (mode == RK_SRCIP_PLAIN) return 0;
+  if (mode == RK_SRCIP_PLAIN || (mode == RK_SRCIP_LOOPBACK && of_the_host(client))) return 0;
   if (mode != RK_SRCIP_NO && !of_the_host(client)) {
     if (keepable(client, family)) {
       struct client *c = client_get(client, table, src);

@@ -177,10 +177,16 @@ static void start_ready(struct helper *h, char const **argv)
   close(fd[0]);
 }
 
+/* What the service sees of a client, as in the peer. */
+static char const *srcip(struct run const *r)
+{
+  return r->srcip ? "srcip=loopback" : "srcip=plain";
+}
+
 /* A file for every -p. rk-portd, started after that, says that it is ready when it has tried all. */
 static void ask_for_ports(void)
 {
-  char const *const options[] = {"loopback=plain", s.r->srcip ? 0 : "srcip=no", 0};
+  char const *const options[] = {srcip(s.r), 0};
 
   for (size_t i = 0; i < s.r->publish.len; i++) {
     struct rk_portspec spec;
@@ -254,8 +260,7 @@ static void serve(void)
   struct run const *r = s.r;
   int managed = !strcmp(r->port_driver, "builtin") || !strcmp(r->port_driver, "slirp4netns");
   char const *portd[] = {sibling("rk-portd"), "-d", "FD", "-P", portd_driver(r), s.dir, 0};
-  char const *apid[] = {sibling("rk-apid"), "-d", "FD", "-P", managed ? r->port_driver : "none", "-o", "loopback=plain",
-                        "-o", r->srcip ? "srcip=prefer" : "srcip=no", s.dir, 0};
+  char const *apid[] = {sibling("rk-apid"), "-d", "FD", "-P", managed ? r->port_driver : "none", "-o", srcip(r), s.dir, 0};
 
   if (managed) {
     int watchfd = ports_watch(s.dirfd);

@@ -4,7 +4,7 @@
 need curl
 D=$T/st; mkdir -m 700 "$D"
 spawn rk-portd "$D"
-spawn rk-apid -o loopback=plain "$D"
+spawn rk-apid -o srcip=plain "$D"
 wait_until test -S "$D/api.sock"
 P=$((20000 + $$ % 10000)) # the first of a few host ports
 api() { # STATUS BODY WHAT CURL-ARGUMENTS... PATH
@@ -22,7 +22,7 @@ api 200 null "no ports" http://x/v1/ports
 api 201 "{\"id\":1,\"spec\":{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":80,\"childIP\":\"10.0.2.100\"}}" "add" \
   -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":80,\"childIP\":\"10.0.2.100\"}" http://x/v1/ports
 is "$(cat "$D/ports/1")" "127.0.0.1:$P:10.0.2.100:80/tcp
-loopback=plain" "it is a port file"
+srcip=plain" "it is a port file"
 msg "conflict with ID 1" "the same again" "{\"PROTO\":\"tcp\",\"parentip\":\"127.0.0.1\",\"ParentPort\":$P,\"childPort\":81,\"more\":[1]} trailing"
 msg "listen tcp4 127.0.0.1:$P: bind: address already in use" "the kernel's own refusal" "{\"proto\":\"tcp4\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":81}"
 is "$(ls "$D/ports")" 1 "a refused port leaves no file"

@@ -193,7 +193,7 @@ static struct { char const *text, *want; } const files[] = {
   {":1:1/tcp\n\nfoo\n", "3: not a key=value line: \"foo\""},
   {":1:1/tcp\n:2:2/tcp\n", "2: not a key=value line: \":2:2/tcp\""},
   {":1:1/tcp\nsrcip=no\nsrcip=no\n", "3: key given twice: \"srcip\""},
-  {":1:1/tcp\nsrcip=maybe\n", "2: srcip must be prefer, require, no or plain, not \"maybe\""},
+  {":1:1/tcp\nsrcip=maybe\n", "2: srcip must be prefer, require, no, plain or loopback, not \"maybe\""},
   {":1:1/udp\nidle=0\n", "2: idle must be 1 to 86400 seconds, not \"0\""},
   {":1:1/udp\nidle=86401\n", "2: idle must be 1 to 86400 seconds, not \"86401\""},
   {":1:1/udp\nidle=\n", "2: idle must be 1 to 86400 seconds, not \"\""},

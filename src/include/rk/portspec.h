@@ -68,7 +68,7 @@ void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip, struct
 enum { RK_PORTFILE_MAX = 4096, RK_PORTFILE_NAMEMAX = 64, RK_PORTFILE_IDLEMAX = 86400 };
 struct rk_portfile {
   struct rk_portspec spec;
-  enum rk_relay_srcip srcip;            /* srcip=prefer|require|no|plain (rk/relay.h); prefer if not said */
+  enum rk_relay_srcip srcip;            /* srcip=prefer|require|no|plain|loopback (rk/relay.h); prefer if not said */
   uint32_t idle;                        /* idle=SECONDS: UDP clients are forgotten after so long; 0: the default */
   int refuse_backend;                   /* refuse=backend: the port refuses while nothing listens inside; refuse=client (default) */
   char listenfd[RK_PORTFILE_NAMEMAX];   /* listen-fd=NAME: take this socket instead of binding; "": bind */

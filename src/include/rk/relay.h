@@ -66,7 +66,8 @@ enum rk_relay_srcip {
   RK_SRCIP_PREFER = 0,  /* its address and port; else its address; else the gateway */
   RK_SRCIP_REQUIRE = 1, /* its address; a client whose address cannot be kept is reset (clients of the host itself: the gateway) */
   RK_SRCIP_NO = 2,      /* the gateway, always */
-  RK_SRCIP_PLAIN = 3    /* whatever the kernel chooses, mostly 127.0.0.1: as RootlessKit before 3.0 */
+  RK_SRCIP_PLAIN = 3,   /* whatever the kernel chooses, mostly 127.0.0.1: as RootlessKit before 3.0 */
+  RK_SRCIP_LOOPBACK = 4 /* as prefer, but a client on the host's loopback as loopback: as RootlessKit since 3.0 */
 };
 
 /* One socket or a run of them. The k-th fd of the message leads to port dest.port + index + k: a range is as many
