@@ -161,8 +161,6 @@ static void check_net(struct run *r)
 static void check_ports(struct run const *r)
 {
   static char const *const known[] = {"none", "implicit", "builtin", "slirp4netns", "gvisor-tap-vsock", 0};
-  static char const *const backends[] = {"auto", "nft", "iptables", "", 0};
-  char quoted[512];
   struct rk_portspec spec;
   char err[RK_PORTSPEC_ERRMAX];
 
@@ -173,8 +171,6 @@ static void check_ports(struct run const *r)
   if ((is(r->port_driver, "builtin") || is(r->port_driver, "gvisor-tap-vsock")) && is(r->net, "host"))
     run_die("port driver requires non-host network");
   if (is(r->port_driver, "gvisor-tap-vsock")) run_die("gvisor-tap-vsock port driver disabled by build tag no_gvisortapvsock");
-  if (!one_of(r->srcip_backend, backends))
-    run_die("unknown source-ip-transparent backend: %s", go_quote(r->srcip_backend, quoted, sizeof quoted));
   for (size_t i = 0; i < r->publish.len; i++)
     if (rk_portspec_parse(r->publish.item[i], strlen(r->publish.item[i]), RK_PORTSPEC_PEER, &spec, err, sizeof err) < 0 ||
         rk_portspec_check(&spec, err, sizeof err) < 0)

@@ -1,12 +1,12 @@
 #!/bin/sh
 # rk-run --print and --service: golden texts
 . "${RK_TEST_LIB:-tests/lib.sh}"
-is "$(rk-run --print sleep 1)" '#!/usr/bin/execlineb -P
+is "$(rk-run --print yes 1)" '#!/usr/bin/execlineb -P
 rk-state -t ""
 rk-userns
 rk-idmap -m subids
 rk-copyup -p rprivate ""
-sleep 1' "the smallest chain"
+yes 1' "the smallest chain"
 is "$(rk-run --print=sh --state-dir=/s --net=slirp4netns --cidr=10.0.3.0/24 --mtu=1500 --ifname=eth7 --ipv6 --disable-host-loopback --copy-up=/etc \
   --copy-up=/run --propagation=rslave --pidns --utsns --ipcns --cgroupns --evacuate-cgroup2=e --subid-source=static sh -c 'echo "it'\''s $1" \')" "#!/bin/sh -e
 exec rk-state /s \\
