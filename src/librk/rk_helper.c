@@ -7,9 +7,9 @@
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/prctl.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 #include <skalibs/djbunix.h>
@@ -66,7 +66,7 @@ int rk_helper_start(struct rk_helper *h)
   up = fcntl(p[1], F_DUPFD_CLOEXEC, 3);
   fd_close(p[1]);
   if (up == -1) goto failed;
-  h->pid = fork();
+  h->pid = _Fork(); /* nothing of ours or of libc waits for pthread_atfork(3) */
   if (!h->pid) {
     fcntl(up, F_SETFL, 0); /* O_NONBLOCK off: a helper expects to be able to write */
     become(h, up, parent);
@@ -123,45 +123,42 @@ static void finish(struct rk_helper *h, int late)
   h->pid = 0;
 }
 
-static long long now_ms(void)
+/* The deadline is an fd like the others: poll(2) needs no arithmetic then, and the program no libc clock. */
+static int alarm_in(int ms)
 {
-  struct timespec t;
+  struct itimerspec when = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L + 1}};
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+  if (fd != -1 && timerfd_settime(fd, 0, &when, 0) == -1) fd_close(fd), fd = -1;
+  return fd;
 }
 
 int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms)
 {
-  long long end = now_ms() + ms;
-  int r = 0, e = 0;
+  int timer = alarm_in(ms), e = timer == -1 ? errno : 0;
 
   for (;;) {
-    struct pollfd x[2 * RK_HELPERS_MAX + 1];
+    struct pollfd x[2 * RK_HELPERS_MAX + 2] = {{.fd = untilfd, .events = POLLIN}, {.fd = timer, .events = POLLIN}};
     size_t running = 0;
-    long long left = end - now_ms();
 
-    x[0] = (struct pollfd){.fd = untilfd, .events = POLLIN};
     for (size_t i = 0; i < n; i++) {
-      x[1 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].pidfd : -1, .events = POLLIN};
-      x[2 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].outfd : -1, .events = POLLIN};
+      x[2 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].pidfd : -1, .events = POLLIN};
+      x[3 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].outfd : -1, .events = POLLIN};
       if (h[i].pid) running++;
     }
     if (!running) break;
-    r = left > 0 ? poll(x, 1 + 2 * n, (int)left) : 0;
-    if (r == -1 && errno == EINTR) continue;
-    if (r == -1) e = errno;
-    if (r <= 0 || x[0].revents) {
-      for (size_t i = 0; i < n; i++)
-        if (h[i].pid) finish(&h[i], 1);
-      break;
+    if (!e && poll(x, 2 + 2 * n, -1) == -1) {
+      if (errno == EINTR) continue;
+      e = errno;
     }
     for (size_t i = 0; i < n; i++) {
       if (!h[i].pid) continue;
-      if (x[2 + 2 * i].revents) drain(&h[i], 0);
-      if (x[1 + 2 * i].revents) finish(&h[i], 0);
+      if (x[3 + 2 * i].revents) drain(&h[i], 0);
+      if (x[2 + 2 * i].revents) finish(&h[i], 0);
+      else if (e || x[0].revents || x[1].revents) finish(&h[i], 1);
     }
   }
+  if (timer != -1) close(timer);
   errno = e;
   return e ? -1 : 0;
 }

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/stat.h>
 
 ssize_t rk_which(char const *name, char *path, size_t size)
 {
@@ -20,14 +19,13 @@ ssize_t rk_which(char const *name, char *path, size_t size)
   for (;; dir++) {
     char const *end = strchrnul(dir, ':');
     size_t len = (size_t)(end - dir);
-    struct stat st;
 
     if (len + 1 + nlen >= sizeof try || len + 1 + nlen >= size) return errno = ENAMETOOLONG, -1;
     memcpy(try, dir, len);
     if (len) try[len++] = '/';
     memcpy(try + len, name, nlen + 1);
     len += nlen;
-    if (stat(try, &st) == 0 && S_ISREG(st.st_mode)) {
+    if (access(try, F_OK) == 0) {
       int good = access(try, X_OK) == 0;
       if (good || !denied) memcpy(path, try, len + 1);
       if (good) return (ssize_t)len;

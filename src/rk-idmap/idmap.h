@@ -4,18 +4,13 @@
 #define IDMAP_H
 
 #include <stdint.h>
+#include <rk/host.h>
 #include <rk/outside.h>
 
 /* Whose ids: the user outside. name: null if there is none in the user database. */
 struct idmap_who {
   uint32_t uid, gid;
   char const *name;
-};
-
-/* Why a rung could not be used: a catalogue number, what is wrong, and what to do about it. id 0: nothing is wrong yet. */
-struct idmap_why {
-  char const *id;
-  char text[400], fix[400];
 };
 
 /* The user by /etc/passwd; without an entry there, by $USER: the name only has to be that by which /etc/subuid and getsubids know
@@ -27,18 +22,14 @@ char const *idmap_group(uint32_t gid);
 
 enum idmap_source { IDMAP_AUTO, IDMAP_STATIC, IDMAP_DYNAMIC };
 
-/* Say why: the pieces of the text (ended by a null pointer); the same for the fix. Only the first reason stays. */
-void idmap_because(struct idmap_why *why, char const *id, char const *const *text, char const *const *fix);
-#define TEXT(...) ((char const *const[]){__VA_ARGS__, 0})
-
 /* The user's ranges into ask. Returns how many ids the shorter map has with its own one, or 0 and why. */
-uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct idmap_why *why);
+uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct rk_why *why);
 
 /* What getsubids says, for uids (kind 0) or gids (kind 1): -1 if it cannot be had, else as rk_subid_end left it. */
 struct rk_subids;
 int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s);
 
 /* Map the one own id, without any help. 0, or -1 and why. */
-int idmap_single(struct idmap_who const *who, struct idmap_why *why);
+int idmap_single(struct idmap_who const *who, struct rk_why *why);
 
 #endif

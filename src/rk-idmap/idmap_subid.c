@@ -20,22 +20,6 @@ static struct rk_subids subids[2];
 static char const *const file[2] = {"/etc/subuid", "/etc/subgid"};
 static char const *const kindname[2] = {"uid", "gid"};
 
-static void join(char *to, size_t size, char const *const *pieces)
-{
-  char *end = to + size - 1;
-
-  for (; *pieces; pieces++)
-    for (char const *s = *pieces; *s && to < end; s++) *to++ = *s;
-  *to = 0;
-}
-
-void idmap_because(struct idmap_why *why, char const *id, char const *const *text, char const *const *fix)
-{
-  why->id = id;
-  join(why->text, sizeof why->text, text);
-  join(why->fix, sizeof why->fix, fix);
-}
-
 static int from_file(char const *path, struct rk_subid_owner owner, struct rk_subids *s)
 {
   char buf[8192];
@@ -71,7 +55,7 @@ static int elsewhere(void)
 }
 
 /* A line with a fault, or two lines that quarrel. */
-static void faulty(struct rk_subids const *s, char const *where, char const *name, struct idmap_why *why)
+static void faulty(struct rk_subids const *s, char const *where, char const *name, struct rk_why *why)
 {
   char line[UINT_FMT], other[UINT_FMT];
   char const *what = "";
@@ -87,15 +71,17 @@ static void faulty(struct rk_subids const *s, char const *where, char const *nam
     case RK_SUBID_OVERLAP: break;
   }
   if (s->wrong == RK_SUBID_OVERLAP)
-    idmap_because(why, "I6", TEXT("lines ", line, " and ", other, " of ", where, " overlap"),
-                  TEXT("let one of lines ", line, " and ", other, " of ", where, " for ", name, " begin behind the other, or remove it"));
+    rk_because(why, "I6", "lines % and % of % overlap\n"
+               "let one of lines % and % of % for % begin behind the other, or remove it",
+               line, other, where, line, other, where, name);
   else
-    idmap_because(why, "I6", TEXT("line ", line, " of ", where, " ", what),
-                  TEXT("correct line ", line, " of ", where, ": ", name, ":FIRST:COUNT, not touching the user's own id or another range"));
+    rk_because(why, "I6", "line % of % %\n"
+               "correct line % of %: %:FIRST:COUNT, not touching the user's own id or another range",
+               line, where, what, line, where, name);
 }
 
 /* usermod finds no free range by itself: behind the last one that anybody has. */
-static void usermod(struct idmap_who const *who, int kind, struct idmap_why *why, char const *const *text)
+static void usermod(struct idmap_who const *who, int kind, char const *who_s, int unread, struct rk_why *why)
 {
   char first[UINT64_FMT], last[UINT64_FMT];
   uint64_t next = subids[kind].beyond > FIRST ? subids[kind].beyond : FIRST;
@@ -103,52 +89,41 @@ static void usermod(struct idmap_who const *who, int kind, struct idmap_why *why
   if (next > UINT32_MAX - COUNT) next = FIRST;
   first[uint64_fmt(first, next)] = 0;
   last[uint64_fmt(last, next + COUNT - 1)] = 0;
-  if (who->name)
-    idmap_because(why, "I1", text, TEXT("usermod --add-sub", kindname[kind], "s ", first, "-", last, " ", who->name));
-  else {
-    char id[UINT_FMT], count[UINT_FMT];
-    id[uint_fmt(id, who->uid)] = 0;
-    count[uint_fmt(count, COUNT)] = 0;
-    idmap_because(why, "I1", text, TEXT("add the line ", id, ":", first, ":", count, " to ", file[kind]));
-  }
+  rk_because(why, "I1", "no subordinate %s for %: %%\n%usermod --add-sub%s %-% %", kindname[kind], who_s, file[kind],
+             unread ? " does not exist" : " has no line of that user", who->name ? "" : "give the uid a name, then: ",
+             kindname[kind], first, last, who->name ? who->name : "NAME");
 }
 
-/* No line of the user's: the known mistakes that look like it. */
-static void nothing(struct idmap_who const *who, int kind, enum idmap_source source, int unread, struct idmap_why *why)
+/* No line of the user's: the known mistakes that look like it. unread: errno of the source. */
+static void nothing(struct idmap_who const *who, int kind, enum idmap_source source, int unread, struct rk_why *why)
 {
   char uid[UINT_FMT], line[UINT_FMT];
   char const *who_s = who->name ? who->name : uid;
   char const *group;
 
   uid[uint_fmt(uid, who->uid)] = 0;
-  if (source == IDMAP_DYNAMIC) {
-    idmap_because(why, unread ? "I13" : "I1", unread ? TEXT("unable to run getsubids for ", who_s) : TEXT("getsubids names no ", kindname[kind], "s for ", who_s),
-                  unread ? TEXT("install getsubids (package uidmap, shadow-utils-subid, shadow-subids), or use -s static")
-                         : TEXT("have the directory service that nsswitch.conf names under subid give ", who_s, " a range, or use -s static"));
-    return;
-  }
-  if (unread && unread != ENOENT) {
-    idmap_because(why, "I1", TEXT("unable to read ", file[kind], ": ", strerror(unread)), TEXT("chmod 0644 ", file[kind]));
-    return;
-  }
-  if (elsewhere()) {
-    idmap_because(why, "I3", TEXT("no line for ", who_s, " in ", file[kind], ", and /etc/nsswitch.conf says that subordinate ids are kept elsewhere"),
-                  TEXT("install getsubids (package uidmap, shadow-utils-subid, shadow-subids), which asks there, or add a line to ", file[kind]));
-    return;
-  }
-  group = kind && !unread ? idmap_group(who->gid) : 0;
-  if (group && from_file(file[1], (struct rk_subid_owner){group, who->gid}, &subids[1]) == 0 && (subids[1].n || subids[1].wrong)) {
+  if (source == IDMAP_DYNAMIC && unread)
+    rk_because(why, "I13", "unable to run getsubids for %\n"
+               "install getsubids (package uidmap, shadow-utils-subid, shadow-subids), or use -s static", who_s);
+  else if (source == IDMAP_DYNAMIC)
+    rk_because(why, "I1", "getsubids names no %s for %\n"
+               "have the source that nsswitch.conf names under subid give % a range, or use -s static", kindname[kind], who_s, who_s);
+  else if (unread && unread != ENOENT)
+    rk_because(why, "I1", "unable to read %: %\nchmod 0644 %", file[kind], strerror(unread), file[kind]);
+  else if (elsewhere())
+    rk_because(why, "I3", "no line for % in %, and /etc/nsswitch.conf says that subordinate ids are kept elsewhere\n"
+               "install getsubids (package uidmap, shadow-utils-subid, shadow-subids), which asks there, or add a line to %",
+               who_s, file[kind], file[kind]);
+  else if (kind && !unread && (group = idmap_group(who->gid))
+           && from_file(file[1], (struct rk_subid_owner){group, who->gid}, &subids[1]) == 0 && (subids[1].n || subids[1].wrong)) {
     line[uint_fmt(line, subids[1].n ? subids[1].range[0].line : subids[1].line)] = 0;
-    idmap_because(why, "I2", TEXT("no line for ", who_s, " in /etc/subgid: line ", line, " names the group ", group),
-                  TEXT("begin line ", line, " of /etc/subgid with the name of the user, ", who_s, ", not with that of the group"));
-    return;
-  }
-  usermod(who, kind, why, unread ? TEXT("no subordinate ", kindname[kind], "s for ", who_s, ": there is no ", file[kind])
-                                 : TEXT("no subordinate ", kindname[kind], "s for ", who_s, ": no line of ", file[kind], " begins with ", who_s, who->name ? " or " : "", who->name ? uid : ""));
+    rk_because(why, "I2", "no line for % in /etc/subgid: line % names the group %\n"
+               "begin line % of /etc/subgid with the name of the user, %, not with that of the group", who_s, line, group, line, who_s);
+  } else usermod(who, kind, who_s, unread, why);
 }
 
 /* One kind of ids from one source into subids[kind]. 1: some, checked; 0: none; -1: faulty. unread: errno if the source could not be read. */
-static int look(struct idmap_who const *who, int kind, enum idmap_source source, int *unread, struct idmap_why *why)
+static int look(struct idmap_who const *who, int kind, enum idmap_source source, int *unread, struct rk_why *why)
 {
   struct rk_subid_owner const owner = {who->name, who->uid};
   struct rk_subids *s = &subids[kind];
@@ -163,7 +138,7 @@ static int look(struct idmap_who const *who, int kind, enum idmap_source source,
   return -1;
 }
 
-static int both(struct idmap_who const *who, enum idmap_source source, struct idmap_why *why)
+static int both(struct idmap_who const *who, enum idmap_source source, struct rk_why *why)
 {
   for (int kind = 0; kind < 2; kind++) {
     int unread, r = look(who, kind, source, &unread, why);
@@ -173,7 +148,7 @@ static int both(struct idmap_who const *who, enum idmap_source source, struct id
   return 1;
 }
 
-uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct idmap_why *why)
+uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct rk_why *why)
 {
   uint32_t uids, gids;
   int r;
@@ -182,7 +157,7 @@ uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, stru
   else {
     /* getsubids reads the same files and takes a millisecond: it goes first only where it may know more. */
     int dynamic = getenv("GETSUBIDS") || elsewhere();
-    struct idmap_why second = {0};
+    struct rk_why second = {0};
 
     r = dynamic ? both(who, IDMAP_DYNAMIC, &second) : 0;
     if (r != 1) r = both(who, IDMAP_STATIC, why);

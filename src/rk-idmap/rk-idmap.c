@@ -19,6 +19,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/caps.h>
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
@@ -65,20 +66,20 @@ static int privileged_outside(void)
   return s && uint640_xscan(s, &caps) && (caps & need) == need;
 }
 
-static void die(struct idmap_why const *why) __attribute__((noreturn));
-static void die(struct idmap_why const *why)
+static void die(struct rk_why const *why) __attribute__((noreturn));
+static void die(struct rk_why const *why)
 {
   rk_die_host(why->id, why->fix, "unable to map ids: ", why->text);
 }
 
 /* Ask for the rungs that may be tried; which one did it, or 0 and why. */
-static uint32_t ask_outside(struct rk_ask_idmap const *ask, uint32_t *ids, struct idmap_why *why)
+static uint32_t ask_outside(struct rk_ask_idmap const *ask, uint32_t *ids, struct rk_why *why)
 {
   static struct rk_say_idmap say;
 
   rk_ask_or_die("map ids", ask, sizeof *ask, -1, &say, sizeof say);
-  if (say.id[0] && !why->id) idmap_because(why, say.id, TEXT(say.text), TEXT(say.fix));
-  if (!say.rung && !why->id) { /* no reason: the chain's process was gone in between, says rk-outside */
+  if (!why->id[0]) *why = say.why;
+  if (!say.rung && !why->id[0]) { /* no reason: the chain's process was gone in between, says rk-outside */
     errno = say.head.error;
     strerr_diefusys(RK_EXIT_SYS, "map ids");
   }
@@ -88,46 +89,41 @@ static uint32_t ask_outside(struct rk_ask_idmap const *ask, uint32_t *ids, struc
   return say.rung;
 }
 
-/* Raw calls: libc's own would stop all threads first, and libcap is 7 KB for these three steps. */
+/* Raw calls: those of libc would first stop all threads, of which there are none. */
 static void become_root(int drop, int single)
 {
-  struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct cap[_LINUX_CAPABILITY_U32S_3];
-
   if (drop && syscall(SYS_setgroups, 0, 0) == -1) {
     if (errno == EPERM && single)
       rk_die_host("I12", "use -g keep, or let the user have subordinate ids", "unable to drop the groups: with a single id setgroups is denied");
     strerr_diefusys(RK_EXIT_SYS, "drop the groups");
   }
   if (syscall(SYS_setresgid, 0, 0, 0) == -1 || syscall(SYS_setresuid, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become 0:0");
-  /* uid 0 gains all capabilities by every exec; those that rk-userns made ambient and inheritable would also reach its other users. */
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "drop the ambient capabilities");
-  if (syscall(SYS_capget, &head, cap) == -1) strerr_diefusys(RK_EXIT_SYS, "read the capabilities");
-  for (unsigned int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) cap[i].inheritable = 0;
-  if (syscall(SYS_capset, &head, cap) == -1) strerr_diefusys(RK_EXIT_SYS, "drop the inheritable capabilities");
+  /* What rk-userns made ambient and inheritable would also reach the other users of this root. */
+  if (rk_caps_settle() == -1) strerr_diefusys(RK_EXIT_SYS, "drop the ambient and inheritable capabilities");
 }
 
 /* Enough? Said before anything depends on it, instead of by a chown that fails an hour later. */
-static int enough(uint32_t ids, uint32_t min, struct idmap_why *why)
+static int enough(uint32_t ids, uint32_t min, struct rk_why *why)
 {
   char have[UINT_FMT], want[UINT_FMT];
 
   if (ids >= min) return 1;
   have[uint_fmt(have, ids)] = 0;
   want[uint_fmt(want, min)] = 0;
-  idmap_because(why, "I10", TEXT("only ", have, " ids can be mapped, -n asks for ", want),
-                TEXT("give the user a larger range in /etc/subuid and /etc/subgid (usermod --add-subuids, --add-subgids), or ask for fewer"));
+  rk_because(why, "I10", "only % ids can be mapped, -n asks for %\n"
+             "give the user a larger range in /etc/subuid and /etc/subgid (usermod --add-subuids, --add-subgids), or ask for fewer",
+             have, want);
   return 0;
 }
 
 /* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's newidmapd). */
 static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min, int privileged,
-                  struct rk_ask_idmap *ask, struct idmap_why *why)
+                  struct rk_ask_idmap *ask, struct rk_why *why)
 {
   uint32_t ids;
 
   if (!privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-    idmap_because(why, "I4", TEXT("no_new_privs is set, so newuidmap cannot gain its privilege"), TEXT(RK_FIX_NNP));
+    rk_because(why, "I4", "no_new_privs is set, so newuidmap cannot gain its privilege\n%", RK_FIX_NNP);
     return 0;
   }
   ids = idmap_subid(who, source, ask, why);
@@ -138,7 +134,7 @@ static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_
 static uint32_t map(enum mode mode, enum idmap_source source, uint32_t min, struct idmap_who const *who)
 {
   static struct rk_ask_idmap ask;
-  static struct idmap_why why, last;
+  static struct rk_why why, last;
   int privileged = privileged_outside();
   uint32_t rung = 0, ids = min;
 
@@ -154,7 +150,7 @@ static uint32_t map(enum mode mode, enum idmap_source source, uint32_t min, stru
   if (rung) return rung;
 
   if (mode != SINGLE && (mode != AUTO || min > 1)) die(&why);
-  if (idmap_single(who, &last) == -1) die(why.id ? &why : &last);
+  if (idmap_single(who, &last) == -1) die(why.id[0] ? &why : &last);
   if (mode == AUTO) strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
   return 0;
 }

@@ -96,7 +96,7 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
     find(&job[i]);
     if (job[i].helper.end) {
       /* Neither is started if one is missing: a map that is written cannot be taken back. */
-      outside_why(say, &job[i].map, &job[i].helper);
+      outside_why(&say->why, &job[i].map, &job[i].helper);
       return 0;
     }
   }
@@ -106,7 +106,7 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
     spell(&job[i]);
     if (rk_helper_start(&h[i]) == -1) {
       job[i].helper.end = OUTSIDE_UNSTARTED;
-      OUTSIDE_SPELL(job[i].helper.text, strerror(errno));
+      strncpy(job[i].helper.text, strerror(errno), sizeof job[i].helper.text - 1);
     }
   }
   rk_helpers_wait(h, 2, outside.chain, timeout());
@@ -118,7 +118,7 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
     if (h[i].late) helper->end = OUTSIDE_LATE;
     helper->status = h[i].status;
     if (!helper->end && !helper->status) did++;
-    else if (!say->id[0]) outside_why(say, &job[i].map, helper);
+    else if (!say->why.id[0]) outside_why(&say->why, &job[i].map, helper);
   }
   say->half = did == 1;
   return did == 2 && !chain_is_gone();
@@ -170,11 +170,9 @@ static int by_hand(struct job const job[2], struct rk_say_idmap *say)
     if (!i || ids < say->ids) say->ids = ids;
   }
   if (proc != -1) close(proc);
-  if (e && !say->id[0]) {
-    OUTSIDE_SPELL(say->id, "I4");
-    OUTSIDE_SPELL(say->text, "unable to write ", what, " from outside: ", strerror(e));
-    OUTSIDE_SPELL(say->fix, "let the container that runs this keep cap_setuid, cap_setgid and cap_setfcap");
-  }
+  if (e && !say->why.id[0])
+    rk_because(&say->why, "I4", "unable to write % from outside: %\nlet the container that runs this keep cap_setuid, cap_setgid and cap_setfcap",
+               what, strerror(e));
   return !e;
 }
 

@@ -30,11 +30,7 @@ struct outside_helper {
 };
 
 /* Say why the helper of this map failed: the setting of the host that can be found to be wrong, or else its own words. */
-void outside_why(struct rk_say_idmap *say, struct outside_map const *map, struct outside_helper const *h);
-
-/* The pieces of a text, a null pointer at the end, put together in a buffer; what does not fit is cut off. */
-void outside_spell(char *to, size_t size, char const *const *pieces);
-#define OUTSIDE_SPELL(buf, ...) outside_spell((buf), sizeof(buf), (char const *const[]){__VA_ARGS__, 0})
+void outside_why(struct rk_why *why, struct outside_map const *map, struct outside_helper const *h);
 
 /* Next line of a map: v = inside, outside, count; *s moves on. 0 at the end. */
 int outside_mapline(char **s, uint32_t v[3]);

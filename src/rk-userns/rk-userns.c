@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/capability.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -23,11 +22,13 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/caps.h>
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
+#include "userns_why.h"
 
 #define USAGE "rk-userns [ -k ] prog..."
 
@@ -78,57 +79,12 @@ static void leave_outside(char const *file, int door, int chain, int lock)
   }
 }
 
-static int sysctl_is(char const *path, char const *value)
-{
-  char buf[32];
-  return rk_slurp(path, buf, sizeof buf) >= 0 && !strcmp(buf, value);
-}
-
-#define APPARMOR_FIX "load an AppArmor profile with \"userns,\" for the path of rk-userns, or set kernel.apparmor_restrict_unprivileged_userns=0"
-
-/* unshare(2) says EPERM, ENOSPC or EINVAL; which setting of the host it was stands elsewhere. */
-static void diagnose(int e)
-{
-  char seccomp[8];
-  char const *const what = "unable to create a user namespace";
-
-  if (e == EPERM && sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
-    rk_die_host("U1", "set kernel.unprivileged_userns_clone=1", what, ": kernel.unprivileged_userns_clone is 0");
-  if ((e == ENOSPC || e == EUSERS) && sysctl_is("/proc/sys/user/max_user_namespaces", "0"))
-    rk_die_host("U5", "set user.max_user_namespaces=28633", what, ": user.max_user_namespaces is 0");
-  if (e == ENOSPC || e == EUSERS)
-    rk_die_host("U5", "raise user.max_user_namespaces, or nest less deeply (32 levels)", what, ": too many, or nested too deeply");
-  if ((e == EPERM || e == EACCES) && sysctl_is("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1"))
-    rk_die_host("U3", APPARMOR_FIX, what, ": AppArmor restricts unprivileged user namespaces");
-  if (e == EPERM && (getuid() == 65534 || getgid() == 65534))
-    strerr_dief(RK_EXIT_USAGE, what, ": the ids here are not mapped: put rk-idmap before a second rk-userns");
-  if ((e == EPERM || e == ENOSYS) && rk_proc_status("Seccomp", seccomp, sizeof seccomp) > 0 && seccomp[0] != '0')
-    rk_die_host("U2", "let the outer container's seccomp profile allow unshare, mount, setns and pivot_root", what, ": a seccomp filter forbids it");
-  if (e == EPERM)
-    rk_die_host("U2", "leave the chroot, or start from a process whose ids are mapped", what, ": not permitted (in a chroot?)");
-  if (e == EINVAL && access("/proc/self/ns/user", F_OK) < 0 && access("/proc/self", F_OK) == 0)
-    rk_die_host("U6", "use a kernel with CONFIG_USER_NS", what, ": this kernel has none");
-  errno = e;
-  strerr_diefusys(RK_EXIT_SYS, "create a user namespace");
-}
-
 /* Ids are not mapped yet, so the next exec would drop every capability; ambient ones survive it (capabilities(7)). rk-idmap drops
-   them. Under AppArmor's restriction the namespace comes, but empty-handed. */
+   them. */
 static void raise_caps(void)
 {
-  cap_t caps = cap_get_proc();
-  cap_flag_value_t admin;
-  cap_value_t last = 0;
-
-  if (!caps || cap_get_flag(caps, CAP_SYS_ADMIN, CAP_EFFECTIVE, &admin) < 0) strerr_diefusys(RK_EXIT_SYS, "read the capabilities");
-  if (admin != CAP_SET)
-    rk_die_host("U3", APPARMOR_FIX, "unable to use the user namespace: it was created without capabilities (AppArmor)");
-  for (; CAP_IS_SUPPORTED(last); last++)
-    if (cap_set_flag(caps, CAP_INHERITABLE, 1, &last, CAP_SET) < 0) strerr_diefusys(RK_EXIT_SYS, "set a capability");
-  if (cap_set_proc(caps) < 0) strerr_diefusys(RK_EXIT_SYS, "make the capabilities inheritable");
-  for (cap_value_t cap = 0; cap < last; cap++)
-    if (cap_set_ambient(cap, CAP_SET) < 0) strerr_diefusys(RK_EXIT_SYS, "raise the ambient capabilities");
-  cap_free(caps);
+  userns_check();
+  if (rk_caps_raise() < 0) strerr_diefusys(RK_EXIT_SYS, "raise the ambient capabilities");
 }
 
 static void export(char const *name, char *value, size_t len)
@@ -186,7 +142,7 @@ int main(int argc, char const *const *argv)
   close(chain);
   if (lock >= 0) close(lock);
 
-  if (unshare(CLONE_NEWUSER) < 0) diagnose(errno);
+  if (unshare(CLONE_NEWUSER) < 0) userns_die(errno);
   raise_caps();
   export("RK_OUTSIDE_FD", text, uint_fmt(text, (unsigned int)mine));
   rk_link_exec(argv, keep);

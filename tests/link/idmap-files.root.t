@@ -37,7 +37,7 @@ files 'N:3000000000:65536\n'; takes "above 2^31" '1 3000000000 65536,'
 files 'N:0x493e0:10\n'; takes "hexadecimal, as newuidmap" '1 300000 10,'
 files 'other\nother:x:y\nN:300000:10\nN:300010:0\n'; takes "other people's faulty lines, an empty range" '1 300000 10,'
 
-files ''; refuses "no line" I1 "no subordinate uids for $n: no line of /etc/subuid begins with $n or $u" "usermod --add-subuids 100000-165535 $n"
+files ''; refuses "no line" I1 "no subordinate uids for $n: /etc/subuid has no line of that user" "usermod --add-subuids 100000-165535 $n"
 files 'a:100000:65536\nb:400000:65536\n' 'N:300000:10'; refuses "no line, the next free range" I1 "no subordinate uids" "usermod --add-subuids 465536-531071 $n"
 files 'N:300000:10' 'a:1:1'; refuses "no gid line" I1 "no subordinate gids" "usermod --add-subgids"
 files '#\nN:300000\n'; refuses "two fields" I6 "line 2 of /etc/subuid is malformed" "correct line 2"
@@ -54,7 +54,7 @@ files 'N:300000:10'
 refuses "another group than that of the login" I14 "newuidmap refuses: the group of this process" "start the chain with the login group"
 usermod -g "$g" "$n"
 files 'N:300000:10'; chmod 0600 /etc/subuid; refuses "an unreadable file" I1 "unable to read /etc/subuid: Permission denied" "chmod 0644 /etc/subuid"
-rm /etc/subuid; refuses "no file" I1 "no subordinate uids for $n: there is no /etc/subuid" "usermod"
+rm /etc/subuid; refuses "no file" I1 "no subordinate uids for $n: /etc/subuid does not exist" "usermod"
 
 files 'a:1:1'; sed -i '/^subid/d' /etc/nsswitch.conf; echo 'subid: sss' >> /etc/nsswitch.conf
 refuses "ids kept by a directory service" I3 "no line for $n in /etc/subuid, and /etc/nsswitch.conf says" "install getsubids"

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
+#include <rk/host.h>
+
 enum { RK_OUTSIDE_VERSION = 1 };
 
 /* Each is served at most once. */
@@ -51,9 +53,7 @@ struct rk_say_idmap {
   uint32_t rung;        /* the one that did, 0: none */
   uint32_t half;        /* boolean: one of the two maps was written, so nothing else can be tried */
   uint32_t ids;         /* how many uids or gids are mapped, whichever are fewer (direct only) */
-  char id[8];           /* catalogue number of what stands in the way of the subids rung, or else of the direct one; "": nothing */
-  char text[360];       /* what is wrong, in words */
-  char fix[360];        /* and what to do about it */
+  struct rk_why why;    /* what stands in the way of the subids rung, or else of the direct one */
 };
 
 /* How the inner /etc/resolv.conf and /etc/hosts are kept. */
