@@ -69,3 +69,20 @@ struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c)
 {
   return CMSG_NXTHDR(msg, c);
 }
+
+/* the calls with 32-bit ids, where an architecture has had others before */
+#ifndef SYS_setgroups32
+#define SYS_setgroups32 SYS_setgroups
+#define SYS_setresgid32 SYS_setresgid
+#define SYS_setresuid32 SYS_setresuid
+#endif
+
+int rk_drop_groups(void)
+{
+  return (int)syscall(SYS_setgroups32, 0, NULL);
+}
+
+int rk_become_root(void)
+{
+  return syscall(SYS_setresgid32, 0, 0, 0) < 0 ? -1 : (int)syscall(SYS_setresuid32, 0, 0, 0);
+}

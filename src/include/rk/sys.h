@@ -29,4 +29,9 @@ int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, u
 /* CMSG_NXTHDR(3): musl's macro does not pass -Wconversion. */
 struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c);
 
+/* setgroups(2) to none, and setresgid(2) and setresuid(2) to 0, of a single-threaded process: libc's wrappers, which make all
+   threads do it, cost a link 3 KB. 0, or -1 with errno. */
+int rk_drop_groups(void);
+int rk_become_root(void);
+
 #endif
