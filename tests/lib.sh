@@ -114,6 +114,7 @@ changes() {
   "$@" rk-t-probe -o "$T/.b" < /dev/null > "$T/.out" 2> "$T/.err" || rc=$?
   out=$(cat "$T/.out") err=$(cat "$T/.err")
   [ -e "$T/.b" ] || : > "$T/.b"
+  sort -o "$T/.a" "$T/.a"; sort -o "$T/.b" "$T/.b" # a new mount namespace lists its mounts in another order
   diff=$(diff -U 0 "$T/.a" "$T/.b" | sed '1,2d; /^@@/d')
   changed=$(printf '%s\n' "$diff" | sed -n 's/^[-+]\([^=]*\)=.*/\1/p' | sort -u | tr '\n' ' ')
   changed=${changed% }

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+   rk-pidns: a new pid namespace with its own /proc, then prog as a child in it.
+
+   where    anywhere with CAP_SYS_ADMIN in its user namespace: after rk-idmap
+   changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; with -R also pdeathsig
+   fds/env  reads LISTEN_PID, WATCHDOG_PID; the door goes to the child
+   forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
+            only reaps. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
+            This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends the namespace.
+   exits    100, 102, 111, 126, 127; else prog's, 128 + n if signal n killed it
+*/
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+#include <sys/mount.h>
+
+#include <skalibs/exec.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/strerr.h>
+
+#include <rk/exit.h>
+#include <rk/host.h>
+#include <rk/link.h>
+#include <rk/sys.h>
+#include <rk/wait.h>
+
+#define USAGE "rk-pidns [ -R ] [ -k ] prog..."
+
+static void make_namespaces(void)
+{
+  if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0) {
+    if (errno == ENOSPC)
+      rk_die_host("U7", "raise user.max_pid_namespaces and user.max_mnt_namespaces (sysctl -w); or nest fewer than 32 pid namespaces",
+                  "unable to make a pid and a mount namespace: their number is limited on this host");
+    strerr_diefusys(RK_EXIT_SYS, "make a pid and a mount namespace");
+  }
+  /* The mount below must not travel to peers of a shared mount. Where /proc is no mount of its own, "/" carries it. */
+  if (mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0 && (errno != EINVAL || mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0))
+    strerr_diefusys(RK_EXIT_SYS, "make the mount at /proc private");
+}
+
+/* procfs shows the pid namespace of the process that mounts it. Inside a container whose own /proc is masked or read-only the
+   kernel refuses a fuller view than the present one (EPERM; mount_too_revealing() in fs/namespace.c). */
+static void mount_proc(void)
+{
+  unsigned long const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+  if (mount("proc", "/proc", "proc", flags, NULL) == 0) return;
+  if (errno != EPERM) strerr_diefusys(RK_EXIT_SYS, "mount procfs on /proc");
+  if (mount("proc", "/proc", "proc", flags | MS_RDONLY, NULL) == 0)
+    strerr_warnw("unable to mount procfs on /proc for writing: it is read-only, as the one below it (D9)");
+  else
+    strerr_warnw("unable to mount procfs on /proc: the outer one stays, and shows outer numbers, because parts of it are masked (D9)");
+}
+
+/* pid 1. The kernel reaps the children of a process that ignores SIGCHLD; signals stay blocked. */
+static void reap(struct rk_wait const *w)
+{
+  struct sigaction const ignore = {.sa_handler = SIG_IGN};
+
+  if (rk_wait_tie(w) < 0) _exit(RK_EXIT_SYS);
+  sigaction(SIGCHLD, &ignore, NULL);
+  rk_close_range(0, ~0U, 0);
+  if (chdir("/") < 0) { /* it pins a mount, no more */ }
+  for (;;) pause();
+}
+
+static void become(struct rk_wait const *w, char const *const *argv, int keep)
+{
+  rk_wait_give_back(w);
+  mount_proc();
+  rk_link_exec(argv, keep);
+}
+
+int main(int argc, char const *const *argv)
+{
+  struct rk_wait w;
+  int reaper = 1, keep = 0;
+  pid_t init, child;
+
+  PROG = "rk-pidns";
+  {
+    subgetopt l = SUBGETOPT_ZERO;
+    for (;;) {
+      int opt = subgetopt_r(argc, argv, "Rk", &l);
+      if (opt == -1) break;
+      switch (opt) {
+        case 'R': reaper = 0; break;
+        case 'k': keep = 1; break;
+        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      }
+    }
+    argc -= l.ind;
+    argv += l.ind;
+  }
+  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+
+  make_namespaces();
+  if (rk_wait_begin(&w) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
+  init = fork();
+  if (init < 0) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!init) {
+    if (reaper) reap(&w);
+    if (rk_wait_tie(&w) < 0) _exit(RK_EXIT_SYS);
+    become(&w, argv, keep);
+  }
+  if (!reaper) _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT));
+  child = fork();
+  if (child < 0) strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
+  if (!child) become(&w, argv, keep);
+  _exit(rk_wait_for(&w, child, init, 0));
+}
