@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC
+   rk-hold: stay, and so keep the namespaces of a chain, until told to end. The last program of a chain.
+
+   where    inside, at the end of a chain
+   changes  nothing: there is no next program
+   fds/env  -d FD gets a newline, then is closed; the door is shut, so child_pid names this process before FD says ready
+   forks    no. As pid 1 (rk-pidns -R) it reaps. Who may kill it: the supervisor, by TERM
+   holds    the namespaces, and whatever fds it was given
+   exits    0 told to end, 100, 111
+*/
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/sgetopt.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/link.h>
+
+#define USAGE "rk-hold [ -d FD ]"
+
+/* INT and HUP too: from a terminal, it must not survive its window. If the caller ignores them (nohup, a background job), so does this. */
+static void add_unless_ignored(sigset_t *set, int sig)
+{
+  struct sigaction now;
+
+  if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN) return;
+  sigaddset(set, sig);
+}
+
+int main(int argc, char const *const *argv)
+{
+  struct sigaction const ignore = {.sa_handler = SIG_IGN};
+  unsigned int readyfd = 0;
+  int ready = 0, sig;
+  sigset_t end;
+
+  PROG = "rk-hold";
+  {
+    subgetopt l = SUBGETOPT_ZERO;
+    for (;;) {
+      int opt = subgetopt_r(argc, argv, "d:", &l);
+      if (opt == -1) break;
+      if (opt != 'd' || !uint0_scan(l.arg, &readyfd) || readyfd > 0x7fffffff) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      ready = 1;
+    }
+    argc -= l.ind;
+  }
+  if (argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+
+  sigaction(SIGCHLD, &ignore, NULL); /* the kernel reaps them */
+  sigemptyset(&end);
+  sigaddset(&end, SIGTERM);
+  add_unless_ignored(&end, SIGINT);
+  add_unless_ignored(&end, SIGHUP);
+  sigprocmask(SIG_BLOCK, &end, NULL);
+  if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
+  rk_door_shut();
+  if (ready) {
+    if (fd_write((int)readyfd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "say ready");
+    close((int)readyfd);
+  }
+  while (sigwait(&end, &sig)) {}
+  return 0;
+}
