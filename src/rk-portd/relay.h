@@ -113,6 +113,7 @@ int port_add(struct rk_relay_add const *add, int const *fds, size_t n); /* 0, or
 int port_del(uint32_t id);
 void port_close_listeners(void);  /* all: rk-portd is gone */
 size_t port_stats(struct rk_relay_stat *stat, size_t max, int *more);
+int port_tick(void);                     /* timer */
 void port_touch(struct port *p);  /* its counters have changed */
 
 /* relay_accept.c */
@@ -130,6 +131,14 @@ void tcp_reset_all(struct port *p);
 int tcp_ready(void);                     /* run those whose budget was used up; 1: some are left */
 void tcp_bury(void);                     /* free what ended in this batch of events */
 int tcp_lowat(void);                     /* timer */
+
+/* relay_udp.c */
+void udp_prepare(struct listener *l);
+void udp_event(struct listener *l, uint32_t events);
+void udp_session_event(struct source *session);
+void udp_end_all(struct port *p);
+void udp_bury(void);
+int udp_tick(struct port *first);        /* timer */
 
 /* relay_srcip.c: what a backend sees of a client. */
 void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say);
@@ -149,6 +158,7 @@ int route_port_rule(int add, int family, uint32_t table, uint8_t proto, uint16_t
 
 /* relay_refuse.c: refuse=backend. */
 int refuse_start(void);                  /* before the filter */
+int refuse_works(uint8_t proto);         /* can this kernel say who listens? */
 void refuse_check(struct listener *l);   /* its backend may have stopped listening */
 void refuse_forget(struct listener *l);
 int refuse_poll(void);                   /* timer */

@@ -82,7 +82,8 @@ static int listen_on(struct target *t, int fd, uint16_t number)
   l->port = number;
   l->batch = 1;
   l->target = t;
-  prepare_tcp(fd);
+  if (p->proto == IPPROTO_TCP) prepare_tcp(fd);
+  else udp_prepare(l);
   if (relay_watch(&l->src, EPOLLIN) == -1) {
     slab_put(&listeners, l);
     return -1;
@@ -114,6 +115,7 @@ static void free_port(struct port *p)
   struct target *next;
 
   tcp_reset_all(p);
+  udp_end_all(p);
   for (struct target *t = p->targets; t; t = next) {
     next = t->next;
     free_target(t);
@@ -153,6 +155,7 @@ int port_add(struct rk_relay_add const *add, int const *fds, size_t n)
   if (!add->id || !n || add->srcip > RK_SRCIP_LOOPBACK) errno = EINVAL;
   else if (add->proto != IPPROTO_TCP && add->proto != IPPROTO_UDP) errno = EPROTONOSUPPORT;
   else if (p && p->proto != add->proto) errno = EINVAL;
+  else if (add->refuse && !refuse_works(add->proto)) errno = EOPNOTSUPP;
   else if ((p || (p = new_port(add))) && (t = slab_get(&targets))) {
     t->port = p;
     if (resolve(t, add, n) == 0)
@@ -183,10 +186,16 @@ int port_del(uint32_t id)
 
 void port_close_listeners(void)
 {
-  for (struct port *p = first; p; p = p->next)
-    for (struct target *t = p->targets; t; t = t->next)
+  for (struct port *p = first; p; p = p->next) {
+    udp_end_all(p);
+    for (struct target *t = p->targets; t; t = t->next) {
+      if (p->proto == IPPROTO_UDP) srcip_target(t, 0);
       for (struct listener *l = t->listeners; l; l = l->next) close_listener(l);
+    }
+  }
 }
+
+int port_tick(void) { return udp_tick(first); }
 
 size_t port_stats(struct rk_relay_stat *stat, size_t max, int *more)
 {

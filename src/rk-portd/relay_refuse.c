@@ -18,29 +18,24 @@
 
 enum { BACKLOG = 4096 /* cut to net.core.somaxconn */ };
 
-static int diag = -1;
+static int diag = -1, works[2];
 static struct listener *first;
 
-int refuse_start(void)
+/* 1: somebody listens (TCP) or has bound (UDP) there; 0: nobody; -1 with errno. */
+static int ask(union address const *dest, uint16_t port, uint8_t proto)
 {
-  diag = rk_nl_open(NETLINK_SOCK_DIAG);
-  return diag == -1 ? -1 : 0;
-}
-
-/* 1: somebody listens (TCP) or has bound (UDP) where the listener leads to; 0: nobody; -1 with errno. */
-static int backend_there(struct listener const *l)
-{
-  union address const *dest = &l->target->dest;
-  struct inet_diag_req_v2 req = { .sdiag_family = (uint8_t)dest->sa.sa_family, .sdiag_protocol = l->target->port->proto, .idiag_states = ~0U };
+  struct inet_diag_req_v2 req = { .sdiag_family = (uint8_t)dest->sa.sa_family, .sdiag_protocol = proto, .idiag_states = ~0U };
+  int udp = proto == IPPROTO_UDP; /* udp_diag.c has the two addresses the other way round */
   struct rk_nl nl;
   union { struct nlmsghdr head; char room[1024]; } answer;
   ssize_t r;
   int e;
 
-  req.id.idiag_sport = htons(l->port);
+  if (udp) req.id.idiag_dport = htons(port);
+  else req.id.idiag_sport = htons(port);
   req.id.idiag_cookie[0] = req.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (dest->sa.sa_family == AF_INET) memcpy(req.id.idiag_src, &dest->v4.sin_addr, 4);
-  else memcpy(req.id.idiag_src, &dest->v6.sin6_addr, 16);
+  if (dest->sa.sa_family == AF_INET) memcpy(udp ? req.id.idiag_dst : req.id.idiag_src, &dest->v4.sin_addr, 4);
+  else memcpy(udp ? req.id.idiag_dst : req.id.idiag_src, &dest->v6.sin6_addr, 16);
   rk_nl_init(&nl);
   rk_nl_msg(&nl, SOCK_DIAG_BY_FAMILY, 0, &req, sizeof req, "find the backend");
   do r = send(diag, nl.buf.b, nl.len, 0); while (r == -1 && errno == EINTR);
@@ -52,6 +47,56 @@ static int backend_there(struct listener const *l)
   return e == -ENOENT ? 0 : (errno = -e, -1);
 }
 
+static int backend_there(struct listener const *l)
+{
+  return ask(&l->target->dest, l->port, l->target->port->proto);
+}
+
+/* A kernel without tcp_diag or udp_diag also says ENOENT: it must find one that is surely there. */
+int refuse_start(void)
+{
+  diag = rk_nl_open(NETLINK_SOCK_DIAG);
+  if (diag == -1) return -1;
+  for (int udp = 0; udp < 2; udp++) {
+    union address a = { .v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+    if (fd == -1) return -1;
+    works[udp] = bind(fd, &a.sa, sizeof a.v4) == 0 && (udp || listen(fd, 1) == 0) && getsockname(fd, &a.sa, &len) == 0
+              && ask(&a, ntohs(a.v4.sin_port), udp ? IPPROTO_UDP : IPPROTO_TCP) == 1;
+    close(fd);
+  }
+  return 0;
+}
+
+int refuse_works(uint8_t proto) { return works[proto == IPPROTO_UDP]; }
+
+/* UDP: a connected socket takes datagrams of its peer only, for all others the kernel says "port unreachable". The peer
+   is the address it is bound to itself, or the loopback one, at a port nobody sends from. */
+static int stop(struct listener *l)
+{
+  union address a;
+  socklen_t len = sizeof a;
+
+  if (l->target->port->proto == IPPROTO_TCP) return shutdown(l->src.fd, SHUT_RD);
+  if (getsockname(l->src.fd, &a.sa, &len) == -1) return -1;
+  if (a.sa.sa_family == AF_INET) {
+    if (!a.v4.sin_addr.s_addr) a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    a.v4.sin_port = htons(1);
+  } else {
+    if (IN6_IS_ADDR_UNSPECIFIED(&a.v6.sin6_addr)) a.v6.sin6_addr = in6addr_loopback;
+    a.v6.sin6_port = htons(1);
+  }
+  return connect(l->src.fd, &a.sa, len);
+}
+
+static int resume(struct listener *l)
+{
+  struct sockaddr none = { .sa_family = AF_UNSPEC };
+
+  return l->target->port->proto == IPPROTO_TCP ? listen(l->src.fd, BACKLOG) : connect(l->src.fd, &none, sizeof none);
+}
+
 void refuse_check(struct listener *l)
 {
   struct port *p = l->target->port;
@@ -59,7 +104,7 @@ void refuse_check(struct listener *l)
   if (l->src.fd == -1 || !p->refuse || l->src.bits & LISTENER_REFUSING || backend_there(l)) return;
   accept_forget(l);
   relay_unwatch(&l->src); /* a socket that does not listen is an EPOLLHUP without end */
-  if (p->proto == IPPROTO_TCP) shutdown(l->src.fd, SHUT_RD);
+  stop(l);
   l->src.bits |= LISTENER_REFUSING;
   l->queue = first;
   first = l;
@@ -87,7 +132,7 @@ int refuse_poll(void)
 
   for (struct listener *l = first; l; l = next) {
     next = l->queue;
-    if (backend_there(l) == 0 || listen(l->src.fd, BACKLOG) == -1) continue;
+    if (backend_there(l) == 0 || resume(l) == -1) continue;
     refuse_forget(l);
     relay_watch(&l->src, EPOLLIN);
   }

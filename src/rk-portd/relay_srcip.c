@@ -161,7 +161,10 @@ void srcip_target(struct target *t, int add)
     t->routed = !route_is_local(&t->dest);
     if (t->port->proto == IPPROTO_TCP && marks_work && !t->routed) return;
     t->ruled = route_port_rule(1, family, table_of(t), t->port->proto, from, (uint16_t)(from + t->n - 1)) == 0;
-  } else if (t->ruled) route_port_rule(0, family, table_of(t), t->port->proto, from, (uint16_t)(from + t->n - 1));
+  } else if (t->ruled) {
+    route_port_rule(0, family, table_of(t), t->port->proto, from, (uint16_t)(from + t->n - 1));
+    t->ruled = 0;
+  }
 }
 
 /* Can this client be shown as itself to a backend of that family? */

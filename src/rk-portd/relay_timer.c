@@ -16,7 +16,7 @@ static struct { uint64_t due; unsigned int period; int (*run)(void); } timers[TI
 
 static int second(void)
 {
-  return srcip_tick();
+  return port_tick() | srcip_tick();
 }
 
 static void look(void)

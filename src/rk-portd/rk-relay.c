@@ -84,6 +84,8 @@ static void dispatch(struct epoll_event const *e)
   switch (src->kind) {
   case KIND_SIDE: return tcp_event(src, e->events);
   case KIND_LISTENER: return accept_event((struct listener *)src, e->events);
+  case KIND_DGRAM: return udp_event((struct listener *)src, e->events);
+  case KIND_SESSION: return udp_session_event(src);
   case KIND_CONTROL: return control_event(e->events);
   case KIND_CHAIN: _exit(0);
   default: strerr_dief(RK_EXIT_BUG, "event of an unknown kind");
@@ -106,5 +108,6 @@ int main(void)
     busy = tcp_ready();
     timer_run();
     tcp_bury();
+    udp_bury();
   }
 }
