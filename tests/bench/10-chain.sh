@@ -10,7 +10,7 @@ echo
 set -- -- 'floor: newuidmap and newgidmap in parallel' rk-t-floor rk-t-true \
   -- '`rk-userns rk-idmap rk-copyup "" true`' rk-userns rk-idmap rk-copyup '' rk-t-true \
   -- '`rk-userns rk-idmap true`' rk-userns rk-idmap rk-t-true \
-  -- 'the same three with a state directory' rk-state "$RK_TEST_XDG/bench" rk-userns rk-idmap rk-copyup '' rk-t-true \
+  -- 'the same with `rk-state -t` before it' rk-state -t "$RK_TEST_XDG" rk-userns rk-idmap rk-copyup "" rk-t-true \
   -- '`rk-copyup /etc:/run` (symlink)' rk-userns rk-idmap rk-copyup /etc:/run rk-t-true
 for c in "rootlesskit rk-t-true" "unshare -Urm rk-t-true" "unshare -Urm --map-auto rk-t-true" "bwrap --dev-bind / / rk-t-true"; do
   command -v "${c%% *}" >/dev/null || { echo "(no ${c%% *} here)"; continue; }

@@ -34,6 +34,7 @@ for p in $commands; do
 $p: prints no usage line"
     continue
   fi
+  case $usage in *"[ options ]"*) continue ;; esac # subcommands, each with its own
   u=$(printf '%s\n' "$usage" | options) s=$(synopsis "$f" | options)
   [ "$u" = "$s" ] || bad="$bad
 $p: usage $u, page $s"
