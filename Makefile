@@ -75,7 +75,7 @@ $(DEPS)/stamp:
 analyze: | $(STAMP)
 	@find src tests -name '*.c' ! -path 'tests/fuzz/*' ! -name covshim.c | LC_ALL=C sort | xargs -P 2 -I F $(CCOMP) -O2 -fanalyzer -Wno-analyzer-malloc-leak -fdiagnostics-plain-output -c -o /dev/null F
 
-check demo bench:
+check demo bench fuzz:
 	package/$@
 deps:
 	package/deps
@@ -87,5 +87,5 @@ clean:
 	rm -rf build/static build/pie build/dyn build/asan build/cov build/clang build/clang-dyn build/dist
 distclean:
 	rm -rf build
-.PHONY: all analyze programs test-programs check demo bench deps install dist clean distclean
+.PHONY: all analyze programs test-programs check demo bench fuzz deps install dist clean distclean
 .DELETE_ON_ERROR:

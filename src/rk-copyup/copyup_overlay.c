@@ -110,28 +110,6 @@ static int next_line(struct lines *l)
   }
 }
 
-/* Undo \040 and the like, in place, up to the next blank. */
-static void unescape(char *s)
-{
-  char *to = s;
-
-  while (*s && *s != ' ') {
-    if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-      *to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-      s += 4;
-    } else
-      *to++ = *s++;
-  }
-  *to = 0;
-}
-
-/* The nth field from s on, counted from 1. */
-static char *field(char *s, unsigned int n)
-{
-  while (--n && s && (s = strchr(s, ' '))) s++;
-  return s;
-}
-
 /* The number of the mount that fd is on, as in mountinfo: from its fdinfo (proc_pid_fdinfo(5)). */
 static unsigned int mount_id(int fd)
 {
@@ -162,10 +140,8 @@ void copyup_overlay_check(struct copyup const *dir)
   l.fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);
   if (l.fd < 0) copyup_die("read", MOUNTINFO, "");
   while ((r = next_line(&l)) > 0) {
-    char *s = field(l.line, 2);
-    if (!s || !uint_scan(s, &parent) || parent != id || !(s = field(s, 4))) continue;
-    unescape(s);
-    if (!strncmp(s, real, len) && s[len] == '/')
+    char const *s = copyup_mountpoint(l.line, &parent);
+    if (s && parent == id && !strncmp(s, real, len) && s[len] == '/')
       strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", s, ", which is mounted below ", dir->path, ": use mode symlink or copy");
   }
   if (r < 0) copyup_die("read", MOUNTINFO, "");
