@@ -22,7 +22,8 @@ enum {
   PORTS_EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB,
   DIR_EVENTS = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MOVE_SELF,
   GONE_MS = 100,
-  SETTLE_MS = 20
+  SETTLE_MS = 20,
+  DYING_MS = 500
 };
 
 static int notify = -1, dirwatch = -1, portswatch = -1;
@@ -163,11 +164,15 @@ static void make(int dir, char const *name)
   if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", name);
 }
 
-/* -1: somebody else has it. */
+/* -1: somebody else has it. One that was killed has it until its last fd is closed: a moment is waited. */
 static int lock_status(void)
 {
+  int64_t until = portd_now() + DYING_MS;
+
   portd.statusdir = openat(portd.dir, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (portd.statusdir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", portd.path, "/ports.status");
+  while (flock(portd.statusdir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && portd_now() < until)
+    nanosleep(&(struct timespec){0, 2000000}, 0);
   if (flock(portd.statusdir, LOCK_EX | LOCK_NB) == 0) return 0;
   if (errno != EWOULDBLOCK) strerr_diefusys(RK_EXIT_SYS, "lock ", portd.path, "/ports.status");
   return -1;
