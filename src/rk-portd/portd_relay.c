@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 
@@ -24,7 +25,7 @@
 
 /* A relay that does not answer for so long is stopped (namespace root may stop and kill it, kernel-wise it is the same
    user) and is replaced. */
-enum { ANSWER_MS = 3000, STATS_MIN = 1000, STATS_MAX = 8000, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000 };
+enum { ANSWER_MS = 3000, STATS_MIN = 1000, STATS_MAX = 8000, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000, PATIENCE_MS = 10000 };
 
 static pid_t relay;          /* 0: none */
 static int control = -1;
@@ -202,6 +203,18 @@ static void fact_addr(char const *name, int family, void *addr)
   if (rk_fact_read(portd.dir, name, text, sizeof text) > 0) inet_pton(family, text, addr);
 }
 
+/* What is left of a chain's first seconds; its servers may need them. child_pid is written when they are started. */
+static uint32_t patience(void)
+{
+  struct timespec now;
+  struct stat st;
+  int64_t age;
+
+  if (fstatat(portd.dir, "child_pid", &st, AT_SYMLINK_NOFOLLOW) < 0 || clock_gettime(CLOCK_REALTIME, &now) < 0) return 0;
+  age = (now.tv_sec - st.st_mtim.tv_sec) * 1000 + (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
+  return age < 0 || age > PATIENCE_MS ? 0 : (uint32_t)(PATIENCE_MS - age);
+}
+
 static int start(char *err, size_t errsize)
 {
   struct timeval wait = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
@@ -234,6 +247,7 @@ static int start(char *err, size_t errsize)
 
   fact_addr("net/gateway", AF_INET, &s.gateway4);
   fact_addr("net/gateway6", AF_INET6, &s.gateway6);
+  s.patience = patience();
   if (rk_fact_read(portd.dir, "net/ifname", ifname, sizeof ifname) > 0) memcpy(s.ifname, ifname, strlen(ifname));
   if (ask(&s, sizeof s, 0, 0, &say, sizeof say) < 0) {
     rk_text_str(&t, "rk-relay did not start: ");

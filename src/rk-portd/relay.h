@@ -52,7 +52,7 @@ struct target {
   uint8_t ruled;       /* a rule for the answers' source port is set */
 };
 
-enum { LISTENER_PAUSED = 1, LISTENER_REFUSING = 2 };
+enum { LISTENER_PAUSED = 1, LISTENER_REFUSING = 2, LISTENER_WAITING = 4 /* for its backend, relay_refuse.c */ };
 struct listener {
   struct source src;
   uint16_t port;       /* destination, host byte order */
@@ -156,7 +156,9 @@ int route_client(int type, uint32_t table, union address const *client, union ad
 int route_mark_rule(int family, uint32_t table, uint32_t mark);
 int route_port_rule(int add, int family, uint32_t table, uint8_t proto, uint16_t from, uint16_t to);
 
-/* relay_refuse.c: refuse=backend. */
+/* relay_refuse.c: refuse=backend, and the patience of a chain's start. */
+void refuse_patience(uint32_t ms);       /* from now on */
+void refuse_wait(struct listener *l);    /* a new one: if its backend does not listen yet, its clients wait */
 int refuse_start(void);                  /* before the filter */
 int refuse_works(uint8_t proto);         /* can this kernel say who listens? */
 void refuse_check(struct listener *l);   /* its backend may have stopped listening */

@@ -164,7 +164,7 @@ int port_add(struct rk_relay_add const *add, int const *fds, size_t n)
       t->next = p->targets;
       p->targets = t;
       srcip_target(t, 1);
-      if (p->refuse) for (struct listener *l = t->listeners; l; l = l->next) refuse_check(l);
+      for (struct listener *l = t->listeners; l; l = l->next) p->refuse ? refuse_check(l) : refuse_wait(l);
       return 0;
     }
   }

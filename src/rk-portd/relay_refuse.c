@@ -6,6 +6,7 @@
    found listening: there the port must not be made with this option. */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/epoll.h>
 #include <linux/inet_diag.h>
@@ -18,6 +19,8 @@
 
 enum { BACKLOG = 4096 /* cut to net.core.somaxconn */ };
 
+enum { PATIENT_RANGE = 16 };
+static uint64_t patient_until;
 static int diag = -1, works[2];
 static struct listener *first;
 
@@ -113,15 +116,40 @@ void refuse_check(struct listener *l)
   timer_arm(TIMER_REFUSE);
 }
 
+/* While a chain starts its programs do not listen yet, but those who waited for it in the backlog are there already: taking them
+   now would be to refuse them. Not for long ranges, of which few ports are ever served. */
+void refuse_patience(uint32_t ms)
+{
+  struct timespec t;
+
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+  patient_until = (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000 + ms;
+}
+
+void refuse_wait(struct listener *l)
+{
+  struct target *t = l->target;
+
+  if (relay_now >= patient_until || t->port->refuse || t->routed || t->n > PATIENT_RANGE || !refuse_works(t->port->proto) || backend_there(l)) return;
+  relay_unwatch(&l->src);
+  l->src.bits |= LISTENER_WAITING;
+  l->queue = first;
+  first = l;
+  timer_arm(TIMER_REFUSE);
+}
+
 void refuse_forget(struct listener *l)
 {
-  if (!(l->src.bits & LISTENER_REFUSING)) return;
+  int refusing = l->src.bits & LISTENER_REFUSING;
+
+  if (!(l->src.bits & (LISTENER_REFUSING | LISTENER_WAITING))) return;
   for (struct listener **at = &first; *at; at = &(*at)->queue)
     if (*at == l) {
       *at = l->queue;
       break;
     }
-  l->src.bits &= (uint16_t)~LISTENER_REFUSING;
+  l->src.bits &= (uint16_t)~(LISTENER_REFUSING | LISTENER_WAITING);
+  if (!refusing) return;
   l->target->port->refusing--;
   port_touch(l->target->port);
 }
@@ -132,7 +160,7 @@ int refuse_poll(void)
 
   for (struct listener *l = first; l; l = next) {
     next = l->queue;
-    if (backend_there(l) == 0 || resume(l) == -1) continue;
+    if (l->src.bits & LISTENER_WAITING ? backend_there(l) == 0 && relay_now < patient_until : backend_there(l) == 0 || resume(l) == -1) continue;
     refuse_forget(l);
     relay_watch(&l->src, EPOLLIN);
   }

@@ -65,6 +65,7 @@ static void start(void)
       what = "open a diagnosis socket";
       if (refuse_start() == 0) {
         srcip_start(&s, &say);
+        refuse_patience(s.patience);
         if (relay_lock(&what) == 0) what = 0;
       }
     }

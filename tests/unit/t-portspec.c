@@ -184,6 +184,7 @@ static struct { char const *text, *want; } const files[] = {
   {"127.0.0.1:8080:80/tcp\n", "tcp srcip 0 idle 0 refuse 0 fd "},
   {"127.0.0.1:8080:80/tcp", "tcp srcip 0 idle 0 refuse 0 fd "},
   {"# web\n\n  127.0.0.1:8080:80/tcp \r\nsrcip=require\nrefuse=backend\nlisten-fd=http\n", "tcp srcip 1 idle 0 refuse 1 fd http"},
+  {":1:1/tcp\nsrcip=loopback", "tcp srcip 4 idle 0 refuse 0 fd "},
   {":1:1/tcp\nsrcip=plain", "tcp srcip 3 idle 0 refuse 0 fd "},
   {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 fd "},
   {"", "0: no port spec in the file"},

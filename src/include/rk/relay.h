@@ -51,6 +51,8 @@ struct rk_relay_start {
   struct in_addr gateway4;
   struct in6_addr gateway6;
   char ifname[16];
+  uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT) whose backend does not listen yet
+                        wait for it: the chain is starting. After that, and once it has listened, who finds no backend is refused */
 };
 
 struct rk_relay_say {
