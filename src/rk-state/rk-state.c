@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -27,6 +28,9 @@
 #include <rk/state.h>
 
 #define USAGE "rk-state [ -t ] DIR prog..."
+
+/* How long the rk-outside of an ended chain may take to end its driver and clear the directory, milliseconds. */
+enum { LEAVING_MS = 5000 };
 
 static char path[PATH_MAX];
 static int dirfd_ = -1;
@@ -52,6 +56,13 @@ static void parents(void)
     if (mkdir(path, 0755) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
     *p = '/';
   }
+}
+
+static void make(void)
+{
+  parents();
+  if (mkdir(path, 0700) == 0) made = 1;
+  else if (errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
 }
 
 static void absolute(char const *dir)
@@ -100,6 +111,7 @@ static int own(void)
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
   if (fd < 0) {
+    if (errno == ENOENT) return -1; /* gone again: lock() will say so, and we start over */
     if (errno == ELOOP || (errno == ENOTDIR && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)))
       strerr_dief(RK_EXIT_HOST, "state directory ", path, " is a symbolic link");
     if (errno == ENOTDIR) strerr_dief(RK_EXIT_HOST, path, " is not a directory");
@@ -117,7 +129,7 @@ static int lock(int fd, int create, int *lockfd)
 {
   for (;;) {
     struct stat mine, there;
-    int l = openat(fd, "lock", O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600);
+    int l = fd < 0 ? (errno = ENOENT, -1) : openat(fd, "lock", O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600);
     int e;
 
     if (l < 0) return -1;
@@ -169,6 +181,7 @@ static void temporary(char const *dir)
   } else
     runtime();
   parent = own();
+  if (parent < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
   sweep(parent);
   close(parent);
   if (strlen(path) + sizeof "/rk.XXXXXX" > RK_STATE_PATH_MAX)
@@ -201,7 +214,6 @@ int main(int argc, char const *const *argv)
 {
   char number[UINT_FMT], owner[RK_IDENTITY_MAX], was[16] = "";
   int lockfd, temp = 0;
-  pid_t pid;
 
   PROG = "rk-state";
   {
@@ -220,17 +232,30 @@ int main(int argc, char const *const *argv)
   else {
     if (!argv[0][0]) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
     absolute(argv[0]);
-    parents();
-    if (mkdir(path, 0700) == 0) made = 1;
-    else if (errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
+    make();
   }
   dirfd_ = own();
 
-  if (lock(dirfd_, O_CREAT, &lockfd) < 0) {
+  /* Held although its owner is gone: rk-outside is clearing up after it, and will let go. */
+  for (int tries = LEAVING_MS; lock(dirfd_, O_CREAT, &lockfd) < 0; tries--) {
+    static struct timespec const ms = {.tv_nsec = 1000000};
+    int alive;
+
+    if (errno == ENOENT && tries) { /* it has just taken the directory away */
+      close(dirfd_);
+      make();
+      dirfd_ = own();
+      continue;
+    }
     if (errno != EWOULDBLOCK) die("lock ", path);
-    rk_state_alive(dirfd_, &pid);
-    number[uint_fmt(number, (unsigned int)pid)] = 0;
-    strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", pid ? number : "unknown");
+    alive = rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
+    if (alive || !tries) {
+      unsigned int n = 0;
+      if (alive) uint_scan(owner, &n);
+      number[uint_fmt(number, n)] = 0;
+      strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", n ? number : "unknown");
+    }
+    nanosleep(&ms, 0);
   }
   /* The lock is free, but it dies with rk-outside: somebody may have killed that one alone. */
   if (rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1) {

@@ -37,6 +37,9 @@ is "$(cat "$D/child_pid")" "$p" "and the first is undisturbed"
 kill -KILL "$p"
 ok "SIGKILL leaves nothing: rk-outside cleans" wait_until test ! -e "$D"
 
+at_once() { i=0; while [ $i -lt 50 ]; do rk-state "$D" rk-userns rk-idmap true || return 1; i=$((i + 1)); done; }
+ok "a chain may follow another on the same directory at once, fifty times" at_once
+
 run rk-state "" true
 is "$rc $err" "100 rk-state: fatal: the state directory must not be empty" "an empty name is refused"
 ln -s mine "$T/link"
