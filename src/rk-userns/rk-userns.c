@@ -11,13 +11,14 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <skalibs/posixplz.h>
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -44,38 +45,57 @@ static int takelock(void)
   return (int)fd;
 }
 
-/* In the grandchild: rk-outside finds its door on 3, the chain's pidfd on 4 and the lock on 5, and nothing else above stderr. */
-static void become_outside(char const *file, int door, int chain, int lock)
-{
-  char const *const argv[] = {"rk-outside", 0};
+/* What becomes rk-outside is given, and says what failed, in memory shared until it execs. */
+static struct {
+  char const *file;
+  int door, chain, lock;
+  char const *what;
+  int error;
+} leaving;
 
-  PROG = "rk-userns (outside)";
-  if (dup2(door, 3) < 0 || dup2(chain, 4) < 0 || (lock >= 0 && dup2(lock, 5) < 0) ||
-      rk_close_range(lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
-    strerr_diefusys(RK_EXIT_SYS, "arrange the fds of rk-outside");
-  execv(file, (char **)(uintptr_t)argv);
-  strerr_diefusys(RK_EXIT_SYS, "exec ", file);
+enum { STACK = 8192 };
+static _Alignas(16) char stack[2][STACK];
+
+static int failed(char const *what)
+{
+  leaving.what = what;
+  leaving.error = errno;
+  return 1;
 }
 
-/* Without an exit signal (first clone) the chain, which soon is the user's program, sees no SIGCHLD; by the second fork
-   it has no child either. The session of its own keeps a Ctrl-C at the terminal away from the network. */
-static void leave_outside(char const *file, int door, int chain, int lock)
+/* rk-outside finds its door on 3, the chain's pidfd on 4 and the lock on 5, and nothing else above stderr. */
+static int become_outside(void *unused)
 {
-  int status;
-  pid_t pid = (pid_t)syscall(SYS_clone, 0UL, 0, 0, 0, 0);
+  static char const *const argv[] = {"rk-outside", 0};
 
-  if (pid < 0) strerr_diefusys(RK_EXIT_SYS, "fork");
-  if (!pid) {
-    setsid();
-    pid = fork();
-    if (!pid) become_outside(file, door, chain, lock);
-    _exit(pid < 0 ? errno : 0);
-  }
-  while (waitpid(pid, &status, __WALL) < 0)
-    if (errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "wait for a child");
-  if (!WIFEXITED(status) || WEXITSTATUS(status)) {
-    errno = WIFEXITED(status) ? WEXITSTATUS(status) : EAGAIN;
-    strerr_diefusys(RK_EXIT_SYS, "fork");
+  (void)unused;
+  if (dup2(leaving.door, 3) < 0 || dup2(leaving.chain, 4) < 0 || (leaving.lock >= 0 && dup2(leaving.lock, 5) < 0) ||
+      rk_close_range(leaving.lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
+    return failed("arrange the fds of ");
+  execve(leaving.file, (char **)(uintptr_t)argv, environ);
+  return failed("exec ");
+}
+
+static int step_aside(void *unused)
+{
+  (void)unused;
+  setsid();
+  return clone(become_outside, stack[1] + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0) < 0 ? failed("fork for ") : 0;
+}
+
+/* Forked twice, so that rk-outside is nobody's child; the first time without an exit signal, so that the chain, which soon is
+   the user's program, sees no SIGCHLD. The session of its own keeps a Ctrl-C at the terminal away from the network.
+   CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns rk-outside has been executed, or has said why not. */
+static void leave_outside(void)
+{
+  pid_t pid = clone(step_aside, stack[0] + STACK, CLONE_VM | CLONE_VFORK, 0);
+
+  if (pid < 0) failed("fork for ");
+  else
+    while (waitpid(pid, 0, __WALL) < 0 && errno == EINTR);
+  if (leaving.error) {
+    errno = leaving.error;
+    strerr_diefusys(RK_EXIT_SYS, leaving.what, leaving.file);
   }
 }
 
@@ -137,7 +157,11 @@ int main(int argc, char const *const *argv)
     close(p);
     close(door[1]);
   }
-  leave_outside(file, door[0], chain, lock);
+  leaving.file = file;
+  leaving.door = door[0];
+  leaving.chain = chain;
+  leaving.lock = lock;
+  leave_outside();
   close(door[0]);
   close(chain);
   if (lock >= 0) close(lock);
