@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: ISC
+   rk-t-door ATTEMPT...: send what no link sends through RK_OUTSIDE_FD, print what came back ("REPLY errno", "shut"), one line each.
+   short version unknown fd twice forged flood ready stranger */
+#include "errname.h"
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <rk/link.h>
+#include <rk/outside.h>
+
+static struct rk_ask_idmap idmap = {.head = {RK_OUTSIDE_VERSION, RK_OP_IDMAP}, .rungs = RK_RUNG_SUBIDS};
+static struct rk_say_idmap said;
+
+static void ask(char const *name, void const *p, size_t len, int fd)
+{
+  size_t want = p == (void *)&idmap ? sizeof said : sizeof said.head;
+  if (rk_ask(p, len, fd, &said, want) == 0) printf("%s: REPLY %s\n", name, said.head.error ? errname(said.head.error) : "0");
+  else printf("%s: %s\n", name, errno == EPIPE ? "shut" : errname(errno));
+  fflush(stdout);
+}
+
+/* Explicit credentials: another pid than ours (unix(7): needs CAP_SYS_ADMIN in the pid namespace's user namespace). */
+static void forged(void)
+{
+  union { struct cmsghdr align; char buf[CMSG_SPACE(sizeof(struct ucred))]; } control = {0};
+  struct rk_ask r = {RK_OUTSIDE_VERSION, RK_OP_READY};
+  struct iovec iov = {&r, sizeof r};
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
+  struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+  struct ucred cred = {.pid = 1, .uid = 0, .gid = 0};
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_CREDENTIALS;
+  c->cmsg_len = CMSG_LEN(sizeof cred);
+  memcpy(CMSG_DATA(c), &cred, sizeof cred);
+  printf("forged: %s\n", sendmsg(rk_door(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
+}
+
+int main(int argc, char **argv)
+{
+  for (int i = 1; i < argc; i++) {
+    char const *a = argv[i];
+    struct rk_ask r = {RK_OUTSIDE_VERSION, RK_OP_READY};
+    if (!strcmp(a, "short")) ask(a, &r, 4, -1);
+    else if (!strcmp(a, "version")) r.version = 99, ask(a, &r, sizeof r, -1);
+    else if (!strcmp(a, "unknown")) r.op = 77, ask(a, &r, sizeof r, -1);
+    else if (!strcmp(a, "long")) { static char big[65536]; memcpy(big, &r, sizeof r); ask(a, big, sizeof big, -1); }
+    else if (!strcmp(a, "fd")) ask(a, &r, sizeof r, 1);
+    else if (!strcmp(a, "idmap")) ask(a, &idmap, sizeof idmap, -1);
+    else if (!strcmp(a, "ready")) ask(a, &r, sizeof r, -1);
+    else if (!strcmp(a, "forged")) forged();
+    else if (!strcmp(a, "flood")) {
+      int n = 0;
+      r.op = 77;
+      while (n < 100000 && send(rk_door(), &r, sizeof r, MSG_NOSIGNAL) > 0) n++;
+      printf("flood: %s\n", n < 100000 ? "shut" : "went on");
+    } else return 100;
+  }
+  return 0;
+}
