@@ -10,12 +10,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/mountinfo.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
 #include "copyup.h"
@@ -82,34 +82,6 @@ void copyup_overlay(struct copyup const *dir)
   close(cover);
 }
 
-/* Read mountinfo(5) line by line: a line holds two paths of PATH_MAX, each byte escaped at worst. */
-struct lines {
-  int fd;
-  size_t len, pos;
-  char buf[4096], line[8 * PATH_MAX + 1024];
-};
-
-static int next_line(struct lines *l)
-{
-  size_t n = 0;
-
-  for (;;) {
-    if (l->pos == l->len) {
-      ssize_t r = fd_read(l->fd, l->buf, sizeof l->buf);
-      if (r <= 0) return (int)r;
-      l->len = (size_t)r;
-      l->pos = 0;
-    }
-    if (l->buf[l->pos] == '\n') {
-      l->pos++;
-      l->line[n] = 0;
-      return 1;
-    }
-    if (n == sizeof l->line - 1) return errno = EPROTO, -1;
-    l->line[n++] = l->buf[l->pos++];
-  }
-}
-
 /* The number of the mount that fd is on, as in mountinfo: from its fdinfo (proc_pid_fdinfo(5)). */
 static unsigned int mount_id(int fd)
 {
@@ -126,7 +98,7 @@ static unsigned int mount_id(int fd)
 
 void copyup_overlay_check(struct copyup const *dir)
 {
-  static struct lines l;
+  static struct rk_mountinfo l;
   static char real[PATH_MAX];
   unsigned int id = mount_id(dir->fd), parent;
   size_t len;
@@ -139,7 +111,7 @@ void copyup_overlay_check(struct copyup const *dir)
   l.len = l.pos = 0;
   l.fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);
   if (l.fd < 0) copyup_die("read", MOUNTINFO, "");
-  while ((r = next_line(&l)) > 0) {
+  while ((r = rk_mountinfo_next(&l)) > 0) {
     char const *s = copyup_mountpoint(l.line, &parent);
     if (s && parent == id && !strncmp(s, real, len) && s[len] == '/')
       strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", s, ", which is mounted below ", dir->path, ": use mode symlink or copy");
