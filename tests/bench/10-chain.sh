@@ -1,7 +1,7 @@
 #!/bin/sh
 # the chain on the host's network: start, memory, size
 . tests/bench/lib.sh
-cd "$TMPDIR"
+cd "$TMPDIR" || exit 1
 echo "## The chain on the host's network"
 echo
 echo "Cold start of a static program that does nothing. The floor is a C program that only does what mapping all ids needs:"
@@ -11,17 +11,25 @@ set -- -- 'floor: newuidmap and newgidmap in parallel' rk-t-floor rk-t-true \
   -- '`rk-userns rk-idmap rk-copyup "" true`' rk-userns rk-idmap rk-copyup '' rk-t-true \
   -- '`rk-userns rk-idmap true`' rk-userns rk-idmap rk-t-true \
   -- 'the same with `rk-state -t` before it' rk-state -t "$RK_TEST_XDG" rk-userns rk-idmap rk-copyup "" rk-t-true \
+  -- '`rk-run true` (as `rootlesskit true`)' rk-run rk-t-true \
   -- '`rk-copyup /etc:/run` (symlink)' rk-userns rk-idmap rk-copyup /etc:/run rk-t-true
-for c in "rootlesskit rk-t-true" "unshare -Urm rk-t-true" "unshare -Urm --map-auto rk-t-true" "bwrap --dev-bind / / rk-t-true"; do
-  command -v "${c%% *}" >/dev/null || { echo "(no ${c%% *} here)"; continue; }
-  name=$c
-  [ "${c%% *}" != rootlesskit ] || name="rootlesskit $(rootlesskit --version | awk '{ print $3 }'): true"
+peers=''
+for r in /usr/bin/rootlesskit ${RK_BENCH_PEER:+"$RK_BENCH_PEER/rootlesskit"}; do # by path: rk has one of that name
+  [ -x "$r" ] || continue
+  peers="$peers $r"
+  set -- "$@" -- "rootlesskit $("$r" --version | awk '{ print $3 }') \`true\`" "$r" rk-t-true
+done
+for c in "unshare -Urm" "unshare -Urm --map-auto" "bwrap --dev-bind / /"; do
+  command -v "${c%% *}" > /dev/null || { echo "(no ${c%% *} here)"; continue; }
   # shellcheck disable=SC2086 # words
-  set -- "$@" -- "\`$name\`" $c
+  set -- "$@" -- "\`$c true\`" $c rk-t-true
 done
 starts "${ROUNDS:-200}" "$@"
-awk -F'\t' '/floor/ { f = $2 } /copyup ""/ { c = $2 } /rootlesskit/ { r = $2 } END {
-  if (!f || !c) exit 1; printf "\nThe chain takes %.2f times the floor; ", c / f; if (r) printf "rootlesskit takes %.1f times the chain.\n", r / c; else print "no rootlesskit here." }' starts
+awk -F'\t' '/^floor/ { f = $2 } /copyup "" true/ { c = $2 } /^rootlesskit/ { r[$1] = $2 } END {
+  if (!f || !c) exit 1
+  printf "\nThe chain takes %.2f times the floor.", c / f
+  for (n in r) printf " %s takes %.1f times the chain.", n, r[n] / c
+  print "" }' starts
 
 echo
 echo "Resident while the program runs, besides the program itself:"
@@ -41,6 +49,16 @@ resident() { # NAME CMD...: ends in a program that says ready on fd 9
   kill "$pid"; wait "$pid" 2>/dev/null || :
 }
 resident '`rk-userns rk-idmap rk-copyup ""`' rk-userns rk-idmap rk-copyup '' rk-t-hold 9
+for r in $peers; do
+  rm -f fifo; mkfifo -m 0666 fifo
+  as_user sh -c 'exec 9>fifo; exec "$@"' sh "$r" --state-dir "$RK_TEST_XDG/peer" rk-t-hold 1 > fifo 2>/dev/null &
+  pid=$!
+  read -r _ < fifo || :
+  sleep 0.5
+  set -- "$pid" $(pgrep -P "$pid")
+  echo "| rootlesskit $("$r" --version | awk '{ print $3 }') (with its child) | $# | $(pss "$@") |"
+  kill "$pid"; wait "$pid" 2>/dev/null || :
+done
 resident '`rk-state DIR rk-userns rk-idmap rk-copyup ""`' rk-state "$RK_TEST_XDG/bench" rk-userns rk-idmap rk-copyup '' rk-t-hold 9
 
 echo
