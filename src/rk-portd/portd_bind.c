@@ -231,6 +231,11 @@ void portd_unbind(struct port *p)
 
 void portd_listen_again(struct port *p)
 {
-  if (!rk_proto_is_tcp(p->file.spec.proto)) return;
-  for (uint32_t i = 0; i < p->nfds; i++) listen(p->fds[i], BACKLOG);
+  int on = 1;
+
+  if (!rk_proto_is_tcp(p->file.spec.proto) || !p->file.refuse_backend) return;
+  for (uint32_t i = 0; i < p->nfds; i++) {
+    if (!p->borrowed) setsockopt(p->fds[i], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    listen(p->fds[i], BACKLOG);
+  }
 }

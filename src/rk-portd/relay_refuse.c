@@ -80,8 +80,11 @@ static int stop(struct listener *l)
 {
   union address a;
   socklen_t len = sizeof a;
+  int off = 0;
 
-  if (l->target->port->proto == IPPROTO_TCP) return shutdown(l->src.fd, SHUT_RD);
+  /* Without SO_REUSEADDR nobody else can take a port that does not listen now; with it, which connections inherit, it listens again beside
+     those that still live (tcp, inet_csk_bind_conflict). */
+  if (l->target->port->proto == IPPROTO_TCP) return setsockopt(l->src.fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off) == -1 ? -1 : shutdown(l->src.fd, SHUT_RD);
   if (getsockname(l->src.fd, &a.sa, &len) == -1) return -1;
   if (a.sa.sa_family == AF_INET) {
     if (!a.v4.sin_addr.s_addr) a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -96,7 +99,9 @@ static int stop(struct listener *l)
 static int resume(struct listener *l)
 {
   struct sockaddr none = { .sa_family = AF_UNSPEC };
+  int on = 1;
 
+  if (l->target->port->proto == IPPROTO_TCP && setsockopt(l->src.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == -1) return -1;
   return l->target->port->proto == IPPROTO_TCP ? listen(l->src.fd, BACKLOG) : connect(l->src.fd, &none, sizeof none);
 }
 

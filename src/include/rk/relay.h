@@ -89,8 +89,9 @@ struct rk_relay_add {
   uint32_t id;           /* rk-portd's own number, not 0 */
   uint8_t proto;         /* IPPROTO_TCP or IPPROTO_UDP */
   uint8_t srcip;         /* enum rk_relay_srcip */
-  uint8_t refuse;        /* refuse=backend: the port does not listen while its backend does not. Then make the socket
-                            without SO_REUSEADDR, or somebody else can take the port meanwhile */
+  uint8_t refuse;        /* refuse=backend: the port does not listen while its backend does not. Its TCP socket must be bound with
+                            SO_REUSEADDR, to a port that was named (tcp_set_state gives a chosen one back); the relay takes that
+                            option off while the port refuses, lest somebody else take it */
   uint8_t pad;
   uint32_t idle;         /* UDP: seconds without a datagram until a session ends; 0: 90 */
   uint32_t index;
