@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <skalibs/types.h>
@@ -144,6 +145,17 @@ static void bury(pid_t helper)
     if (next(BIT(SIGCHLD), &si, &linger) < 0 && errno == EAGAIN) return;
 }
 
+static void die_by(int sig)
+{
+  struct sigaction const dfl = {.sa_handler = SIG_DFL};
+  struct rlimit const none = {0};
+
+  setrlimit(RLIMIT_CORE, &none);
+  sigaction(sig, &dfl, NULL);
+  kill(getpid(), sig);
+  mask(0, NULL);
+}
+
 int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int flags)
 {
   int init = (flags & RK_WAIT_INIT) != 0, asked = 0;
@@ -169,6 +181,7 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
       } else if (pid == child) {
         if (helper) bury(helper);
         give_terminal_back(w);
+        if ((flags & RK_WAIT_SAME) && WIFSIGNALED(status)) die_by(WTERMSIG(status));
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       } else if (pid == helper && !WIFSTOPPED(status))
         helper = 0;

@@ -2,6 +2,7 @@
    Start rk-relay in the chain's network namespace, hand it the listening sockets, and start another when it dies. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,6 +295,14 @@ static void restart(void)
   if (relay_up(err, sizeof err) < 0) portd_chain_failed(err);
 }
 
+/* The relay leaves with the chain, and may be seen to do so before the chain is. */
+static int chain_ended(void)
+{
+  struct pollfd p = {.fd = portd.chainfd, .events = POLLIN};
+
+  return poll(&p, 1, 0) == 1;
+}
+
 void portd_relay_reaped(pid_t pid, int wstat)
 {
   char what[40];
@@ -301,7 +310,7 @@ void portd_relay_reaped(pid_t pid, int wstat)
 
   if (pid != relay) return;
   forget();
-  if (!portd.chain) return;
+  if (!portd.chain || chain_ended()) return;
   if (WIFSIGNALED(wstat)) {
     rk_text_str(&t, "signal ");
     rk_text_num(&t, WTERMSIG(wstat));

@@ -39,9 +39,6 @@ void run_flags(struct run *r, char const *const *argv);
    anything was made. Resolves paths (state_dir, programs of drivers). */
 void run_check(struct run *r);
 
-/* Reaper wanted: --reaper=true, or auto with --pidns. */
-int run_reaper(struct run const *r);
-
 /* run_chain.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
    else by bare name, for people. gate: 0, or two descriptor numbers for rk-gate before the command.
    state_dir: which directory, or 0: rk-state -t makes one. */
@@ -59,8 +56,10 @@ int run_supervise(struct run const *r);
 int run_report(struct run const *r, int wstat, int started, int e);
 /* run_signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
 int run_signals_block(uint64_t *was);
-/* Pass on to pid (whose pidfd is given) what has arrived. A terminal's signals have reached it already; its stops stop us as well. */
+/* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both. */
 void run_signals_pass(int fd, int pidfd, pid_t pid);
+/* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued, continue pid. */
+void run_signals_stop(pid_t pid, int sig);
 
 /* run_say.c: messages in the peer's form. */
 void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

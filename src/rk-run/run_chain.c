@@ -60,8 +60,9 @@ static void namespaces(struct words *w, struct run const *r)
     if (r->cgroupns) add(w, "-c");
   }
   if (r->pidns) {
+    /* --reaper=false too: in the peer the command is not pid 1 either, and nobody wants zombies */
     link_(w, "rk-pidns");
-    if (!run_reaper(r)) add(w, "-R");
+    add(w, "-s");
   }
 }
 

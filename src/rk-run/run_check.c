@@ -28,11 +28,6 @@ static int one_of(char const *s, char const *const *words)
   return 0;
 }
 
-int run_reaper(struct run const *r)
-{
-  return is(r->reaper, "true") || (is(r->reaper, "auto") && r->pidns);
-}
-
 /* Go's ParseCIDR: strict dotted quads, decimal prefix without leading zeros. The host part must be empty. */
 static void check_cidr(char const *cidr)
 {

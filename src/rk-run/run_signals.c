@@ -4,18 +4,19 @@
 #include "run.h"
 #include <rk/sys.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 
-/* Every signal but those that cannot be caught, speak of our own children (CHLD) and sockets (PIPE, URG), or mean a bug of ours.
+/* Every signal but those that cannot be caught, speak of our own sockets (PIPE, URG), or mean a bug of ours.
    The raw calls: musl keeps 32 to 34 for itself, and they are to be passed on as well. */
 int run_signals_block(uint64_t *was)
 {
   uint64_t all = ~0ull, not_ours = 0;
   int fd;
-  static int const out[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGURG, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, 32, 33};
+  static int const out[] = {SIGKILL, SIGSTOP, SIGPIPE, SIGURG, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, 32, 33};
 
   for (size_t i = 0; i < sizeof out / sizeof *out; i++) not_ours |= 1ull << (out[i] - 1);
   all &= ~not_ours;
@@ -25,22 +26,38 @@ int run_signals_block(uint64_t *was)
   return fd;
 }
 
-/* Pass one signal on. What the kernel made for the terminal's foreground group has already reached the command; a stop
-   from there is for us as well, so that the shell sees its whole job stopped. */
-static void pass_on(struct signalfd_siginfo const *info, int pidfd, pid_t pid)
+static int is_stop(int sig)
+{
+  return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
+}
+
+/* What the terminal sends to its foreground group has reached the command already. */
+static int delivered(struct signalfd_siginfo const *info)
 {
   int sig = (int)info->ssi_signo;
 
-  if (info->ssi_code != SI_KERNEL || sig == SIGALRM) {
-    if (rk_pidfd_send_signal(pidfd, sig) < 0 && errno == EINVAL) kill(pid, sig);
-    return;
-  }
-  if (sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU) kill(getpid(), SIGSTOP);
+  return info->ssi_code == SI_KERNEL && (is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH || sig == SIGCONT || sig == SIGHUP);
 }
 
 void run_signals_pass(int fd, int pidfd, pid_t pid)
 {
   struct signalfd_siginfo info;
 
-  while (read(fd, &info, sizeof info) == sizeof info) pass_on(&info, pidfd, pid);
+  while (read(fd, &info, sizeof info) == sizeof info) {
+    if (info.ssi_signo == SIGCHLD || delivered(&info)) continue;
+    if (rk_pidfd_send_signal(pidfd, (int)info.ssi_signo) < 0 && errno == EINVAL) kill(pid, (int)info.ssi_signo);
+  }
+}
+
+void run_signals_stop(pid_t pid, int sig)
+{
+  int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+  uint64_t set = 1ull << (sig - 1);
+
+  if (tty < 0) return; /* nobody does job control */
+  close(tty);
+  kill(getpid(), sig);
+  syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, 0, sizeof set); /* stops here */
+  syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, 0, sizeof set);
+  kill(pid, SIGCONT);
 }

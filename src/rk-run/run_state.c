@@ -85,28 +85,42 @@ static int is_empty(int dirfd)
   return n < 3;
 }
 
+/* Only a state directory may be emptied: one that is locked, or that has files which nobody else makes (a chain that was
+   killed leaves no lock behind, but the socket of an API whose server was killed with it). */
+static int is_state(int dirfd)
+{
+  static char const *const marks[] = {"lock", ".made", "api.sock", "ports.status"};
+  struct stat st;
+
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
+    if (fstatat(dirfd, marks[i], &st, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+  return 0;
+}
+
+static int owner_lives(int dirfd)
+{
+  char owner[RK_IDENTITY_MAX];
+
+  return rk_fact_read(dirfd, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
+}
+
 void run_state_claim(char const *dir)
 {
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), lock, live = 0, patience = 0;
-  char owner[RK_IDENTITY_MAX];
-  struct stat st;
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), lock;
 
   if (fd < 0) {
     if (errno == ENOENT) return; /* rk-state makes it */
     run_die("creating a state directory %s: mkdir %s: %s", dir, dir, errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
   }
-  if (fstatat(fd, "lock", &st, AT_SYMLINK_NOFOLLOW) < 0) {
+  if (!is_state(fd)) {
     if (!is_empty(fd)) run_die("the state directory %s has content but no lock file: it is not a state directory, and would be emptied", dir);
     close(fd);
     return;
   }
   /* A chain that was killed a moment ago is still being tidied up by its rk-outside: wait for that, but not for a live one. */
-  if (rk_state_alive(fd, 0) == 1 && rk_fact_read(fd, ".owner", owner, sizeof owner) > 0) {
-    live = rk_identity_alive(owner) == 1;
-    patience = LET_GO_MS;
-  }
-  lock = live ? -1 : take_lock(fd, patience);
-  if (lock < 0) run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
+  for (int left = LET_GO_MS; (lock = owner_lives(fd) ? -1 : take_lock(fd, 0)) < 0;)
+    if (owner_lives(fd) || !wait_step(&left))
+      run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
   rk_state_clear(fd, 1);
   close(lock);
   close(fd);

@@ -41,6 +41,7 @@ static struct {
   int readyfd, gofd;     /* our ends of the gate */
   int sigfd;
   uint64_t mask;         /* what was blocked when we were started */
+  void (*sigpipe)(int);  /* and what SIGPIPE did */
   char const *dir;       /* the state directory, once known */
   int dirfd;
   struct helper portd, apid;
@@ -66,6 +67,7 @@ static pid_t spawn(char const *const *argv, int death)
   if (pid < 0) run_die("failed to start the child: fork/exec %s: %s", argv[0], go_errno(errno));
   if (pid) return pid;
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &s.mask, 0, sizeof s.mask);
+  signal(SIGPIPE, s.sigpipe);
   prctl(PR_SET_PDEATHSIG, death);
   if (getppid() != self) _exit(1); /* the parent died before the line above */
   if (activated) setenv("LISTEN_PID", run_text("%ld", (long)getpid()), 1);
@@ -327,7 +329,9 @@ static int loop(int *started)
     }
     if (p[3].revents) mind(&s.portd);
     if (p[4].revents) mind(&s.apid);
-    if (waitpid(s.pid, &wstat, WNOHANG) == s.pid) return wstat;
+    if (waitpid(s.pid, &wstat, WNOHANG | WUNTRACED) != s.pid) continue;
+    if (!WIFSTOPPED(wstat)) return wstat;
+    run_signals_stop(s.pid, WSTOPSIG(wstat));
   }
 }
 
@@ -337,7 +341,8 @@ int run_supervise(struct run const *r)
   char const *const *chain;
 
   s.r = r;
-  signal(SIGPIPE, SIG_IGN);
+  s.sigpipe = signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_DFL); /* ignored, it would take the chain's status away */
   if (*r->state_dir) {
     s.dir = r->state_dir;
     run_state_claim(r->state_dir);

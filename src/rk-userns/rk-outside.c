@@ -207,11 +207,14 @@ static void finish(void)
 {
   outside_net_end();
   if (outside.state >= 0) {
+    struct timespec const pause = {.tv_nsec = 2000000};
     char made[16] = "";
-    int temporary;
+    int temporary, r;
     rk_fact_read(outside.state, ".made", made, sizeof made);
     temporary = !strcmp(made, "temporary");
-    if (rk_state_clear(outside.state, temporary) < 0) strerr_warnwusys("clear the state directory ", outside.path);
+    /* rk-portd and rk-apid may be writing their last facts there */
+    for (int tries = 50; (r = rk_state_clear(outside.state, temporary)) < 0 && errno == ENOTEMPTY && tries--;) nanosleep(&pause, 0);
+    if (r < 0) strerr_warnwusys("clear the state directory ", outside.path);
     unlinkat(outside.state, "lock", 0);
     /* somebody else's files may still lie there; then the directory is not ours to take away */
     if (made[0]) rmdir(outside.path);

@@ -7,7 +7,7 @@
    forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
             only reaps. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
             This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends the namespace.
-   exits    100, 102, 111, 126, 127; else prog's, 128 + n if signal n killed it
+   exits    100, 102, 111, 126, 127; else prog's, 128 + n if signal n killed it; with -s the same signal ends this process
 */
 #include <errno.h>
 #include <sched.h>
@@ -25,7 +25,7 @@
 #include <rk/sys.h>
 #include <rk/wait.h>
 
-#define USAGE "rk-pidns [ -R ] [ -k ] prog..."
+#define USAGE "rk-pidns [ -R ] [ -s ] [ -k ] prog..."
 
 static void make_namespaces(void)
 {
@@ -77,16 +77,18 @@ int main(int argc, char const *const *argv)
 {
   struct rk_wait w;
   int reaper = 1, keep = 0;
+  unsigned int same = 0;
   pid_t init, child;
 
   PROG = "rk-pidns";
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "Rk", &l);
+      int opt = subgetopt_r(argc, argv, "Rsk", &l);
       if (opt == -1) break;
       switch (opt) {
         case 'R': reaper = 0; break;
+        case 's': same = RK_WAIT_SAME; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -105,9 +107,9 @@ int main(int argc, char const *const *argv)
     if (rk_wait_tie(&w) < 0) _exit(RK_EXIT_SYS);
     become(&w, argv, keep);
   }
-  if (!reaper) _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT));
+  if (!reaper) _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
   child = fork();
   if (child < 0) strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
   if (!child) become(&w, argv, keep);
-  _exit(rk_wait_for(&w, child, init, 0));
+  _exit(rk_wait_for(&w, child, init, same));
 }

@@ -14,7 +14,7 @@ exec rk-state /s \\
   rk-idmap -m subids -s static \\
   rk-cgroup -e e \\
   rk-unshare -u -i -c \\
-  rk-pidns \\
+  rk-pidns -s \\
   rk-copyup -p rslave /etc:/run \\
   rk-net -d slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
   sh -c 'echo \"it'\\''s \$1\" \\'" "the longest, for the shell"
@@ -28,7 +28,7 @@ background { rk-apid -P builtin /s }
 rk-state /s
 rk-userns
 rk-idmap -m subids
-rk-pidns -R
+rk-pidns -s
 rk-copyup -p rprivate ""
 rk-net -d none -D
 prog "a\"b\\c"' "ports, quoting"

@@ -17,7 +17,7 @@ is "$(error before)" 'line 1: missing proto in PortSpec string: "foo"' "a malfor
 like "$(cat "$T/portd.err")" '^rk-portd: warning: port "before": line 1: missing proto' "also on stderr, with its name"
 # shellcheck disable=SC2016
 put l2 "$(printf '127.0.0.1:%s:80/tcp\nsrcip=maybe' "$q")"
-is "$(error l2)" 'line 2: srcip must be prefer, require, no or plain, not "maybe"' "the line that is wrong"
+is "$(error l2)" 'line 2: srcip must be prefer, require, no, plain or loopback, not "maybe"' "the line that is wrong"
 put dup "127.0.0.1:$p:81/tcp"
 like "$(error dup)" '^conflict with ID [0-9]+ \("good"\)$' "a duplicate names the other"
 put inuse "127.0.0.1:$p:80/tcp4"

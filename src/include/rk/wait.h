@@ -29,7 +29,10 @@ int rk_wait_tie(struct rk_wait const *w);
    name this process if they named the waiter (sd_listen_fds(3), sd_watchdog_enabled(3)). */
 void rk_wait_give_back(struct rk_wait const *w);
 
-enum { RK_WAIT_INIT = 1 }; /* the child is pid 1: the kernel drops stop signals that it has no handler for */
+enum {
+  RK_WAIT_INIT = 1, /* the child is pid 1: the kernel drops stop signals that it has no handler for */
+  RK_WAIT_SAME = 2  /* if a signal ended the child, die by the same one (without a core): status 128 + n could be an exit, too */
+};
 
 /* In the waiter: close every fd (the child's pipes must end when the child closes them), leave the working directory, then
    - forward every signal but SIGCHLD to child, once: what the terminal sent to the whole process group has arrived there already;
