@@ -16,6 +16,7 @@ struct port_dirs {
 /* port_wait.c */
 void port_open(struct port_dirs *d, char const *path, int make); /* make: ports and ports.status if missing; dies */
 int port_served(struct port_dirs const *d);             /* does an rk-portd follow it? */
+void port_refresh(struct port_dirs const *d);           /* have the counters brought up to date, if that can be in a second */
 void port_watch(struct port_dirs *d, unsigned int seconds); /* from now on nothing that happens in ports.status is missed */
 int port_pause(void);                                   /* sleep until something happens: 1; 0: time is over; -1: a signal to end */
 void port_check_name(char const *name);                 /* dies (100) if no file of ports can have it */

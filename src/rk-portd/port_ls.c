@@ -183,6 +183,7 @@ int port_ls(int argc, char const *const *argv)
     if (d.ports < 0 || rk_fact_read(d.ports, argv[i], text, sizeof text) < 0) {
       if (d.ports < 0 || errno == ENOENT) strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
     }
+  port_refresh(&d);
   names = argc > 1 ? argv + 1 : (char const *const *)port_names(&d);
   if (!json && !nul) table(&d, names);
   else for (; *names; names++) {

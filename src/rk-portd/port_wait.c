@@ -23,6 +23,8 @@
 #include <rk/state.h>
 #include "port.h"
 
+enum { REFRESH_MS = 1000 };
+
 static int notify = -1, signals = -1;
 static int64_t deadline;
 
@@ -64,6 +66,33 @@ int port_served(struct port_dirs const *d)
   held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
   close(fd);
   return held;
+}
+
+void port_refresh(struct port_dirs const *d)
+{
+  struct pollfd x = {.events = POLLIN};
+  char path[PATH_MAX];
+  size_t n = strlen(d->path);
+  int fd;
+
+  if (!port_served(d) || n > PATH_MAX - sizeof "/ports") return;
+  memcpy(path, d->path, n);
+  memcpy(path + n, "/ports", sizeof "/ports");
+  x.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (x.fd < 0) return;
+  if (inotify_add_watch(x.fd, path, IN_DELETE | IN_ONLYDIR) >= 0) {
+    fd = openat(d->ports, ".refresh", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    deadline = now() + REFRESH_MS;
+    if (fd >= 0) {
+      close(fd);
+      while (now() < deadline && faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        if (poll(&x, 1, (int)(deadline - now() > 0 ? deadline - now() : 0)) > 0) {
+          char ignored[4096];
+          while (read(x.fd, ignored, sizeof ignored) > 0);
+        }
+    }
+  }
+  close(x.fd);
 }
 
 void port_watch(struct port_dirs *d, unsigned int seconds)

@@ -85,9 +85,20 @@ static int unwritten(char const *name)
   return fstatat(portd.portsdir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && !st.st_size && st.st_nlink == 1;
 }
 
+/* Somebody wants the counters as they are now, and knows that they are by the removal of this file. */
+static void refresh(void)
+{
+  if (faccessat(portd.portsdir, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) < 0) return;
+  portd_relay_stats();
+  portd_status_flush();
+  unlinkat(portd.portsdir, ".refresh", 0);
+}
+
 static void ports_event(struct inotify_event const *e)
 {
-  if (!e->len || e->name[0] == '.' || portd.portsdir < 0) return;
+  if (!e->len || portd.portsdir < 0) return;
+  if (!strcmp(e->name, ".refresh")) refresh();
+  if (e->name[0] == '.') return;
   if (e->mask & (IN_DELETE | IN_MOVED_FROM)) {
     /* An event of a file that is there again by now must not take the new one away. */
     if (faccessat(portd.portsdir, e->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return;
