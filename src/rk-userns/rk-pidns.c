@@ -14,6 +14,8 @@
 #include <signal.h>
 #include <unistd.h>
 #include <sys/mount.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
 
 #include <skalibs/exec.h>
 #include <skalibs/sgetopt.h>
@@ -45,13 +47,18 @@ static void make_namespaces(void)
 static void mount_proc(void)
 {
   unsigned long const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  struct statfs fs;
 
   if (mount("proc", "/proc", "proc", flags, NULL) == 0) return;
   if (errno != EPERM) strerr_diefusys(RK_EXIT_SYS, "mount procfs on /proc");
-  if (mount("proc", "/proc", "proc", flags | MS_RDONLY, NULL) == 0)
+  if (mount("proc", "/proc", "proc", flags | MS_RDONLY, NULL) == 0) {
     strerr_warnw("unable to mount procfs on /proc for writing: it is read-only, as the one below it (D9)");
-  else
-    strerr_warnw("unable to mount procfs on /proc: the outer one stays, and shows outer numbers, because parts of it are masked (D9)");
+    return;
+  }
+  if (statfs("/proc", &fs) < 0 || (unsigned long)fs.f_type != PROC_SUPER_MAGIC)
+    rk_die_host("D9", "mount procfs on /proc before entering the user namespace; in a container, let its runtime leave /proc unmasked",
+                "unable to mount procfs on /proc: the kernel allows it only where one can be seen already");
+  strerr_warnw("unable to mount procfs on /proc: the outer one stays, and shows outer numbers, because parts of it are masked (D9)");
 }
 
 /* pid 1. The kernel reaps the children of a process that ignores SIGCHLD; signals stay blocked. */
