@@ -7,17 +7,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
-enum { LET_GO_MS = 5000, STEP_MS = 5 };
+enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_MS = 5 };
 
 /* Lexical cleaning, as Go's filepath.Abs: the directory need not exist. */
 char *run_state_path(char const *dir)
@@ -49,29 +48,33 @@ char *run_state_path(char const *dir)
   return path;
 }
 
-static int wait_step(int *left)
+/* Wait until something in the directory is removed, at most *left milliseconds, then a little less is left. */
+static int wait_removal(int dirfd, int *left)
 {
-  struct timespec t = {.tv_nsec = STEP_MS * 1000000L};
+  struct pollfd p = {.events = POLLIN};
+  char path[64];
 
   if (*left <= 0) return 0;
   *left -= STEP_MS;
-  nanosleep(&t, 0);
+  p.fd = inotify_init1(IN_CLOEXEC);
+  snprintf(path, sizeof path, "/proc/self/fd/%d", dirfd);
+  if (p.fd >= 0 && inotify_add_watch(p.fd, path, IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR) < 0) {
+    close(p.fd);
+    p.fd = -1;
+  }
+  poll(&p, 1, STEP_MS); /* something may have gone before the watch began: hence not for long */
+  if (p.fd >= 0) close(p.fd);
   return 1;
 }
 
-/* Take the lock file's lock; -1: held by others all the time. flock(2) cannot wait for a limited time, and a signal that
-   cuts it short would have to be caught by the whole program: so it is tried. patience: milliseconds. */
-static int take_lock(int dirfd, int patience)
+/* Take the lock file's lock; -1: held by somebody. */
+static int take_lock(int dirfd)
 {
   int fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-  if (fd < 0) return -1;
-  while (flock(fd, LOCK_EX | LOCK_NB) < 0)
-    if (errno != EWOULDBLOCK || !wait_step(&patience)) {
-      close(fd);
-      return -1;
-    }
-  return fd;
+  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  if (fd >= 0) close(fd);
+  return -1;
 }
 
 static int is_empty(int dirfd)
@@ -104,26 +107,40 @@ static int owner_lives(int dirfd)
   return rk_fact_read(dirfd, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
 }
 
-void run_state_claim(char const *dir)
+/* One look at the directory. 1: it is ours to use; 0: somebody is there, *live: whose chain's process still runs. */
+static int claim(char const *dir, int fd, int *live)
 {
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), lock;
+  int lock;
 
-  if (fd < 0) {
-    if (errno == ENOENT) return; /* rk-state makes it */
-    run_die("creating a state directory %s: mkdir %s: %s", dir, dir, errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
-  }
   if (!is_state(fd)) {
-    if (!is_empty(fd)) run_die("the state directory %s has content but no lock file: it is not a state directory, and would be emptied", dir);
-    close(fd);
-    return;
+    if (is_empty(fd)) return 1;
+    run_die("the state directory %s has content but no lock file: it is not a state directory, and would be emptied", dir);
   }
-  /* A chain that was killed a moment ago is still being tidied up by its rk-outside: wait for that, but not for a live one. */
-  for (int left = LET_GO_MS; (lock = owner_lives(fd) ? -1 : take_lock(fd, 0)) < 0;)
-    if (owner_lives(fd) || !wait_step(&left))
-      run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
+  *live = owner_lives(fd);
+  lock = *live ? -1 : take_lock(fd);
+  if (lock < 0) return 0;
   rk_state_clear(fd, 1);
   close(lock);
-  close(fd);
+  return 1;
+}
+
+void run_state_claim(char const *dir)
+{
+  /* A chain that was killed a moment ago is still dying, or being tidied up by its rk-outside: wait for that, but not for a live
+     one. The directory may go meanwhile, or be made anew: it is opened each time. */
+  for (int left = LET_GO_MS;;) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), live = 0;
+    if (fd < 0 && errno == ENOENT) return; /* rk-state makes it */
+    if (fd < 0)
+      run_die("creating a state directory %s: mkdir %s: %s", dir, dir, errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
+    if (claim(dir, fd, &live)) {
+      close(fd);
+      return;
+    }
+    if ((live && left < LET_GO_MS - DYING_MS) || !wait_removal(fd, &left))
+      run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
+    close(fd);
+  }
 }
 
 char const *run_state_of(pid_t pid)
@@ -145,20 +162,19 @@ void run_state_remove(char const *dir)
 
   while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
     struct stat st;
-    int there = fstatat(fd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0;
-    lock = there ? take_lock(fd, left) : -1;
-    if (there && lock < 0) {
-      run_warn("the state directory %s is still locked; it is left alone", dir);
-      close(fd);
-      return;
+    int there = fstatat(fd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0, done = 0;
+    lock = there ? take_lock(fd) : -1;
+    if (!there || lock >= 0) {
+      rk_state_clear(fd, 1);
+      done = rmdir(dir) == 0 || errno == ENOENT;
     }
-    rk_state_clear(fd, 1);
+    if (!done && !wait_removal(fd, &left)) {
+      if (there) run_warn("the state directory %s is still locked; it is left alone", dir);
+      else run_warn("unable to remove the state directory %s", dir);
+      done = 1;
+    }
     if (lock >= 0) close(lock);
     close(fd);
-    if (rmdir(dir) == 0 || errno == ENOENT) return;
-    if (!wait_step(&left)) {
-      run_warn("unable to remove the state directory %s: %s", dir, go_errno(errno));
-      return;
-    }
+    if (done) return;
   }
 }

@@ -145,38 +145,46 @@ static void start_helper(struct helper *h)
   if (h->pidfd < 0) die_with_chain(run_text("pidfd_open: %s", go_errno(errno)));
 }
 
-/* Start it and wait for its newline on a descriptor that replaces the word "FD" of its arguments. */
-static void start_ready(struct helper *h, char const **argv)
+/* Start it with "-d FD" before its arguments: there it will write a newline, which arrives at the descriptor returned. It is
+   restarted without. argv: its own, with two free places after the name. */
+static int start_ready(struct helper *h, char const *name, char const **argv)
 {
-  struct pollfd p[3];
-  char c = 0;
   int fd[2];
 
   if (pipe2(fd, O_CLOEXEC) < 0) die_with_chain(run_text("pipe: %s", go_errno(errno)));
   fcntl(fd[1], F_SETFD, 0);
-  for (size_t i = 0; argv[i]; i++)
-    if (!strcmp(argv[i], "FD")) argv[i] = run_text("%d", fd[1]);
+  argv[1] = "-d";
+  argv[2] = run_text("%d", fd[1]);
+  h->name = name;
   h->argv = argv;
   start_helper(h);
   close(fd[1]);
-  p[0] = (struct pollfd){.fd = fd[0], .events = POLLIN};
-  p[1] = (struct pollfd){.fd = s.pidfd, .events = POLLIN};
-  p[2] = (struct pollfd){.fd = s.sigfd, .events = POLLIN};
+  argv[2] = argv[0];
+  h->argv = argv + 2;
+  return fd[0];
+}
+
+/* Wait for that newline. */
+static void wait_ready(struct helper *h, int fd)
+{
+  struct pollfd p[3] = {{.fd = fd, .events = POLLIN}, {.fd = s.pidfd, .events = POLLIN}, {.fd = s.sigfd, .events = POLLIN}};
+  char c = 0;
+
   for (long long end = now_ms() + HELPER_MS; c != '\n';) {
     long long left = end - now_ms();
     int n = poll(p, 3, left > 0 ? (int)left : 0);
     if (n < 0 && errno != EINTR) die_with_chain(run_text("poll: %s", go_errno(errno)));
     if (n == 0) die_with_chain(run_text("%s is not ready after %d s", h->name, HELPER_MS / 1000));
     if (p[2].revents) run_signals_pass(s.sigfd, s.pidfd, s.pid);
-    if (p[1].revents) break;
-    if (p[0].revents && read(fd[0], &c, 1) <= 0) {
+    if (p[1].revents) break; /* the chain has ended: that is what will be told */
+    if (p[0].revents && read(fd, &c, 1) <= 0) {
       int wstat = 0;
       waitpid(h->pid, &wstat, 0);
       h->pid = 0;
       die_with_chain(run_text("%s failed: %s", h->name, go_status(wstat)));
     }
   }
-  close(fd[0]);
+  close(fd);
 }
 
 /* What the service sees of a client, as in the peer. */
@@ -261,20 +269,24 @@ static void serve(void)
 {
   struct run const *r = s.r;
   int managed = !strcmp(r->port_driver, "builtin") || !strcmp(r->port_driver, "slirp4netns");
-  char const *portd[] = {sibling("rk-portd"), "-d", "FD", "-P", portd_driver(r), s.dir, 0};
-  char const *apid[] = {sibling("rk-apid"), "-d", "FD", "-P", managed ? r->port_driver : "none", "-o", srcip(r), s.dir, 0};
+  char const *portd[] = {sibling("rk-portd"), "", "", "-P", portd_driver(r), s.dir, 0};
+  char const *apid[] = {sibling("rk-apid"), "", "", "-P", managed ? r->port_driver : "none", "-o", srcip(r), s.dir, 0};
+
+  int watchfd = -1, portdfd = -1, apidfd;
 
   if (managed) {
-    int watchfd = ports_watch(s.dirfd);
+    watchfd = ports_watch(s.dirfd);
     if (watchfd < 0) die_with_chain(run_text("watch %s/ports.status: %s", s.dir, go_errno(errno)));
     ask_for_ports();
-    s.portd.name = "rk-portd";
-    start_ready(&s.portd, words(portd));
+    portdfd = start_ready(&s.portd, "rk-portd", words(portd));
+  }
+  apidfd = start_ready(&s.apid, "rk-apid", words(apid)); /* side by side */
+  if (managed) {
+    wait_ready(&s.portd, portdfd);
     check_ports(watchfd);
     close(watchfd);
   }
-  s.apid.name = "rk-apid";
-  start_ready(&s.apid, words(apid));
+  wait_ready(&s.apid, apidfd);
 }
 
 /* Has a helper died? Then say so and plan to start it again: a second later, lest it spin. */
