@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <skalibs/types.h>
@@ -148,9 +147,8 @@ static void bury(pid_t helper)
 static void die_by(int sig)
 {
   struct sigaction const dfl = {.sa_handler = SIG_DFL};
-  struct rlimit const none = {0};
 
-  setrlimit(RLIMIT_CORE, &none);
+  prctl(PR_SET_DUMPABLE, 0); /* no core: it would be of this process */
   sigaction(sig, &dfl, NULL);
   kill(getpid(), sig);
   mask(0, NULL);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC
+   The parts of rk-cgroup. Every function dies with a clear line. */
+#ifndef CGROUP_H
+#define CGROUP_H
+
+#include <limits.h>
+
+struct cgroup {
+  char point[PATH_MAX]; /* where cgroup2 is mounted */
+  char root[PATH_MAX];  /* the group that is seen there */
+  char path[PATH_MAX];  /* this process's group, from the root of its cgroup namespace */
+  int v1;               /* there are controllers of cgroup v1 too */
+};
+
+/* Fill in all of it, from /proc/self. */
+void cgroup_find(struct cgroup *g);
+
+/* This process's group as a directory: below mnt, a mount of the cgroup namespace's own, or if that is -1 below g->point. */
+int cgroup_open(struct cgroup const *g, int mnt);
+
+/* Make the group name in the one at dirfd, move every process there, enable all controllers for the groups below dirfd. Nothing is
+   changed before it is known that the group is delegated and has controllers. */
+void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name);
+
+#endif

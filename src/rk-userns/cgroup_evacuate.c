@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/strerr.h>
+
+#include <rk/exit.h>
+#include <rk/host.h>
+#include "cgroup.h"
+
+enum { ROUNDS = 100 };
+
+static char const DELEGATE[] = "start it in a group that is the user's: as root, mkdir G; chown USER G G/cgroup.procs "
+                               "G/cgroup.threads G/cgroup.subtree_control; with systemd: systemd-run --user --scope -p Delegate=yes";
+static char const *group; /* its path, for messages */
+static char pids[65536];  /* its cgroup.procs, or the beginning of it */
+
+static size_t read_file(int dirfd, char const *name, char *buf, size_t size)
+{
+  int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
+  size_t len;
+
+  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open ", name, " of control group ", group);
+  errno = 0;
+  len = allread(fd, buf, size - 1);
+  if (errno && errno != EPIPE) strerr_diefusys(RK_EXIT_SYS, "read ", name, " of control group ", group);
+  close(fd);
+  buf[len] = 0;
+  return len;
+}
+
+/* Nothing is changed before all this is known. */
+static void check(struct cgroup const *g, int dirfd, char *controllers, size_t size)
+{
+  if (faccessat(dirfd, "cgroup.type", F_OK, 0) < 0 && errno == ENOENT)
+    rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group, ": it is the root of all, not a group of the user's");
+  if (faccessat(dirfd, ".", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.procs", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.subtree_control", W_OK, 0) < 0)
+    rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group, ": it is not delegated to this user");
+  if (read_file(dirfd, "cgroup.controllers", controllers, size) <= 1) {
+    if (g->v1)
+      rk_die_host("S6", "boot with systemd.unified_cgroup_hierarchy=1", "unable to evacuate control group ", group,
+                  ": this host is hybrid, all its controllers are cgroup v1");
+    rk_die_host("S5", "as root, echo +cpu +memory +pids > cgroup.subtree_control in each group above; with systemd: "
+                "Delegate=cpu cpuset io memory pids", "unable to evacuate control group ", group, ": no controller is delegated to it");
+  }
+  controllers[strcspn(controllers, "\n")] = 0;
+  if (read_file(dirfd, "cgroup.procs", pids, sizeof pids) && (!strncmp(pids, "0\n", 2) || strstr(pids, "\n0\n")))
+    strerr_dief(RK_EXIT_SYS, "unable to evacuate control group ", group, ": it has processes of an outer pid namespace: put rk-cgroup before rk-pidns");
+  if (g->v1) strerr_warnw("only these controllers can be delegated: ", controllers, ": this host is hybrid, the others are cgroup v1 (S6)");
+}
+
+/* A group with processes of its own cannot have controllers for groups below it ("no internal processes", cgroups(7)). Processes
+   may fork meanwhile, so look again until the list is empty. */
+static void move_all(int dirfd, char const *name)
+{
+  int to, procs;
+
+  if (mkdirat(dirfd, name, 0755) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make control group ", name, " in ", group);
+  to = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  procs = to < 0 ? -1 : openat(to, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+  if (procs < 0) strerr_diefusys(RK_EXIT_SYS, "open control group ", name, " in ", group);
+  for (unsigned int round = 0; read_file(dirfd, "cgroup.procs", pids, sizeof pids) > 0; round++) {
+    char *next;
+    if (round == ROUNDS) strerr_dief(RK_EXIT_SYS, "unable to evacuate control group ", group, ": processes keep appearing in it");
+    for (char *pid = pids; (next = strchr(pid, '\n')); pid = next + 1) { /* a last one that is cut off comes next time */
+      *next = 0;
+      if (write(procs, pid, strlen(pid)) < 0 && errno != ESRCH)
+        strerr_diefusys(RK_EXIT_SYS, "move process ", pid, " to control group ", name, " in ", group);
+    }
+  }
+  close(procs);
+  close(to);
+}
+
+static void enable(int dirfd, char *controllers)
+{
+  int fd = openat(dirfd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+
+  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open cgroup.subtree_control of control group ", group);
+  for (char *name = controllers; *name;) {
+    size_t len = strcspn(name, " ");
+    char word[64] = "+";
+    if (len < sizeof word - 1) {
+      memcpy(word + 1, name, len);
+      if (write(fd, word, len + 1) < 0) strerr_diefusys(RK_EXIT_SYS, "enable controller ", word + 1, " below control group ", group);
+    }
+    name += len + (name[len] == ' ');
+  }
+  close(fd);
+}
+
+void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name)
+{
+  char controllers[1024];
+
+  group = g->path;
+  check(g, dirfd, controllers, sizeof controllers);
+  move_all(dirfd, name);
+  enable(dirfd, controllers);
+}
