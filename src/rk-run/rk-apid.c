@@ -34,7 +34,7 @@
 
 #include <rk/exit.h>
 
-#define USAGE "rk-apid [ -d FD ] [ -P none|builtin|slirp4netns ] [ -o OPTION ]... DIR"
+#define USAGE "rk-apid [ -d fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
 
 enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000, IDLE_S = 120, CONNECTIONS = 512 };
 

@@ -22,7 +22,7 @@
 #include <rk/exit.h>
 #include <rk/link.h>
 
-#define USAGE "rk-gate [ -e ] READYFD GOFD prog..."
+#define USAGE "rk-gate [ -e ] readyfd gofd prog..."
 
 static int given(char const *s, char const *name)
 {

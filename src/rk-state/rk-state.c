@@ -27,7 +27,7 @@
 #include <rk/link.h>
 #include <rk/state.h>
 
-#define USAGE "rk-state [ -t ] DIR prog..."
+#define USAGE "rk-state [ -t ] dir prog..."
 
 /* How long the rk-outside of an ended chain may take to end its driver and clear the directory, milliseconds. */
 enum { LEAVING_MS = 5000 };

@@ -24,7 +24,7 @@
 #include <rk/sys.h>
 #include "cgroup.h"
 
-#define USAGE "rk-cgroup [ -e GROUP ] [ -k ] prog..."
+#define USAGE "rk-cgroup [ -e group ] [ -k ] prog..."
 
 enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel */
 

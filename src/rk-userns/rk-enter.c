@@ -29,7 +29,7 @@
 #include <rk/wait.h>
 #include "enter_target.h"
 
-#define USAGE "rk-enter [ -s DIR | -p PID ] [ -n ] [ -k ] prog..."
+#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -k ] prog..."
 
 static void join(struct target *t)
 {
@@ -114,8 +114,8 @@ int main(int argc, char const *const *argv)
   }
   if (!argc || (dir && t.pid)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
   if (!dir && (detached || !t.pid)) dir = getenv("RK_STATE_DIR");
-  if (!dir && !t.pid) strerr_dief(RK_EXIT_USAGE, "which chain? Give -s DIR or -p PID, or set RK_STATE_DIR");
-  if (!dir && detached) strerr_dief(RK_EXIT_USAGE, "option -n needs the state directory: give -s DIR, or set RK_STATE_DIR");
+  if (!dir && !t.pid) strerr_dief(RK_EXIT_USAGE, "which chain? Give -s dir or -p pid, or set RK_STATE_DIR");
+  if (!dir && detached) strerr_dief(RK_EXIT_USAGE, "option -n needs the state directory: give -s dir, or set RK_STATE_DIR");
   if (detached) find_detached(dir, netns, sizeof netns);
 
   if (t.pid) enter_process(&t);

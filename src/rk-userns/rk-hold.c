@@ -20,7 +20,7 @@
 #include <rk/exit.h>
 #include <rk/link.h>
 
-#define USAGE "rk-hold [ -d FD ]"
+#define USAGE "rk-hold [ -d fd ]"
 
 /* INT and HUP too: from a terminal, it must not survive its window. If the caller ignores them (nohup, a background job), so does this. */
 static void add_unless_ignored(sigset_t *set, int sig)

@@ -32,7 +32,7 @@ is "$out/$err" "//rk-enter: warning: unable to stay in $T/gone (deleted) (now in
 cd "$T" || exit
 
 # refusals
-usage="rk-enter: usage: rk-enter [ -s DIR | -p PID ] [ -n ] [ -k ] prog..."
+usage="rk-enter: usage: rk-enter [ -s dir | -p pid ] [ -n ] [ -k ] prog..."
 refused() { # CODE TEXT NAME ARGS...
   refused_code=$1 refused_text=$2 refused_name=$3; shift 3
   run rk-enter "$@" true
@@ -42,8 +42,8 @@ unset RK_STATE_DIR
 run rk-enter -s "$D"; is "$rc/$err" "100/$usage" "no program"
 run rk-enter -s "$D" -p 1 true; is "$rc/$err" "100/$usage" "both -s and -p"
 run rk-enter -p 1x true; is "$rc/$err" "100/$usage" "no number"
-refused 100 "fatal: which chain? Give -s DIR or -p PID, or set RK_STATE_DIR" "neither"
-refused 100 "fatal: option -n needs the state directory: give -s DIR, or set RK_STATE_DIR" "-n without a directory" -n -p "$chain"
+refused 100 "fatal: which chain? Give -s dir or -p pid, or set RK_STATE_DIR" "neither"
+refused 100 "fatal: option -n needs the state directory: give -s dir, or set RK_STATE_DIR" "-n without a directory" -n -p "$chain"
 refused 111 "fatal: nothing to enter: process $$ has the same namespaces as this one" "ourselves" -p $$
 refused 111 "fatal: not allowed to enter process 1: it belongs to another user, or to a chain beside this one, which is entered from outside" "another user's" -p 1
 refused 111 "fatal: no chain is running in $T/nothing: there is no such directory" "no directory" -s "$T/nothing"
