@@ -185,7 +185,7 @@ int main(int argc, char **argv)
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) die("socketpair");
   relay = fork();
   if (!relay) {
-    int a = fcntl(pair[1], F_DUPFD, 100), b = fcntl(netns, F_DUPFD, 100), c = fcntl(chain, F_DUPFD, 100);
+    int a = fcntl(pair[1], F_DUPFD, 10), b = fcntl(netns, F_DUPFD, 10), c = fcntl(chain, F_DUPFD, 10);
     if (dup2(a, 3) == -1 || dup2(b, 4) == -1 || dup2(c, 5) == -1) die("dup2");
     rk_close_range(6, ~0U, 0);
     execl(argv[optind], "rk-relay", (char *)0);

@@ -1,0 +1,167 @@
+#!/usr/bin/env python3
+"""Published ports beside their peers: medians of interleaved rounds. Runs as root in an outer network namespace (rk-t-outer), tools as the test user.
+ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json]    prints Markdown"""
+import argparse, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+INST, STAGE = os.environ["RK_TEST_INST"], os.environ["RK_TEST_STAGE"]
+T = tempfile.mkdtemp(dir=os.environ.get("TMPDIR")); os.chmod(T, 0o777)
+AS = ["as_user"]
+NGINX, IPERF, IPERF2 = 8080, 5201, 5202      # in each forwarder's namespace; outside: base + n
+COLUMNS = ["bulk1", "bulk1r", "bulk8", "bulk8r", "new1", "new32", "keep1", "keep32", "udp", "udpr", "echo1", "echo32"]
+UNIT = {"bulk": ("Gbit/s", "s per GB"), "new": ("connections/s", "us each"), "keep": ("requests/s", "us each"), "udp": ("datagrams/s received", "us each"), "echo": ("echoes/s", "us each")}
+kind = lambda c: c.rstrip("0123456789r")
+procs = []
+def start(cmd, **kw):
+    p = subprocess.Popen(cmd, stdin=kw.pop("stdin", subprocess.DEVNULL), stdout=kw.pop("stdout", open(T + "/log", "a")), stderr=open(T + "/log", "a"), start_new_session=True, **kw)
+    procs.append(p); return p
+def children(pid):
+    out = [pid]
+    try:
+        for t in os.listdir("/proc/%d/task" % pid):
+            for c in open("/proc/%d/task/%s/children" % (pid, t)).read().split(): out += children(int(c))
+    except OSError: pass
+    return out
+def cpu(pids):  # nanoseconds on a CPU, all threads
+    n = 0
+    for p in pids:
+        try:
+            for t in os.listdir("/proc/%d/task" % p): n += int(open("/proc/%d/task/%s/schedstat" % (p, t)).read().split()[0])
+        except OSError: pass
+    return n
+def named(pid, *names):  # descendants whose program is one of these
+    out = []
+    for p in children(pid):
+        try: c = open("/proc/%d/comm" % p).read().strip()
+        except OSError: continue
+        if c in names: out.append(p)
+    return out
+SERVERS = T + "/servers.sh"
+open(T + "/nginx.conf", "w").write("""user root; worker_processes 1; daemon off; master_process off; pid %s/nginx.pid.X; error_log /dev/null;
+events { worker_connections 8192; } http { access_log off; keepalive_requests 1000000000; client_body_temp_path %s/b; proxy_temp_path %s/p;
+fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s; server { listen %d reuseport backlog=4096; location / { return 200 "hello\\n"; } } }""" % (T, T, T, T, T, T, NGINX))
+open(SERVERS, "w").write("""ip link set lo up 2>/dev/null; cd %s; nginx -e /dev/null -c %s/nginx.conf -g 'pid %s/nginx.pid.'$$';' 2>/dev/null &
+rk-t-udpecho serve 7000 & iperf3 -s -p %d >/dev/null & exec iperf3 -s -p %d > /dev/null""" % (T, T, T, IPERF2, IPERF))
+open(T + "/nginx.conf", "r+").close()
+conf = open(T + "/nginx.conf").read().replace("pid %s/nginx.pid.X; " % T, ""); open(T + "/nginx.conf", "w").write(conf)
+for f in (SERVERS, T + "/nginx.conf"): os.chmod(f, 0o755)
+class Forwarder:
+    host = "127.0.0.1"
+    udp = False
+    def __init__(self, name, base): self.name, self.base = name, base
+    def port(self, p): return p + self.base
+    def ports(self): return [NGINX, IPERF, IPERF2]
+    def pids(self): return children(self.p.pid)
+class Direct(Forwarder):
+    udp = True
+    def start(self): self.p = start(AS + ["sh", SERVERS])
+    def pids(self): return []
+class Relay(Forwarder):
+    udp = True
+    def start(self):
+        ns = start(AS + ["unshare", "-Urn", "sh", SERVERS]); time.sleep(0.7)
+        specs = ["tcp,127.0.0.1,%d,127.0.0.1,%d" % (self.port(p), p) for p in self.ports()]
+        specs += ["udp,127.0.0.1,%d,127.0.0.1,%d" % (self.port(p), p) for p in (7000, IPERF, IPERF2)]
+        self.p = start(AS + ["rk-t-portd", INST + "/libexec/rk/rk-relay", str(ns.pid)] + specs, stdin=subprocess.PIPE)
+    def pids(self): return named(self.p.pid, "rk-relay", "rk-portd")
+class RootlessKit(Forwarder):
+    udp = True
+    program = "rootlesskit"
+    def start(self):
+        ports = [x for p in self.ports() for x in ("-p", "127.0.0.1:%d:%d/tcp" % (self.port(p), p))]
+        ports += [x for p in (7000, IPERF, IPERF2) for x in ("-p", "127.0.0.1:%d:%d/udp" % (self.port(p), p))]
+        env = dict(os.environ, XDG_RUNTIME_DIR=os.environ["RK_TEST_XDG"], HOME=os.environ["RK_TEST_HOME"])
+        self.p = start(AS + [self.program, "--net=slirp4netns", "--port-driver=builtin", "--state-dir=" + os.environ["RK_TEST_XDG"] + "/" + self.name] + ports + ["sh", SERVERS], env=env)
+    def pids(self): return named(self.p.pid, "rootlesskit", "exe", "slirp4netns")
+class RootlessKit3(RootlessKit):
+    program = os.environ.get("ROOTLESSKIT3", "")
+class Pasta(Forwarder):
+    udp = True
+    def start(self):
+        t = ",".join("127.0.0.1/%d:%d" % (self.port(p), p) for p in self.ports())
+        cmd = ["pasta", "-f", "-q", "--config-net"]
+        for p in self.ports(): cmd += ["-t", "127.0.0.1/%d:%d" % (self.port(p), p)]
+        for p in (7000, IPERF, IPERF2): cmd += ["-u", "127.0.0.1/%d:%d" % (self.port(p), p)]
+        self.p = start(AS + cmd + ["--", "sh", SERVERS])
+    def pids(self): return named(self.p.pid, "pasta", "pasta.avx2", "passt", "passt.avx2")
+class Haproxy(Forwarder):  # in front of the direct servers: no namespace to cross
+    def start(self):
+        conf = T + "/haproxy.cfg"
+        with open(conf, "w") as f:
+            f.write("global\n nbthread 1\n maxconn 8000\n maxpipes 2000\n tune.pipesize 1048576\n stats socket %s/haproxy.sock mode 666\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n option splice-request\n option splice-response\n" % T)
+            for p in self.ports(): f.write("listen l%d\n bind 127.0.0.1:%d\n server s 127.0.0.1:%d\n" % (p, self.port(p), p))
+        self.p = start(AS + ["haproxy", "-q", "-db", "-f", conf])
+class Socat(Forwarder):
+    def start(self): self.ps = [start(AS + ["socat", "TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,backlog=1024" % self.port(p), "TCP:127.0.0.1:%d" % p]) for p in self.ports()]
+    def pids(self): return [c for p in self.ps for c in children(p.pid)]
+ALL = {"direct": Direct, "rk": Relay, "rootlesskit": RootlessKit, "rootlesskit3": RootlessKit3, "pasta": Pasta, "haproxy": Haproxy, "socat": Socat}
+def run(cmd, secs):
+    try: return subprocess.run(AS + cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=secs + 20, text=True).stdout
+    except subprocess.TimeoutExpired: return ""
+def iperf(f, args, secs, port):
+    out = run(["iperf3", "-J", "-c", f.host, "-p", str(f.port(port)), "-t", str(secs)] + args, secs)
+    try: return json.loads(out)["end"]
+    except (ValueError, KeyError): return None
+def measure(f, column, secs):
+    """(units per second, CPU seconds per unit) or None"""
+    before, t = cpu(f.pids()), time.monotonic()
+    socat_children = isinstance(f, Socat)
+    k = kind(column); number = re.sub(r"\D", "", column)
+    units = rate = None
+    if k == "bulk":
+        e = iperf(f, ["-P", number] + (["-R"] if column.endswith("r") else []), secs, IPERF)
+        if e and "sum_received" in e: units = e["sum_received"]["bytes"] / 1e9; rate = e["sum_received"]["bits_per_second"] / 1e9
+    elif k in ("new", "keep"):
+        out = run(["wrk", "-t1", "-c" + number, "-d%ds" % secs, "-H", "Connection: " + ("close" if k == "new" else "keep-alive"), "http://%s:%d/" % (f.host, f.port(NGINX))], secs)
+        m = re.search(r"(\d+) requests in ([\d.]+)(ms|s)", out)
+        if m and int(m[1]): units = int(m[1]); rate = units / (float(m[2]) / (1000 if m[3] == "ms" else 1))
+    elif k == "udp":
+        e = iperf(f, ["-u", "-b", "0", "-l", "1400"] + (["-R"] if column.endswith("r") else []), secs, IPERF2)
+        if e and "sum" in e: units = e["sum"]["packets"] - e["sum"]["lost_packets"]; rate = units / e["sum"]["seconds"]
+    elif k == "echo":
+        out = run(["rk-t-udpecho", "ask", f.host, str(f.port(7000)), number, str(secs)], secs)
+        if out.strip(): units = int(out); rate = units / secs
+    used = (cpu(f.pids()) - before) / 1e9
+    return (rate, used / units if used else 0.0) if units else None
+def main():
+    a = argparse.ArgumentParser()
+    a.add_argument("-r", type=int, default=5); a.add_argument("-s", type=int, default=1)
+    a.add_argument("-c", default=",".join(COLUMNS)); a.add_argument("-f", default=",".join(ALL)); a.add_argument("-o")
+    a = a.parse_args()
+    forwarders = []
+    for i, name in enumerate(a.f.split(",")):
+        f = ALL[name](name, 0 if name == "direct" else 10000 + 3000 * i)
+        if name not in ("direct", "rk") and not shutil.which(getattr(f, "program", name) or "-"): print("(no %s here)\n" % name); continue
+        f.start(); forwarders.append(f)
+    time.sleep(2.5)
+    got = {}
+    for _ in range(a.r):
+        for column in a.c.split(","):
+            for f in forwarders:
+                if kind(column) in ("udp", "echo") and not f.udp: continue
+                r = measure(f, column, a.s)
+                if r: got.setdefault(column, {}).setdefault(f.name, []).append(r)
+                time.sleep(0.05)
+    table = {}
+    for title, cols in (("TCP", [c for c in a.c.split(",") if kind(c) in ("bulk", "new", "keep")]), ("UDP", [c for c in a.c.split(",") if kind(c) in ("udp", "echo")])):
+        if not cols: continue
+        print("| %s | %s |" % (title, " | ".join(cols))); print("| --- |" + " ---: |" * len(cols))
+        for f in forwarders:
+            cells = []
+            for c in cols:
+                rs = got.get(c, {}).get(f.name)
+                if not rs: cells.append("-"); continue
+                rate, used = statistics.median(r[0] for r in rs), statistics.median(r[1] for r in rs)
+                base = got.get(c, {}).get("direct")
+                ratio = rate / statistics.median(r[0] for r in base) if base else 0
+                table.setdefault(f.name, {})[c] = {"rate": rate, "cpu": used, "ratio": ratio, "n": len(rs)}
+                shown = "%.1f" % rate if kind(c) == "bulk" else "%d" % rate
+                cells.append("%s (%.2f)" % (shown, ratio) + ("" if f.name == "direct" else ", %s" % ("%.3f s/GB" % used if kind(c) == "bulk" else "%.1f us" % (used * 1e6))))
+            print("| %s | %s |" % (f.name, " | ".join(cells)))
+        print()
+    if a.o: json.dump(table, open(a.o, "w"), indent=1)
+try: main()
+finally:
+    for p in procs:
+        for c in reversed(children(p.pid)):
+            try: os.kill(c, signal.SIGKILL)
+            except OSError: pass
+    shutil.rmtree(T, ignore_errors=True)

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Out of fds: clients wait in the backlog and are served as others leave; none is reset; one line says so.
+. "${RK_TEST_LIB:-tests/lib.sh}"
+need python3 ip
+. "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
+inside python3 "$tools/clients.py" echo 7000
+limit=64
+portd "tcp,127.0.0.1,$port,127.0.0.1,7000" "udp,127.0.0.1,$port,127.0.0.1,7000"
+out=$(timeout 60 python3 "$tools/clients.py" waves 127.0.0.1 "$port" 60)
+like "$out" "answered=60 first=[12][0-9] resets=0" "60 clients: some are served, the rest waits for them, nobody is reset"
+is "$(grep -c "accepting is paused, clients wait" "$T/portd.err")" 1 "said once"
+is "$(timeout 60 python3 "$tools/clients.py" row 127.0.0.1 "$port" 200)" "echoed=200" "afterwards all is well"
+tell stats end
+like "$answer" "id=1 now=0 total=260 .*refused=0 .*state=0" "the counters agree"
+echo quit >&9
+done_testing
