@@ -4,10 +4,10 @@
 need python3 ip mkfifo
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 inside python3 "$tools/clients.py" echo 7000
-portd "tcp,127.0.0.1,$port,127.0.0.1,7000" "tcp,127.0.0.1,$((port + 1)),127.0.0.1,7000"
+portd "tcp,$host,$port,127.0.0.1,7000" "tcp,$host,$((port + 1)),127.0.0.1,7000"
 talk() { # NAME PORT: a connection; `say NAME TEXT` -> $heard
   mkfifo "$T/$1.in"
-  python3 "$tools/clients.py" talk 127.0.0.1 "$2" < "$T/$1.in" > "$T/$1.out" 2>&1 &
+  python3 "$tools/clients.py" talk "$host" "$2" < "$T/$1.in" > "$T/$1.out" 2>&1 &
   tap_pids="$tap_pids $!"
 }
 lines() { [ "$(wc -l < "$T/$1.out")" -ge "$2" ]; }
@@ -20,20 +20,20 @@ echo cut >&6; wait_until lines b 2
 is "$(tail -n 1 "$T/b.out")" ECONNRESET "a deleted port's connections are reset"
 tell "del 2" "No such file"
 like "$answer" "^del:" "a port that is not there cannot be deleted"
-tell "add tcp,127.0.0.1,$((port + 2)),127.0.0.1,7000" added
-is "$(python3 "$tools/clients.py" row 127.0.0.1 $((port + 2)) 5)" "echoed=5" "a port added later"
+tell "add tcp,$host,$((port + 2)),127.0.0.1,7000" added
+is "$(python3 "$tools/clients.py" row "$host" $((port + 2)) 5)" "echoed=5" "a port added later"
 end "$portdpid"; exec 9>&-
 echo still >&5; wait_until lines a 3
 is "$(tail -n 1 "$T/a.out")" still "rk-portd is gone: the connection goes on"
-is "$(python3 "$tools/clients.py" talk 127.0.0.1 "$port" < /dev/null)" ECONNREFUSED "... but nobody listens, so another rk-portd can"
+is "$(python3 "$tools/clients.py" talk "$host" "$port" < /dev/null)" ECONNREFUSED "... but nobody listens, so another rk-portd can"
 rm "$T/ctl"; first=$relaypid
-portd "tcp,127.0.0.1,$port,127.0.0.1,7000"
-is "$(python3 "$tools/clients.py" row 127.0.0.1 "$port" 5)" "echoed=5" "a second relay beside the first"
+portd "tcp,$host,$port,127.0.0.1,7000"
+is "$(python3 "$tools/clients.py" row "$host" "$port" 5)" "echoed=5" "a second relay beside the first"
 echo both >&5; wait_until lines a 4
 is "$(tail -n 1 "$T/a.out")" both "... which still carries its connection"
 exec 5>&-; kill "$a"
 ok "the first leaves with its last connection" wait_gone "$first" 5
-is "$(python3 "$tools/clients.py" row 127.0.0.1 "$port" 5)" "echoed=5" "... and takes nothing of the second's with it"
+is "$(python3 "$tools/clients.py" row "$host" "$port" 5)" "echoed=5" "... and takes nothing of the second's with it"
 kill -KILL "$ns"
 ok "the chain is killed: the relay leaves at once" wait_gone "$relaypid" 5
 tell wait "exit"

@@ -4,11 +4,11 @@
 need python3 ip nsenter
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 inside python3 "$tools/clients.py" echo 7000
-portd "tcp,127.0.0.1,$port,127.0.0.1,7001" "tcp,127.0.0.1,$((port + 1)),127.0.0.1,7001,refuse" "tcp,127.0.0.1,$((port + 2)),127.0.0.1,7000,refuse"
+portd "tcp,$host,$port,127.0.0.1,7001" "tcp,$host,$((port + 1)),127.0.0.1,7001,refuse" "tcp,$host,$((port + 2)),127.0.0.1,7000,refuse"
 ask() { python3 -c '
 import socket, errno, sys
-try: s = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5); s.sendall(b"x"); print(s.recv(1).decode() or "EOF")
-except OSError as e: print(errno.errorcode[e.errno])' "$1"; }
+try: s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); s.sendall(b"x"); print(s.recv(1).decode() or "EOF")
+except OSError as e: print(errno.errorcode[e.errno])' "$host" "$1"; }
 is "$(ask "$port")" ECONNRESET "nobody listens inside: the client is reset"
 is "$(ask $((port + 1)))" ECONNREFUSED "refuse=backend: it is refused"
 is "$(ask $((port + 2)))" x "refuse=backend with a backend"

@@ -2,7 +2,8 @@
 # tests/relay/lib.sh: what tests of rk-relay share, after tests/lib.sh
 #   inside CMD...   a namespace with lo whose program CMD says "ready": $ns      portd SPEC... rk-t-portd in front of it, with $limit fds: $relaypid
 #   tell LINE ERE   a command for rk-t-portd, until its answer matches: $answer
-relay=$RK_TEST_INST/libexec/rk/rk-relay tools="$RK_TEST_STAGE/rk/tests/relay" port=$((20000 + $$ % 20000))
+relay=$RK_TEST_INST/libexec/rk/rk-relay tools="$RK_TEST_STAGE/rk/tests/relay" port=20000
+host=127.$((1 + $$ % 250)).$((1 + $$ / 250 % 250)).7 # the whole range of ports for each test
 inside() {
   unshare -Urn sh -c 'ip link set lo up; exec "$@"' sh "$@" > "$T/serve" 2>&1 &
   ns=$! tap_pids="$tap_pids $!"
