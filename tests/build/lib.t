@@ -28,6 +28,7 @@ dir=$(sh -c '. "$RK_TEST_LIB"; echo "$T"; exit 3' 2>/dev/null)
 not_ok "the directory goes also after a failure" test -e "$dir"
 spawn rk-t-hold 1
 ok "a spawned process runs under \$pid" kill -0 "$pid"
+wait_until grep -q ^rk-t-hold "/proc/$pid/cmdline"
 is "$(tr '\0' ' ' < "/proc/$pid/cmdline")" "rk-t-hold 1 " "it is the program itself"
 not_ok "wait_gone fails while it lives" wait_gone "$pid" 0.05
 held=$pid
