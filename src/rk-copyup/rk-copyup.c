@@ -200,8 +200,8 @@ int main(int argc, char const *const *argv)
   /* A namespace of another user's mounts gets them as slaves from the kernel (mount_namespaces(7)); within one user namespace
      they would stay shared, and covering a directory would cover it outside. shared comes last for the same reason: a clone
      that is a peer of what it was cloned from would be covered with it. */
-  propagate(MS_REC | MS_SLAVE);
-  if (propagation->flags & MS_PRIVATE) propagate(propagation->flags);
+  propagate(propagation->flags == (MS_REC | MS_PRIVATE) ? propagation->flags : MS_REC | MS_SLAVE);
+  if (propagation->flags == MS_PRIVATE) propagate(MS_PRIVATE);
   if (*dirs) state = open_state(statedir);
   each(dirs, mode, &act);
   if (state >= 0) keep_state(state, statedir);
