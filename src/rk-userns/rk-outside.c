@@ -288,6 +288,11 @@ int main(void)
   if (fcntl(DOOR, F_SETFD, FD_CLOEXEC) < 0 || fcntl(CHAIN, F_SETFD, FD_CLOEXEC) < 0)
     strerr_dief(RK_EXIT_USAGE, "fds 3 and 4 are not open: this program is started by rk-userns only");
   if (fcntl(LOCK, F_SETFD, FD_CLOEXEC) == 0) outside.lock = LOCK;
+  /* before any other fd is opened: 0 to 2 may have been closed */
+  null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0) strerr_diefusys(RK_EXIT_SYS, "open /dev/null");
+  if (null > 2) close(null);
+  if (fstat(2, &st) < 0 && dup2(0, 2) < 0) strerr_diefusys(RK_EXIT_SYS, "open stderr");
   outside.pid = pid_of();
   outside.path = getenv("RK_STATE_DIR");
   if (outside.path && outside.lock >= 0) {
@@ -296,10 +301,6 @@ int main(void)
     outside_hold();
   }
   if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
-  null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0) strerr_diefusys(RK_EXIT_SYS, "open /dev/null");
-  if (null > 2) close(null);
-  if (fstat(2, &st) < 0 && dup2(0, 2) < 0) strerr_diefusys(RK_EXIT_SYS, "open stderr");
 
   outside_watch(CHAIN, POLLIN, gone);
   outside_watch(DOOR, POLLIN, hear);
