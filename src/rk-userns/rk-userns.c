@@ -133,6 +133,7 @@ int main(int argc, char const *const *argv)
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
   lock = takelock();
+  rk_door_shut(); /* of a chain outside of this one: to it, this is the program */
   if (rk_libexec("rk-outside", file, sizeof file) < 0)
     rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
   if (access(file, X_OK) < 0) strerr_diefusys(RK_EXIT_SYS, "find ", file);
