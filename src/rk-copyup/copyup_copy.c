@@ -50,8 +50,14 @@ static int miss(char const *name)
 /* Mount the original here. */
 static void keep(int from, int to, char const *name, int is_dir)
 {
-  int fd, tree = copyup_clone(from, name, dir->path);
+  struct stat st;
+  int fd, tree;
 
+  if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
+    if (miss(name)) return;
+    die(name);
+  }
+  tree = copyup_clone(from, name, dir->path);
   if (is_dir) {
     if (mkdirat(to, name, 0700) < 0) die(name);
   } else {
