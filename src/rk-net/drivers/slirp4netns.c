@@ -7,54 +7,40 @@
    forks    no: becomes slirp4netns (1.0 or newer)
    exits    102 slirp4netns is not installed, 126 it cannot be executed
 */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <skalibs/exec.h>
 #include <skalibs/strerr.h>
 
-#include <rk/exit.h>
-#include <rk/host.h>
-
-static char const *variable(char const *name)
-{
-  char const *s = getenv(name);
-  if (!s) strerr_dienotset(RK_EXIT_USAGE, name);
-  return s;
-}
+#include "driver.h"
 
 int main(void)
 {
   char const *argv[20] = {
-    "slirp4netns", "--mtu", variable("RK_NET_MTU"), "--cidr", variable("RK_NET_CIDR"), "--ready-fd=5", "--exit-fd=6",
+    "slirp4netns", "--mtu", driver_plan("RK_NET_MTU"), "--cidr", driver_plan("RK_NET_CIDR"), "--ready-fd=5", "--exit-fd=6",
     "--enable-seccomp", "--userns-path=/proc/self/fd/4", "--netns-type=path"
   };
   size_t n = 10;
-
   char const *ports = getenv("RK_PORT_DRIVER");
 
   PROG = "slirp4netns (driver)";
   /* Without --configure: the tap is persistent and configured already, so that a second slirp4netns finds it again. Without --enable-sandbox:
      it moves slirp4netns into the user namespace, where namespace root may trace it, with the host's network in its hands. */
-  if (strcmp(variable("RK_NET_HOST_LOOPBACK"), "1")) argv[n++] = "--disable-host-loopback";
-  if (!strcmp(variable("RK_NET_IPV6"), "1")) argv[n++] = "--enable-ipv6";
+  if (!driver_wants("RK_NET_HOST_LOOPBACK")) argv[n++] = "--disable-host-loopback";
+  if (driver_wants("RK_NET_IPV6")) argv[n++] = "--enable-ipv6";
   /* Whoever can connect to the API socket can open ports of the host, the chain's root too: only on request. */
   if (ports && !strcmp(ports, "slirp4netns")) {
     static char path[4096] = "--api-socket=";
-    char const *dir = variable("RK_STATE_DIR");
+    char const *dir = driver_plan("RK_STATE_DIR");
     size_t len = strlen(dir);
-    if (len > sizeof path - 32) strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_DIR");
+    if (len > sizeof path - 32) strerr_dieinvalid(100, "RK_STATE_DIR");
     memcpy(path + 13, dir, len);
     memcpy(path + 13 + len, "/.s4nn.sock", 12);
     unlink(path + 13); /* of the one before, if it died: slirp4netns does not bind over it */
     argv[n++] = path;
   }
   argv[n++] = "/proc/self/fd/3";
-  argv[n++] = variable("RK_NET_IFNAME");
-  argv[n] = 0;
-  exec(argv);
-  if (errno == ENOENT) rk_die_host("I13", "install the package slirp4netns", "unable to find slirp4netns in PATH");
-  strerr_dieexec(126, "slirp4netns");
+  argv[n++] = driver_plan("RK_NET_IFNAME");
+  driver_become(argv, "slirp4netns");
 }

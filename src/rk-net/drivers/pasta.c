@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: ISC
+   pasta (driver): attach pasta to the tap that rk-net made.
+
+   where    outside, started by rk-outside
+   changes  -
+   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7), RK_PORT_DRIVER; pasta itself gets none of the fds
+   forks    a helper that turns pasta's pid file into the report, and is gone then; becomes pasta (2023 or newer)
+   exits    102 pasta is not installed, 111 a system call failed, 126 it cannot be executed
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/exec.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/netlink.h>
+#include <rk/sys.h>
+#include "driver.h"
+
+/* Where the namespace has a name. pasta of 2024 and later closes all fds that it inherits, and opens the network namespace only after it has
+   entered the user namespace, whence our own fds are out of its reach: so neither /proc/self/fd/3 nor /proc/OURPID/fd/3 would do. */
+static void name_netns(char *path, size_t size)
+{
+  struct stat want, is;
+  char const *pid = driver_plan("RK_NET_PID"), *state = getenv("RK_STATE_DIR");
+  size_t n = strlen(pid);
+
+  if (n + 20 + (state ? strlen(state) : 0) > size || fstat(NETNS, &want) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "name the network namespace");
+  memcpy(path, "/proc/", 6);
+  memcpy(path + 6, pid, n);
+  n += 6;
+  strcpy(path + n, "/ns/net");
+  if (stat(path, &is) == 0 && is.st_ino == want.st_ino && is.st_dev == want.st_dev) return;
+  if (state) {
+    strcpy(path + n, "/root");
+    strcat(path + n, state);
+    strcat(path + n, "/netns");
+    if (stat(path, &is) == 0 && is.st_ino == want.st_ino && is.st_dev == want.st_dev) return;
+  }
+  strerr_dief(RK_EXIT_SYS, "unable to name the network namespace: process ", pid, " has left it");
+}
+
+struct uplink {
+  int fallback;     /* an interface with an address, 0: none */
+  int have_default; /* there is a default route */
+};
+
+static int look(struct nlmsghdr const *m, void *data)
+{
+  struct uplink *u = data;
+
+  if (m->nlmsg_type == RTM_NEWADDR) {
+    struct ifaddrmsg a;
+    memcpy(&a, NLMSG_DATA(m), sizeof a);
+    if (a.ifa_scope == RT_SCOPE_UNIVERSE && a.ifa_index != 1 && !u->fallback) u->fallback = (int)a.ifa_index;
+  } else if (m->nlmsg_type == RTM_NEWROUTE) {
+    struct rtmsg r;
+    memcpy(&r, NLMSG_DATA(m), sizeof r);
+    if (!r.rtm_dst_len && r.rtm_type == RTN_UNICAST && r.rtm_table == RT_TABLE_MAIN) u->have_default = 1;
+  }
+  return 0;
+}
+
+/* Without a default route (offline, a VPN's odd routes) pasta finds no interface to copy from and gives up, though it uses nothing
+   of it here: name one. */
+static char const *name_interface(char *name)
+{
+  static struct rk_nl b;
+  struct uplink u = {0};
+  struct rtmsg r = {.rtm_family = AF_INET};
+  struct ifaddrmsg a = {.ifa_family = AF_INET};
+  int fd = rk_nl_open(NETLINK_ROUTE);
+
+  if (fd == -1) return 0;
+  rk_nl_init(&b);
+  rk_nl_msg(&b, RTM_GETROUTE, 0, &r, sizeof r, "list routes");
+  rk_nl_dump(fd, &b, look, &u);
+  rk_nl_init(&b);
+  rk_nl_msg(&b, RTM_GETADDR, 0, &a, sizeof a, "list addresses");
+  rk_nl_dump(fd, &b, look, &u);
+  close(fd);
+  return u.have_default || !u.fallback ? 0 : if_indextoname((unsigned int)u.fallback, name);
+}
+
+/* pasta says that it is ready by writing its pid file, and to nothing else. That file is a fifo, since a pipe has no name that every
+   version could open: before or after it has entered the user namespace, with our fds or after closing them. A helper reads it and
+   reports, or leaves when pasta has died; the fifo goes with it. */
+static void start_helper(char *path, size_t size)
+{
+  static char const *const places[] = {"RK_STATE_DIR", "XDG_RUNTIME_DIR", "TMPDIR"};
+  char const *dir = 0;
+  int pidfd = rk_pidfd_open(getpid(), 0), fifo, status;
+  pid_t pid;
+
+  for (size_t i = 0; i < sizeof places / sizeof *places && !(dir && *dir == '/'); i++) dir = getenv(places[i]);
+  if (!dir || *dir != '/') dir = "/tmp";
+  size_t n = strlen(dir);
+  if (n + 32 > size) strerr_dief(RK_EXIT_SYS, "path too long: ", dir);
+  memcpy(path, dir, n);
+  memcpy(path + n, "/.pasta-", 8);
+  path[n + 8 + uint_fmt(path + n + 8, (unsigned int)getpid())] = 0;
+  unlink(path);
+  if (pidfd == -1 || mkfifo(path, 0600) == -1 || (fifo = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a fifo in ", dir);
+  pid = fork();
+  if (!pid) {
+    pid = fork(); /* twice: pasta shall have no child that it does not know */
+    if (pid) _exit(pid == -1);
+    struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+    while (poll(x, 2, -1) == -1 && errno == EINTR);
+    unlink(path);
+    if (x[0].revents & POLLIN) allwrite(REPORT, "resolver=fixed\n\n", 16);
+    _exit(0);
+  }
+  if (pid == -1 || waitpid(pid, &status, 0) == -1 || status) {
+    unlink(path);
+    strerr_diefusys(RK_EXIT_SYS, "fork");
+  }
+}
+
+/* Does this pasta know the option? It says so by its exit status. */
+static int knows(char const *option)
+{
+  char const *const argv[] = {"pasta", option, "--version", 0};
+  int status;
+  pid_t pid = fork();
+
+  if (pid == -1) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!pid) {
+    int null = open("/dev/null", O_RDWR);
+    if (null == -1 || dup2(null, 1) == -1 || dup2(null, 2) == -1) _exit(111);
+    rk_close_range(3, UINT_MAX, 0);
+    exec(argv);
+    _exit(127);
+  }
+  return waitpid(pid, &status, 0) == pid && !status;
+}
+
+int main(void)
+{
+  char netns[PATH_MAX], userns[64] = "/proc/", pidfile[PATH_MAX], ifname[IF_NAMESIZE];
+  char const *pid = driver_plan("RK_NET_PID"), *interface = name_interface(ifname);
+  /* -T none -U none: by default pasta re-opens the host's listeners on the namespace's own loopback. */
+  char const *argv[64] = {
+    "pasta", "--quiet", "--foreground", "--ns-ifname", driver_plan("RK_NET_IFNAME"), "--mtu", driver_plan("RK_NET_MTU"),
+    "--address", driver_plan("RK_NET_IP"), "--netmask", driver_plan("RK_NET_PREFIX"), "--gateway", driver_plan("RK_NET_GATEWAY"),
+    "--dns-forward", driver_plan("RK_NET_DNS"), "--tcp-ns", "none", "--udp-ns", "none",
+    "--no-netns-quit", "--userns", userns, "--netns", netns, "--pid", pidfile
+  };
+  size_t n = 26;
+  char const *ports = getenv("RK_PORT_DRIVER");
+
+  PROG = "pasta (driver)";
+  if (strlen(pid) > 10) strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
+  strcat(strcpy(userns + 6, pid), "/ns/user");
+  name_netns(netns, sizeof netns);
+  if (!driver_wants("RK_NET_HOST_LOOPBACK")) argv[n++] = "--no-map-gw";
+  if (driver_wants("RK_NET_IPV6")) {
+    argv[n++] = "--address";
+    argv[n++] = driver_plan("RK_NET_IP6");
+    argv[n++] = "--gateway";
+    argv[n++] = driver_plan("RK_NET_GATEWAY6");
+  } else
+    argv[n++] = "--ipv4-only";
+  ports = ports && !strcmp(ports, "implicit") ? "auto" : "none";
+  argv[n++] = "--tcp-ports";
+  argv[n++] = ports;
+  argv[n++] = "--udp-ports";
+  argv[n++] = ports;
+  /* From 2025 on it hands connections to the host's loopback to the namespace's address, where many servers do not listen. */
+  if (*ports == 'a' && knows("--host-lo-to-ns-lo")) argv[n++] = "--host-lo-to-ns-lo";
+  if (interface) {
+    argv[n++] = "--interface";
+    argv[n++] = interface;
+  }
+  start_helper(pidfile, sizeof pidfile);
+  for (int fd = NETNS; fd <= LEAVE; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+  driver_become(argv, "passt");
+}
