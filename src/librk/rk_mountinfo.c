@@ -26,12 +26,17 @@ int rk_mountinfo_next(struct rk_mountinfo *m)
   }
 }
 
+static int octal(char const *s)
+{
+  return s[0] >= '0' && s[0] < '4' && s[1] >= '0' && s[1] < '8' && s[2] >= '0' && s[2] < '8';
+}
+
 void rk_mountinfo_unescape(char *s)
 {
   char *to = s;
 
   while (*s && *s != ' ') {
-    if (s[0] == '\\' && s[1] && s[2] && s[3]) {
+    if (*s == '\\' && octal(s + 1)) {
       *to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
       s += 4;
     } else

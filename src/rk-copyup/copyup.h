@@ -43,10 +43,6 @@ int copyup_clone(int dirfd, char const *name, char const *path);
 /* Mount what mountfd holds on name below dirfd ("": dirfd itself); path: of dirfd, for the message. */
 void copyup_attach(int mountfd, int dirfd, char const *name, char const *path);
 
-/* A line of mountinfo (proc_pid_mountinfo(5)): where it is mounted, unescaped within line, and the number of the mount that it is
-   mounted on. Null if it is no such line. Pure. */
-char const *copyup_mountpoint(char *line, unsigned int *parent);
-
 /* Reading a directory without malloc: begin with {.fd = fd}, name lives until the next call. */
 struct copyup_list {
   int fd;

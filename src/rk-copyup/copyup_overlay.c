@@ -112,9 +112,11 @@ void copyup_overlay_check(struct copyup const *dir)
   l.fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);
   if (l.fd < 0) copyup_die("read", MOUNTINFO, "");
   while ((r = rk_mountinfo_next(&l)) > 0) {
-    char const *s = copyup_mountpoint(l.line, &parent);
-    if (s && parent == id && !strncmp(s, real, len) && s[len] == '/')
-      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", s, ", which is mounted below ", dir->path, ": use mode symlink or copy");
+    char *s = rk_mountinfo_field(l.line, 2), *at = rk_mountinfo_field(l.line, 5);
+    if (!at || !uint_scan(s, &parent) || parent != id) continue;
+    rk_mountinfo_unescape(at);
+    if (!strncmp(at, real, len) && at[len] == '/')
+      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", at, ", which is mounted below ", dir->path, ": use mode symlink or copy");
   }
   if (r < 0) copyup_die("read", MOUNTINFO, "");
   close(l.fd);

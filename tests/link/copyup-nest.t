@@ -34,6 +34,14 @@ mkdir "$T/gone"; cd "$T/gone" || exit; rmdir "$T/gone"
 run rk_chain rk-copyup "$D" readlink "$D/plain"
 is "$rc $out" "0 .ro1/plain" "a working directory that is gone is no obstacle"
 cd / || exit
+for o in symlink overlay copy; do
+  for m in symlink copy; do
+    run rk_chain rk-copyup -m $o "$D" sh -c "echo outer > $D/outer; exec rk-userns rk-idmap rk-copyup -m $m $D sh -c 'cat $D/plain $D/outer; echo x > $D/inner; rm $D/outer; ls $D/inner'"
+    is "$rc $out" "0 p
+outer
+$D/inner" "$m in a chain inside a chain with $o"
+  done
+done
 changes rk_chain rk-copyup ""; a=$changed; changes rk_chain
 # shellcheck disable=SC2086 # words
 is "$(printf '%s\n' $a | grep -vxF "$(printf '%s\n' $changed)" | grep -v '^mount\.' | tr '\n' ' ')" "ns.mnt " "with no directory, only the mount namespace changes (and how its mounts propagate)"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   rk-copyup's judgement of symbolic links and of lines of mountinfo. */
+   rk-copyup's judgement of symbolic links. */
 #include "../../src/rk-copyup/copyup.h"
 #include "tap.h"
 
@@ -29,19 +29,6 @@ static struct row {
   {"", 0, 0, "*", "empty"},
 };
 
-static struct line {
-  char const *text, *at, *why;
-  unsigned int parent;
-} const lines[] = {
-  {"36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw", "/mnt2", "a line of the manual", 35},
-  {"36 35 98:0 / /a\\040b\\134c rw - ext3 x rw", "/a b\\c", "escapes", 35},
-  {"36 35 98:0 / /a\\04", "/a\\04", "a cut escape is no escape", 35},
-  {"36 35 98:0 / /a\\477", "/a\\477", "nor is one that is no byte", 35},
-  {"36 35 98:0 /", 0, "too few fields", 0},
-  {"36 x 98:0 / /", 0, "no number", 0},
-  {"", 0, "empty", 0},
-};
-
 int main(void)
 {
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -50,14 +37,6 @@ int main(void)
     uint64_t want = !r->top ? 0 : !strcmp(r->top, "*") ? ~(uint64_t)0 : copyup_bit(r->top, strlen(r->top));
     copyup_climb(&c, r->text, r->depth);
     ok(c.out == r->out && (r->out || c.tops == want), r->why);
-  }
-  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-    char text[128];
-    unsigned int parent = 0;
-    char const *at;
-    memcpy(text, lines[i].text, strlen(lines[i].text) + 1);
-    at = copyup_mountpoint(text, &parent);
-    ok(lines[i].at ? at && !strcmp(at, lines[i].at) && parent == lines[i].parent : !at, lines[i].why);
   }
   return tap_done();
 }
