@@ -35,13 +35,23 @@ static int empty(int dirfd, char const *name)
   return e ? (errno = e, -1) : 0;
 }
 
+/* A fact, and the file that rk_fact_write was killed over. */
+static int forget(int dirfd, char const *name)
+{
+  char tmp[32] = ".new-";
+
+  strcpy(tmp + 5, name);
+  if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT) return -1;
+  return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -1 : 0;
+}
+
 int rk_state_clear(int dirfd, int everything)
 {
   int e = 0;
 
   if (everything && empty(dirfd, ".") < 0) e = errno;
   for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
-    if (unlinkat(dirfd, OWN[i], 0) < 0 && errno != ENOENT && !e) e = errno;
+    if (forget(dirfd, OWN[i]) < 0 && !e) e = errno;
   for (size_t i = 0; i < sizeof OWNDIR / sizeof *OWNDIR; i++)
     if ((empty(dirfd, OWNDIR[i]) < 0 || (unlinkat(dirfd, OWNDIR[i], AT_REMOVEDIR) < 0 && errno != ENOENT)) && !e) e = errno;
   return e ? (errno = e, -1) : 0;

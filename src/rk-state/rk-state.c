@@ -146,6 +146,15 @@ static int lock(int fd, int create, int *lockfd)
   }
 }
 
+/* Without an .owner it is being made right now, by somebody who holds no lock yet; or he was killed over it, a minute ago or longer. */
+static int orphan(int fd)
+{
+  struct stat st;
+
+  if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+  return fstat(fd, &st) == 0 && st.st_mtime < time(0) - 60;
+}
+
 /* Remove the temporary directories of chains that are gone. What cannot be removed stays for the next one. */
 static void sweep(int parent)
 {
@@ -158,12 +167,11 @@ static void sweep(int parent)
     if (strncmp(d->d_name, "rk.", 3)) continue;
     fd = openat(parent, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) continue;
-    /* without an .owner it is being made right now, by somebody who holds no lock yet */
-    if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0 && rk_state_alive(fd, 0) == 0 && lock(fd, 0, &l) == 0) {
+    if (orphan(fd) && rk_state_alive(fd, 0) == 0 && (lock(fd, 0, &l) == 0 || (errno == ENOENT && (l = -1)))) {
       rk_state_clear(fd, 1);
       unlinkat(fd, "lock", 0);
       unlinkat(parent, d->d_name, AT_REMOVEDIR);
-      close(l);
+      if (l >= 0) close(l);
     }
     close(fd);
   }
