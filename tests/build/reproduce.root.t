@@ -1,5 +1,6 @@
 #!/bin/sh
 # two directories, one result, bit by bit; and a second make does nothing
+# timeout 900
 . "${RK_TEST_LIB:-tests/lib.sh}"
 [ "$RK_TEST_MODE" = static ] || skip_all "reproducible builds are tested with MODE=static"
 plan 5
