@@ -149,12 +149,17 @@ int srcip_bind(struct target const *t, int fd, union address *client, int epheme
 void client_drop(struct client *client);
 int srcip_tick(void);
 
+/* relay_nft.c: answers from behind DNAT. */
+void nft_start(uint32_t mark);
+void nft_event(void);
+int nft_active(void);                    /* is there DNAT in this namespace? Then marks are kept across it. */
+
 /* relay_route.c */
 int route_start(char const *ifname);
 int route_is_local(union address const *a);
 int route_client(int type, uint32_t table, union address const *client, union address const *src);
 int route_mark_rule(int family, uint32_t table, uint32_t mark);
-int route_port_rule(int add, int family, uint32_t table, uint8_t proto, uint16_t from, uint16_t to);
+int route_port_rule(int add, uint32_t table, uint8_t proto, union address const *src, int by_src, uint16_t from, uint16_t to);
 
 /* relay_refuse.c: refuse=backend, and the patience of a chain's start. */
 void refuse_patience(uint32_t ms);       /* from now on */

@@ -61,39 +61,49 @@ int route_client(int type, uint32_t table, union address const *client, union ad
   return e == -1 && errno == EEXIST && type == RTM_NEWROUTE ? 0 : e;
 }
 
-static int rule(struct fib_rule_hdr const *head, uint16_t type, uint16_t flags, uint32_t table, uint32_t mark, uint8_t proto, uint16_t from, uint16_t to)
+/* One rule, found again by all of this. */
+struct rule {
+  uint32_t table, mark;            /* mark 0: none */
+  uint8_t proto;                   /* 0: any */
+  struct fib_rule_port_range sport;
+  union address src;               /* family, and the address if it matters */
+  int by_src;
+};
+
+static int rule(struct rule const *r, uint16_t type, uint16_t flags)
 {
-  struct fib_rule_port_range sport = { from, to };
+  struct fib_rule_hdr head = { .family = (uint8_t)r->src.sa.sa_family, .action = FR_ACT_TO_TBL, .src_len = (uint8_t)(r->by_src ? 8 * width(&r->src) : 0) };
   uint8_t us = RK_PROTO;
   struct rk_nl nl;
 
   rk_nl_init(&nl);
-  rk_nl_msg(&nl, type, flags, head, sizeof *head, "set a rule");
-  rk_nl_u32(&nl, FRA_TABLE, table);
+  rk_nl_msg(&nl, type, flags, &head, sizeof head, "set a rule");
+  rk_nl_u32(&nl, FRA_TABLE, r->table);
   rk_nl_u32(&nl, FRA_PRIORITY, PRIORITY);
-  if (mark) rk_nl_u32(&nl, FRA_FWMARK, mark);
-  if (proto) {
-    rk_nl_attr(&nl, FRA_IP_PROTO, &proto, 1);
-    rk_nl_attr(&nl, FRA_SPORT_RANGE, &sport, sizeof sport);
+  if (r->mark) rk_nl_u32(&nl, FRA_FWMARK, r->mark);
+  if (r->proto) {
+    rk_nl_attr(&nl, FRA_IP_PROTO, &r->proto, 1);
+    rk_nl_attr(&nl, FRA_SPORT_RANGE, &r->sport, sizeof r->sport);
   }
+  if (r->by_src) rk_nl_attr(&nl, FRA_SRC, bytes(&r->src), width(&r->src));
   rk_nl_attr(&nl, FRA_PROTOCOL, &us, 1);
   return rk_nl_send(rtnl, &nl, 0);
 }
 
 int route_mark_rule(int family, uint32_t table, uint32_t mark)
 {
-  struct fib_rule_hdr head = { .family = (uint8_t)family, .action = FR_ACT_TO_TBL };
-  int e = rule(&head, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, table, mark, 0, 0, 0);
+  struct rule r = { .table = table, .mark = mark, .src.sa.sa_family = (sa_family_t)family };
+  int e = rule(&r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
 
   return e == -1 && errno == EEXIST ? 0 : e;
 }
 
 /* Without NLM_F_EXCL: two relays have two equal rules, and each removes one. */
-int route_port_rule(int add, int family, uint32_t table, uint8_t proto, uint16_t from, uint16_t to)
+int route_port_rule(int add, uint32_t table, uint8_t proto, union address const *src, int by_src, uint16_t from, uint16_t to)
 {
-  struct fib_rule_hdr head = { .family = (uint8_t)family, .action = FR_ACT_TO_TBL };
+  struct rule r = { .table = table, .proto = proto, .sport = { from, to }, .src = *src, .by_src = by_src };
 
-  return rule(&head, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE : 0, table, 0, proto, from, to);
+  return rule(&r, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE : 0);
 }
 
 /* Left-overs of relays that were killed. One socket for the dump, another for removing while it runs. */
@@ -129,9 +139,7 @@ static int stale_route(struct nlmsghdr const *m, void *data)
 static int stale_rule(struct nlmsghdr const *m, void *data)
 {
   struct fib_rule_hdr head;
-  struct fib_rule_port_range sport = {0, 0};
-  uint32_t table = 0, mark = 0;
-  uint8_t proto = 0;
+  struct rule r = { .table = 0 };
   size_t len;
   void const *p;
 
@@ -139,12 +147,16 @@ static int stale_rule(struct nlmsghdr const *m, void *data)
   if (m->nlmsg_type != RTM_NEWRULE || m->nlmsg_len < NLMSG_LENGTH(sizeof head)) return 0;
   memcpy(&head, NLMSG_DATA(m), sizeof head);
   if (!(p = rk_nl_find(m, sizeof head, FRA_PROTOCOL, &len)) || *(uint8_t const *)p != RK_PROTO) return 0;
-  if ((p = rk_nl_find(m, sizeof head, FRA_TABLE, &len)) && len == 4) memcpy(&table, p, 4);
-  if ((p = rk_nl_find(m, sizeof head, FRA_FWMARK, &len)) && len == 4) memcpy(&mark, p, 4);
-  if ((p = rk_nl_find(m, sizeof head, FRA_IP_PROTO, &len)) && len == 1) memcpy(&proto, p, 1);
-  if ((p = rk_nl_find(m, sizeof head, FRA_SPORT_RANGE, &len)) && len == sizeof sport) memcpy(&sport, p, len);
-  struct fib_rule_hdr want = { .family = head.family, .action = FR_ACT_TO_TBL };
-  rule(&want, RTM_DELRULE, 0, table, mark, proto, sport.start, sport.end);
+  r.src.sa.sa_family = head.family;
+  if ((p = rk_nl_find(m, sizeof head, FRA_TABLE, &len)) && len == 4) memcpy(&r.table, p, 4);
+  if ((p = rk_nl_find(m, sizeof head, FRA_FWMARK, &len)) && len == 4) memcpy(&r.mark, p, 4);
+  if ((p = rk_nl_find(m, sizeof head, FRA_IP_PROTO, &len)) && len == 1) memcpy(&r.proto, p, 1);
+  if ((p = rk_nl_find(m, sizeof head, FRA_SPORT_RANGE, &len)) && len == sizeof r.sport) memcpy(&r.sport, p, len);
+  if ((p = rk_nl_find(m, sizeof head, FRA_SRC, &len)) && len == width(&r.src)) {
+    r.by_src = 1;
+    memcpy(len == 4 ? (void *)&r.src.v4.sin_addr : (void *)&r.src.v6.sin6_addr, p, len);
+  }
+  rule(&r, RTM_DELRULE, 0);
   return 0;
 }
 

@@ -60,7 +60,7 @@ static struct sock_filter filter[] = {
   ALLOW(epoll_pwait), ALLOW(recvmmsg), ALLOW(sendmsg), ALLOW(setsockopt), ALLOW(accept4),
   EITHER(socket, 0, AF_INET, AF_INET6),
   ALLOW(bind), ALLOW(connect), ALLOW(epoll_ctl), ALLOW(shutdown), ALLOW(close), ALLOW(recvmsg), ALLOW(sendmmsg),
-  ALLOW(write), ALLOW(read), ALLOW(getsockopt), ALLOW(getsockname), ALLOW(listen), ALLOW(pipe2),
+  ALLOW(write), ALLOW(read), ALLOW(pread64), ALLOW(getsockopt), ALLOW(getsockname), ALLOW(listen), ALLOW(pipe2),
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 7), LOAD(ARG(1)),
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETPIPE_SZ, 3, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_GETPIPE_SZ, 2, 0),
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_GETFL, 1, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 1), YES, NO,

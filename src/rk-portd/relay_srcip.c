@@ -33,6 +33,7 @@ struct client {
   struct client *next;             /* of the bucket */
   struct client *older, *newer;    /* of those nobody uses */
   uint64_t since;
+  struct client *also;             /* UDP: the same address in TABLE, for answers from behind DNAT */
   struct in6_addr addr;            /* v4: mapped */
   uint32_t table, refs;
   uint8_t own;                     /* an address of this namespace: it cannot be another's here */
@@ -85,6 +86,17 @@ static void unlink_idle(struct client *c)
   if (c->newer) c->newer->older = c->older; else newest = c->older;
 }
 
+void client_drop(struct client *c)
+{
+  if (--c->refs) return;
+  c->since = relay_now;
+  c->newer = 0;
+  c->older = newest;
+  if (newest) newest->newer = c; else oldest = c;
+  newest = c;
+  timer_arm(TIMER_SECOND);
+}
+
 static void forget(struct client *c)
 {
   union address a = unmapped(&c->addr);
@@ -95,6 +107,7 @@ static void forget(struct client *c)
   while (*at != c) at = &(*at)->next;
   *at = c->next;
   nclients--;
+  if (c->also) client_drop(c->also);
   slab_put(&clients, c);
 }
 
@@ -107,6 +120,7 @@ static struct client *client_get(union address const *a, uint32_t table, union a
   for (c = *at; c; c = c->next)
     if (c->table == table && IN6_ARE_ADDR_EQUAL(&c->addr, &m)) {
       if (!c->refs++) unlink_idle(c);
+      if (table != TABLE && !c->also && nft_active()) c->also = client_get(a, TABLE, 0);
       return c;
     }
   if (nclients >= CLIENTS_MAX && oldest) forget(oldest);
@@ -119,18 +133,8 @@ static struct client *client_get(union address const *a, uint32_t table, union a
   *c = (struct client){ .next = *at, .addr = m, .table = table, .refs = 1, .own = (uint8_t)own };
   *at = c;
   nclients++;
+  if (nft_active() && table != TABLE) c->also = client_get(a, TABLE, 0);
   return c;
-}
-
-void client_drop(struct client *c)
-{
-  if (--c->refs) return;
-  c->since = relay_now;
-  c->newer = 0;
-  c->older = newest;
-  if (newest) newest->newer = c; else oldest = c;
-  newest = c;
-  timer_arm(TIMER_SECOND);
 }
 
 int srcip_tick(void)
@@ -160,9 +164,9 @@ void srcip_target(struct target *t, int add)
     if (t->port->srcip == RK_SRCIP_PLAIN) return;
     t->routed = !route_is_local(&t->dest);
     if (t->port->proto == IPPROTO_TCP && marks_work && !t->routed) return;
-    t->ruled = route_port_rule(1, family, table_of(t), t->port->proto, from, (uint16_t)(from + t->n - 1)) == 0;
+    t->ruled = route_port_rule(1, table_of(t), t->port->proto, &t->dest, t->routed, from, (uint16_t)(from + t->n - 1)) == 0;
   } else if (t->ruled) {
-    route_port_rule(0, family, table_of(t), t->port->proto, from, (uint16_t)(from + t->n - 1));
+    route_port_rule(0, table_of(t), t->port->proto, &t->dest, t->routed, from, (uint16_t)(from + t->n - 1));
     t->ruled = 0;
   }
 }
@@ -269,6 +273,7 @@ void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say)
     if (!c) error[i] = errno;
     else if (c->own) error[i] = EADDRINUSE;
   }
+  nft_start(MARK);
   say->srcip4 = error[0];
   say->srcip6 = error[1];
 }
