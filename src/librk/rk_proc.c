@@ -62,13 +62,12 @@ int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
 
 int rk_descends(pid_t pid, pid_t root, unsigned int depth)
 {
-  while (pid > 1) {
+  while (pid > 0 && pid != root) {
     unsigned long long parent;
-    if (pid == root) return 1;
     if (!depth-- || rk_proc_stat(pid, 4, &parent) < 0) return 0;
     pid = (pid_t)parent;
   }
-  return 0;
+  return pid > 0;
 }
 
 ssize_t rk_proc_status(char const *key, char *buf, size_t size)
