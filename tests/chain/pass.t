@@ -17,6 +17,7 @@ PIDNS="ns.mnt ns.pid ns.pid_for_children pgid sid"
 passes() { # NAME KEYS LINK...
   passes_name=$1 passes_keys=$2; shift 2
   changes "$@"
+  # shellcheck disable=SC2086 # words
   is "$rc/$err/$(echo "$changed" | tr ' ' '\n' | grep -vE '^(mount\.|CapBnd$|cgroup$|env\._$)')" \
     "0//$(printf '%s\n' $passes_keys | sort -u)" "$passes_name" || diag "$diff"
 }
