@@ -8,7 +8,7 @@ wait_until test -S "$D/api.sock"
 cat > "$T/hostile.py" <<'E'
 import socket, sys, os
 def conn():
-    s = socket.socket(socket.AF_UNIX); s.settimeout(10); s.connect(sys.argv[1]); return s
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(10); return s # a full backlog makes a timed connect fail
 idle = [conn() for _ in range(200)]                     # say nothing
 half = [conn() for _ in range(100)]
 for s in half: s.sendall(b'POST /v1/ports HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"proto":')
