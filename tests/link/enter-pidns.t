@@ -22,6 +22,8 @@ run sh -c 'LISTEN_PID=$$ exec rk-enter -s "$0" sh -c "[ \$LISTEN_PID = \$\$ ] &&
 is "$out" same "LISTEN_PID"
 rk-enter -s "$D" rk-t-count > "$T/log" & pid=$!
 wait_until grep -q UP "$T/log"
+is "$(stat -c %u "/proc/$pid/mem")" 0 "who waits is not dumpable: root of the namespace has no hold on it"
+is "$(rk-enter -s "$D" sh -c 'cat /proc/[0-9]*/comm' | grep rk-enter)" "" "nor sees it"
 kill -USR1 "$pid"; ok "a signal is passed on" wait_until grep -qx '10 1' "$T/log"
 mkfifo "$T/p"
 rk-enter -s "$D" sh -c 'echo up; exec sleep 1000' > "$T/p" & pid=$!

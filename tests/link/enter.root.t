@@ -17,7 +17,17 @@ run rk-enter -p "$chain" sh -c 'touch "$0"; stat -c %u "$0"' "$T/file"
 is "$out/$(stat -c %u "$T/file")" "0/$RK_TEST_UID" "a file made there belongs to the user outside"
 run rk-enter -p "$chain" sh -c 'cat /proc/2/comm'
 is "$out" rk-hold "in the pid namespace too"
+# rk-outside killed: its lock is free, but the chain lives on and can be entered
+for p in /proc/[0-9]*; do
+  [ "$(cat "$p/comm" 2> /dev/null)" = rk-outside ] && { tr "\0" "\n" < "$p/environ"; } 2> /dev/null | grep -qxF "RK_STATE_DIR=$D" && outside=${p#/proc/}
+done
+kill -KILL "$outside"; wait_gone "$outside"
+run as_user rk-enter -s "$D" id -u
+is "$rc/$out" 0/0 "rk-outside killed: the chain can still be entered"
 kill -TERM "$chain"; wait "$chain"
+run as_user rk-enter -s "$D" true
+is "$rc/$err" "111/rk-enter: fatal: no chain is running in $D" "until it ends"
+rm -rf "$D"
 is "$(id -G)" "$groups" "the caller itself is as before"
 
 # single id: setgroups is denied inside, so root's groups are dropped before

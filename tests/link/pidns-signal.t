@@ -2,7 +2,7 @@
 # rk-pidns forwards every signal but SIGCHLD, once, with its value; from a supervisor without a terminal
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec rk-userns rk-idmap sh "$0"
 . "${RK_TEST_LIB:-tests/lib.sh}"
-plan 9
+plan 10
 start() { # LINK...
   : > "$T/log"
   "$@" rk-t-count < /dev/null > "$T/log" 2>&1 &
@@ -48,3 +48,8 @@ run env --ignore-signal=CHLD,USR1 rk-pidns sh -c "exit 5"
 is "$rc" 5 "SIGCHLD ignored by the caller: status all the same"
 run env --ignore-signal=CHLD,USR1 rk-pidns rk-t-probe
 like "$out" '^SigIgn=0*10200$' "and still ignored in prog"
+# an alarm(2) set before the exec goes off in the waiter, and is prog's
+run timeout 20 python3 -c 'import os, signal
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+os.execvp("rk-pidns", ["rk-pidns", "sh", "-c", "trap \"exit 6\" ALRM; while :; do sleep 0.05; done"])'
+is "$rc" 6 "an alarm from before the exec"
