@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # tests/ports.sh: for tests of published ports, after lib.sh:  . "${RK_TEST_LIB%lib.sh}ports.sh"
 #   portd_start DIR [ARG...]     rk-portd, ready when this returns: $portd is its pid, its lines in $T/portd.err
-#   chain_start DIR CMD...       a chain with lo up in a netns of its own: $chain is its pid
+#   chain_start DIR CMD...       a chain in a netns of its own with nothing but lo: $chain is its pid
 #   nginx_conf FILE PORT [SPEC]  an nginx that serves $T/www and logs to $T/access.log
 #   status DIR NAME [KEY]        the status file, or one value of it
 #   status_is DIR NAME KEY VALUE for wait_until
@@ -15,7 +15,7 @@ portd_start() {
 }
 chain_start() {
   chain_dir=$1; shift
-  rk-state "$chain_dir" rk-userns rk-idmap unshare -n sh -c 'ip link set lo up; exec "$@"' sh "$@" < /dev/null > "$T/chain.out" 2>&1 &
+  rk-state "$chain_dir" rk-userns rk-idmap rk-net -d none "$@" < /dev/null > "$T/chain.out" 2>&1 &
   chain=$!; tap_pids="$tap_pids $chain"
 }
 nginx_conf() {
@@ -34,4 +34,12 @@ status() {
   if [ $# = 2 ]; then cat "$1/ports.status/$2"; else sed -n "s/^$3=//p" "$1/ports.status/$2" 2>/dev/null; fi
 }
 status_is() { [ "$(status "$1" "$2" "$3")" = "$4" ]; }
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port() { # below the ephemeral range, where any client may take one in between
+  python3 -c '
+import random, socket
+while True:
+    p, s = random.randrange(5000, 32000), socket.socket()
+    try: s.bind(("", p))
+    except OSError: continue
+    print(p); break'
+}

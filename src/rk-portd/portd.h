@@ -85,9 +85,9 @@ void portd_port_fail(struct port *p, char const *text, int retry);
 void portd_port_close_all(void);
 
 /* portd_status.c: DIR/ports.status */
-void portd_status_dirty(struct port *p);            /* written before the loop sleeps */
+void portd_status_dirty(struct port *p);            /* to be written before the loop sleeps */
 void portd_status_all(void);                        /* every port's status has changed (chain) */
-void portd_status_flush(void);
+int portd_status_flush(unsigned int most);          /* write so many of those that are behind; are there more? */
 void portd_status_remove(struct port *p);
 int portd_status_clear(void);                       /* how many files an rk-portd that was killed had left */
 

@@ -90,7 +90,7 @@ static void refresh(void)
 {
   if (faccessat(portd.portsdir, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) < 0) return;
   portd_relay_stats();
-  portd_status_flush();
+  portd_status_flush(~0U);
   unlinkat(portd.portsdir, ".refresh", 0);
 }
 

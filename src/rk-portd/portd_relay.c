@@ -366,7 +366,8 @@ void portd_relay_stats(void)
   for (;;) {
     for (uint32_t i = 0; i < s.n && i < RK_RELAY_STATS_MAX; i++) {
       struct port *p = portd_port_id(s.stat[i].id);
-      if (!p) continue;
+      s.stat[i].id = 0;
+      if (!p || !memcmp(&p->stat, &s.stat[i], sizeof p->stat)) continue;
       p->stat = s.stat[i];
       portd_status_dirty(p);
       changed = 1;

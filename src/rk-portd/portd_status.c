@@ -109,12 +109,27 @@ static void write_one(struct port *p)
   if (rk_fact_write(portd.statusdir, p->name, t.s, t.len, 0644) < 0) strerr_warnwusys("write ports.status/", p->name);
 }
 
-void portd_status_flush(void)
+int portd_status_flush(unsigned int most)
 {
-  if (!anydirty) return;
-  anydirty = 0;
-  for (struct port *p = portd.ports; p; p = p->next)
-    if (p->dirty) write_one(p);
+  static struct port *next; /* where the last round ended; only compared */
+  struct port *p = portd.ports;
+
+  if (!anydirty) return 0;
+  while (p && p != next) p = p->next;
+  if (!p) p = portd.ports;
+  for (struct port *from = p; p && most;) {
+    if (p->dirty) {
+      write_one(p);
+      most--;
+    }
+    p = p->next ? p->next : portd.ports;
+    if (p == from) {
+      anydirty = 0;
+      return 0;
+    }
+  }
+  next = p;
+  return anydirty = p != 0;
 }
 
 void portd_status_remove(struct port *p)

@@ -30,7 +30,7 @@
 
 #define USAGE "rk-portd [ -d fd ] [ -P relay|slirp4netns|implicit ] dir"
 
-enum { WATCH_MAX = 8, TIMER_MAX = 8 };
+enum { WATCH_MAX = 8, TIMER_MAX = 8, FLUSH_MAX = 32 };
 
 struct portd portd = {.driver = &portd_by_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1};
 
@@ -168,7 +168,7 @@ int main(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   unsigned int readyfd = 0;
-  int notify = 0, opt;
+  int notify = 0, busy = 0, opt;
 
   PROG = "rk-portd";
   while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1) switch (opt) {
@@ -189,14 +189,14 @@ int main(int argc, char const *const *argv)
   catch_signals();
   portd_dir_open(argv[0]);
   portd_chain_check();
-  portd_status_flush();
+  portd_status_flush(~0U);
   if (notify) {
     if (fd_write((int)readyfd, "\n", 1) < 0) strerr_diefusys(RK_EXIT_USAGE, "say that it is ready on the fd of -d");
     close((int)readyfd);
   }
 
   for (;;) {
-    int n = poll(polled, npolled, next_timer());
+    int n = poll(polled, npolled, busy ? 0 : next_timer());
     if (n < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
     for (nfds_t i = 0; n > 0 && i < npolled; i++)
       if (polled[i].fd >= 0 && polled[i].revents) {
@@ -204,6 +204,6 @@ int main(int argc, char const *const *argv)
         callback[i]();
       }
     run_timers();
-    portd_status_flush();
+    busy = portd_status_flush(FLUSH_MAX); /* a thousand files must not keep a signal, a chain or a new port waiting */
   }
 }

@@ -39,7 +39,7 @@ E2
 load() { rm -f "$2" "$2.on" "$2.stop"; python3 "$T/load" "$1" "$2" "$T/www/big" & eval "$3=\$!"; wait_until test -e "$2.on"; }
 result() { : > "$1.stop"; wait "$2"; got=$(cat "$1"); }
 relay_of() { pgrep -P "$1" -x rk-relay; }
-fetch() { run curl -sS -m 10 "http://127.0.0.1:$1/"; is "$out" "hello from inside" "$2"; }
+fetch() { run curl -sS -m 10 "http://127.0.0.1:$1/"; is "$out$err" "hello from inside" "$2"; }
 
 nginx_conf "$T/nginx.conf" 80
 head -c 20000000 /dev/urandom > "$T/www/big"
