@@ -37,7 +37,7 @@ static void become(struct rk_helper const *h, int outfd, pid_t parent)
   char const *e;
   int nullfd;
 
-  for (int sig = 1; sig < NSIG; sig++) sigaction(sig, &def, 0);
+  sigaction(SIGPIPE, &def, 0);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, 0);
   /* The parent may have died before prctl took effect. */
