@@ -59,11 +59,6 @@ static void namespaces(struct words *w, struct run const *r)
     if (r->ipcns) add(w, "-i");
     if (r->cgroupns) add(w, "-c");
   }
-  if (r->pidns) {
-    /* --reaper=false too: in the peer the command is not pid 1 either, and nobody wants zombies */
-    link_(w, "rk-pidns");
-    add(w, "-s");
-  }
 }
 
 static void network(struct words *w, struct run const *r)
@@ -101,6 +96,12 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[2
   add(&w, r->propagation);
   add(&w, copy_up_dirs(r));
   network(&w, r);
+  if (r->pidns) {
+    /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in the peer the command is not pid 1
+       either, and nobody wants zombies. */
+    link_(&w, "rk-pidns");
+    add(&w, "-s");
+  }
   if (gate) {
     link_(&w, "rk-gate");
     if (!strcmp(r->port_driver, "slirp4netns")) add(&w, "-e"); /* rk-portd has to find the chain to publish anything */

@@ -14,9 +14,9 @@ exec rk-state /s \\
   rk-idmap -m subids -s static \\
   rk-cgroup -e e \\
   rk-unshare -u -i -c \\
-  rk-pidns -s \\
   rk-copyup -p rslave /etc:/run \\
   rk-net -d slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
+  rk-pidns -s \\
   sh -c 'echo \"it'\\''s \$1\" \\'" "the longest, for the shell"
 is "$(rk-run --print --state-dir=/s --net=none --detach-netns --reaper=false --pidns --port-driver=builtin -p '127.0.0.1:1:1/tcp,[::1]:2:2/udp' prog 'a"b\c')" \
 '#!/usr/bin/execlineb -P
@@ -28,9 +28,9 @@ background { rk-apid -P builtin /s }
 rk-state /s
 rk-userns
 rk-idmap -m subids
-rk-pidns -s
 rk-copyup -p rprivate ""
 rk-net -d none -D
+rk-pidns -s
 prog "a\"b\\c"' "ports, quoting"
 rk-run --print --net=none --port-driver=builtin true 2> "$T/err"
 like "$(cat "$T/err")" "needs --state-dir" "ports need a directory with a name"
