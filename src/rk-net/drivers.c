@@ -20,9 +20,9 @@
    connection half-closed right behind the question. Hence MTU 65520 for both. Queue: a tap drops what does not fit, without telling the
    sender; with the usual 1000 packets pasta's throughput collapses (tests/bench/net.sh). */
 static struct driver const known[] = {
-  {"slirp4netns", "slirp4netns", "slirp4netns", "tap0", 1, 65520, 0, 1, 25},
-  {"pasta", "pasta", "passt", "tap0", 1, 65520, 5000, 1, PLAN_LONGEST},
-  {"lxc-user-nic", 0, "lxc", "eth0", 0, 1500, 0, 0, PLAN_LONGEST},
+  {"slirp4netns", "slirp4netns", "install the package slirp4netns", "tap0", 1, 65520, 0, 1, 25},
+  {"pasta", "pasta", "install the package passt", "tap0", 1, 65520, 5000, 1, PLAN_LONGEST},
+  {"lxc-user-nic", 0, 0, "eth0", 0, 1500, 0, 0, PLAN_LONGEST},
   {"none", 0, 0, "lo", 0, 0, 0, 0, PLAN_LONGEST},
 };
 enum { KNOWN = sizeof known / sizeof *known, AUTOMATIC = 2 };
@@ -104,7 +104,7 @@ struct driver const *driver_choose(char const *name)
   for (size_t i = 0; i < KNOWN; i++)
     if (!strcmp(name, known[i].name)) {
       if (known[i].binary && rk_which(known[i].binary, path, sizeof path) < 0)
-        rk_die_host("I13", known[i].package, "unable to find ", known[i].binary, " in PATH: install the package ", known[i].package);
+        rk_die_host("I13", known[i].fix, "unable to find ", known[i].binary, " in PATH");
       if (strcmp(name, "none") && !executable(name)) unknown(name);
       return known + i;
     }

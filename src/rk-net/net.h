@@ -26,7 +26,7 @@ struct net {
 struct driver {
   char const *name;
   char const *binary;     /* what it needs in PATH, null: nothing */
-  char const *package;    /* where that is to be had */
+  char const *fix;        /* how to get that */
   char const *ifname;     /* default name of the interface */
   int tap;                /* wants a persistent tap */
   uint32_t mtu, txqlen;   /* defaults */

@@ -106,11 +106,17 @@ static void listen_errors(int fd, short revents)
   }
 }
 
+/* The line that says why it died: the one with "fatal", else its last. */
 static char const *last_words(void)
 {
-  char *s;
+  char *s, *end;
 
   while (loglen && log_[loglen - 1] == '\n') log_[--loglen] = 0;
+  s = strstr(log_, ": fatal: ");
+  if (s) {
+    end = strchr(s, '\n');
+    if (end) *end = 0;
+  }
   s = strrchr(log_, '\n');
   return s ? s + 1 : log_;
 }
@@ -289,14 +295,6 @@ void netup_again(void)
   if (driver > 0) kill_driver("the host's resolver changed");
 }
 
-static void refuse(int error, char const *text)
-{
-  struct rk_say_net say;
-
-  memset(&say, 0, sizeof say);
-  outside_refuse(&say.head, sizeof say, error, text);
-}
-
 void outside_net(struct rk_ask_net const *ask, int fd)
 {
   char path[32] = "/proc/";
@@ -323,9 +321,9 @@ void outside_net(struct rk_ask_net const *ask, int fd)
   int low = open(path, O_RDONLY | O_CLOEXEC);
   userns = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, FIRST_FD);
   if (low != -1) close(low);
-  if (netns == -1 || userns == -1) refuse(errno, "unable to open the namespaces");
-  else if (netup_find() == -1) refuse(errno, "rk-outside does not find that driver (RK_NET_PATH must be set before rk-userns)");
-  else if (start() == -1) refuse(errno, "unable to start it");
+  if (netns == -1 || userns == -1) answer(errno, "unable to open the namespaces", -1);
+  else if (netup_find() == -1) answer(errno, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)", -1);
+  else if (start() == -1) answer(errno, "unable to start it", -1);
 }
 
 void outside_wired(struct rk_ask_wired const *ask)

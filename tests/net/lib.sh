@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # tests/net/lib.sh: after `outer`: servers on the outer host's addresses, and clients inside.
 #   net_servers        serve.py on 192.0.2.1 and 2001:db8::1; a DNS server for example; /etc a private copy that uses it
-#   inside CMD...      CMD in the user, mount and network namespaces of chain $p
+#   inside CMD...      CMD in the namespaces of chain $p
 #   net_driver PID     pid of the driver of that chain
 HOST=192.0.2.1 HOST6=2001:db8::1
 net_etc() { # a copy of /etc, for the mount namespace of this test
@@ -19,7 +19,7 @@ net_servers() {
     --address=/host.example/$HOST --address=/host.example/$HOST6 --address=/new.example/192.0.2.99
   wait_until sh -c "echo | socat -t 0 - UDP:$HOST:53"
 }
-inside() { nsenter -t "$p" -U -m -n --preserve-credentials "$@"; }
+inside() { as_user rk-enter -p "$p" "$@"; }
 net_driver() { pgrep -P "$(outside_of "$1")"; }
 # traffic DRIVER TEST...: all the tests attached and detached, a few of them with rk-pidns and each way to copy up /etc
 traffic() {

@@ -23,9 +23,9 @@ int driver_wants(char const *name)
   return !strcmp(driver_plan(name), "1");
 }
 
-void driver_become(char const *const *argv, char const *package)
+void driver_become(char const *const *argv, char const *fix)
 {
   exec(argv);
-  if (errno == ENOENT) rk_die_host("I13", package, "unable to find ", argv[0], " in PATH: install the package ", package);
+  if (errno == ENOENT) rk_die_host("I13", fix, "unable to find ", argv[0], " in PATH");
   strerr_dieexec(126, argv[0]);
 }

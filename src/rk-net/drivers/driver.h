@@ -11,7 +11,7 @@ enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6 };
 char const *driver_plan(char const *name);
 int driver_wants(char const *name); /* it is "1" */
 
-/* Become argv. Dies if it is not there: 102, naming the package. */
-void driver_become(char const *const *argv, char const *package) __attribute__((noreturn));
+/* Become argv. Dies if it is not there: 102, with that fix. */
+void driver_become(char const *const *argv, char const *fix) __attribute__((noreturn));
 
 #endif

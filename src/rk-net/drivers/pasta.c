@@ -188,5 +188,5 @@ int main(void)
   }
   start_helper(pidfile, sizeof pidfile);
   for (int fd = NETNS; fd <= LEAVE; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  driver_become(argv, "passt");
+  driver_become(argv, "install the package passt");
 }

@@ -42,5 +42,5 @@ int main(void)
   }
   argv[n++] = "/proc/self/fd/3";
   argv[n++] = driver_plan("RK_NET_IFNAME");
-  driver_become(argv, "slirp4netns");
+  driver_become(argv, "install the package slirp4netns");
 }
