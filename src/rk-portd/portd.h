@@ -109,9 +109,19 @@ void portd_chain_check(void);                       /* something in DIR changed:
 void portd_chain_again(void);                       /* its network driver was started anew: forward everything again */
 void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
 
-/* portd_relay.c */
+/* portd_relay.c: the relay as a process. */
+extern int portd_relay_srcip4, portd_relay_srcip6;  /* why clients' addresses cannot be kept (errno), 0: they can */
+int portd_relay_start(char *err, size_t errsize);   /* unless there is one. 0, or -1 with err */
+void portd_relay_end(void);                         /* SIGKILL, and gone when this returns */
+int portd_relay_there(void);
+/* Send, with fds, and wait for the one answer. -1 with errno: the relay is of no use any more, its end is on the way. */
+int portd_relay_ask(void const *request, size_t len, int const *fds, size_t nfds, void *reply, size_t replylen);
+int portd_relay_more(void *reply, size_t replylen); /* a further answer; -1 as above */
 void portd_relay_reaped(pid_t pid, int wstat);      /* a child ended */
 void portd_relay_leave(int gently);                 /* rk-portd ends: kill the relay, or let it finish its connections */
+
+/* portd_forward.c: the ports that it has. */
+void portd_relay_lost(void);                        /* it is gone: none */
 void portd_relay_stats(void);                       /* ask for counters now */
 struct rk_text;
 void portd_relay_srcip(struct port const *p, struct rk_text *t); /* what backends see of clients, for the status */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Start rk-relay in the chain's network namespace, hand it the listening sockets, and start another when it dies. */
+   The relay as a process: start it in the chain's network namespace, talk to it, start another when it dies. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,14 +25,13 @@
 
 /* A relay that does not answer for so long is stopped (namespace root may stop and kill it, kernel-wise it is the same
    user) and is replaced. */
-enum { ANSWER_MS = 3000, STATS_MIN = 1000, STATS_MAX = 8000, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000, PATIENCE_MS = 10000 };
+enum { ANSWER_MS = 3000, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000, PATIENCE_MS = 10000 };
 
 static pid_t relay;          /* 0: none */
 static int control = -1;
 static int64_t started;
 static int again = AGAIN_MIN;
-static int pace = STATS_MIN;
-static int srcip4, srcip6;   /* why clients' addresses cannot be kept, 0: they can */
+int portd_relay_srcip4, portd_relay_srcip6;
 
 static void hang_up(void)
 {
@@ -44,21 +43,10 @@ static void forget(void)
 {
   hang_up();
   relay = 0;
-  for (struct port *p = portd.ports; p; p = p->next) {
-    p->sum.total += p->stat.total;
-    p->sum.in += p->stat.in;
-    p->sum.out += p->stat.out;
-    p->sum.refused += p->stat.refused;
-    p->sum.kept += p->stat.kept;
-    p->sum.dropped += p->stat.dropped;
-    memset(&p->stat, 0, sizeof p->stat);
-    if (p->forwarded) portd_status_dirty(p);
-    p->forwarded = 0;
-  }
+  portd_relay_lost();
 }
 
-/* SIGKILL, and gone when this returns. */
-static void end(void)
+void portd_relay_end(void)
 {
   if (!relay) return;
   kill(relay, SIGKILL);
@@ -66,8 +54,12 @@ static void end(void)
   forget();
 }
 
-/* Send, with fds, and wait for the one answer. -1: the relay is of no use any more (errno), and is ended. */
-static int ask(void const *request, size_t len, int const *fds, size_t nfds, void *reply, size_t replylen)
+int portd_relay_there(void)
+{
+  return relay && control >= 0;
+}
+
+int portd_relay_ask(void const *request, size_t len, int const *fds, size_t nfds, void *reply, size_t replylen)
 {
   static union {
     struct cmsghdr align;
@@ -100,78 +92,12 @@ static int ask(void const *request, size_t len, int const *fds, size_t nfds, voi
     if (r == 0) errno = EPIPE;
   }
   e = errno;
-  if (e == EAGAIN) {
-    strerr_warnw("rk-relay does not answer: it is replaced");
-    kill(relay, SIGKILL);
-  }
+  if (e == EAGAIN) strerr_warnw("rk-relay does not answer: it is replaced");
+  else if (e != EPIPE && e != ECONNRESET) strerr_warnwusys("talk to rk-relay, which is replaced");
+  kill(relay, SIGKILL);
   hang_up(); /* its end is seen by portd_relay_reaped */
   errno = e;
   return -1;
-}
-
-static void fail(struct port *p, struct rk_relay_say const *say)
-{
-  char text[300];
-  struct rk_text t = rk_text_in(text, sizeof text);
-
-  rk_text_str(&t, "rk-relay: ");
-  rk_text_mem(&t, say->text, strnlen(say->text, sizeof say->text));
-  rk_text_str(&t, say->text[0] ? ": " : "");
-  rk_text_str(&t, portd_errtext(say->error));
-  portd.driver->close(p);
-  p->state = PORTD_ERROR;
-  portd_port_fail(p, text, 1);
-}
-
-/* Hand one port's sockets over. 0; -1: the relay is lost, or will not have them (the port is then in error). */
-static int add(struct port *p)
-{
-  struct rk_relay_add add = {.head = {RK_RELAY_VERSION, RK_RELAY_ADD}};
-  struct rk_relay_say say;
-  struct sockaddr_storage sa;
-
-  if (p->forwarded) return 0;
-  portd_target(p, &sa);
-  add.id = p->id;
-  add.proto = rk_proto_is_tcp(p->file.spec.proto) ? IPPROTO_TCP : IPPROTO_UDP;
-  add.srcip = (uint8_t)p->file.srcip;
-  add.refuse = (uint8_t)p->file.refuse_backend;
-  add.idle = p->file.idle;
-  add.dest.family = sa.ss_family;
-  if (sa.ss_family == AF_INET) {
-    add.dest.addr.v4 = ((struct sockaddr_in *)&sa)->sin_addr;
-    add.dest.port = ntohs(((struct sockaddr_in *)&sa)->sin_port);
-  } else {
-    add.dest.addr.v6 = ((struct sockaddr_in6 *)&sa)->sin6_addr;
-    add.dest.port = ntohs(((struct sockaddr_in6 *)&sa)->sin6_port);
-  }
-  portd_listen_again(p);
-  for (add.index = 0; add.index < p->nfds; add.index += RK_RELAY_FDS_MAX) {
-    size_t n = p->nfds - add.index;
-    if (n > RK_RELAY_FDS_MAX) n = RK_RELAY_FDS_MAX;
-    if (ask(&add, sizeof add, p->fds + add.index, n, &say, sizeof say) < 0) return -1;
-    if (say.error) {
-      if (add.index) {
-        struct rk_relay_del del = {{RK_RELAY_VERSION, RK_RELAY_DEL}, p->id};
-        struct rk_relay_say ignored;
-        ask(&del, sizeof del, 0, 0, &ignored, sizeof ignored);
-      }
-      fail(p, &say);
-      return -1;
-    }
-  }
-  p->forwarded = 1;
-  portd_status_dirty(p);
-  return 0;
-}
-
-static void del(struct port *p)
-{
-  struct rk_relay_del d = {{RK_RELAY_VERSION, RK_RELAY_DEL}, p->id};
-  struct rk_relay_say say;
-
-  if (p->forwarded) ask(&d, sizeof d, 0, 0, &say, sizeof say);
-  p->forwarded = 0;
 }
 
 static void child(int sock)
@@ -215,7 +141,7 @@ static uint32_t patience(void)
   return age < 0 || age > PATIENCE_MS ? 0 : (uint32_t)(PATIENCE_MS - age);
 }
 
-static int start(char *err, size_t errsize)
+static int begin(char *err, size_t errsize)
 {
   struct timeval wait = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
   struct rk_relay_start s = {.head = {RK_RELAY_VERSION, RK_RELAY_START}};
@@ -249,7 +175,7 @@ static int start(char *err, size_t errsize)
   fact_addr("net/gateway6", AF_INET6, &s.gateway6);
   s.patience = patience();
   if (rk_fact_read(portd.dir, "net/ifname", ifname, sizeof ifname) > 0) memcpy(s.ifname, ifname, strlen(ifname));
-  if (ask(&s, sizeof s, 0, 0, &say, sizeof say) < 0) {
+  if (portd_relay_ask(&s, sizeof s, 0, 0, &say, sizeof say) < 0) {
     rk_text_str(&t, "rk-relay did not start: ");
     rk_text_str(&t, portd_errtext(errno));
     return -1;
@@ -261,30 +187,18 @@ static int start(char *err, size_t errsize)
     rk_text_str(&t, portd_errtext(say.error));
     return -1;
   }
-  srcip4 = say.srcip4;
-  srcip6 = say.srcip6;
+  portd_relay_srcip4 = say.srcip4;
+  portd_relay_srcip6 = say.srcip6;
   return 0;
 }
 
-static int relay_up(char *err, size_t errsize)
+int portd_relay_start(char *err, size_t errsize)
 {
-  if (relay && control < 0) end();
-  if (!relay) {
-    if (start(err, errsize) < 0) {
-      end();
-      return -1;
-    }
-    pace = STATS_MIN;
-  }
-  for (struct port *p = portd.ports; p; p = p->next)
-    if (p->state == PORTD_LISTENING && add(p) < 0 && control < 0) break; /* its death is on its way by SIGCHLD */
-  return 0;
-}
-
-static void relay_down(void)
-{
-  end();
-  again = AGAIN_MIN;
+  if (relay && control < 0) portd_relay_end();
+  if (relay) return 0;
+  if (begin(err, errsize) == 0) return 0;
+  portd_relay_end();
+  return -1;
 }
 
 static void restart(void)
@@ -292,7 +206,7 @@ static void restart(void)
   char err[sizeof portd.trouble];
 
   if (!portd.chain) return;
-  if (relay_up(err, sizeof err) < 0) portd_chain_failed(err);
+  if (portd.driver->up(err, sizeof err) < 0) portd_chain_failed(err);
 }
 
 /* The relay leaves with the chain, and may be seen to do so before the chain is. */
@@ -325,89 +239,16 @@ void portd_relay_reaped(pid_t pid, int wstat)
   if (again < AGAIN_MAX) again *= 2;
 }
 
+int portd_relay_more(void *reply, size_t replylen)
+{
+  if (recv(control, reply, replylen, MSG_TRUNC) == (ssize_t)replylen) return 0;
+  kill(relay, SIGKILL);
+  hang_up();
+  return -1;
+}
+
 void portd_relay_leave(int gently)
 {
-  if (!gently) end();
+  if (!gently) portd_relay_end();
   else hang_up();
 }
-
-static int relay_open(struct port *p, char *err, size_t errsize)
-{
-  if (portd_bind(p, err, errsize) < 0) return -1;
-  p->state = PORTD_LISTENING;
-  if (relay && control >= 0 && add(p) < 0 && p->state == PORTD_ERROR) {
-    struct rk_text t = rk_text_in(err, errsize);
-    rk_text_str(&t, p->error ? p->error : "rk-relay refused it");
-    return -1;
-  }
-  return PORTD_LISTENING;
-}
-
-static void relay_close(struct port *p)
-{
-  del(p);
-  portd_unbind(p);
-}
-
-static void relay_change(struct port *p)
-{
-  del(p);
-  if (relay && control >= 0) add(p);
-}
-
-void portd_relay_stats(void)
-{
-  static struct rk_relay_stats s;
-  struct rk_relay_head ask_stats = {RK_RELAY_VERSION, RK_RELAY_STATS};
-  int changed = 0;
-
-  if (!relay || control < 0) return;
-  if (ask(&ask_stats, sizeof ask_stats, 0, 0, &s, sizeof s) < 0) return;
-  for (;;) {
-    for (uint32_t i = 0; i < s.n && i < RK_RELAY_STATS_MAX; i++) {
-      struct port *p = portd_port_id(s.stat[i].id);
-      s.stat[i].id = 0;
-      if (!p || !memcmp(&p->stat, &s.stat[i], sizeof p->stat)) continue;
-      p->stat = s.stat[i];
-      portd_status_dirty(p);
-      changed = 1;
-    }
-    if (!s.more) break;
-    if (recv(control, &s, sizeof s, MSG_TRUNC) != sizeof s) {
-      kill(relay, SIGKILL);
-      hang_up();
-      break;
-    }
-  }
-  pace = changed ? STATS_MIN : pace * 2 > STATS_MAX ? STATS_MAX : pace * 2;
-}
-
-static int relay_tick(void)
-{
-  portd_relay_stats();
-  return pace;
-}
-
-void portd_relay_srcip(struct port const *p, struct rk_text *t)
-{
-  int e = srcip4 ? srcip4 : srcip6;
-
-  if (portd.driver != &portd_by_relay) {
-    if (p->forwarded) rk_text_str(t, "srcip=kept\n"); /* both do, by their nature */
-    return;
-  }
-  if (p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN) {
-    rk_text_str(t, p->file.srcip == RK_SRCIP_NO ? "srcip=gateway\n" : "srcip=plain\n");
-    return;
-  }
-  if (!p->forwarded) return;
-  rk_text_str(t, !e ? "srcip=kept\n" : p->file.srcip == RK_SRCIP_REQUIRE ? "srcip=refused" : "srcip=gateway");
-  if (!e) return;
-  rk_text_str(t, srcip4 && srcip6 ? "\nsrcip-reason=" : srcip4 ? " for IPv4\nsrcip-reason=" : " for IPv6\nsrcip-reason=");
-  rk_text_str(t, portd_errtext(e));
-  rk_text_str(t, "\n");
-}
-
-struct portd_driver const portd_by_relay = {
-  .name = "relay", .open = relay_open, .close = relay_close, .change = relay_change, .up = relay_up, .down = relay_down, .tick = relay_tick,
-};
