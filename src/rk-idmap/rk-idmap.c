@@ -90,11 +90,12 @@ static uint32_t ask_outside(struct rk_ask_idmap const *ask, uint32_t *ids, struc
 }
 
 /* Raw calls: those of libc would first stop all threads, of which there are none. */
-static void become_root(int drop, int single)
+static void become_root(int drop)
 {
   if (drop && syscall(SYS_setgroups, 0, 0) == -1) {
-    if (errno == EPERM && single)
-      rk_die_host("I12", "use -g keep, or let the user have subordinate ids", "unable to drop the groups: with a single id setgroups is denied");
+    if (errno == EPERM) /* we have the capability: /proc/self/setgroups is "deny", by us or by a namespace outside of this one */
+      rk_die_host("I12", "use -g keep, or map subordinate ids in this and in every outer namespace",
+                  "unable to drop the groups: with a single id, here or outside, setgroups is denied");
     strerr_diefusys(RK_EXIT_SYS, "drop the groups");
   }
   if (syscall(SYS_setresgid, 0, 0, 0) == -1 || syscall(SYS_setresuid, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become 0:0");
@@ -130,8 +131,8 @@ static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_
   return ids && enough(ids, min, why);
 }
 
-/* Down the ladder. Returns the rung, 0 for the single id. */
-static uint32_t map(enum mode mode, enum idmap_source source, uint32_t min, struct idmap_who const *who)
+/* Down the ladder. */
+static void map(enum mode mode, enum idmap_source source, uint32_t min, struct idmap_who const *who)
 {
   static struct rk_ask_idmap ask;
   static struct rk_why why, last;
@@ -147,12 +148,11 @@ static uint32_t map(enum mode mode, enum idmap_source source, uint32_t min, stru
   if (rung == RK_RUNG_DIRECT && !enough(ids, min, &last)) die(&last);
   if (rung == RK_RUNG_DIRECT && mode == AUTO)
     strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text, ")");
-  if (rung) return rung;
+  if (rung) return;
 
   if (mode != SINGLE && (mode != AUTO || min > 1)) die(&why);
   if (idmap_single(who, &last) == -1) die(why.id[0] ? &why : &last);
   if (mode == AUTO) strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
-  return 0;
 }
 
 int main(int argc, char const *const *argv)
@@ -163,7 +163,7 @@ int main(int argc, char const *const *argv)
   enum mode mode = AUTO;
   enum idmap_source source = IDMAP_AUTO;
   int drop = 0, keep = 0;
-  uint32_t min = 1, uid, rung;
+  uint32_t min = 1, uid;
   struct idmap_who who;
 
   PROG = "rk-idmap";
@@ -187,7 +187,7 @@ int main(int argc, char const *const *argv)
   who = idmap_look_up(uid, id("RK_GID"));
   refuse_mapped();
 
-  rung = map(mode, source, min, &who);
-  become_root(drop, !rung);
+  map(mode, source, min, &who);
+  become_root(drop);
   rk_link_exec(argv, keep);
 }

@@ -81,6 +81,19 @@ with() { setpriv --reuid="$u" --regid="$g" --groups "$g,4,24" --inh-caps=-all rk
 run with id -G; is "$rc $out" "0 0 65534" "groups are kept, without a name inside"
 run with -g keep id -G; is "$rc $out" "0 0 65534" "-g keep"
 run with -g drop id -G; is "$rc$err $out" "0 0" "-g drop"
-refuses "-g drop with a single id" I12 "drop the groups: with a single id setgroups is denied" with -g drop -m single
+refuses "-g drop with a single id" I12 "drop the groups: with a single id" with -g drop -m single
+refuses "-g drop behind a single id outside" I12 "drop the groups: with a single id, here or outside" with -m single rk-userns rk-idmap -m direct -g drop
+
+# /proc and the mode of the programs
+mount -t proc -o hidepid=2 proc /proc
+run as_user rk-userns rk-idmap -m subids true
+is "$rc$err" 0 "hidepid=2 is no obstacle"
+umount /proc
+mkdir -p "$T/i/bin" "$T/i/libexec/rk"
+cp "$RK_TEST_INST/bin/rk-userns" "$RK_TEST_INST/bin/rk-idmap" "$T/i/bin"; cp "$RK_TEST_INST/libexec/rk/rk-outside" "$T/i/libexec/rk"
+chmod 0711 "$T/i/bin/rk-idmap"
+run as_user env PATH="$T/i/bin:$PATH" rk-userns rk-idmap -m subids true
+is "$rc$err" 0 "an unreadable rk-idmap, which is not dumpable, has its ids mapped"
+refuses "but not a single one by itself" I8 "unable to write /proc/self/setgroups: Permission denied" as_user env PATH="$T/i/bin:$PATH" rk-userns rk-idmap -m single
 is "$(ls "$T/done" 2>/dev/null)" "" "none of the refused programs ran"
 done_testing
