@@ -15,7 +15,7 @@
 #include <rk/netlink.h>
 #include <rk/proc.h>
 
-enum { USED_MAX = 256, WIDE = 8 };
+enum { USED_MAX = 4096, WIDE = 8 };
 
 static struct used {
   uint32_t network;
@@ -62,8 +62,7 @@ static int note(struct nlmsghdr const *m, void *data)
   memcpy(&net, addr, 4);
   net = ntohl(net);
   if (net >> 24 == 127) return 0;
-  for (unsigned int i = 0; i < nused; i++)
-    if (used[i].network == net && used[i].prefix == prefix) return 0;
+  if (prefix < 32) net &= ~(0xffffffffU >> prefix);
   if (nused < USED_MAX) used[nused++] = (struct used){net, prefix};
   return 0;
 }

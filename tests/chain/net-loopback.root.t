@@ -1,0 +1,52 @@
+#!/bin/sh
+# the host's loopback: closed, tested at every start, and a driver that opens it is found out; -l opens it
+. "${RK_TEST_LIB:-tests/lib.sh}"
+need slirp4netns pasta socat
+outer
+mkdir "$T/drivers"; RK_NET_PATH=$T/drivers; export RK_NET_PATH; chmod 0755 "$T/drivers"
+spawn socat TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr SYSTEM:'echo host-loopback'
+spawn socat 'TCP6-LISTEN:7777,bind=[::1],fork,reuseaddr' SYSTEM:'echo host-loopback'
+wait_until sh -c 'echo | socat -t 0 - TCP:127.0.0.1:7777'
+net() { as_user timeout 60 rk-userns rk-idmap rk-copyup /etc rk-net "$@"; }
+reach() { driver=$1 to=$2; shift 2; net -d "$driver" "$@" sh -c 'socat -T 1 - "TCP:$1:7777,connect-timeout=1" < /dev/null 2>&1' sh "$to" 2>&1; }
+for d in slirp4netns pasta; do
+  for to in 10.0.2.2 127.0.0.1 '[::1]' '[fd00::2]'; do
+    unlike "$(reach $d "$to" -6)" host-loopback "$d: $to is not the host's loopback"
+  done
+  like "$(reach $d 10.0.2.2 -l)" host-loopback "$d -l: the gateway is"
+done
+
+# drivers that leave a hole
+leaky() { # NAME SLIRP-OPTION...
+  n=$1; shift
+  printf '#!/bin/sh\nexec slirp4netns %s -m 1500 --userns-path=/proc/self/fd/4 --netns-type=path -r 5 -e 6 /proc/self/fd/3 tap0\n' "$*" > "$T/drivers/$n"
+  chmod 0755 "$T/drivers/$n"
+}
+leaky gateway
+leaky sealed --disable-host-loopback
+for i in 1 2 3; do
+  run net -d gateway true
+  is "$rc" 111 "a driver that maps the gateway to the host's loopback is refused, $i"
+  like "$err" "^rk-net: fatal: the host's loopback can be reached from inside: TCP to 127\.0\.0\.1 \(-l allows it\)$" "and the way is named"
+done
+run net -l -d gateway true
+is "$rc" 0 "-l allows it"
+run net -d sealed true
+is "$rc" 0 "the same driver, sealed, passes"
+# pasta with its defaults opens the host's listeners on the namespace's own loopback, from time to time
+cat > "$T/drivers/splice" <<'END'
+#!/bin/sh
+pasta -f -q --ns-ifname tap0 --mtu 1500 -a 10.0.2.100 -n 24 -g 10.0.2.2 -4 --no-map-gw -t none -u none -T "$SPLICE" -U "$SPLICE" \
+  --userns "/proc/$RK_NET_PID/ns/user" --netns "/proc/$RK_NET_PID/ns/net" -P "$FIFO" &
+read pid < "$FIFO"
+echo "$pid" >&5
+wait
+END
+chmod 0755 "$T/drivers/splice"
+mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"; as_user mkfifo "$T/u/fifo"
+echo "40000 40003" > /proc/sys/net/ipv4/ip_local_port_range # so that the test can know where the listeners will be
+SPLICE=40000-40003 FIFO=$T/u/fifo; export SPLICE FIFO
+run net -d splice true
+is "$rc" 111 "a driver that re-opens the host's ports on 127.0.0.1 inside is refused"
+like "$err" "can be reached from inside: (TCP|UDP) to 127\.0\.0\.1" "and the way is named"
+done_testing
