@@ -94,6 +94,7 @@ static void __attribute__((noreturn)) unknown(char const *name)
 struct driver const *driver_choose(char const *name)
 {
   char path[PATH_MAX];
+  char const *own = getenv("RK_DRIVER_PROGRAM"); /* the user's choice: the driver will tell if it cannot be run */
 
   if (!name) {
     for (size_t i = 0; i < AUTOMATIC; i++)
@@ -103,7 +104,7 @@ struct driver const *driver_choose(char const *name)
   if (!*name || strlen(name) >= sizeof ((struct rk_ask_net *)0)->driver || *name == '.' || strchr(name, '/')) unknown(name);
   for (size_t i = 0; i < KNOWN; i++)
     if (!strcmp(name, known[i].name)) {
-      if (known[i].binary && rk_which(known[i].binary, path, sizeof path) < 0)
+      if (known[i].binary && !(own && *own) && rk_which(known[i].binary, path, sizeof path) < 0)
         rk_die_host("I13", known[i].fix, "unable to find ", known[i].binary, " in PATH");
       if (strcmp(name, "none") && !executable(name)) unknown(name);
       return known + i;

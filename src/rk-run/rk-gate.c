@@ -2,7 +2,7 @@
    rk-gate: say that the chain is set up, wait until told to go on, become prog.
 
    where    anywhere; best as the last link
-   changes  nothing
+   changes  environment: what was for the network driver is removed
    fds/env  takes READYFD and GOFD; shuts the door (rk-outside then writes child_pid)
    forks    no
    exits    100 usage, 111 GOFD ended without a word, 126/127 prog
@@ -19,10 +19,14 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/link.h>
 
 #define USAGE "rk-gate [ -e ] readyfd gofd prog..."
+
+/* Spoken to a network driver outside: of no use to prog. */
+static char const *const DRIVERS[] = {"RK_PORT_DRIVER", "RK_DRIVER_PROGRAM", "RK_SLIRP4NETNS_SECCOMP", "RK_LXC_BRIDGE"};
 
 static int given(char const *s, char const *name)
 {
@@ -71,6 +75,7 @@ int main(int argc, char const *const *argv)
   /* Only now: who finds child_pid finds everything else as well. */
   if (!early) rk_door_shut();
 
+  for (size_t i = 0; i < sizeof DRIVERS / sizeof *DRIVERS; i++) rk_env_unset(DRIVERS[i]);
   exec(argv + 2);
   /* The reader of READYFD reports it in its own words; nobody there: we do. */
   e = errno;

@@ -44,6 +44,9 @@ void run_check(struct run *r);
    state_dir: which directory, or 0: rk-state -t makes one. */
 char const *const *run_chain(struct run const *r, int absolute, int const gate[2], char const *state_dir);
 
+/* NAME=VALUE words for the driver outside, terminated by 0; a printed chain begins with them. */
+char const *const *run_driver_env(struct run const *r);
+
 /* run_print.c */
 void run_print(struct run const *r) __attribute__((noreturn));
 /* run_service.c */

@@ -78,10 +78,31 @@ static void network(struct words *w, struct run const *r)
   if (!r->no_host_loopback) add(w, "-l");
 }
 
+/* Variables of the network driver outside: what of the peer's flags is no option of rk-net. rk-gate removes them. */
+char const *const *run_driver_env(struct run const *r)
+{
+  static char const *env[5];
+  size_t n = 0;
+  char const *program = !strcmp(r->net, "slirp4netns") && strcmp(r->slirp, "slirp4netns") ? r->slirp
+                      : !strcmp(r->net, "pasta") && strcmp(r->pasta, "pasta") ? r->pasta
+                      : !strcmp(r->net, "lxc-user-nic") && *r->lxc ? r->lxc : 0;
+
+  if (!strcmp(r->port_driver, "slirp4netns") || !strcmp(r->port_driver, "implicit")) env[n++] = run_text("RK_PORT_DRIVER=%s", r->port_driver);
+  if (program) env[n++] = run_text("RK_DRIVER_PROGRAM=%s", program);
+  if (!strcmp(r->net, "slirp4netns") && !strcmp(r->slirp_seccomp, "false")) env[n++] = "RK_SLIRP4NETNS_SECCOMP=no";
+  if (!strcmp(r->net, "lxc-user-nic") && strcmp(r->bridge, "lxcbr0")) env[n++] = run_text("RK_LXC_BRIDGE=%s", r->bridge);
+  env[n] = 0;
+  return env;
+}
+
 char const *const *run_chain(struct run const *r, int absolute, int const gate[2], char const *state_dir)
 {
   struct words w = {.word = run_alloc(WORDS_MAX * sizeof *w.word), .bin = absolute ? bin_dir() : 0};
 
+  if (!absolute && *run_driver_env(r)) {
+    add(&w, "env");
+    for (char const *const *e = run_driver_env(r); *e; e++) add(&w, *e);
+  }
   link_(&w, "rk-state");
   if (!state_dir) add(&w, "-t");
   add(&w, state_dir ? state_dir : "");

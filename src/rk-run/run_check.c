@@ -104,10 +104,11 @@ static void check_slirp(struct run *r)
   char text[16384];
   int wstat, sandbox;
 
-  r->slirp = run_program(r->slirp);
-  wstat = run_output(r->slirp, "--help", text, sizeof text);
-  if (wstat < 0) run_die("command [%s --help] failed: %s", r->slirp, go_errno(errno));
-  if (wstat) run_die("command [%s --help] failed: %s", r->slirp, go_status(wstat));
+  char const *path = run_program(r->slirp);
+
+  wstat = run_output(path, "--help", text, sizeof text);
+  if (wstat < 0) run_die("command [%s --help] failed: %s", path, go_errno(errno));
+  if (wstat) run_die("command [%s --help] failed: %s", path, go_status(wstat));
   if (!strstr(text, "--netns-type")) run_die("slirp4netns seems older than v0.4.0");
   sandbox = slirp_mode("slirp4netns-sandbox", r->slirp_sandbox);
   if (sandbox == 1 && r->detach_netns)
@@ -130,11 +131,11 @@ static void check_pasta(struct run *r)
   int wstat;
 
   run_warn("\"pasta\" network driver is experimental. Needs very recent version of pasta (see docs/network.md).");
-  r->pasta = run_program(r->pasta);
+  char const *path = run_program(r->pasta);
   if (!is(r->port_driver, "none") && !is(r->port_driver, "implicit"))
     run_die("network \"pasta\" requires port driver \"none\" or \"implicit\"");
-  wstat = run_output(r->pasta, "--version", 0, 0);
-  if (wstat) run_die("command [%s --version] failed: %s", r->pasta, wstat < 0 ? go_errno(errno) : go_status(wstat));
+  wstat = run_output(path, "--version", 0, 0);
+  if (wstat) run_die("command [%s --version] failed: %s", path, wstat < 0 ? go_errno(errno) : go_status(wstat));
 }
 
 static void check_net(struct run *r)

@@ -16,7 +16,7 @@
 #endif
 static struct run o = {
   .print_semver = "", .state_dir = "", .net = "host", .pasta = "pasta", .slirp = "slirp4netns", .slirp_sandbox = "false",
-  .slirp_seccomp = "false", .vpnkit = "vpnkit", .lxc = 0, .bridge = "lxcbr0", .cidr = "", .ifname = "",
+  .slirp_seccomp = "auto", .vpnkit = "vpnkit", .lxc = 0, .bridge = "lxcbr0", .cidr = "", .ifname = "",
   .copy_up_mode = "tmpfs+symlink", .propagation = "rprivate", .port_driver = "none", .srcip = 1, .srcip_backend = "auto",
   .reaper = "auto", .evacuate = "", .subid_source = "auto",
 };
@@ -43,7 +43,7 @@ static struct goflag const FLAGS[] = {
   {"pasta-binary", 0, GOFLAG_TEXT, &o.pasta, "Network [pasta]", "PATH", "name or path of pasta (default: pasta)"},
   {"slirp4netns-binary", 0, GOFLAG_TEXT, &o.slirp, "Network [slirp4netns]", "PATH", "name or path of slirp4netns (default: slirp4netns)"},
   {"slirp4netns-sandbox", 0, GOFLAG_TEXT, &o.slirp_sandbox, 0, "MODE", "auto, true or false: accepted, and never used (see the page)"},
-  {"slirp4netns-seccomp", 0, GOFLAG_TEXT, &o.slirp_seccomp, 0, "MODE", "auto, true or false: its seccomp filter (default: false)"},
+  {"slirp4netns-seccomp", 0, GOFLAG_TEXT, &o.slirp_seccomp, 0, "MODE", "auto, true or false: its seccomp filter (default: auto)"},
   {"vpnkit-binary", 0, GOFLAG_TEXT, &o.vpnkit, "Network [vpnkit]", "PATH", "accepted; this build has no vpnkit driver"},
   {"port-driver", 0, GOFLAG_TEXT, &o.port_driver, "Port", "DRIVER", "none, implicit (pasta), builtin or slirp4netns (default: none)"},
   {"publish", "p", GOFLAG_LIST, &o.publish, 0, "SPEC", "publish a port, e.g. 127.0.0.1:8080:80/tcp"},

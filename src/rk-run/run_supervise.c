@@ -362,6 +362,7 @@ int run_supervise(struct run const *r)
   make_gate(gate);
   chain = run_chain(r, 1, gate, *r->state_dir ? r->state_dir : 0);
   s.sigfd = run_signals_block(&s.mask);
+  for (char const *const *e = run_driver_env(r); *e; e++) putenv((char *)(uintptr_t)*e);
   s.pid = spawn(chain, SIGKILL);
   s.pidfd = rk_pidfd_open(s.pid, 0);
   if (s.pidfd < 0) run_die("pidfd_open: %s", go_errno(errno));

@@ -23,9 +23,17 @@ int driver_wants(char const *name)
   return !strcmp(driver_plan(name), "1");
 }
 
+char const *driver_program(char const *name)
+{
+  char const *s = getenv("RK_DRIVER_PROGRAM");
+  return s && *s ? s : name;
+}
+
 void driver_become(char const *const *argv, char const *fix)
 {
-  exec(argv);
-  if (errno == ENOENT) rk_die_host("I13", fix, "unable to find ", argv[0], " in PATH");
-  strerr_dieexec(126, argv[0]);
+  char const *file = driver_program(argv[0]);
+
+  exec_a(file, argv);
+  if (errno == ENOENT) rk_die_host("I13", fix, "unable to find ", file, " in PATH");
+  strerr_dieexec(126, file);
 }

@@ -11,6 +11,9 @@ enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6 };
 char const *driver_plan(char const *name);
 int driver_wants(char const *name); /* it is "1" */
 
+/* The program to run: RK_DRIVER_PROGRAM, a name or path that the user chose, else name. */
+char const *driver_program(char const *name);
+
 /* Become argv. Dies if it is not there: 102, with that fix. */
 void driver_become(char const *const *argv, char const *fix) __attribute__((noreturn));
 

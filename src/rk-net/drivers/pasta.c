@@ -3,7 +3,7 @@
 
    where    outside, started by rk-outside
    changes  -
-   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7), RK_PORT_DRIVER; pasta itself gets none of the fds
+   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7), RK_PORT_DRIVER, RK_DRIVER_PROGRAM; pasta itself gets none of the fds
    forks    a helper that turns pasta's pid file into the report, and is gone then; becomes pasta (2023 or newer)
    exits    102 pasta is not installed, 111 a system call failed, 126 it cannot be executed
 */
@@ -143,7 +143,7 @@ static int knows(char const *option)
     int null = open("/dev/null", O_RDWR);
     if (null == -1 || dup2(null, 1) == -1 || dup2(null, 2) == -1) _exit(111);
     rk_close_range(3, UINT_MAX, 0);
-    exec(argv);
+    exec_a(driver_program("pasta"), argv);
     _exit(127);
   }
   return waitpid(pid, &status, 0) == pid && !status;

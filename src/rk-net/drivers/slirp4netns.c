@@ -3,7 +3,8 @@
 
    where    outside, started by rk-outside
    changes  -
-   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7); RK_PORT_DRIVER, RK_STATE_DIR: its API socket
+   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7); RK_PORT_DRIVER, RK_STATE_DIR: its API socket;
+            RK_SLIRP4NETNS_SECCOMP=no: without its filter; RK_DRIVER_PROGRAM
    forks    no: becomes slirp4netns (1.0 or newer)
    exits    102 slirp4netns is not installed, 126 it cannot be executed
 */
@@ -19,14 +20,15 @@ int main(void)
 {
   char const *argv[20] = {
     "slirp4netns", "--mtu", driver_plan("RK_NET_MTU"), "--cidr", driver_plan("RK_NET_CIDR"), "--ready-fd=5", "--exit-fd=6",
-    "--enable-seccomp", "--userns-path=/proc/self/fd/4", "--netns-type=path"
+    "--userns-path=/proc/self/fd/4", "--netns-type=path"
   };
-  size_t n = 10;
-  char const *ports = getenv("RK_PORT_DRIVER");
+  size_t n = 9;
+  char const *ports = getenv("RK_PORT_DRIVER"), *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
 
   PROG = "slirp4netns (driver)";
   /* Without --configure: the tap is persistent and configured already, so that a second slirp4netns finds it again. Without --enable-sandbox:
      it moves slirp4netns into the user namespace, where namespace root may trace it, with the host's network in its hands. */
+  if (!seccomp || strcmp(seccomp, "no")) argv[n++] = "--enable-seccomp";
   if (!driver_wants("RK_NET_HOST_LOOPBACK")) argv[n++] = "--disable-host-loopback";
   if (driver_wants("RK_NET_IPV6")) argv[n++] = "--enable-ipv6";
   /* Whoever can connect to the API socket can open ports of the host, the chain's root too: only on request. */
