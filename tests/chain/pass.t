@@ -28,6 +28,9 @@ if [ -z "${INSIDE:-}" ]; then
   passes "rk-state" "$IDS $STATE" rk-state "$T/state" rk-userns rk-idmap
   passes "a whole chain" "$IDS $STATE $PIDNS ns.ipc ns.uts ns.cgroup" rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc:/run rk-unshare -uic rk-pidns
   passes "with a network" "$IDS $STATE $PIDNS ns.net" rk-state "$T/state" rk-userns rk-idmap rk-net -d none rk-pidns
+  # a death signal set by a supervisor survives the whole chain, as long as the pid does
+  passes "a death signal" "$IDS $STATE ns.mnt ns.uts pdeathsig" setpriv --pdeathsig TERM rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc rk-unshare -u
+  is "$(attr pdeathsig)" 15 "is kept"
   # fds 0 to 2 closed: nothing else takes their numbers for prog
   closed() { sh -c 'exec "$@" 0<&- 1>&- 2>&-' sh "$@"; }
   closed rk-t-probe -o "$T/a"

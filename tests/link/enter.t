@@ -24,7 +24,8 @@ sh -c 'echo $$ > "$0"; exec rk-enter -s "$1" sh -c "echo \$\$"' "$T/a" "$D" > "$
 is "$(cat "$T/b")" "$(cat "$T/a")" "the same pid, where the pid namespace is shared"
 mkdir "$T/here"; cd "$T/here" || exit
 run rk-enter -s "$D" pwd; is "$out/$err" "$T/here/" "the working directory stays"
-start "$T/two" rk-copyup /usr/share
+start "$T/two" rk-copyup /usr/share rk-unshare -t
+is "$(rk-enter -p "$pid" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$pid/ns"/* | sort)" "the time namespace too"
 two=$pid
 mkdir "$T/gone"; cd "$T/gone" || exit; rmdir "$T/gone"
 run rk-enter -s "$D" pwd
