@@ -14,7 +14,7 @@
 
 #include "relay.h"
 
-enum { RK_PROTO = 114, PRIORITY = 726 /* after the local table, before main (32766) */ };
+enum { RK_PROTO = 114, PRIORITY = 726 /* after the local table, before main (32766) */, BACKUP = 1 << 30 /* in a metric */ };
 
 static int rtnl = -1;
 static uint32_t device, metric;
@@ -40,9 +40,7 @@ int route_is_local(union address const *a)
   return r.rtm_type == RTN_LOCAL;
 }
 
-/* `local CLIENT dev IFNAME [src SRC]`. With dev lo, a server that answers through the interface it was asked on would miss
-   the route; delivery is by lo in any case. */
-int route_client(int type, uint32_t table, union address const *client, union address const *src)
+static int client_route(int type, uint32_t table, union address const *client, union address const *src, uint32_t dev, uint32_t priority)
 {
   struct rtmsg r = {
     .rtm_family = (uint8_t)client->sa.sa_family, .rtm_dst_len = (uint8_t)(8 * width(client)), .rtm_protocol = RK_PROTO,
@@ -54,11 +52,20 @@ int route_client(int type, uint32_t table, union address const *client, union ad
   rk_nl_msg(&nl, (uint16_t)type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, &r, sizeof r, "set a client's route");
   rk_nl_attr(&nl, RTA_DST, bytes(client), width(client));
   if (src) rk_nl_attr(&nl, RTA_PREFSRC, bytes(src), width(src));
-  rk_nl_u32(&nl, RTA_OIF, client->sa.sa_family == AF_INET ? device : 1);
+  rk_nl_u32(&nl, RTA_OIF, dev);
   rk_nl_u32(&nl, RTA_TABLE, table);
-  rk_nl_u32(&nl, RTA_PRIORITY, metric);
+  rk_nl_u32(&nl, RTA_PRIORITY, priority);
   int e = rk_nl_send(rtnl, &nl, 0);
   return e == -1 && errno == EEXIST && type == RTM_NEWROUTE ? 0 : e;
+}
+
+/* `local CLIENT dev lo [src SRC]`, which stays whatever becomes of other interfaces. IPv4's UDP servers that answer through the
+   interface they were asked on (IP_PKTINFO says it was the outer one) would miss that: for them a second one on
+   that interface. Delivery is by lo in any case. */
+int route_client(int type, uint32_t table, union address const *client, union address const *src)
+{
+  if (src && device != 1 && client->sa.sa_family == AF_INET) client_route(type, table, client, src, device, metric);
+  return client_route(type, table, client, src, 1, metric | BACKUP);
 }
 
 /* One rule, found again by all of this. */
@@ -122,17 +129,17 @@ static int stale_route(struct nlmsghdr const *m, void *data)
   memcpy(&r, NLMSG_DATA(m), sizeof r);
   if (r.rtm_protocol != RK_PROTO) return 0;
   if ((p = rk_nl_find(m, sizeof r, RTA_PRIORITY, &len)) && len == 4) memcpy(&pid, p, 4);
-  if (pid && pid < 1U << 30 && (kill((pid_t)pid, 0) == 0 || errno == EPERM)) return others = 1, 0;
+  uint32_t priority = pid, dev = 0;
+  pid &= BACKUP - 1;
+  if (pid && (kill((pid_t)pid, 0) == 0 || errno == EPERM)) return others = 1, 0;
   if ((p = rk_nl_find(m, sizeof r, RTA_TABLE, &len)) && len == 4) memcpy(&table, p, 4);
   p = rk_nl_find(m, sizeof r, RTA_DST, &len);
   a.sa.sa_family = r.rtm_family;
   if (!p || len != width(&a)) return 0;
   if (len == 4) memcpy(&a.v4.sin_addr, p, 4);
   else memcpy(&a.v6.sin6_addr, p, 16);
-  uint32_t own = metric;
-  metric = pid;
-  route_client(RTM_DELROUTE, table, &a, 0);
-  metric = own;
+  if ((p = rk_nl_find(m, sizeof r, RTA_OIF, &len)) && len == 4) memcpy(&dev, p, 4);
+  client_route(RTM_DELROUTE, table, &a, 0, dev, priority);
   return 0;
 }
 

@@ -28,7 +28,7 @@ enum {
   BULK = 64,
   SLEEPY = 128,   /* SO_RCVLOWAT is up; in the list of tcp_lowat */
   AWAKE = 256,    /* ... and an event came since the last tick */
-  FAILED = 512    /* EPOLLERR was seen: no further event will come, so a short recv is not the end */
+  FAILED = 512    /* a short recv proves nothing: after EPOLLERR no event comes, and urgent data stops a recv at its mark */
 };
 
 struct side {
@@ -156,9 +156,9 @@ static enum verdict bulk(struct conn *c, struct side *in)
   int e = errno;
   pool_put(pipe);
   if (n == -1 && e != EAGAIN) return RESET;
-  if (n == 0) in->src.bits |= EOF_SEEN;
-  else doze(c, in);
-  return n ? WAIT : MORE;
+  if (n == -1) return doze(c, in), WAIT;
+  in->src.bits &= (uint16_t)~BULK; /* the end, or urgent data, which splice cannot pass: recv will tell */
+  return MORE;
 }
 
 /* Through the buffer. Without a pipe for the rest, a peek first, and only what was sent is taken out of the queue. */
@@ -261,7 +261,7 @@ int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd
   c->state = CONNECTING;
   for (int i = 0; i < 2; i++) {
     c->side[i].src = (struct source){ .fd = i ? backendfd : clientfd, .kind = KIND_SIDE, .which = (uint8_t)i };
-    if (relay_watch(&c->side[i].src, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) == -1) return -1;
+    if (relay_watch(&c->side[i].src, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET) == -1) return -1;
   }
   c->next = p->conns;
   if (c->next) c->next->prev = &c->next;
@@ -281,7 +281,7 @@ void tcp_event(struct source *src, uint32_t events)
 
   if (c->state & DEAD) return;
   if (events & EPOLLOUT) src->bits |= WRITABLE;
-  if (events & EPOLLERR) src->bits |= FAILED; /* an RST sets EPOLLRDHUP as well */
+  if (events & (EPOLLERR | EPOLLPRI)) src->bits |= FAILED; /* an RST sets EPOLLRDHUP as well */
   else if (events & EPOLLRDHUP) src->bits |= CLOSING;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) src->bits |= READABLE | AWAKE;
   if (c->state & CONNECTING) {

@@ -78,6 +78,7 @@ static void start(void)
   if (what) _exit(RK_EXIT_SYS);
 }
 
+/* All but the control socket's: a request may free what another event of the same batch names. */
 static void dispatch(struct epoll_event const *e)
 {
   struct source *src = e->data.ptr;
@@ -87,7 +88,6 @@ static void dispatch(struct epoll_event const *e)
   case KIND_LISTENER: return accept_event((struct listener *)src, e->events);
   case KIND_DGRAM: return udp_event((struct listener *)src, e->events);
   case KIND_SESSION: return udp_session_event(src);
-  case KIND_CONTROL: return control_event(e->events);
   case KIND_NFT: return nft_event();
   case KIND_CHAIN: _exit(0);
   default: strerr_dief(RK_EXIT_BUG, "event of an unknown kind");
@@ -106,7 +106,11 @@ int main(void)
   for (;;) {
     int n = epoll_wait(relay_epoll, events, EVENTS, busy ? 0 : timer_wait());
     if (n == -1 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "wait for events");
-    for (int i = 0; i < n; i++) dispatch(events + i);
+    uint32_t asked = 0;
+    for (int i = 0; i < n; i++)
+      if (((struct source *)events[i].data.ptr)->kind == KIND_CONTROL) asked = events[i].events;
+      else dispatch(events + i);
+    if (asked) control_event(asked);
     busy = tcp_ready();
     timer_run();
     tcp_bury();

@@ -70,14 +70,14 @@ class RootlessKit(Forwarder):
         ports += [x for p in (7000, IPERF, IPERF2) for x in ("-p", "127.0.0.1:%d:%d/udp" % (self.port(p), p))]
         env = dict(os.environ, XDG_RUNTIME_DIR=os.environ["RK_TEST_XDG"], HOME=os.environ["RK_TEST_HOME"])
         self.p = start(AS + [self.program, "--net=slirp4netns", "--port-driver=builtin", "--state-dir=" + os.environ["RK_TEST_XDG"] + "/" + self.name] + ports + ["sh", SERVERS], env=env)
-    def pids(self): return named(self.p.pid, "rootlesskit", "exe", "slirp4netns")
+    def pids(self): return [p for p in children(self.p.pid) if p not in named(self.p.pid, "sh", "nginx", "iperf3", "rk-t-udpecho")]
 class RootlessKit3(RootlessKit):
     program = os.environ.get("ROOTLESSKIT3", "")
 class Pasta(Forwarder):
     udp = True
     def start(self):
         t = ",".join("127.0.0.1/%d:%d" % (self.port(p), p) for p in self.ports())
-        cmd = ["pasta", "-f", "-q", "--config-net"]
+        cmd = ["pasta", "-f", "-q", "--config-net", "-T", "none", "-U", "none"]
         for p in self.ports(): cmd += ["-t", "127.0.0.1/%d:%d" % (self.port(p), p)]
         for p in (7000, IPERF, IPERF2): cmd += ["-u", "127.0.0.1/%d:%d" % (self.port(p), p)]
         self.p = start(AS + cmd + ["--", "sh", SERVERS])
@@ -86,7 +86,7 @@ class Haproxy(Forwarder):  # in front of the direct servers: no namespace to cro
     def start(self):
         conf = T + "/haproxy.cfg"
         with open(conf, "w") as f:
-            f.write("global\n nbthread 1\n maxconn 8000\n maxpipes 2000\n tune.pipesize 1048576\n stats socket %s/haproxy.sock mode 666\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n option splice-request\n option splice-response\n" % T)
+            f.write("global\n nbthread 1\n maxconn 4000\n maxpipes 500\n tune.pipesize 1048576\n stats socket %s/haproxy.sock mode 666\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n option splice-request\n option splice-response\n" % T)
             for p in self.ports(): f.write("listen l%d\n bind 127.0.0.1:%d\n server s 127.0.0.1:%d\n" % (p, self.port(p), p))
         self.p = start(AS + ["haproxy", "-q", "-db", "-f", conf])
 class Socat(Forwarder):
@@ -160,6 +160,7 @@ def main():
     if a.o: json.dump(table, open(a.o, "w"), indent=1)
 try: main()
 finally:
+    if os.environ.get("BENCH_LOG"): sys.stderr.write(open(T + "/log").read())
     for p in procs:
         for c in reversed(children(p.pid)):
             try: os.kill(c, signal.SIGKILL)

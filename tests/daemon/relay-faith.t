@@ -14,7 +14,7 @@ exec 9> "$T/ctl"
 wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd")"
 all() { [ "$(wc -l < "$T/server")" -ge "$1" ]; }
 
-n=330
+n=360
 timeout 120 python3 "$faith" ask "$host" "$port" "$T/client" $n "${RK_FAITH_SEED:-3}"
 is "$(grep -c ' ok ' "$T/client")" $n "$n clients saw what a direct connection gives"
 wait_until all $n

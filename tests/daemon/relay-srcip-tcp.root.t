@@ -42,8 +42,12 @@ for v in 0 1 2; do
   nsenter -t "$ns" -n sh -c "echo $v > /proc/sys/net/ipv4/conf/all/rp_filter; echo $v > /proc/sys/net/ipv4/conf/tap0/rp_filter"
   same "with rp_filter $v" peer python3 "$who" ask tcp 192.0.2.1 8083
 done
+nsenter -t "$ns" -n ip link set tap0 down
+same "with the outer interface down" peer python3 "$who" ask tcp 192.0.2.1 8081
+nsenter -t "$ns" -n ip link del tap0
+same "... and gone" peer python3 "$who" ask tcp 192.0.2.1 8081
 echo stats >&9
 wait_until grep -q end "$T/portd"
-like "$(cat "$T/portd")" "id=1 .*total=6 .*refused=1 kept=4" "the counters say what was kept"
+like "$(cat "$T/portd")" "id=1 .*total=8 .*refused=1 kept=6" "the counters say what was kept"
 echo quit >&9
 done_testing

@@ -57,6 +57,9 @@ like "$(python3 "$who" ask udp 127.0.0.2 8001)" "seen=10.0.2.2:" "... and the an
 like "$(python3 "$who" ask udp ::1 8011)" "seen=fd00::2:" "v6 loopback: the v6 gateway"
 like "$(peer python3 "$who" ask udp 192.0.2.1 8053)" "seen=10.0.2.100:53" "a DNS server that asks others from port 53 goes on working"
 is "$(peer python3 "$who" ask udp 2001:db8::1 8054)" timeout "require: a v6 client of a v4 backend is dropped"
+nsenter -t "$ns" -n ip link set tap0 down
+same "with the outer interface down" peer python3 "$who" ask udp 192.0.2.1 8001
+nsenter -t "$ns" -n ip link set tap0 up
 ip addr add 192.0.2.9/24 dev o0
 same "an answer comes from the second address that was asked" peer python3 "$who" ask udp 192.0.2.9 8001
 same "a session of one second" peer python3 "$who" ask udp 192.0.2.1 8054

@@ -3,7 +3,7 @@
 # Each connection follows a plan drawn from the seed; both ends write "ID outcome" and both must have seen what a direct connection gives.
 import os, random, socket, struct, sys, threading, time
 BLOCK = random.Random(1).randbytes(65521) * 18
-KINDS = ["up", "down", "both", "server-rst", "client-rst", "cut", "unread", "slow", "pingpong", "empty", "half-idle"]
+KINDS = ["up", "down", "both", "server-rst", "client-rst", "cut", "unread", "slow", "pingpong", "empty", "half-idle", "urgent"]
 HEAD = struct.Struct("!IIIII")  # id, kind, seed, up, down
 RST = struct.pack("ii", 1, 0)
 def piece(seed, at, n):
@@ -56,6 +56,7 @@ def server(s, kind, seed, up, down, rng):
         for i in range(50): expect("ping", get(s, us, up % 3000 + 1, rng), up % 3000 + 1); s.sendall(piece(ds, 0, down % 3000 + 1))
         expect("end", s.recv(1), b"")
     elif kind == "empty": pass
+    elif kind == "urgent": expect("up", get(s, us, None, rng), up); send(s, ds, down, rng)
     elif kind == "half-idle": expect("eof", s.recv(1), b""); time.sleep(0.05); send(s, ds, down, rng)
 def client(s, kind, seed, up, down, rng):
     us, ds = seed, seed + 7
@@ -69,6 +70,10 @@ def client(s, kind, seed, up, down, rng):
     elif kind == "slow": expect("down", get(s, ds, None, rng, 0.0005), down); send(s, us, up, rng)
     elif kind == "pingpong":
         for i in range(50): s.sendall(piece(us, 0, up % 3000 + 1)); expect("pong", get(s, ds, down % 3000 + 1, rng), down % 3000 + 1)
+    elif kind == "urgent":  # the byte itself is not part of the stream
+        send(s, us, up // 2, rng); s.send(b"!", socket.MSG_OOB); at = up // 2
+        while at < up: k = min(up - at, 50000); s.sendall(piece(us, at, k)); at += k
+        s.shutdown(socket.SHUT_WR); expect("down", get(s, ds, None, rng), down)
     elif kind == "empty": expect("end", s.recv(1), b"")
     elif kind == "half-idle": s.shutdown(socket.SHUT_WR); expect("down", get(s, ds, None, rng), down)
 def run(side, s, ident, kind, seed, up, down, log):
