@@ -27,7 +27,7 @@ while True:
     else: waiting.append(a); s.sendto(d, ("10.0.2.3", 53))' > "$T/dns" 2>&1 &
 tap_pids="$tap_pids $!"
 mkfifo "$T/ctl"; chmod 0666 "$T/ctl"
-specs= n=0
+specs='' n=0
 for dest in 127.0.0.1,81 10.0.2.100,90 127.0.0.1,82 10.0.2.100,83 127.0.0.1,84 10.0.2.100,84 127.0.0.1,85 10.0.2.100,85 127.0.0.1,86 127.0.0.1,87 \
   ::1,86 ::1,87 ::1,88 fd00::100,91 fd00::100,87 ::1,89 fd00::100,89; do n=$((n + 1)) specs="$specs udp,::,$((8000 + n)),$dest"; done
 wait_until grep -q ready "$T/dns" || bail "no DNS server: $(cat "$T/dns")"
