@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
@@ -33,6 +34,29 @@ static size_t read_file(int dirfd, char const *name, char *buf, size_t size)
   return len;
 }
 
+/* Which group above has controllers, and keeps them to itself? */
+static void die_undelegated(int dirfd)
+{
+  static char const fix[] = "as root, write +cpu +memory +pids to cgroup.subtree_control of that group and of those below it, down to this one's "
+                            "parent; with systemd: Delegate=cpu cpuset io memory pids";
+  static char above[PATH_MAX];
+  char controllers[1024];
+  size_t len;
+
+  strcpy(above, group);
+  while ((len = strlen(above)) > 1) {
+    int up = openat(dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    while (len > 1 && above[len - 1] != '/') len--;
+    above[len > 1 ? len - 1 : 1] = 0;
+    if (up < 0 || faccessat(up, "cgroup.controllers", R_OK, 0) < 0) break;
+    dirfd = up;
+    if (read_file(dirfd, "cgroup.controllers", controllers, sizeof controllers) <= 1) continue;
+    controllers[strcspn(controllers, "\n")] = 0;
+    rk_die_host("S5", fix, "unable to evacuate control group ", group, ": no controller is delegated to it: ", above, " has ", controllers, " and passes none on");
+  }
+  rk_die_host("S5", fix, "unable to evacuate control group ", group, ": no controller is delegated to it");
+}
+
 /* Nothing is changed before all this is known. */
 static void check(struct cgroup const *g, int dirfd, char *controllers, size_t size)
 {
@@ -44,8 +68,7 @@ static void check(struct cgroup const *g, int dirfd, char *controllers, size_t s
     if (g->v1)
       rk_die_host("S6", "boot with systemd.unified_cgroup_hierarchy=1", "unable to evacuate control group ", group,
                   ": this host is hybrid, all its controllers are cgroup v1");
-    rk_die_host("S5", "as root, echo +cpu +memory +pids > cgroup.subtree_control in each group above; with systemd: "
-                "Delegate=cpu cpuset io memory pids", "unable to evacuate control group ", group, ": no controller is delegated to it");
+    die_undelegated(dirfd);
   }
   controllers[strcspn(controllers, "\n")] = 0;
   if (read_file(dirfd, "cgroup.procs", pids, sizeof pids) && (!strncmp(pids, "0\n", 2) || strstr(pids, "\n0\n")))

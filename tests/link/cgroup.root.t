@@ -80,7 +80,7 @@ delegate "$D/x"
 unmounted() { unshare -m sh -c 'for m in $(awk -v re="$0" "{ for (i = 7; i < NF; i++) if (\$i == \"-\" && \$(i + 1) ~ re) print \$5 }" /proc/self/mountinfo); do umount -n "$m"; done; exec "$@"' "$@"; }
 [ -z "$hybrid" ] || refused 102 "unable to evacuate control group /rk-t-$$/x: this host is hybrid, all its controllers are cgroup v1" "S6: hybrid" in_group "$D/x" rk-cgroup -e a true
 # shellcheck disable=SC2016
-refused 102 "unable to evacuate control group /rk-t-$$/x: no controller is delegated to it" "S5: none delegated" \
+refused 102 "unable to evacuate control group /rk-t-$$/x: no controller is delegated to it: /rk-t-$$ has $controllers and passes none on" "S5: none delegated" \
   unmounted '^cgroup$' sh -c 'echo $$ > "$0/cgroup.procs"; exec as_user rk-cgroup -e a true' "$D/x"
 refused 102 "cgroup v2 is not mounted" "S6: none" unmounted '^cgroup2?$' as_user rk-cgroup -e a true
 [ -z "$hybrid" ] || refused 102 "cgroup v2 is not mounted: this host has cgroup v1 only" "S6: v1 only" unmounted '^cgroup2$' as_user rk-cgroup -e a true
