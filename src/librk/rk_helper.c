@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/prctl.h>
@@ -13,6 +14,7 @@
 #include <sys/wait.h>
 
 #include <skalibs/djbunix.h>
+#include <skalibs/types.h>
 
 #include <rk/sys.h>
 
@@ -161,4 +163,12 @@ int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms)
   if (timer != -1) close(timer);
   errno = e;
   return e ? -1 : 0;
+}
+
+int rk_helper_time(void)
+{
+  char const *s = getenv("RK_HELPER_TIMEOUT");
+  unsigned int seconds;
+
+  return 1000 * (s && uint0_scan(s, &seconds) && seconds && seconds <= 3600 ? (int)seconds : 10);
 }

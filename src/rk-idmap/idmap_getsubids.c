@@ -12,8 +12,6 @@
 #include <rk/helper.h>
 #include <rk/subid.h>
 
-enum { TIMEOUT = 10 };
-
 struct answer {
   size_t len;
   char text[32768]; /* 339 ranges need less */
@@ -27,14 +25,6 @@ static void take(void *data, char const *text, size_t len)
   if (len > room) len = room;
   memcpy(a->text + a->len, text, len);
   a->len += len;
-}
-
-static int timeout(void)
-{
-  char const *s = getenv("RK_HELPER_TIMEOUT");
-  unsigned int seconds;
-
-  return 1000 * (s && uint0_scan(s, &seconds) && seconds && seconds <= 3600 ? (int)seconds : TIMEOUT);
 }
 
 /* Asked by name and by number, side by side; the answers are put together, and duplicates fall out. */
@@ -64,7 +54,7 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
     h[i] = (struct rk_helper){.path = path, .argv = argv[i], .quiet = 1, .take = take, .data = &answer[i]};
     if (rk_helper_start(&h[i]) == -1) h[i].late = 1;
   }
-  rk_helpers_wait(h, 2, -1, timeout());
+  rk_helpers_wait(h, 2, -1, rk_helper_time());
   sigaction(SIGCHLD, &old, 0);
   for (int i = 0; i < 2; i++) {
     if (!h[i].argv || h[i].late) continue;

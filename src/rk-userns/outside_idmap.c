@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/capability.h>
@@ -18,8 +17,6 @@
 #include <rk/proc.h>
 #include "outside.h"
 #include "outside_why.h"
-
-enum { TIMEOUT = 10 }; /* seconds; RK_HELPER_TIMEOUT changes it */
 
 /* One helper with all that it is told: NAME PID, then three numbers a line of the map. */
 struct job {
@@ -69,14 +66,6 @@ static int chain_is_gone(void)
   return poll(&x, 1, 0) != 0;
 }
 
-static int timeout(void)
-{
-  char const *s = getenv("RK_HELPER_TIMEOUT");
-  unsigned int seconds;
-
-  return 1000 * (s && uint0_scan(s, &seconds) && seconds && seconds <= 3600 ? (int)seconds : TIMEOUT);
-}
-
 static void find(struct job *j)
 {
   struct outside_helper *h = &j->helper;
@@ -109,7 +98,7 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
       strncpy(job[i].helper.text, strerror(errno), sizeof job[i].helper.text - 1);
     }
   }
-  rk_helpers_wait(h, 2, outside.chain, timeout());
+  rk_helpers_wait(h, 2, outside.chain, rk_helper_time());
   for (int i = 0; i < 2; i++) {
     struct outside_helper *helper = &job[i].helper;
     size_t len = strlen(helper->text);

@@ -5,7 +5,7 @@
 mkdir "$T/d"; chown "$RK_TEST_UID:$RK_TEST_GID" "$T/d"
 mounts=$(cat /proc/self/mountinfo)
 for mode in one chain all; do
-  run rk-t-kill -u "$RK_TEST_UID" -g "$RK_TEST_GID" -d "$T/d" $mode rk-state "$T/d/s" rk-userns rk-idmap true
+  run rk-t-kill -u "$RK_TEST_UID" -g "$RK_TEST_GID" -d "$T/d" $mode rk-state "$T/d/s" rk-userns rk-idmap -m subids true
   is "$rc$err" 0 "$mode: nothing is left"
   note "$out"
   is "$(ls -A "$T/d")" "" "$mode: not in the end either"

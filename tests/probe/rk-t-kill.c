@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-kill [-u UID] [-g GID] -d DIR one|chain|all CHAIN...: kill processes of a chain at every system call that matters.
+   rk-t-kill [-u UID] [-g GID] [-b FIRST] -d DIR one|chain|all CHAIN...: kill processes of a chain at every system call that matters.
 
-   As root, runs CHAIN as UID:GID under ptrace(2) again and again. Each time one process of it (the first one, then each that is
+   As root, runs CHAIN as UID:GID under ptrace(2) again and again. Each time one process of it (the first one, 0, or number FIRST, then each that is
    forked, in order of birth) is stopped one system call later than the last time, and then
      one    that process is killed     chain  the first process is     all  every process is
    by SIGKILL, and the rest runs on freely. Then every process must be gone soon, and DIR be as the chain leaves it: empty if a process was
@@ -60,9 +60,21 @@ static struct process *find(pid_t pid)
 
 static pid_t launch(int traced)
 {
-  pid_t pid = fork();
+  int go[2];
+  char byte;
+  pid_t pid;
 
-  if (pid) return pid;
+  if (pipe2(go, O_CLOEXEC)) die("make a pipe");
+  pid = fork();
+  if (pid) {
+    close(go[0]);
+    /* Attached by us, not by PTRACE_TRACEME: then the tracer counts as root, and newuidmap gets its privilege. */
+    if (traced && (ptrace(PTRACE_ATTACH, pid, 0, 0) || waitpid(pid, 0, 0) != pid)) die("attach to the chain");
+    if (write(go[1], "", 1) != 1) die("start the chain");
+    close(go[1]);
+    return pid;
+  }
+  if (read(go[0], &byte, 1) != 1) exit(111);
   if (chdir("/") || setgroups(1, &gid) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)) die("become the user");
   if (!traced) setenv("RK_T_KILL", "untraced", 1);
   int null = open("/dev/null", O_RDWR);
@@ -70,7 +82,6 @@ static pid_t launch(int traced)
   dup2(null, 1);
   if (!getenv("RK_T_KILL_NOISY")) dup2(null, 2);
   close(null);
-  if (traced && (ptrace(PTRACE_TRACEME, 0, 0, 0) || raise(SIGSTOP))) die("be traced");
   execvp(chain[0], chain);
   die("execute the chain");
   return -1;
@@ -131,7 +142,7 @@ static int run(int birth, unsigned int at, char const *mode, int *cleaner)
 
   nproc = births = 0;
   *cleaner = 1;
-  if (pid == -1 || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status)) die("start the chain");
+  if (pid == -1) die("fork");
   if (ptrace(PTRACE_SETOPTIONS, pid, 0, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE
       | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL))) die("set options");
   find(pid)->birth = births++;
@@ -269,13 +280,14 @@ int main(int argc, char **argv)
 {
   struct sigaction act = {.sa_handler = timeout};
   char const *mode;
-  int bad = 0;
+  int bad = 0, from = -1;
 
-  for (int opt; (opt = getopt(argc, argv, "+u:g:d:")) != -1;)
+  for (int opt; (opt = getopt(argc, argv, "+u:g:d:b:")) != -1;)
     switch (opt) {
       case 'u': uid = (uid_t)atoi(optarg); break;
       case 'g': gid = (gid_t)atoi(optarg); break;
       case 'd': dir = optarg; break;
+      case 'b': from = atoi(optarg); break;
       default: return 100;
     }
   if (!dir || argc - optind < 2) return 100;
@@ -289,7 +301,8 @@ int main(int argc, char **argv)
     return 111;
   }
   for (int i = 0; entries(dir, (char[512]){0}, 512) && i < LIMIT * 1000; i++) usleep(1000);
-  for (int birth = !strcmp(mode, "chain"); birth < MAX; birth++) { /* the first process at its own calls: that is "one" */
+  if (from < 0) from = !strcmp(mode, "chain"); /* the first process at its own calls: that is "one" */
+  for (int birth = from; birth < MAX; birth++) {
     unsigned int at = 1;
     int cleaner;
 
