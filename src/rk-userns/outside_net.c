@@ -22,6 +22,7 @@
 #include <rk/text.h>
 
 enum {
+  CLOSED_MS = 500,     /* to die, after it has closed its report without being ready */
   START_MS = 10000,    /* to become ready (a DHCP lease with conflict detection takes 4 s) */
   END_MS = 300,        /* to leave when told to */
   PAUSE_MS = 20, PAUSE_MAX_MS = 30000, /* before it is started again: doubled each time */
@@ -157,6 +158,7 @@ static void hear(int fd, short revents)
   if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (r <= 0) {
     drop(&report); /* closed: there is nothing more to say, or the driver is about to be found dead */
+    if (!netup.ready) outside_after(CLOSED_MS, late);
     return;
   }
   switch (netup_report(buf, (size_t)r, &line)) {
@@ -230,7 +232,7 @@ failed:
 
 static void late(void)
 {
-  kill_driver("it did not become ready within 10 seconds");
+  kill_driver(report == -1 ? "it closed its report without being ready" : "it did not become ready within 10 seconds");
 }
 
 static void describe(char *text, size_t size, int status)

@@ -108,8 +108,13 @@ static void start_helper(char *path, size_t size)
   for (size_t i = 0; i < sizeof places / sizeof *places && !(dir && *dir == '/'); i++) dir = getenv(places[i]);
   if (!dir || *dir != '/') dir = "/tmp";
   size_t n = strlen(dir);
-  if (n + 32 > size) strerr_dief(RK_EXIT_SYS, "path too long: ", dir);
+  if (n + 36 > size) strerr_dief(RK_EXIT_SYS, "path too long: ", dir);
   memcpy(path, dir, n);
+  if (getenv("RK_STATE_DIR") == dir) { /* in its net/, which is cleared with all that is in it: we and the helper may be killed */
+    memcpy(path + n, "/net", 5);
+    n += 4;
+    if (mkdir(path, 0700) == -1 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create ", path);
+  }
   memcpy(path + n, "/.pasta-", 8);
   path[n + 8 + uint_fmt(path + n + 8, (unsigned int)getpid())] = 0;
   unlink(path);
