@@ -79,12 +79,16 @@ check demo bench fuzz:
 	package/$@
 deps:
 	package/deps
+# the manual pages, for a browser
+html:
+	@mkdir -p build/html
+	@set -e; for p in doc/*.[1-9]; do mandoc -Thtml -O 'man=%N.%S.html' $$p > build/html/$${p##*/}.html; done; echo build/html
 install: programs
 	package/install $(B) "$(DESTDIR)" "$(PREFIX)"
 dist:
 	package/dist $(package) $(version)
 clean:
-	rm -rf build/static build/pie build/dyn build/asan build/cov build/clang build/clang-dyn build/dist
+	rm -rf build/static build/pie build/dyn build/asan build/cov build/clang build/clang-dyn build/dist build/html
 distclean:
 	rm -rf build
 .PHONY: all analyze programs test-programs check demo bench fuzz deps install dist clean distclean

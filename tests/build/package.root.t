@@ -2,7 +2,7 @@
 # make install, make dist, package/deps
 . "${RK_TEST_LIB:-tests/lib.sh}"
 [ "$RK_TEST_MODE" = static ] || skip_all "reproducible builds are tested with MODE=static"
-plan 13
+plan 14
 chmod 0755 "$T"
 for d in one two; do
   mkdir "$T/$d"
@@ -20,6 +20,8 @@ ok "the overview page is there" test -s "$T/image/usr/share/man/man7/rk.7"
 not_ok "test programs are not" sh -c 'find "$1" -name "rk-t-*" -o -name "t-*" | grep -q .' sh "$T/image"
 run as_user env PATH="$T/image/usr/bin:/usr/bin:/bin" rk-userns rk-idmap id -u
 is "$rc/$out" 0/0 "the installed programs find one another" || diag "$err"
+run make -s html
+is "$rc/$(grep -c 'href="rk-state.1.html"' build/html/rk.7.html)" 0/1 "make html, with links from page to page" || diag "$err"
 run make -s dist
 is "$rc/$err" 0/ "make dist"
 sum=$(cat build/dist/rk-*.tar.gz | sha256sum)
