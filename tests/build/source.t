@@ -21,6 +21,6 @@ is "$(for f in $(find src -name '*.c'); do
   [ "$lines" -le "${limit:-400}" ] || echo "$f $lines"
 done)" "" "no file is longer than 400 lines, or its line in allowed-lines"
 # a path of a development machine, or the name of a package registry's host
-traces='/(work|home|root)/[a-z]|(deb|snapshot|security|archive|ports)\.(debian|ubuntu)\.(org|com)|dl-cdn\.alpinelinux|proxy\.golang|registry\.npmjs|pypi\.org'
+traces='(^|[^A-Za-z0-9}])/(work|home|root)/[a-z]|(deb|snapshot|security|archive|ports)\.(debian|ubuntu)\.(org|com)|dl-cdn\.alpinelinux|proxy\.golang|registry\.npmjs|pypi\.org'
 is "$(grep -rnE "$traces" . --include='*' --exclude-dir=.git --exclude-dir=build | grep -Ev '^\./tests/build/source\.t:|/home/(rktest|user|alice|bob|me)\b' || :)" "" "no trace of a machine or of a registry"
 is "$(grep -rnE '(^|[^[:alnum:]])sleep [0-9]' tests --include='*.t' | grep -Ev 'rk-|as_user|spawn|run |exec|sh -c|tests/bench|timeout|(until|while) ' || :)" "" "no test waits by sleeping"

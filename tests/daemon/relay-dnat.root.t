@@ -8,7 +8,8 @@ chmod 0777 "$T"
 as_user unshare -Urn sh -c '
   unshare -n sh -c "ip link set lo up; until ip addr add 172.18.0.2/24 dev c0 2>/dev/null; do sleep 0.02; done; ip link set c0 up
     ip route add default via 172.18.0.1; exec python3 $0 serve tcp,0.0.0.0,81 udp,0.0.0.0,81 tcp,0.0.0.0,82 udp,0.0.0.0,82" > "$1" & c=$!
-  ip link set lo up; ip link add br0 type bridge; ip link set br0 up; ip addr add 172.18.0.1/24 dev br0; sleep 0.1
+  ip link set lo up; ip link add br0 type bridge; ip link set br0 up; ip addr add 172.18.0.1/24 dev br0
+  until [ "$(readlink /proc/$c/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
   ip link add v0 type veth peer name c0 netns $c; ip link set v0 master br0; ip link set v0 up
   ip tuntap add tap0 mode tap; ip link set tap0 up; ip addr add 10.0.2.100/24 dev tap0; ip route add default via 10.0.2.2
   echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet

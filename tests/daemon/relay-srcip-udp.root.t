@@ -8,7 +8,8 @@ relay=$RK_TEST_INST/libexec/rk/rk-relay who="$RK_TEST_STAGE/rk/tests/relay/whoam
 as_user unshare -Urn sh -c '
   unshare -n sh -c "ip link set lo up; until ip addr add 10.0.2.3/24 dev far 2>/dev/null; do sleep 0.02; done; ip link set far up
     ip route add default via 10.0.2.100; exec python3 $0 serve udp,10.0.2.3,53" > "$1" & up=$!
-  ip link set lo up; sleep 0.1; ip link add tap0 type veth peer name far netns $up; ip link set tap0 up
+  ip link set lo up; until [ "$(readlink /proc/$up/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
+  ip link add tap0 type veth peer name far netns $up; ip link set tap0 up
   ip addr add 10.0.2.100/24 dev tap0; ip addr add fd00::100/64 dev tap0 nodad
   ip route add default via 10.0.2.2; ip -6 route add default via fd00::2
   until grep -q ready "$1"; do sleep 0.02; done
