@@ -18,9 +18,7 @@ is "$out/$(stat -c %u "$T/file")" "0/$RK_TEST_UID" "a file made there belongs to
 run rk-enter -p "$chain" sh -c 'cat /proc/2/comm'
 is "$out" rk-hold "in the pid namespace too"
 # rk-outside killed: its lock is free, but the chain lives on and can be entered
-for p in /proc/[0-9]*; do
-  [ "$(cat "$p/comm" 2> /dev/null)" = rk-outside ] && { tr "\0" "\n" < "$p/environ"; } 2> /dev/null | grep -qxF "RK_STATE_DIR=$D" && outside=${p#/proc/}
-done
+outside=$(outside_of "$chain")
 kill -KILL "$outside"; wait_gone "$outside"
 run as_user rk-enter -s "$D" id -u
 is "$rc/$out" 0/0 "rk-outside killed: the chain can still be entered"
