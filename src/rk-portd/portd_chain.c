@@ -2,6 +2,7 @@
    The chain of the state directory: find it, hold its pidfd and its network namespace, see it end, find the next. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include <linux/nsfs.h>
@@ -117,6 +118,16 @@ static int open_netns(unsigned int pid)
 
 static void refuse(char const *what)
 {
+  struct pollfd over = {.fd = portd.chainfd, .events = POLLIN};
+  int e = errno;
+
+  /* a chain that has ended just now has no namespaces: no trouble of ours */
+  if (poll(&over, 1, 0) == 1) {
+    leave();
+    portd.trouble[0] = 0;
+    return;
+  }
+  errno = e;
   char text[sizeof portd.trouble];
   struct rk_text t = rk_text_in(text, sizeof text);
   char const *why = errno == EXDEV ? "it is the host's own: the chain needs rk-net" : portd_errtext(errno);

@@ -61,6 +61,17 @@ static void namespaces(struct words *w, struct run const *r)
   }
 }
 
+/* For another word the peer makes no mount call at all: what was shared then arrives as a slave (mount_namespaces(7)). */
+static char const *propagation(char const *word)
+{
+  static char const *const known[] = {"private", "rprivate", "slave", "rslave", "shared", "rshared"};
+
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(word, known[i])) return word;
+  if (*word) run_warn("unknown propagation \"%s\": taken for rslave", word);
+  return "rslave";
+}
+
 static void network(struct words *w, struct run const *r)
 {
   int host = !strcmp(r->net, "host");
@@ -114,7 +125,7 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[2
   namespaces(&w, r);
   link_(&w, "rk-copyup");
   add(&w, "-p");
-  add(&w, r->propagation);
+  add(&w, propagation(r->propagation));
   add(&w, copy_up_dirs(r));
   network(&w, r);
   if (r->pidns) {

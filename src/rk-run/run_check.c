@@ -62,6 +62,7 @@ static void check_mounts(struct run const *r)
     char const *dir = r->copy_up.item[i];
     char quoted[512];
     if (dir[0] != '/') run_die("copy-up directory must be an absolute path, got %s", go_quote(dir, quoted, sizeof quoted));
+    if (is(dir, "/tmp") || is(dir, "/tmp/")) run_die("/tmp cannot be copied up");
     if (strchr(dir, ':')) run_die("copy-up directory must not contain \":\", got %s", go_quote(dir, quoted, sizeof quoted));
   }
 }
