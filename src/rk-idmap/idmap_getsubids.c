@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "idmap.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/wait.h>
 
 #include <skalibs/types.h>
@@ -27,6 +27,28 @@ static void take(void *data, char const *text, size_t len)
   a->len += len;
 }
 
+/* The end of a helper must not show in the program to come. With SIGCHLD ignored there would be no status to wait for; blocked, it
+   would stay pending. (A child without an exit signal, clone(2), gets one by its exec.) */
+static void expect_children(struct sigaction *old, int *pending)
+{
+  struct sigaction def = {.sa_handler = SIG_DFL};
+  sigset_t set;
+
+  *pending = sigpending(&set) == 0 && sigismember(&set, SIGCHLD) == 1;
+  sigaction(SIGCHLD, &def, old);
+}
+
+static void forget_children(struct sigaction const *old, int pending)
+{
+  struct timespec const now = {0, 0};
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, SIGCHLD);
+  if (!pending) sigtimedwait(&set, 0, &now);
+  sigaction(SIGCHLD, old, 0);
+}
+
 /* Asked by name and by number, side by side; the answers are put together, and duplicates fall out. */
 int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
 {
@@ -37,14 +59,13 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
   char uid[UINT_FMT];
   char const *const owner[2] = {who->name, uid};
   char const *argv[2][4] = {{"getsubids"}, {"getsubids"}};
-  struct sigaction def = {.sa_handler = SIG_DFL}, old;
-  int answers = 0;
+  struct sigaction old;
+  int answers = 0, pending;
 
   uid[uint_fmt(uid, who->uid)] = 0;
   rk_subid_begin(s, (struct rk_subid_owner){who->name, who->uid}, 1);
   if (rk_which(program && *program ? program : "getsubids", path, sizeof path) == -1) return -1;
-  /* With SIGCHLD ignored there would be no status to wait for; the program gets its own disposition back. */
-  sigaction(SIGCHLD, &def, &old);
+  expect_children(&old, &pending);
   for (int i = 0; i < 2; i++) {
     char const **a = argv[i] + 1;
     answer[i].len = 0;
@@ -55,7 +76,7 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
     if (rk_helper_start(&h[i]) == -1) h[i].late = 1;
   }
   rk_helpers_wait(h, 2, -1, rk_helper_time());
-  sigaction(SIGCHLD, &old, 0);
+  forget_children(&old, pending);
   for (int i = 0; i < 2; i++) {
     if (!h[i].argv || h[i].late) continue;
     /* 127, 126: it could not even be executed (rk/helper.h) */

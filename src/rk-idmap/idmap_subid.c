@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   Where subordinate ids come from: the files, or getsubids, which also asks what nsswitch.conf(5) names under "subid" (a static program cannot). */
+   Where subordinate ids come from: the files, or getsubids, which also asks what nsswitch.conf(5) names under "subid" (a static
+   program cannot). */
 #include "idmap.h"
 
 #include <errno.h>
@@ -44,9 +45,9 @@ static int elsewhere(void)
   while (line) {
     char *end = strchr(line, '\n');
     if (end) *end++ = 0;
-    line += strspn(line, " \t");
+    while (*line == ' ' || *line == '\t') line++;
     if (!strncmp(line, "subid:", 6)) {
-      line += 6 + strspn(line + 6, " \t");
+      for (line += 6; *line == ' ' || *line == '\t';) line++;
       return strncmp(line, "files", 5) != 0;
     }
     line = end;
@@ -122,7 +123,8 @@ static void nothing(struct idmap_who const *who, int kind, enum idmap_source sou
   } else usermod(who, kind, who_s, unread, why);
 }
 
-/* One kind of ids from one source into subids[kind]. 1: some, checked; 0: none; -1: faulty. unread: errno if the source could not be read. */
+/* One kind of ids from one source into subids[kind]. 1: some, checked; 0: none; -1: faulty. unread: errno if the source could not
+   be read. */
 static int look(struct idmap_who const *who, int kind, enum idmap_source source, int *unread, struct rk_why *why)
 {
   struct rk_subid_owner const owner = {who->name, who->uid};
@@ -162,6 +164,7 @@ uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, stru
     r = dynamic ? both(who, IDMAP_DYNAMIC, &second) : 0;
     if (r != 1) r = both(who, IDMAP_STATIC, why);
     if (!r && !dynamic) r = both(who, IDMAP_DYNAMIC, &second);
+    if (!r && dynamic && strcmp(second.id, "I13")) *why = second; /* asked where the ids are kept, and told that there are none */
   }
   if (r != 1) return 0;
   ask->nuid = rk_subid_map(&subids[0], who->uid, ask->uid, &uids);

@@ -12,49 +12,55 @@
 
 enum { LINE = 1024 };
 
-/* The first field of the line whose third is id, in a file of NAME:PASSWORD:ID:... lines. Null: there is none. */
-static char const *find(char const *file, uint32_t id)
+/* Is this NAME:PASSWORD:ID:... the line of that id? Then it is cut behind the name. */
+static int matches(char *line, uint32_t id)
 {
-  static char line[LINE];
+  char *password = strchr(line, ':'), *number = password ? strchr(password + 1, ':') : 0;
+  uint32_t v;
+
+  if (!number || password == line || number[1 + uint32_scan(number + 1, &v)] != ':' || v != id) return 0;
+  *password = 0;
+  return 1;
+}
+
+/* The name of the id in such a file, in line. Null: there is none. */
+static char const *find(char const *file, uint32_t id, char line[LINE])
+{
   char buf[4096];
   size_t len = 0;
-  ssize_t r;
-  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  ssize_t r = 1;
+  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY), found = 0;
 
   if (fd == -1) return 0;
-  while ((r = fd_read(fd, buf, sizeof buf)) > 0)
-    for (ssize_t i = 0; i < r; i++) {
-      char *password, *number;
-      uint32_t v;
-
+  while (r > 0 && !found) {
+    r = fd_read(fd, buf, sizeof buf);
+    if (r <= 0) buf[0] = '\n'; /* the end of a last line that has none */
+    for (ssize_t i = 0; (i < r || (i == 0 && r <= 0)) && !found; i++) {
       if (buf[i] != '\n') {
         if (len < LINE - 1) line[len++] = buf[i]; /* what is cut off lies far behind the third field */
         continue;
       }
       line[len] = 0;
       len = 0;
-      if (!(password = strchr(line, ':')) || !(number = strchr(password + 1, ':'))) continue;
-      if (password == line || number[1 + uint32_scan(number + 1, &v)] != ':' || v != id) continue;
-      *password = 0;
-      close(fd);
-      return line;
+      found = matches(line, id);
     }
+  }
   close(fd);
-  return 0;
+  return found ? line : 0;
 }
 
 struct idmap_who idmap_look_up(uint32_t uid, uint32_t gid)
 {
-  struct idmap_who who = {.uid = uid, .gid = gid, .name = find("/etc/passwd", uid)};
-  static char name[LINE];
+  static char line[LINE];
+  struct idmap_who who = {.uid = uid, .gid = gid, .name = find("/etc/passwd", uid, line)};
 
-  if (who.name) who.name = strcpy(name, who.name);
-  else who.name = getenv("USER");
+  if (!who.name) who.name = getenv("USER");
   if (who.name && !*who.name) who.name = 0;
   return who;
 }
 
 char const *idmap_group(uint32_t gid)
 {
-  return find("/etc/group", gid);
+  static char line[LINE];
+  return find("/etc/group", gid, line);
 }

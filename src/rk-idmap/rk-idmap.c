@@ -53,7 +53,8 @@ static void refuse_mapped(void)
   char text[64];
   ssize_t r = rk_slurp("/proc/self/uid_map", text, sizeof text);
 
-  if (r == -1 && (errno == ENOENT || errno == ENOTDIR)) rk_die_host("D9", "mount /proc", "unable to read /proc/self/uid_map: is /proc mounted?");
+  if (r == -1 && (errno == ENOENT || errno == ENOTDIR))
+    rk_die_host("D9", "mount /proc", "unable to read /proc/self/uid_map: is /proc mounted?");
   if (r == -1) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/uid_map");
   if (r) strerr_dief(RK_EXIT_USAGE, "the ids here are mapped already: rk-idmap comes once, after rk-userns");
 }

@@ -113,8 +113,8 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
   return did == 2 && !chain_is_gone();
 }
 
-/* All ids of our own namespace, each under its own number, line by line as they stand there: a line of a map must lie within one line of
-   the map above it. Written in one piece, user_namespaces(7). */
+/* All ids of our own namespace, each under its own number, line by line as they stand there: a line of a map must lie within one
+   line of the map above it. Written in one piece, user_namespaces(7). */
 static int direct(int proc, struct outside_map const *map, uint32_t *ids)
 {
   static char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];

@@ -74,8 +74,8 @@ static void words(struct rk_why *why, struct outside_map const *map, struct outs
                name);
   else if (strstr(what, "not allowed"))
     rk_because(why, "I7", "%%%\n"
-               "let % (or the subid source of nsswitch.conf), as % reads it, hold these ids for the user: plain NAME:FIRST:COUNT lines", name, how, what, map->cap == CAP_SETUID ? "/etc/subuid" : "/etc/subgid",
-               name);
+               "let % (or the subid source of nsswitch.conf), as % reads it, hold these ids for the user: plain NAME:FIRST:COUNT lines",
+               name, how, what, map->cap == CAP_SETUID ? "/etc/subuid" : "/etc/subgid", name);
   else if (strstr(what, "Permission denied") || strstr(what, "proc directory"))
     rk_because(why, "I8", "%%%\n"
                "mount /proc writable and without hidepid, and let rk-idmap be readable for its user (chmod 0755)",

@@ -57,12 +57,16 @@ files 'N:300000:10'; chmod 0600 /etc/subuid; refuses "an unreadable file" I1 "un
 rm /etc/subuid; refuses "no file" I1 "no subordinate uids for $n: /etc/subuid does not exist" "usermod"
 
 files 'a:1:1'; sed -i '/^subid/d' /etc/nsswitch.conf; echo 'subid: sss' >> /etc/nsswitch.conf
+refuses "a directory service that has none for the user" I1 "getsubids names no uids for $n" "have the source that nsswitch.conf names"
+GETSUBIDS=/nonexistent; export GETSUBIDS # as if it were not installed
 refuses "ids kept by a directory service" I3 "no line for $n in /etc/subuid, and /etc/nsswitch.conf says" "install getsubids"
 run as_user rk-userns rk-idmap sh -c 'cat /proc/self/uid_map'
 is "$rc $(echo "$out" | tr -s ' ')" "0  0 $u 1" "auto then takes the own id"
 like "$err" "^rk-idmap: info: only the own id is mapped \(I3: " "and says so"
 is "$(printf '%s\n' "$err" | wc -l)" 1 "in one line"
-sed -i '/^subid/d' /etc/nsswitch.conf
+unset GETSUBIDS; sed -i '/^subid/d' /etc/nsswitch.conf
+printf '%s' "$(grep -v "^$n:" /etc/passwd; grep "^$n:" /etc/passwd)" > /etc/passwd.new; mv /etc/passwd.new /etc/passwd; chmod 0644 /etc/passwd
+files 'N:300000:10'; USER= takes "the user's line is the last of /etc/passwd, without a newline" '1 300000 10,'
 sed -i "/^$n:/d" /etc/passwd
 files 'U:300000:10'
 run setpriv --reuid="$u" --regid="$g" --clear-groups --inh-caps=-all env USER= rk-userns rk-idmap -m subids true

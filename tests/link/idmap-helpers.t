@@ -74,5 +74,8 @@ refuse_dynamic "no getsubids" 'info: I13: install getsubids'
 run perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' rk-userns rk-idmap -s dynamic grep SigIgn /proc/self/status
 is "$rc$err" 0 "works with SIGCHLD ignored"
 like "$out" 'SigIgn:.*1[0-9a-f]{4}$' "and leaves it so"
+# shellcheck disable=SC2016
+run perl -e 'use POSIX; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD)); exec @ARGV' rk-userns rk-idmap -s dynamic grep -E "ShdPnd|SigPnd|SigBlk" /proc/self/status
+is "$rc$err $(printf '%s\n' "$out" | tr -d '\t' | tr '\n' ' ')" "0 SigPnd:0000000000000000 ShdPnd:0000000000000000 SigBlk:0000000000010000 " "with SIGCHLD blocked: none is left pending"
 is "$(ls "$T/done" 2>/dev/null)" "" "none of the refused programs ran"
 done_testing

@@ -43,6 +43,7 @@ static uid_t uid;
 static gid_t gid;
 static double slowest;
 
+static void die(char const *what) __attribute__((noreturn));
 static void die(char const *what)
 {
   fprintf(stderr, "rk-t-kill: fatal: unable to %s: %s\n", what, strerror(errno));

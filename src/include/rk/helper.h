@@ -20,9 +20,9 @@ struct rk_helper {
   int late;                             /* it did not end in time, or the wait was called off: it was killed */
 };
 
-/* Start it: stdin is /dev/null, no other fd, LC_ALL=C, no signal blocked, SIGPIPE not ignored; it is killed with its parent if it is neither
-   setuid nor has file capabilities (PR_SET_PDEATHSIG(2const)). If the program cannot be executed it ends with 127 (not found) or 126
-   and the reason as its output. The caller's SIGCHLD must not be ignored. 0, or -1 with errno and nothing is left. */
+/* Start it: stdin is /dev/null, no other fd, LC_ALL=C, no signal blocked, SIGPIPE not ignored; it is killed with its parent if it
+   is neither setuid nor has file capabilities (PR_SET_PDEATHSIG(2const)). If the program cannot be executed it ends with 127 (not
+   found) or 126 and the reason as its output. The caller's SIGCHLD must not be ignored. 0, or -1 with errno and nothing is left. */
 int rk_helper_start(struct rk_helper *h);
 
 enum { RK_HELPERS_MAX = 4 };
