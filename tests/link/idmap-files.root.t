@@ -66,7 +66,7 @@ like "$err" "^rk-idmap: info: only the own id is mapped \(I3: " "and says so"
 is "$(printf '%s\n' "$err" | wc -l)" 1 "in one line"
 unset GETSUBIDS; sed -i '/^subid/d' /etc/nsswitch.conf
 printf '%s' "$(grep -v "^$n:" /etc/passwd; grep "^$n:" /etc/passwd)" > /etc/passwd.new; mv /etc/passwd.new /etc/passwd; chmod 0644 /etc/passwd
-files 'N:300000:10'; USER= takes "the user's line is the last of /etc/passwd, without a newline" '1 300000 10,'
+files 'N:300000:10'; USER='' takes "the user's line is the last of /etc/passwd, without a newline" '1 300000 10,'
 sed -i "/^$n:/d" /etc/passwd
 files 'U:300000:10'
 run setpriv --reuid="$u" --regid="$g" --clear-groups --inh-caps=-all env USER= rk-userns rk-idmap -m subids true
