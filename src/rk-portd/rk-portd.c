@@ -9,6 +9,8 @@
    exits    0 ended by signal, or DIR is gone; 100, 111
 */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -182,6 +184,8 @@ int main(int argc, char const *const *argv)
   argc -= l.ind;
   argv += l.ind;
   if (argc != 1) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (notify && (readyfd > INT_MAX || fcntl((int)readyfd, F_SETFD, FD_CLOEXEC) < 0))
+    strerr_diefusys(RK_EXIT_USAGE, "use the fd of -d");
 
   if (prctl(PR_SET_DUMPABLE, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
   raise_limit();
@@ -191,7 +195,7 @@ int main(int argc, char const *const *argv)
   portd_chain_check();
   portd_status_flush(~0U);
   if (notify) {
-    if (fd_write((int)readyfd, "\n", 1) < 0) strerr_diefusys(RK_EXIT_USAGE, "say that it is ready on the fd of -d");
+    fd_write((int)readyfd, "\n", 1); /* who asked may have stopped listening */
     close((int)readyfd);
   }
 
