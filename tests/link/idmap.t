@@ -30,6 +30,9 @@ is "$(attr pdeathsig) $(attr dumpable)" "10 1" "the parent death signal and the 
 run rk-userns rk-idmap -m direct true
 is "$rc" 102 "-m direct without privilege: 102"
 like "$err" '^rk-idmap: info: I4: ' "and the setting's id"
+run rk-userns -k env RK_OUTSIDE_CAPS=1ffffffffff rk-idmap -m direct true
+is "$rc" 102 "nor with a claim to it"
+like "$err" 'fatal: unable to map ids: unable to write uid_map from outside: Operation not permitted' "the kernel asks rk-outside for it"
 run rk-userns rk-idmap -n 65538 true
 is "$rc" 102 "-n more than there are: 102"
 like "$err" 'only 65537 ids can be mapped, -n asks for 65538' "says how many there are"
