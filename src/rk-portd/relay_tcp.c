@@ -252,6 +252,15 @@ static void refused(struct conn *c)
   refuse_check(l);
 }
 
+/* The client has gone. If the backend is there, though it has not been seen yet, it gets what the client had sent. */
+static int unanswered(struct conn *c)
+{
+  struct tcp_info info = { .tcpi_state = 0 };
+  socklen_t len = sizeof info;
+
+  return getsockopt(c->side[1].src.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_SYN_SENT;
+}
+
 int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd, struct client *client)
 {
   struct port *p = from->target->port;
@@ -285,7 +294,10 @@ void tcp_event(struct source *src, uint32_t events)
   else if (events & EPOLLRDHUP) src->bits |= CLOSING;
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) src->bits |= READABLE | AWAKE;
   if (c->state & CONNECTING) {
-    if (!src->which) return;
+    if (!src->which) {
+      if (events & EPOLLERR && unanswered(c)) reset(c);
+      return;
+    }
     if (events & (EPOLLERR | EPOLLHUP)) return refused(c);
     if (!(events & EPOLLOUT)) return;
     c->state &= ~(uint32_t)CONNECTING;

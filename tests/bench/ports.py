@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Published ports beside their peers: medians of interleaved rounds. Runs as root in an outer network namespace (rk-t-outer), tools as the test user.
-ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json]    prints Markdown"""
+ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json] [-g PLOT.svg]    prints Markdown"""
 import argparse, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 INST, STAGE = os.environ["RK_TEST_INST"], os.environ["RK_TEST_STAGE"]
 T = tempfile.mkdtemp(dir=os.environ.get("TMPDIR")); os.chmod(T, 0o777)
@@ -50,17 +50,22 @@ class Forwarder:
     def port(self, p): return p + self.base
     def ports(self): return [NGINX, IPERF, IPERF2]
     def pids(self): return children(self.p.pid)
+    def cpu(self): return cpu(self.pids())
 class Direct(Forwarder):
     udp = True
     def start(self): self.p = start(AS + ["sh", SERVERS])
     def pids(self): return []
-class Relay(Forwarder):
+class Rk(Forwarder):
     udp = True
     def start(self):
-        ns = start(AS + ["unshare", "-Urn", "sh", SERVERS]); time.sleep(0.7)
-        specs = ["tcp,127.0.0.1,%d,127.0.0.1,%d" % (self.port(p), p) for p in self.ports()]
-        specs += ["udp,127.0.0.1,%d,127.0.0.1,%d" % (self.port(p), p) for p in (7000, IPERF, IPERF2)]
-        self.p = start(AS + ["rk-t-portd", INST + "/libexec/rk/rk-relay", str(ns.pid)] + specs, stdin=subprocess.PIPE)
+        d = os.environ["RK_TEST_XDG"] + "/bench"
+        start(AS + ["rk-state", d, "rk-userns", "rk-idmap", "rk-net", "-d", "none", "sh", SERVERS])
+        specs = ["127.0.0.1:%d:%d/tcp" % (self.port(p), p) for p in self.ports()] + ["127.0.0.1:%d:%d/udp" % (self.port(p), p) for p in (7000, IPERF, IPERF2)]
+        for _ in range(100):
+            if os.path.exists(d + "/child_pid"): break
+            time.sleep(0.05)
+        self.p = start(AS + ["rk-portd", d])
+        subprocess.run(AS + ["rk-port", "add", d] + specs, stdout=subprocess.DEVNULL, check=True)
     def pids(self): return named(self.p.pid, "rk-relay", "rk-portd")
 class RootlessKit(Forwarder):
     udp = True
@@ -73,13 +78,10 @@ class RootlessKit(Forwarder):
     def pids(self): return [p for p in children(self.p.pid) if p not in named(self.p.pid, "sh", "nginx", "iperf3", "rk-t-udpecho")]
 class RootlessKit3(RootlessKit):
     program = os.environ.get("ROOTLESSKIT3", "")
-class Pasta(Forwarder):
-    udp = True
+class Pasta(Forwarder):  # UDP: Debian 12's brings no answers back without its automatic -U, which takes the servers' ports
     def start(self):
-        t = ",".join("127.0.0.1/%d:%d" % (self.port(p), p) for p in self.ports())
         cmd = ["pasta", "-f", "-q", "--config-net", "-T", "none", "-U", "none"]
         for p in self.ports(): cmd += ["-t", "127.0.0.1/%d:%d" % (self.port(p), p)]
-        for p in (7000, IPERF, IPERF2): cmd += ["-u", "127.0.0.1/%d:%d" % (self.port(p), p)]
         self.p = start(AS + cmd + ["--", "sh", SERVERS])
     def pids(self): return named(self.p.pid, "pasta", "pasta.avx2", "passt", "passt.avx2")
 class Haproxy(Forwarder):  # in front of the direct servers: no namespace to cross
@@ -91,8 +93,12 @@ class Haproxy(Forwarder):  # in front of the direct servers: no namespace to cro
         self.p = start(AS + ["haproxy", "-q", "-db", "-f", conf])
 class Socat(Forwarder):
     def start(self): self.ps = [start(AS + ["socat", "TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,backlog=1024" % self.port(p), "TCP:127.0.0.1:%d" % p]) for p in self.ports()]
-    def pids(self): return [c for p in self.ps for c in children(p.pid)]
-ALL = {"direct": Direct, "rk": Relay, "rootlesskit": RootlessKit, "rootlesskit3": RootlessKit3, "pasta": Pasta, "haproxy": Haproxy, "socat": Socat}
+    def cpu(self):  # each connection is a child: the parent's own and its waited-for children's time, in ticks of 10 ms
+        n = 0
+        for p in self.ps:
+            for c in children(p.pid): n += sum(int(x) for x in open("/proc/%d/stat" % c).read().rsplit(")", 1)[1].split()[11:15])
+        return n * 10**7
+ALL = {"direct": Direct, "rk": Rk, "rootlesskit": RootlessKit, "rootlesskit3": RootlessKit3, "pasta": Pasta, "haproxy": Haproxy, "socat": Socat}
 def run(cmd, secs):
     try: return subprocess.run(AS + cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=secs + 20, text=True).stdout
     except subprocess.TimeoutExpired: return ""
@@ -102,8 +108,7 @@ def iperf(f, args, secs, port):
     except (ValueError, KeyError): return None
 def measure(f, column, secs):
     """(units per second, CPU seconds per unit) or None"""
-    before, t = cpu(f.pids()), time.monotonic()
-    socat_children = isinstance(f, Socat)
+    before = f.cpu()
     k = kind(column); number = re.sub(r"\D", "", column)
     units = rate = None
     if k == "bulk":
@@ -119,12 +124,27 @@ def measure(f, column, secs):
     elif k == "echo":
         out = run(["rk-t-udpecho", "ask", f.host, str(f.port(7000)), number, str(secs)], secs)
         if out.strip(): units = int(out); rate = units / secs
-    used = (cpu(f.pids()) - before) / 1e9
+    used = (f.cpu() - before) / 1e9
     return (rate, used / units if used else 0.0) if units else None
+COLOURS = {"rk": "#1b6e3c", "rootlesskit": "#9aa7b0", "rootlesskit3": "#5f7482", "pasta": "#d98e2b", "haproxy": "#7a5ea8", "socat": "#c9c9c9"}
+def draw(table, columns, path):
+    """Bars: throughput as a share of direct loopback."""
+    names = [n for n in table if n != "direct"]; bar, gap, top, height = 9, 16, 40, 200
+    group = bar * len(names) + gap; width = 50 + group * len(columns) + 10
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">' % (width, top + height + 40),
+           '<rect width="100%" height="100%" fill="white"/>', '<text x="45" y="14">throughput through each forwarder, direct loopback = 1</text>']
+    for i, n in enumerate(names): out.append('<rect x="%d" y="20" width="10" height="10" fill="%s"/><text x="%d" y="29">%s</text>' % (45 + 95 * i, COLOURS.get(n, "#000"), 58 + 95 * i, n))
+    for r in (0, 0.25, 0.5, 0.75, 1): y = top + height * (1 - r); out.append('<line x1="40" x2="%d" y1="%g" y2="%g" stroke="#ddd"/><text x="8" y="%g">%.2f</text>' % (width - 8, y, y, y + 4, r))
+    for k, c in enumerate(columns):
+        x = 50 + k * group
+        for i, n in enumerate(names):
+            if c in table[n]: h = height * min(1, table[n][c]["ratio"]); out.append('<rect x="%d" y="%g" width="%d" height="%g" fill="%s"><title>%s %s %.2f</title></rect>' % (x + i * bar, top + height - h, bar - 1, h, COLOURS.get(n, "#000"), n, c, table[n][c]["ratio"]))
+        out.append('<text x="%d" y="%d">%s</text>' % (x, top + height + 16, c))
+    open(path, "w").write("\n".join(out + ["</svg>"]) + "\n")
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("-r", type=int, default=5); a.add_argument("-s", type=int, default=1)
-    a.add_argument("-c", default=",".join(COLUMNS)); a.add_argument("-f", default=",".join(ALL)); a.add_argument("-o")
+    a.add_argument("-c", default=",".join(COLUMNS)); a.add_argument("-f", default=",".join(ALL)); a.add_argument("-o"); a.add_argument("-g")
     a = a.parse_args()
     forwarders = []
     for i, name in enumerate(a.f.split(",")):
@@ -157,7 +177,15 @@ def main():
                 cells.append("%s (%.2f)" % (shown, ratio) + ("" if f.name == "direct" else ", %s" % ("%.3f s/GB" % used if kind(c) == "bulk" else "%.1f us" % (used * 1e6))))
             print("| %s | %s |" % (f.name, " | ".join(cells)))
         print()
+    losses = []
+    for c in a.c.split(","):
+        rk = table.get("rk", {}).get(c)
+        for name in table:
+            if rk and name not in ("direct", "rk") and c in table[name] and table[name][c]["rate"] > 1.05 * rk["rate"]:
+                losses.append("%s in %s (%.2f against %.2f)" % (name, c, table[name][c]["ratio"], rk["ratio"]))
+    print("Columns in which a peer leads rk by more than 5 %%: %s." % (", ".join(losses) or "none"))
     if a.o: json.dump(table, open(a.o, "w"), indent=1)
+    if a.g: draw(table, [c for c in a.c.split(",")], a.g)
 try: main()
 finally:
     if os.environ.get("BENCH_LOG"): sys.stderr.write(open(T + "/log").read())
