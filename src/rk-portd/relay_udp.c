@@ -14,29 +14,13 @@
 #include <netinet/udp.h>
 #include <linux/errqueue.h>
 
-#include "relay.h"
+#include "relay_udp.h"
 
-#ifndef UDP_SEGMENT
-#define UDP_SEGMENT 103
-#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
 
-enum { BATCH = 64, SLOT = 1 << 16, ROUNDS = 4 /* batches an event */, SEGMENTS = 60, TOTAL = 65000, BUCKETS = 4096, CONTROL = 128 };
-
-enum { NO_SEGMENTS = 1, ENDED = 2 };
-struct session {
-  struct source src;
-  struct listener *from;
-  struct session *next;            /* of the bucket, or of the dead */
-  struct session *older, *newer;   /* of the port */
-  uint64_t used;
-  struct client *client;
-  union address peer;
-  struct in6_addr asked;           /* v4: mapped; unspecified: the listener's own */
-  uint16_t batch;
-};
+enum { BATCH = 64, SLOT = 1 << 16, ROUNDS = 4 /* batches an event */, BUCKETS = 4096, CONTROL = 128 };
 
 static struct slab sessions = { .size = sizeof(struct session) };
 static struct session *buckets[BUCKETS], *dead;
@@ -224,112 +208,6 @@ static struct session *begin(struct listener *l, union address const *peer, stru
   return s;
 }
 
-/* A run of datagrams on its way out: equal sizes, the last one may be shorter. */
-struct run {
-  struct session *session;
-  int back;                  /* to the client */
-  unsigned int n;
-  size_t size, total;        /* of a segment; of all */
-  int closed;
-  struct iovec v[SEGMENTS];
-};
-
-static ssize_t put(struct run *r, struct iovec *v, size_t n, size_t segment)
-{
-  struct session *s = r->session;
-  union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))]; } c;
-  struct msghdr m = { .msg_iov = v };
-  size_t used = 0;
-  struct cmsghdr *h;
-
-  m.msg_iovlen = (__typeof__(m.msg_iovlen))n;
-  memset(&c, 0, sizeof c);
-  if (r->back) {
-    m.msg_name = &s->peer;
-    m.msg_namelen = s->peer.sa.sa_family == AF_INET ? sizeof s->peer.v4 : sizeof s->peer.v6;
-    if (!IN6_IS_ADDR_UNSPECIFIED(&s->asked)) {
-      h = (struct cmsghdr *)c.room;
-      if (s->peer.sa.sa_family == AF_INET) {
-        struct in_pktinfo info = { .ipi_ifindex = 0 };
-        memcpy(&info.ipi_spec_dst, s->asked.s6_addr + 12, 4);
-        h->cmsg_level = IPPROTO_IP;
-        h->cmsg_type = IP_PKTINFO;
-        h->cmsg_len = (socklen_t)CMSG_LEN(sizeof info);
-        memcpy(CMSG_DATA(h), &info, sizeof info);
-        used = CMSG_SPACE(sizeof info);
-      } else {
-        struct in6_pktinfo info = { .ipi6_addr = s->asked };
-        h->cmsg_level = IPPROTO_IPV6;
-        h->cmsg_type = IPV6_PKTINFO;
-        h->cmsg_len = (socklen_t)CMSG_LEN(sizeof info);
-        memcpy(CMSG_DATA(h), &info, sizeof info);
-        used = CMSG_SPACE(sizeof info);
-      }
-    }
-  }
-  if (segment) {
-    uint16_t size = (uint16_t)segment;
-    h = (struct cmsghdr *)(c.room + used);
-    h->cmsg_level = IPPROTO_UDP;
-    h->cmsg_type = UDP_SEGMENT;
-    h->cmsg_len = (socklen_t)CMSG_LEN(sizeof size);
-    memcpy(CMSG_DATA(h), &size, sizeof size);
-    used += CMSG_SPACE(sizeof size);
-  }
-  if (used) {
-    m.msg_control = c.room;
-    m.msg_controllen = (__typeof__(m.msg_controllen))used;
-  }
-  int fd = r->back ? s->from->src.fd : s->src.fd;
-  for (int again = 0;; again++) {
-    ssize_t x = sendmsg(fd, &m, MSG_NOSIGNAL);
-    /* An ICMP error of an earlier datagram is reported instead of sending: it is over with that. */
-    if (x == -1 && !again && errno != EAGAIN && errno != EINVAL && errno != EMSGSIZE && errno != EIO) continue;
-    return x;
-  }
-}
-
-static void flush(struct run *r)
-{
-  struct port *p;
-  size_t sent = 0;
-  uint64_t lost = 0;
-
-  if (!r->n) return;
-  p = r->session->from->target->port;
-  if (r->n > 1 || r->size < r->total) {
-    if (r->session->src.bits & NO_SEGMENTS || put(r, r->v, r->n, r->size) == -1) {
-      /* Larger than the route's MTU, or a device that cannot: one by one. A super-packet has one vector for all. */
-      if (errno != EAGAIN) r->session->src.bits |= NO_SEGMENTS;
-      for (unsigned int i = 0; i < r->n; i++)
-        for (size_t at = 0; at < r->v[i].iov_len; at += r->size) {
-          struct iovec one = { (char *)r->v[i].iov_base + at, r->v[i].iov_len - at < r->size ? r->v[i].iov_len - at : r->size };
-          if (put(r, &one, 1, 0) == -1) lost++;
-          else sent += one.iov_len;
-        }
-    } else sent = r->total;
-  } else if (put(r, r->v, 1, 0) == -1) lost++;
-  else sent = r->total;
-  if (r->back) p->stat.out += sent;
-  else p->stat.in += sent;
-  p->stat.dropped += lost;
-  port_touch(p);
-  r->n = 0;
-}
-
-/* segment: of a super-packet (UDP_GRO), else 0. */
-static void pass(struct run *r, struct session *s, int back, char *data, size_t len, size_t segment)
-{
-  if (r->n && (r->session != s || r->closed || segment || !len || len > r->size || r->n == SEGMENTS || r->total + len > TOTAL)) flush(r);
-  if (!r->n) {
-    *r = (struct run){ .session = s, .back = back };
-    r->size = segment && segment < len ? segment : len;
-    r->closed = !len || (segment && segment < len);
-  } else if (len < r->size) r->closed = 1;
-  r->v[r->n++] = (struct iovec){ data, len };
-  r->total += len;
-}
-
 static int gather(int fd, unsigned int n, int named)
 {
   for (unsigned int i = 0; i < n; i++) {
@@ -404,9 +282,10 @@ void udp_event(struct listener *l, uint32_t events)
   if (l->src.bits & LISTENER_REFUSING || l->src.fd == -1) return;
   if (events & EPOLLERR) errors(l);
   for (int round = 0; round < ROUNDS; round++) {
-    struct run r = { .n = 0 };
+    struct run r;
     uint16_t batch = l->batch;
     int got = gather(l->src.fd, batch, 1);
+    r.n = 0;
 
     if (got <= 0) return;
     l->batch = resize(batch, got);
@@ -416,7 +295,7 @@ void udp_event(struct listener *l, uint32_t events)
       size_t segment = details(m, &asked);
       struct session *s = find(l, &names[i], &asked);
       if (!s) {
-        flush(&r); /* making room may end the session of the run */
+        run_flush(&r); /* making room may end the session of the run */
         s = begin(l, &names[i], &asked);
       }
       if (!s) {
@@ -427,10 +306,10 @@ void udp_event(struct listener *l, uint32_t events)
         age_unlink(l->target->port, s);
         age_append(l->target->port, s);
       } else s->used = relay_now;
-      pass(&r, s, 0, slots[i], messages[i].msg_len, segment);
+      run_pass(&r, s, 0, slots[i], messages[i].msg_len, segment);
     }
-    flush(&r);
-    if (got < batch) return;
+    run_flush(&r);
+    if (got < batch || batch == 1) return; /* a single echo has no second one behind it */
   }
 }
 
@@ -440,10 +319,11 @@ void udp_session_event(struct source *src)
 
   if (src->bits & ENDED) return;
   for (int round = 0; round < ROUNDS; round++) {
-    struct run r = { .n = 0 };
+    struct run r;
     struct listener *l = s->from;
     uint16_t batch = s->batch;
     int got = gather(src->fd, batch, 0);
+    r.n = 0;
 
     if (got == -1 && (errno == EAGAIN || errno == EINTR)) return;
     if (got == -1) { /* an ICMP error: nobody is there */
@@ -457,8 +337,8 @@ void udp_session_event(struct source *src)
       age_unlink(l->target->port, s);
       age_append(l->target->port, s);
     }
-    for (int i = 0; i < got; i++) pass(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
-    flush(&r);
-    if (got < batch) return;
+    for (int i = 0; i < got; i++) run_pass(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
+    run_flush(&r);
+    if (got < batch || batch == 1) return; /* a single echo has no second one behind it */
   }
 }
