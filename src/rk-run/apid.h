@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <cjson/cJSON.h>
 #include <rk/portspec.h>
+#include "ports_dir.h"
 
 enum apid_driver { APID_NONE, APID_BUILTIN, APID_SLIRP };
 
@@ -33,19 +34,29 @@ char *apid_text(cJSON *object, char const *tail);
 /* {"message":"..."} and a newline, allocated. */
 char *apid_message(char const *message);
 
-/* apid_ports.c: numbers for the files of ports/. A file named by a decimal number has that id; any other gets the next free number,
-   remembered in .apid.ids, so that ids outlive this program. Ids are never used twice. ---- */
+/* apid_ports.c: the files of ports/ and ports.status/ as a table in memory, which follows them by inotify.
+   A file named by a decimal number has that id; any other gets the next free number, remembered in .apid.ids, so that ids outlive
+   this program. Ids are never used twice. ---- */
+
+/* Read everything. Returns an inotify fd that becomes readable when something has changed, or -1 with errno. */
+int apid_ports_open(struct apid const *a);
+
+/* Take in what has changed; before every look at the table. */
+void apid_ports_refresh(struct apid const *a);
 
 /* The list of listening ports, sorted by id. Fresh array, or null if there are none. */
-cJSON *apid_list(struct apid const *a);
+cJSON *apid_list(void);
 
 /* A fresh id, recorded as used. -1 with errno. */
 long apid_new_id(struct apid const *a);
 
-/* File name of an id into name; 0, or -1: there is none. */
-int apid_name(struct apid const *a, long id, char *name, size_t size);
+/* File name of an id, or 0: there is none. Valid until the next refresh. */
+char const *apid_name(long id);
+
+/* What rk-portd made of the file. */
+enum ports_state apid_state(char const *name);
 
 /* The id of a port that the peer would call in conflict with spec, or 0. */
-long apid_conflict(struct apid const *a, struct rk_portspec const *spec);
+long apid_conflict(struct rk_portspec const *spec);
 
 #endif

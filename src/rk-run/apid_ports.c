@@ -1,33 +1,42 @@
 /* SPDX-License-Identifier: ISC
-   Numbers for the files of ports/. */
+   The port files as a table in memory. */
 #include "apid.h"
-#include "ports_dir.h"
 #include <rk/state.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/inotify.h>
 
 #define IDS ".apid.ids"
-enum { NAMES_MAX = 4096, NAME_MAX_ = 255, IDS_SIZE = 65536 };
+enum { NAME_LEN = 255, IDS_SIZE = 65536, AHEAD = 64 };
 
-/* One port file. */
+/* One name of ports/ or ports.status/. */
 struct entry {
-  long id;
-  char name[NAME_MAX_ + 1];
+  long id;                  /* 0: none yet */
+  int there;                /* the port file is there and can be read */
+  enum ports_state state;
   struct rk_portspec spec;
+  char name[NAME_LEN + 1];
 };
+
+static struct entry *table;
+static size_t count, room;
+static int watch = -1, portswd = -1, statuswd = -1;
 
 /* .apid.ids: the next id on the first line, then "ID NAME" for each name that is no number. */
 struct ids {
   long next;
+  long reserved; /* the file says this: up to there ids need not be written down one by one */
   size_t len;
   char text[IDS_SIZE];
 };
+static struct ids ids;
 
 static long number(char const *name)
 {
@@ -39,41 +48,42 @@ static long number(char const *name)
   return *end || n == LONG_MAX ? 0 : n;
 }
 
-static void load(struct apid const *a, struct ids *ids)
+static void load(struct apid const *a)
 {
-  ssize_t n = rk_fact_read(a->dirfd, IDS, ids->text, sizeof ids->text);
+  ssize_t n = rk_fact_read(a->dirfd, IDS, ids.text, sizeof ids.text);
   char *nl;
 
-  ids->next = 1;
-  ids->len = 0;
+  ids.next = 1;
+  ids.len = 0;
   if (n <= 0) return;
-  ids->next = strtol(ids->text, 0, 10);
-  if (ids->next < 1) ids->next = 1;
-  nl = strchr(ids->text, '\n');
+  ids.next = strtol(ids.text, 0, 10);
+  if (ids.next < 1) ids.next = 1;
+  nl = strchr(ids.text, '\n');
   if (!nl) return;
-  ids->len = (size_t)(n - (nl + 1 - ids->text));
-  memmove(ids->text, nl + 1, ids->len + 1);
-  ids->text[ids->len++] = '\n';
+  ids.len = (size_t)(n - (nl + 1 - ids.text));
+  memmove(ids.text, nl + 1, ids.len + 1);
+  ids.text[ids.len++] = '\n';
 }
 
-static int store(struct apid const *a, struct ids const *ids)
+static int store(struct apid const *a)
 {
   char *text = malloc(IDS_SIZE + 32);
   int n, r;
 
   if (!text) return -1;
-  n = snprintf(text, 32, "%ld\n", ids->next);
-  memcpy(text + n, ids->text, ids->len);
-  r = rk_fact_write(a->dirfd, IDS, text, (size_t)n + ids->len, 0600);
+  ids.reserved = ids.next + AHEAD;
+  n = snprintf(text, 32, "%ld\n", ids.reserved);
+  memcpy(text + n, ids.text, ids.len);
+  r = rk_fact_write(a->dirfd, IDS, text, (size_t)n + ids.len, 0600);
   free(text);
   return r;
 }
 
-static long known(struct ids const *ids, char const *name)
+static long known(char const *name)
 {
   size_t len = strlen(name);
 
-  for (char const *p = ids->text, *end = p + ids->len; p < end;) {
+  for (char const *p = ids.text, *end = p + ids.len; p < end;) {
     char const *nl = memchr(p, '\n', (size_t)(end - p)), *sp = memchr(p, ' ', (size_t)(end - p));
     if (!nl || !sp || sp > nl) return 0;
     if ((size_t)(nl - sp - 1) == len && !memcmp(sp + 1, name, len)) return strtol(p, 0, 10);
@@ -82,82 +92,132 @@ static long known(struct ids const *ids, char const *name)
   return 0;
 }
 
+/* Find the name's entry, or make it. 0: out of memory. */
+static struct entry *entry(char const *name, int make)
+{
+  for (size_t i = 0; i < count; i++)
+    if (!strcmp(table[i].name, name)) return table + i;
+  if (!make || strlen(name) > NAME_LEN) return 0;
+  if (count == room) {
+    struct entry *more = realloc(table, (room ? 2 * room : 16) * sizeof *more);
+    if (!more) return 0;
+    table = more;
+    room = room ? 2 * room : 16;
+  }
+  table[count] = (struct entry){.state = PORTS_GONE};
+  strcpy(table[count].name, name);
+  return table + count++;
+}
+
+static void number_it(struct apid const *a, struct entry *e)
+{
+  e->id = number(e->name);
+  if (!e->id) e->id = known(e->name);
+  if (e->id) {
+    if (e->id >= ids.next) ids.next = e->id + 1;
+    if (ids.next <= ids.reserved) return;
+  } else {
+    e->id = ids.next++;
+    if (ids.len + strlen(e->name) + 32 < IDS_SIZE)
+      ids.len += (size_t)snprintf(ids.text + ids.len, IDS_SIZE - ids.len, "%ld %s\n", e->id, e->name);
+  }
+  store(a);
+}
+
+static void read_port(struct apid const *a, char const *name)
+{
+  char path[NAME_LEN + 8], text[RK_PORTFILE_MAX + 1], err[RK_PORTSPEC_ERRMAX];
+  struct rk_portfile file;
+  unsigned int line;
+  ssize_t n;
+  struct entry *e;
+
+  if (*name == '.' || !(e = entry(name, 1))) return;
+  snprintf(path, sizeof path, "ports/%s", name);
+  n = rk_fact_read(a->dirfd, path, text, sizeof text);
+  e->there = n >= 0 && rk_portfile_parse(text, (size_t)n, &file, &line, err, sizeof err) == 0;
+  if (!e->there) return;
+  e->spec = file.spec;
+  if (!e->id) number_it(a, e);
+}
+
+static void read_status(struct apid const *a, char const *name)
+{
+  char err[RK_PORTSPEC_ERRMAX];
+  struct entry *e;
+
+  if (*name == '.' || !(e = entry(name, 1))) return;
+  e->state = ports_status(a->dirfd, name, err, sizeof err);
+}
+
+static void each(struct apid const *a, char const *dir, void (*use)(struct apid const *, char const *))
+{
+  int fd = openat(a->dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+  DIR *d = fd < 0 ? 0 : fdopendir(fd);
+
+  if (!d) {
+    if (fd >= 0) close(fd);
+    return;
+  }
+  for (struct dirent *x; (x = readdir(d));) use(a, x->d_name);
+  closedir(d);
+}
+
+static void read_all(struct apid const *a)
+{
+  for (size_t i = 0; i < count; i++) table[i].there = 0, table[i].state = PORTS_GONE;
+  each(a, "ports", read_port);
+  each(a, "ports.status", read_status);
+}
+
+/* Entries of which nothing is left: at most a few at a time. */
+static void forget(void)
+{
+  for (size_t i = 0; i < count;)
+    if (!table[i].there && table[i].state == PORTS_GONE) table[i] = table[--count];
+    else i++;
+}
+
+int apid_ports_open(struct apid const *a)
+{
+  watch = ports_watch(a->dirfd, &portswd, &statuswd);
+  if (watch < 0) return -1;
+  load(a);
+  read_all(a);
+  return watch;
+}
+
+void apid_ports_refresh(struct apid const *a)
+{
+  _Alignas(struct inotify_event) char buf[16384];
+  ssize_t n;
+
+  while ((n = read(watch, buf, sizeof buf)) > 0)
+    for (char *p = buf; p < buf + n;) {
+      struct inotify_event const *e = (struct inotify_event const *)(void const *)p;
+      p += sizeof *e + e->len;
+      if (e->mask & IN_Q_OVERFLOW) read_all(a);
+      else if (e->len && e->wd == portswd) read_port(a, e->name);
+      else if (e->len && e->wd == statuswd) read_status(a, e->name);
+    }
+  forget();
+}
+
 static int by_id(void const *x, void const *y)
 {
   long a = ((struct entry const *)x)->id, b = ((struct entry const *)y)->id;
   return a < b ? -1 : a > b;
 }
 
-static int read_file(struct apid const *a, struct entry *e)
+cJSON *apid_list(void)
 {
-  char path[NAME_MAX_ + 8], text[RK_PORTFILE_MAX + 1], err[RK_PORTSPEC_ERRMAX];
-  struct rk_portfile file;
-  unsigned int line;
-  ssize_t n;
-
-  snprintf(path, sizeof path, "ports/%s", e->name);
-  n = rk_fact_read(a->dirfd, path, text, sizeof text);
-  if (n < 0 || rk_portfile_parse(text, (size_t)n, &file, &line, err, sizeof err) < 0) return -1;
-  e->spec = file.spec;
-  return 0;
-}
-
-/* All port files that can be read, sorted by id, allocated; *n how many. Names without a number get one. */
-static struct entry *scan(struct apid const *a, size_t *n)
-{
-  struct entry *list = malloc(sizeof *list * 64);
-  size_t room = 64;
-  int fd = openat(a->dirfd, "ports", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), changed = 0;
-  DIR *dir = fd < 0 ? 0 : fdopendir(fd);
-  struct ids *ids = malloc(sizeof *ids);
-
-  *n = 0;
-  if (!dir && fd >= 0) close(fd);
-  if (list && dir && ids) {
-    load(a, ids);
-    for (struct dirent *d; (d = readdir(dir)) && *n < NAMES_MAX * 16;) {
-      struct entry *e;
-      if (d->d_name[0] == '.') continue;
-      if (*n == room) {
-        e = realloc(list, (room *= 2) * sizeof *list);
-        if (!e) break;
-        list = e;
-      }
-      e = list + *n;
-      snprintf(e->name, sizeof e->name, "%s", d->d_name);
-      if (read_file(a, e) < 0) continue;
-      e->id = number(e->name);
-      if (!e->id) e->id = known(ids, e->name);
-      if (e->id >= ids->next) ids->next = e->id + 1, changed = 1;
-      ++*n;
-    }
-    for (size_t i = 0; i < *n; i++)
-      if (!list[i].id) {
-        list[i].id = ids->next++;
-        changed = 1;
-        if (ids->len + strlen(list[i].name) + 32 < IDS_SIZE)
-          ids->len += (size_t)snprintf(ids->text + ids->len, IDS_SIZE - ids->len, "%ld %s\n", list[i].id, list[i].name);
-      }
-    if (changed) store(a, ids);
-    qsort(list, *n, sizeof *list, by_id);
-  }
-  if (dir) closedir(dir);
-  free(ids);
-  return list;
-}
-
-cJSON *apid_list(struct apid const *a)
-{
-  size_t n;
-  struct entry *list = scan(a, &n);
   cJSON *array = cJSON_CreateArray();
-  char err[RK_PORTSPEC_ERRMAX];
 
-  for (size_t i = 0; i < n; i++) {
-    if (ports_status(a->dirfd, list[i].name, err, sizeof err) != PORTS_LISTENING) continue;
-    for (unsigned int k = 0; k < list[i].spec.count; k++) cJSON_AddItemToArray(array, apid_status(list[i].id, &list[i].spec, k));
+  if (count) qsort(table, count, sizeof *table, by_id);
+  for (size_t i = 0; i < count; i++) {
+    if (!table[i].there || table[i].state != PORTS_LISTENING) continue;
+    for (unsigned int k = 0; k < table[i].spec.count; k++) cJSON_AddItemToArray(array, apid_status(table[i].id, &table[i].spec, k));
   }
-  free(list);
   if (array && array->child) return array;
   cJSON_Delete(array);
   return cJSON_CreateNull();
@@ -165,43 +225,27 @@ cJSON *apid_list(struct apid const *a)
 
 long apid_new_id(struct apid const *a)
 {
-  size_t n;
-  struct entry *list = scan(a, &n); /* raises the next id above every number in use */
-  struct ids *ids = malloc(sizeof *ids);
-  long id = -1;
-
-  free(list);
-  if (!ids) return -1;
-  load(a, ids);
-  id = ids->next++;
-  if (store(a, ids) < 0) id = -1;
-  free(ids);
-  return id;
+  if (ids.next >= ids.reserved && store(a) < 0) return -1;
+  return ids.next++;
 }
 
-int apid_name(struct apid const *a, long id, char *name, size_t size)
+char const *apid_name(long id)
 {
-  size_t n;
-  struct entry *list = scan(a, &n);
-  int r = -1;
-
-  for (size_t i = 0; i < n && r < 0; i++)
-    if (list[i].id == id) {
-      snprintf(name, size, "%s", list[i].name);
-      r = 0;
-    }
-  free(list);
-  return r;
+  for (size_t i = 0; i < count; i++)
+    if (table[i].there && table[i].id == id) return table[i].name;
+  return 0;
 }
 
-long apid_conflict(struct apid const *a, struct rk_portspec const *spec)
+enum ports_state apid_state(char const *name)
 {
-  size_t n;
-  struct entry *list = scan(a, &n);
-  long id = 0;
+  struct entry const *e = entry(name, 0);
 
-  for (size_t i = 0; i < n && !id; i++)
-    if (rk_portspec_conflict(&list[i].spec, spec)) id = list[i].id;
-  free(list);
-  return id;
+  return e ? e->state : PORTS_GONE;
+}
+
+long apid_conflict(struct rk_portspec const *spec)
+{
+  for (size_t i = 0; i < count; i++)
+    if (table[i].there && rk_portspec_conflict(&table[i].spec, spec)) return table[i].id;
+  return 0;
 }

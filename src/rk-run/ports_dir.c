@@ -58,24 +58,34 @@ enum ports_state ports_status(int dirfd, char const *name, char *err, size_t err
   return state;
 }
 
-int ports_watch(int dirfd)
+/* By fd: the directory itself, whatever becomes of its path. */
+static int watch(int inotify, int dirfd, char const *name)
 {
   char path[64];
-  int fd, status;
+  int fd, wd;
 
-  if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) return -1;
-  if (mkdirat(dirfd, "ports.status", 0700) < 0 && errno != EEXIST) return -1;
-  status = openat(dirfd, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (status < 0) return -1;
-  fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST) return -1;
+  fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return -1;
-  snprintf(path, sizeof path, "/proc/self/fd/%d", status); /* the directory itself, whatever its path becomes */
-  if (inotify_add_watch(fd, path, IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE) < 0) {
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  wd = inotify_add_watch(inotify, path, IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
+  close(fd);
+  return wd;
+}
+
+int ports_watch(int dirfd, int *ports, int *status)
+{
+  int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), p = 0, s;
+
+  if (fd < 0) return -1;
+  if (ports) p = *ports = watch(fd, dirfd, "ports");
+  else if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) p = -1;
+  s = p < 0 ? -1 : watch(fd, dirfd, "ports.status");
+  if (s < 0) {
     int e = errno;
     close(fd);
-    close(status);
     return errno = e, -1;
   }
-  close(status);
+  if (status) *status = s;
   return fd;
 }

@@ -17,8 +17,8 @@ int ports_remove(int dirfd, char const *name);
 /* What rk-portd made of NAME: its state; the reason of PORTS_FAILED in err. PORTS_GONE: there is no status, or "removed". */
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize);
 
-/* An inotify fd (non-blocking, close-on-exec) that becomes readable when a status changes; both directories are made
-   if they are not there. -1 with errno. */
-int ports_watch(int dirfd);
+/* An inotify fd (non-blocking, close-on-exec) that becomes readable when a port file or a status changes; both directories are made
+   if they are not there. *ports and *status, if not null, become the watch descriptors; ports null: statuses only. -1 with errno. */
+int ports_watch(int dirfd, int *ports, int *status);
 
 #endif

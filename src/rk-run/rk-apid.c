@@ -83,7 +83,7 @@ static enum MHD_Result add(struct request *q)
   long id;
 
   if (apid_spec(q->body ? q->body : "", q->len, &q->spec, err, sizeof err) < 0) return apid_refuse(q->connection, 400, err);
-  id = apid_conflict(&apid, &q->spec);
+  id = apid_conflict(&q->spec);
   if (id) {
     snprintf(err, sizeof err, "conflict with ID %ld", id);
     return apid_refuse(q->connection, 400, err);
@@ -113,10 +113,13 @@ static int read_id(char const *s, long *id, char *err, size_t errsize)
 
 static enum MHD_Result remove_(struct request *q, char const *which)
 {
+  char const *name;
   char err[512];
 
   if (read_id(which, &q->id, err, sizeof err) < 0) return apid_refuse(q->connection, 400, err);
-  if (apid_name(&apid, q->id, q->name, sizeof q->name) < 0 || ports_remove(apid.dirfd, q->name) < 0) {
+  name = apid_name(q->id);
+  snprintf(q->name, sizeof q->name, "%s", name ? name : "");
+  if (!name || ports_remove(apid.dirfd, q->name) < 0) {
     if (apid.driver == APID_SLIRP) snprintf(err, sizeof err, "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
     else snprintf(err, sizeof err, "unknown id: %ld", q->id);
     return apid_refuse(q->connection, 400, err);
@@ -130,11 +133,12 @@ static enum MHD_Result route(struct request *q, char const *url, char const *met
   struct MHD_Connection *c = q->connection;
   int get = !strcmp(method, "GET");
 
+  apid_ports_refresh(&apid);
   if (!strcmp(url, "/v1/info")) return get ? apid_json(c, 200, apid_info(&apid)) : apid_answer(c, 405, 0, 0);
   if (!strcmp(url, "/v1/ports")) {
     if (!get && strcmp(method, "POST")) return apid_answer(c, 405, 0, 0);
     if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
-    return get ? apid_json(c, 200, apid_list(&apid)) : add(q);
+    return get ? apid_json(c, 200, apid_list()) : add(q);
   }
   if (!strncmp(url, "/v1/ports/", 10) && url[10] && !strchr(url + 10, '/')) {
     if (strcmp(method, "DELETE")) return apid_answer(c, 405, 0, 0);
@@ -205,7 +209,7 @@ static void completed(void *cls, struct MHD_Connection *c, void **state, enum MH
 static int settle(struct request *q, long long now)
 {
   char err[RK_PORTSPEC_ERRMAX];
-  enum ports_state state = ports_status(apid.dirfd, q->name, err, sizeof err);
+  enum ports_state state = apid_state(q->name);
   int late = now >= q->deadline;
 
   if (q->wait == WAIT_REMOVE) {
@@ -220,22 +224,26 @@ static int settle(struct request *q, long long now)
     return 1;
   }
   if (state != PORTS_FAILED && !late) return 0;
+  ports_status(apid.dirfd, q->name, err, sizeof err); /* the reason */
   ports_remove(apid.dirfd, q->name);
   q->status = 400;
   q->text = apid_message(state == PORTS_FAILED ? err : "rk-portd does not answer");
   return 1;
 }
 
-/* Returns the milliseconds until the next deadline, -1: none. */
-static int settle_all(void)
+/* Returns the milliseconds until the next deadline, -1: none. *resumed: how many have their answer. */
+static int settle_all(int *resumed)
 {
   long long now = now_ms(), next = -1;
 
+  *resumed = 0;
+  apid_ports_refresh(&apid);
   for (struct request **p = &waiting; *p;) {
     struct request *q = *p;
     if (settle(q, now)) {
       *p = q->next;
       MHD_resume_connection(q->connection);
+      ++*resumed;
       continue;
     }
     if (next < 0 || q->deadline - now < next) next = q->deadline - now;
@@ -285,16 +293,16 @@ static void loop(int sigfd, int watchfd)
   if (!info) strerr_dief(RK_EXIT_BUG, "libmicrohttpd has no epoll");
   p[2].fd = info->epoll_fd;
   for (;;) {
-    char buf[4096];
     MHD_UNSIGNED_LONG_LONG ms;
-    int wait = settle_all();
-    MHD_run(daemon_);
-    if (waiting) wait = settle_all(); /* a request suspended just now may be answered already */
+    int wait, resumed;
+    /* a request that MHD has suspended just now may be answered already, and one that is resumed wants another turn */
+    do {
+      MHD_run(daemon_);
+      wait = settle_all(&resumed);
+    } while (resumed);
     if (MHD_get_timeout(daemon_, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait)) wait = ms > INT_MAX ? INT_MAX : (int)ms;
     if (poll(p, 3, wait) < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
     if (p[0].revents) return;
-    if (p[1].revents)
-      while (read(watchfd, buf, sizeof buf) > 0);
   }
 }
 
@@ -348,8 +356,8 @@ int main(int argc, char const *const *argv)
   if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
   sigfd = catch_signals();
   if (sigfd < 0) strerr_diefusys(RK_EXIT_SYS, "catch signals");
-  watchfd = ports_watch(apid.dirfd);
-  if (watchfd < 0) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports.status");
+  watchfd = apid_ports_open(&apid);
+  if (watchfd < 0) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
   fd = listen_at("api.sock");
   if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
   daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,

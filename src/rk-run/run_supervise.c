@@ -275,7 +275,7 @@ static void serve(void)
   int watchfd = -1, portdfd = -1, apidfd;
 
   if (managed) {
-    watchfd = ports_watch(s.dirfd);
+    watchfd = ports_watch(s.dirfd, 0, 0);
     if (watchfd < 0) die_with_chain(run_text("watch %s/ports.status: %s", s.dir, go_errno(errno)));
     ask_for_ports();
     portdfd = start_ready(&s.portd, "rk-portd", words(portd));
