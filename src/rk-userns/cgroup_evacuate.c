@@ -6,7 +6,6 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
@@ -19,20 +18,6 @@ static char const DELEGATE[] = "start it in a group that is the user's: as root,
                                "G/cgroup.threads G/cgroup.subtree_control; with systemd: systemd-run --user --scope -p Delegate=yes";
 static char const *group; /* its path, for messages */
 static char pids[65536];  /* its cgroup.procs, or the beginning of it */
-
-static size_t read_file(int dirfd, char const *name, char *buf, size_t size)
-{
-  int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
-  size_t len;
-
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open ", name, " of control group ", group);
-  errno = 0;
-  len = allread(fd, buf, size - 1);
-  if (errno && errno != EPIPE) strerr_diefusys(RK_EXIT_SYS, "read ", name, " of control group ", group);
-  close(fd);
-  buf[len] = 0;
-  return len;
-}
 
 /* Which group above has controllers, and keeps them to itself? */
 static void die_undelegated(int dirfd)
@@ -50,7 +35,7 @@ static void die_undelegated(int dirfd)
     above[len > 1 ? len - 1 : 1] = 0;
     if (up < 0 || faccessat(up, "cgroup.controllers", R_OK, 0) < 0) break;
     dirfd = up;
-    if (read_file(dirfd, "cgroup.controllers", controllers, sizeof controllers) <= 1) continue;
+    if (cgroup_read(dirfd, group, "cgroup.controllers", controllers, sizeof controllers) <= 1) continue;
     controllers[strcspn(controllers, "\n")] = 0;
     rk_die_host("S5", fix, "unable to evacuate control group ", group, ": no controller is delegated to it: ", above, " has ", controllers, " and passes none on");
   }
@@ -64,14 +49,14 @@ static void check(struct cgroup const *g, int dirfd, char *controllers, size_t s
     rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group, ": it is the root of all, not a group of the user's");
   if (faccessat(dirfd, ".", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.procs", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.subtree_control", W_OK, 0) < 0)
     rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group, ": it is not delegated to this user");
-  if (read_file(dirfd, "cgroup.controllers", controllers, size) <= 1) {
+  if (cgroup_read(dirfd, group, "cgroup.controllers", controllers, size) <= 1) {
     if (g->v1)
       rk_die_host("S6", "boot with systemd.unified_cgroup_hierarchy=1", "unable to evacuate control group ", group,
                   ": this host is hybrid, all its controllers are cgroup v1");
     die_undelegated(dirfd);
   }
   controllers[strcspn(controllers, "\n")] = 0;
-  if (read_file(dirfd, "cgroup.procs", pids, sizeof pids) && (!strncmp(pids, "0\n", 2) || strstr(pids, "\n0\n")))
+  if (cgroup_read(dirfd, group, "cgroup.procs", pids, sizeof pids) && (!strncmp(pids, "0\n", 2) || strstr(pids, "\n0\n")))
     strerr_dief(RK_EXIT_SYS, "unable to evacuate control group ", group, ": it has processes of an outer pid namespace: put rk-cgroup before rk-pidns");
   if (g->v1) strerr_warnw("only these controllers can be delegated: ", controllers, ": this host is hybrid, the others are cgroup v1 (S6)");
 }
@@ -86,7 +71,7 @@ static void move_all(int dirfd, char const *name)
   to = openat(dirfd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   procs = to < 0 ? -1 : openat(to, "cgroup.procs", O_WRONLY | O_CLOEXEC);
   if (procs < 0) strerr_diefusys(RK_EXIT_SYS, "open control group ", name, " in ", group);
-  for (unsigned int round = 0; read_file(dirfd, "cgroup.procs", pids, sizeof pids) > 0; round++) {
+  for (unsigned int round = 0; cgroup_read(dirfd, group, "cgroup.procs", pids, sizeof pids) > 0; round++) {
     char *next;
     if (round == ROUNDS) strerr_dief(RK_EXIT_SYS, "unable to evacuate control group ", group, ": processes keep appearing in it");
     for (char *pid = pids; (next = strchr(pid, '\n')); pid = next + 1) { /* a last one that is cut off comes next time */
@@ -99,23 +84,6 @@ static void move_all(int dirfd, char const *name)
   close(to);
 }
 
-static void enable(int dirfd, char *controllers)
-{
-  int fd = openat(dirfd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
-
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open cgroup.subtree_control of control group ", group);
-  for (char *name = controllers; *name;) {
-    size_t len = strcspn(name, " ");
-    char word[64] = "+";
-    if (len < sizeof word - 1) {
-      memcpy(word + 1, name, len);
-      if (write(fd, word, len + 1) < 0) strerr_diefusys(RK_EXIT_SYS, "enable controller ", word + 1, " below control group ", group);
-    }
-    name += len + (name[len] == ' ');
-  }
-  close(fd);
-}
-
 void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name)
 {
   char controllers[1024];
@@ -123,5 +91,5 @@ void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name)
   group = g->path;
   check(g, dirfd, controllers, sizeof controllers);
   move_all(dirfd, name);
-  enable(dirfd, controllers);
+  cgroup_switch(dirfd, group, controllers, 1);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
    rk-cgroup: prepare the process's cgroup v2 group for programs that make groups below it, then become prog.
 
-   where    -e: outside or inside, before rk-pidns, in a group delegated to the user. The mount: inside, in a mount namespace
-            and a cgroup namespace (rk-unshare -c) of the chain's own
-   changes  with -e the control group of every process in this one, its subtree_control; the mount of cgroup2
+   where    -d: outside, as root. -e: outside or inside, before rk-pidns, in a group delegated to the user. The mount: inside, in a
+            mount namespace and a cgroup namespace (rk-unshare -c) of the chain's own
+   changes  with -d this process's control group; with -e the control group of every process in this one, its subtree_control; the
+            mount of cgroup2
    fds/env  -
    forks    no
    exits    100, 102 no cgroup v2, or not delegated (S5, S6, S7), 111, 126, 127
@@ -18,6 +19,7 @@
 
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
+#include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/link.h>
@@ -57,19 +59,48 @@ static int make_mount(void)
   return mnt;
 }
 
+static void scan_owner(char const *s, uid_t *uid, gid_t *gid)
+{
+  size_t n = uid_scan(s, uid);
+
+  if (!n || *uid == (uid_t)-1 || (s[n] && (s[n] != ':' || !gid0_scan(s + n + 1, gid)))) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+}
+
+static int is_name(char const *s, size_t len)
+{
+  return len && len <= NAME_MAX && *s != '.' && (len < 7 || memcmp(s, "cgroup.", 7));
+}
+
+/* Each part is a name; a slash at either end does not matter. */
+static int is_path(char const *s)
+{
+  do {
+    size_t len;
+    s += *s == '/';
+    len = strcspn(s, "/");
+    if (!is_name(s, len)) return 0;
+    s += len;
+  } while (*s && strcmp(s, "/"));
+  return 1;
+}
+
 int main(int argc, char const *const *argv)
 {
   static struct cgroup g;
-  char const *name = NULL;
+  char const *name = NULL, *path = NULL;
+  uid_t uid = (uid_t)-1;
+  gid_t gid = (gid_t)-1;
   int keep = 0, mnt = -1;
 
   PROG = "rk-cgroup";
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "e:k", &l);
+      int opt = subgetopt_r(argc, argv, "d:u:e:k", &l);
       if (opt == -1) break;
       switch (opt) {
+        case 'd': path = l.arg; break;
+        case 'u': scan_owner(l.arg, &uid, &gid); break;
         case 'e': name = l.arg; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
@@ -78,11 +109,19 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (name && (!*name || strchr(name, '/') || *name == '.' || !strncmp(name, "cgroup.", 7) || strlen(name) > NAME_MAX))
+  if (!argc || (path && name) || !path == (uid != (uid_t)-1)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (path && !is_path(path)) strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", path);
+  if (name && (strchr(name, '/') || !is_name(name, strlen(name))))
     strerr_dief(RK_EXIT_USAGE, "not a name for one control group: ", name);
 
   cgroup_find(&g);
+  if (path) {
+    int rootfd = open(g.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (rootfd < 0) strerr_diefusys(RK_EXIT_SYS, "open ", g.point);
+    cgroup_delegate(&g, rootfd, path, uid, gid);
+    close(rootfd);
+    rk_link_exec(argv, keep);
+  }
   if (own_namespace()) mnt = make_mount();
   else if (!name) strerr_dief(RK_EXIT_USAGE, "nothing to do: neither -e, nor a cgroup namespace of the chain's own to mount (rk-unshare -c)");
   if (name) {
