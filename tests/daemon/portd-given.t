@@ -55,4 +55,20 @@ end "$portd"
 run env LISTEN_FDS=x rk-portd "$D"; is "$rc" 100 "LISTEN_FDS is no number"
 run env LISTEN_FDS=1 sh -c 'exec 3<&-; exec rk-portd "$1"' sh "$D"; is "$rc" 100 "a promised socket that is not there"
 run env "S6_FD#=1" S6_FD_0=0 rk-portd "$D"; is "$rc" 100 "S6_FDID_0 missing"
+# the real thing: a socket kept by s6-fdholderd
+if command -v s6-fdholder-daemon > /dev/null; then
+  mkdir -p "$T/rules/uid/default/env"; : > "$T/rules/uid/default/allow"
+  for v in STORE_REGEX RETRIEVE_REGEX; do echo . > "$T/rules/uid/default/env/S6_FDHOLDER_$v"; done
+  for v in GETDUMP SETDUMP LIST; do echo 1 > "$T/rules/uid/default/env/S6_FDHOLDER_$v"; done
+  mkfifo "$T/h"
+  s6-fdholder-daemon -1 -i "$T/rules" "$T/holder" > "$T/h" & holder=$!; tap_pids="$tap_pids $holder"
+  read -r _ < "$T/h"
+  python3 -c 'import os, socket, sys
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(5); os.dup2(s.fileno(), 0); print(s.getsockname()[1], flush=True)
+os.execvp("s6-fdholder-store", ["s6-fdholder-store", sys.argv[1], "tcp"])' "$T/holder" > "$T/held"
+  mkfifo "$T/r"; s6-fdholder-getdump "$T/holder" rk-portd -d 9 "$D" 9> "$T/r" 2> "$T/portd.err" < /dev/null & portd=$!; tap_pids="$tap_pids $portd"
+  read -r _ < "$T/r"
+  is "$(status "$D" twice state) $(status "$D" twice listen)" "listening 127.0.0.1:$(cat "$T/held")" "a socket from s6-fdholderd"
+  end "$portd"
+else skip 1 "no s6-fdholder-daemon on this machine"; fi
 done_testing
