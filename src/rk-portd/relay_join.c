@@ -52,6 +52,12 @@ int relay_join(char const **what)
   close(userns);
   *what = "join the network namespace";
   if (join(RK_RELAY_NETNS_FD, "/proc/self/ns/net", CLONE_NEWNET) == -1) return -1;
+  /* A change of credentials that adds capabilities sets dumpable to fs.suid_dumpable (commit_creds, kernel/cred.c): 0 and 2
+     are as good as ours, 1 has opened us to the namespace's root for a moment, and what it may have done cannot be known. */
+  *what = "stay untraceable: the sysctl fs.suid_dumpable must not be 1";
+  if (prctl(PR_GET_DUMPABLE) == 1) return errno = EPERM, -1;
+  if (prctl(PR_SET_DUMPABLE, 0) == -1) return -1;
+  *what = "leave the network namespace's fd";
   return close(RK_RELAY_NETNS_FD);
 }
 

@@ -37,6 +37,9 @@ def clients():
     for r in range(5):
         for i, s in enumerate(all): s.send(b"%d/%d" % (r, i))
         for i, s in enumerate(all): d = s.recv(99); assert d == b"%d/%d" % (r, i), d
+def turns():  # more clients than the relay has fds: the longest silent session makes room
+    for i in range(100): s = sock(addr); echo(s, b"%d" % i); keep.append(s)
+keep = []
 def replies():
     s = sock(addr); s.send(b"50:x"); got = [s.recv(99) for _ in range(50)]; assert got == [b"50:x"] * 50
 def segments():  # a sender that uses UDP_SEGMENT
