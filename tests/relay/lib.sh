@@ -11,7 +11,7 @@ inside() {
 }
 portd() {
   mkfifo "$T/ctl"
-  sh -c '[ -z "$0" ] || { ulimit -S -n "$0"; ulimit -H -n "$0"; }; exec "$@"' "${limit:-}" rk-t-portd "$relay" "$ns" "$@" < "$T/ctl" > "$T/portd" 2> "$T/portd.err" &
+  sh -c '[ -z "$0" ] || { ulimit -S -n "$0"; ulimit -H -n "$0"; }; exec "$@"' "${limit:-}" rk-t-portd "$relay" "$ns" "$@" < "$T/ctl" >> "$T/portd" 2> "$T/portd.err" &
   portdpid=$! tap_pids="$tap_pids $!"
   exec 9> "$T/ctl"
   wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd" "$T/portd.err")"

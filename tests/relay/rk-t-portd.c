@@ -23,6 +23,7 @@
 
 static int control;
 static uint32_t id;
+static uint32_t owner[65536]; /* of each fd: the id it was made for */
 
 static void die(char const *what)
 {
@@ -122,6 +123,7 @@ static int add(char *spec)
   else a.dest.addr.v6 = ((struct sockaddr_in6 *)&dest)->sin6_addr;
   for (unsigned int i = 0; i < count; i++)
     fds[i] = bound(a.proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM, word[1], atoi(word[2]) + (int)i, !a.refuse && a.proto == IPPROTO_TCP);
+  for (unsigned int i = 0; i < count; i++) if (fds[i] < 65536) owner[fds[i]] = id;
   for (a.index = 0; a.index < count; a.index += RK_RELAY_FDS_MAX) {
     size_t some = count - a.index < RK_RELAY_FDS_MAX ? count - a.index : RK_RELAY_FDS_MAX;
     request(&a, sizeof a, fds + a.index, some);
@@ -205,7 +207,11 @@ int main(int argc, char **argv)
     else if (!strncmp(line, "del ", 4)) {
       struct rk_relay_del del = { { RK_RELAY_VERSION, RK_RELAY_DEL }, (uint32_t)atoi(line + 4) };
       request(&del, sizeof del, 0, 0);
-      if (!verdict("del")) printf("deleted\n");
+      if (!verdict("del")) {
+        for (int fd = 3; fd < 65536; fd++)
+          if (owner[fd] == del.id && del.id) owner[fd] = (uint32_t)close(fd) & 0;
+        printf("deleted\n");
+      }
     }
     else if (!strcmp(line, "close")) { close(control); printf("closed\n"); }
     else if (!strcmp(line, "wait")) {
