@@ -244,6 +244,8 @@ static void describe(char *text, size_t size, int status)
   if (because) rk_text_str(&t, " was ended: "), rk_text_str(&t, because);
   else if (WIFSIGNALED(status)) rk_text_str(&t, " was killed by signal "), rk_text_num(&t, WTERMSIG(status));
   else rk_text_str(&t, " exited with status "), rk_text_num(&t, WEXITSTATUS(status));
+  /* whom somebody killed has nothing to say about it */
+  if (!because && WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM)) return;
   if (*words) rk_text_str(&t, " ("), rk_text_str(&t, words), rk_text_str(&t, ")");
 }
 
