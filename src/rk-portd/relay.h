@@ -86,6 +86,7 @@ enum timer { TIMER_LOWAT, TIMER_RESUME, TIMER_REFUSE, TIMER_SECOND, TIMERS };
 extern uint64_t relay_now;        /* milliseconds, CLOCK_MONOTONIC_COARSE, as of the last epoll_wait */
 void timer_arm(enum timer which);
 int timer_wait(void);             /* milliseconds for epoll_wait, -1: for ever */
+void timer_look(void);            /* set relay_now */
 void timer_run(void);
 
 /* rk-relay.c */

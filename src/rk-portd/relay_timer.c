@@ -19,7 +19,7 @@ static int second(void)
   return port_tick() | srcip_tick();
 }
 
-static void look(void)
+void timer_look(void)
 {
   struct timespec t;
 
@@ -30,7 +30,7 @@ static void look(void)
 void timer_arm(enum timer which)
 {
   if (timers[which].due) return;
-  look();
+  timer_look();
   timers[which].due = relay_now + timers[which].period;
 }
 
@@ -46,7 +46,6 @@ int timer_wait(void)
 
 void timer_run(void)
 {
-  look();
   for (int i = 0; i < TIMERS; i++) {
     if (!timers[i].due || timers[i].due > relay_now) continue;
     timers[i].due = relay_now + timers[i].period;

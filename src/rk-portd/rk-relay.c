@@ -107,6 +107,7 @@ int main(void)
     int n = epoll_wait(relay_epoll, events, EVENTS, busy ? 0 : timer_wait());
     if (n == -1 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "wait for events");
     uint32_t asked = 0;
+    timer_look(); /* it may have slept for hours, and sessions are stamped */
     for (int i = 0; i < n; i++)
       if (((struct source *)events[i].data.ptr)->kind == KIND_CONTROL) asked = events[i].events;
       else dispatch(events + i);
