@@ -1,6 +1,6 @@
-"""Bulk through a published port, checked: serve PORT | give IP PORT MIB [SLOW] | take IP PORT MIB [SLOW] | row IP PORT N
+"""Bulk through a published port, checked: serve PORT | give IP PORT MIB [SLOW] | take IP PORT MIB [SLOW] | row IP PORT N (100 at a time)
    A connection sends one line: "take N" (the server sends N MiB) or "give N" (it reads N MiB and answers their sum) or "hi"."""
-import hashlib, os, socket, sys, threading, time
+import hashlib, os, selectors, socket, sys, threading, time
 BLOCK = os.urandom(1 << 20)
 
 
@@ -40,15 +40,26 @@ def answer(s, what):
         else: s.sendall(receive(s, int(what[1])).encode() + b"\n")
 
 
-def serve(port):
-    l = socket.create_server(("127.0.0.1", int(port)), backlog=4096)
+def serve(port): # many short ones at once: on a busy machine each wait for a turn of the processor is long
+    l, sel = socket.create_server(("127.0.0.1", int(port)), backlog=4096), selectors.DefaultSelector()
+    l.setblocking(False)
+    sel.register(l, selectors.EVENT_READ)
     while True:
-        c = l.accept()[0]
-        what = line(c).split()
-        if what[0] == b"hi":
-            c.sendall(b"ho\n")
+        for key, _ in sel.select():
+            c = key.fileobj
+            if c is l:
+                while True:
+                    try: c = l.accept()[0]
+                    except BlockingIOError: break
+                    sel.register(c, selectors.EVENT_READ)
+                continue
+            sel.unregister(c)
+            what = line(c).split()
+            if what and what[0] != b"hi":
+                threading.Thread(target=answer, args=(c, what)).start()
+                continue
+            if what: c.sendall(b"ho\n")
             c.close()
-        else: threading.Thread(target=answer, args=(c, what)).start()
 
 
 def connect(ip, port):
@@ -67,12 +78,22 @@ def take(ip, port, n, slow=0):
         print("same" if receive(s, int(n), float(slow)).encode() + b"\n" == line(s) else "different")
 
 
-def row(ip, port, n):
-    good = 0
-    for _ in range(int(n)):
-        with connect(ip, port) as s:
+def row(ip, port, n, most=100):
+    n, good, begun, open_, sel = int(n), 0, 0, 0, selectors.DefaultSelector()
+    while begun < n or open_:
+        while begun < n and open_ < most:
+            s = connect(ip, port)
             s.sendall(b"hi\n")
-            good += s.recv(9) == b"ho\n"
+            sel.register(s, selectors.EVENT_READ)
+            begun += 1
+            open_ += 1
+        for key, _ in sel.select(60):
+            s = key.fileobj
+            try: good += s.recv(9) == b"ho\n" and s.recv(9) == b""
+            except OSError as e: print(e, file=sys.stderr)
+            sel.unregister(s)
+            s.close()
+            open_ -= 1
     print(good)
 
 
