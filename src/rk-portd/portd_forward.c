@@ -94,6 +94,7 @@ static void del(struct port *p)
 static int relay_up(char *err, size_t errsize)
 {
   if (!portd_relay_there()) pace = STATS_MIN;
+  if (!portd.ports) return 0; /* a chain that publishes nothing needs no relay: the first port brings it */
   if (portd_relay_start(err, errsize) < 0) return -1;
   for (struct port *p = portd.ports; p; p = p->next)
     if (p->state == PORTD_LISTENING && add(p) < 0 && !portd_relay_there()) break; /* its death is on its way by SIGCHLD */
@@ -109,6 +110,10 @@ static int relay_open(struct port *p, char *err, size_t errsize)
 {
   if (portd_bind(p, err, errsize) < 0) return -1;
   p->state = PORTD_LISTENING;
+  if (!portd_relay_there() && portd.chain && !portd.trouble[0]) {
+    char why[sizeof portd.trouble];
+    if (portd_relay_start(why, sizeof why) < 0) portd_chain_failed(why);
+  }
   if (portd_relay_there() && add(p) < 0 && p->state == PORTD_ERROR) {
     struct rk_text t = rk_text_in(err, errsize);
     rk_text_str(&t, p->error ? p->error : "rk-relay refused it");
