@@ -114,6 +114,7 @@ extern int portd_relay_srcip4, portd_relay_srcip6;  /* why clients' addresses ca
 int portd_relay_start(char *err, size_t errsize);   /* unless there is one. 0, or -1 with err */
 void portd_relay_end(void);                         /* SIGKILL, and gone when this returns */
 int portd_relay_there(void);
+void portd_relay_go_on(void);                       /* continue it, if it was stopped */
 /* Send, with fds, and wait for the one answer. -1 with errno: the relay is of no use any more, its end is on the way. */
 int portd_relay_ask(void const *request, size_t len, int const *fds, size_t nfds, void *reply, size_t replylen);
 int portd_relay_more(void *reply, size_t replylen); /* a further answer; -1 as above */

@@ -23,9 +23,8 @@
 #include <rk/text.h>
 #include "portd.h"
 
-/* A relay that does not answer for so long is stopped (namespace root may stop and kill it, kernel-wise it is the same
-   user) and is replaced. */
-enum { ANSWER_MS = 3000, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000, PATIENCE_MS = 10000 };
+/* A relay that does not answer for so long is replaced; long, since that cuts its connections and a machine may be busy. */
+enum { LOOK_S = 1, LOOKS = 20, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000, PATIENCE_MS = 10000 };
 
 static pid_t relay;          /* 0: none */
 static int control = -1;
@@ -59,6 +58,14 @@ int portd_relay_there(void)
   return relay && control >= 0;
 }
 
+/* Namespace root is the same user to the kernel, and may stop the relay. */
+void portd_relay_go_on(void)
+{
+  siginfo_t si = {.si_pid = 0};
+
+  if (relay && waitid(P_PID, (id_t)relay, &si, WSTOPPED | WNOHANG) == 0 && si.si_pid == relay) kill(relay, SIGCONT);
+}
+
 int portd_relay_ask(void const *request, size_t len, int const *fds, size_t nfds, void *reply, size_t replylen)
 {
   static union {
@@ -85,8 +92,11 @@ int portd_relay_ask(void const *request, size_t len, int const *fds, size_t nfds
   do r = sendmsg(control, &msg, MSG_NOSIGNAL);
   while (r < 0 && errno == EINTR);
   if (r >= 0) {
-    do r = recv(control, reply, replylen, MSG_TRUNC);
-    while (r < 0 && errno == EINTR);
+    for (int looks = 0;; looks++) {
+      r = recv(control, reply, replylen, MSG_TRUNC);
+      if (r >= 0 || (errno != EINTR && errno != EAGAIN) || looks == LOOKS) break;
+      portd_relay_go_on();
+    }
     if ((size_t)r == replylen) return 0;
     if (r > 0) errno = EPROTO;
     if (r == 0) errno = EPIPE;
@@ -143,7 +153,7 @@ static uint32_t patience(void)
 
 static int begin(char *err, size_t errsize)
 {
-  struct timeval wait = {.tv_sec = ANSWER_MS / 1000, .tv_usec = ANSWER_MS % 1000 * 1000};
+  struct timeval wait = {.tv_sec = LOOK_S};
   struct rk_relay_start s = {.head = {RK_RELAY_VERSION, RK_RELAY_START}};
   struct rk_relay_say say;
   struct rk_text t = rk_text_in(err, errsize);

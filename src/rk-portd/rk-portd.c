@@ -122,6 +122,7 @@ static void signalled(void)
 
   while (read(signals, &si, sizeof si) == sizeof si) switch (si.ssi_signo) {
     case SIGCHLD:
+      portd_relay_go_on();
       while ((pid = waitpid(-1, &wstat, WNOHANG)) > 0) portd_relay_reaped(pid, wstat);
       break;
     case SIGHUP: portd_dir_scan(); break;
