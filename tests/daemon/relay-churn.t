@@ -3,7 +3,7 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3 ip
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
-inside sh -c 'rk-t-conns serve 7001 > /dev/null & python3 "$1" serve 7002 > /dev/null & exec python3 "$0" serve 7000 "$2"' \
+inside sh -c 'setpriv --pdeathsig KILL rk-t-conns serve 7001 > /dev/null & setpriv --pdeathsig KILL python3 "$1" serve 7002 > /dev/null & exec python3 "$0" serve 7000 "$2"' \
   "$tools/faith.py" "$tools/datagrams.py" "$T/server"
 portd "tcp,$host,$port,127.0.0.1,7000"
 (while [ ! -e "$T/stop" ]; do # clients of ports that come and go: nothing is expected of them

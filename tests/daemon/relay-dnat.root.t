@@ -6,7 +6,7 @@ need python3 ip nft nsenter
 relay=$RK_TEST_INST/libexec/rk/rk-relay who="$RK_TEST_STAGE/rk/tests/relay/whoami.py"
 chmod 0777 "$T"
 as_user unshare -Urn sh -c '
-  unshare -n sh -c "ip link set lo up; until ip addr add 172.18.0.2/24 dev c0 2>/dev/null; do sleep 0.02; done; ip link set c0 up
+  setpriv --pdeathsig KILL unshare -n sh -c "ip link set lo up; until ip addr add 172.18.0.2/24 dev c0 2>/dev/null; do sleep 0.02; done; ip link set c0 up
     ip route add default via 172.18.0.1; exec python3 $0 serve tcp,0.0.0.0,81 udp,0.0.0.0,81 tcp,0.0.0.0,82 udp,0.0.0.0,82" > "$1" & c=$!
   ip link set lo up; ip link add br0 type bridge; ip link set br0 up; ip addr add 172.18.0.1/24 dev br0
   until [ "$(readlink /proc/$c/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done

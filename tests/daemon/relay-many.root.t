@@ -7,7 +7,7 @@ prlimit --pid $$ --nofile=65536:65536 2>/dev/null || : # a container may not
 hard=$(ulimit -H -n) n=10000
 [ "$hard" -ge 20200 ] || n=$(((hard - 200) / 2)) # each takes two of the relay's
 chmod 0777 "$T"
-as_user unshare -Urn sh -c 'ip link set lo up; python3 -c "
+as_user unshare -Urn sh -c 'ip link set lo up; setpriv --pdeathsig KILL python3 -c "
 import socket, threading, zlib
 l = socket.create_server((\"\", 7002)); block = bytes(range(256)) * 4096
 def one(s):

@@ -4,7 +4,7 @@
 need python3 ip
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 [ "$(ulimit -H -n)" -ge 12000 ] || skip_all "the hard limit of open files is below 12 000"
-inside sh -c 'python3 "$0" echo 16999 > /dev/null & exec python3 "$0" echo 7000' "$tools/clients.py"
+inside sh -c 'setpriv --pdeathsig KILL python3 "$0" echo 16999 > /dev/null & exec python3 "$0" echo 7000' "$tools/clients.py"
 portd "tcp,$host,$port,127.0.0.1,7000"
 before=$(date +%s%N)
 tell "add tcp,127.1.2.3,20000,127.0.0.1,7000,10000" added || bail "$answer"

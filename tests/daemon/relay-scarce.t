@@ -3,7 +3,7 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3 ip
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
-inside sh -c 'python3 "$1" serve 7000 > /dev/null & exec python3 "$0" echo 7000' "$tools/clients.py" "$tools/datagrams.py"
+inside sh -c 'setpriv --pdeathsig KILL python3 "$1" serve 7000 > /dev/null & exec python3 "$0" echo 7000' "$tools/clients.py" "$tools/datagrams.py"
 limit=64
 portd "tcp,$host,$port,127.0.0.1,7000" "udp,$host,$port,127.0.0.1,7000"
 out=$(timeout 60 python3 "$tools/clients.py" waves "$host" "$port" 60)

@@ -6,7 +6,7 @@ need python3 ip
 relay=$RK_TEST_INST/libexec/rk/rk-relay who="$RK_TEST_STAGE/rk/tests/relay/whoami.py"
 # tap0 leads to a namespace "up", whose 10.0.2.3:53 is the resolver that the server at port 53 asks, from its port 53
 as_user unshare -Urn sh -c '
-  unshare -n sh -c "ip link set lo up; until ip addr add 10.0.2.3/24 dev far 2>/dev/null; do sleep 0.02; done; ip link set far up
+  setpriv --pdeathsig KILL unshare -n sh -c "ip link set lo up; until ip addr add 10.0.2.3/24 dev far 2>/dev/null; do sleep 0.02; done; ip link set far up
     ip route add default via 10.0.2.100; exec python3 $0 serve udp,10.0.2.3,53" > "$1" & up=$!
   ip link set lo up; until [ "$(readlink /proc/$up/ns/net)" != "$(readlink /proc/self/ns/net)" ]; do sleep 0.02; done
   ip link add tap0 type veth peer name far netns $up; ip link set tap0 up

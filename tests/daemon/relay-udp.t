@@ -4,7 +4,7 @@
 need python3 ip
 relay=$RK_TEST_INST/libexec/rk/rk-relay py="$RK_TEST_STAGE/rk/tests/relay/datagrams.py" port=20000
 v6port=$((20000 + $$ % 10000)) host=127.$((1 + $$ % 250)).$((1 + $$ / 250 % 250)).7
-unshare -Urn sh -c 'ip link set lo up; python3 "$0" serve 7001 & exec python3 "$0" serve 7000' "$py" > "$T/serve" 2>&1 &
+unshare -Urn sh -c 'ip link set lo up; setpriv --pdeathsig KILL python3 "$0" serve 7001 & exec python3 "$0" serve 7000' "$py" > "$T/serve" 2>&1 &
 ns=$! tap_pids="$tap_pids $!"
 both() { [ "$(grep -c ready "$T/serve")" = 2 ]; }
 wait_until both || bail "no server: $(cat "$T/serve")"
