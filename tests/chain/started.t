@@ -44,7 +44,7 @@ if command -v s6-supervise > /dev/null; then
   service 5
   echo 5 > "$T/service/notification-fd"
   printf '#!/bin/sh\necho "finish $1 $2"\n' > "$T/service/finish"; chmod +x "$T/service/finish"
-  s6-supervise "$T/service" > "$T/log" 2>&1 & super=$!
+  s6-supervise "$T/service" > "$T/log" 2>&1 & super=$! tap_pids="$tap_pids $!"
   wait_until s6-svok "$T/service"
   ok "s6-supervise: ready" s6-svwait -U -t 10000 "$T/service"
   chain=$(s6-svstat -o pid "$T/service")
@@ -62,7 +62,7 @@ rm -rf "$T/service"
 if command -v runsv > /dev/null; then
   service 1
   rm "$T/log"
-  runsv "$T/service" > "$T/log" 2>&1 & super=$!
+  runsv "$T/service" > "$T/log" 2>&1 & super=$! tap_pids="$tap_pids $!"
   ok "runsv: up" wait_until logged up
   chain=$(cat "$T/service/supervise/pid")
   is "$(tr '\0' ' ' < "/proc/$chain/cmdline" | cut -d' ' -f1)" "$bin/rk-pidns" "its pid is the chain's"
