@@ -44,7 +44,7 @@ for mode in symlink overlay copy; do
   is "$(cat "$R/etc/resolv.conf")" "nameserver 192.0.2.99" "$mode: what the program has replaced is its own"
   not_ok "$mode: and what it has changed" grep -q "nine-$mode" "$R/etc/hosts"
   stop
-  rm -rf /mnt/*
+  rm -rf /mnt/..?* /mnt/[!.]*
 done
 
 # what /etc/resolv.conf may be when the chain starts
