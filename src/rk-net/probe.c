@@ -9,17 +9,17 @@
 #include <time.h>
 #include <unistd.h>
 #include <net/if.h>
-#include <net/if_arp.h>
-#include <netinet/if_ether.h>
-#include <netpacket/packet.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <linux/neighbour.h>
 
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/netlink.h>
 
-enum { ROUNDS = 4, WAIT = 10, TARGETS = 4 };
+/* Milliseconds: a driver that answers is waited for that long on a busy machine; without a gateway to ask, that long blindly. */
+enum { ROUNDS = 4, PATIENCE = 250, BLIND = 10, TARGETS = 4 };
 
 static int64_t now(void)
 {
@@ -28,32 +28,60 @@ static int64_t now(void)
   return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+/* The state of a neighbour has changed: is it that address, and resolved? */
+static int resolved(struct nlmsghdr const *m, struct in_addr const *who)
+{
+  struct ndmsg nd;
+  size_t len;
+  void const *addr;
+
+  if (m->nlmsg_type != RTM_NEWNEIGH || m->nlmsg_len < NLMSG_LENGTH(sizeof nd)) return 0;
+  memcpy(&nd, NLMSG_DATA(m), sizeof nd);
+  addr = rk_nl_find(m, sizeof nd, NDA_DST, &len);
+  return nd.ndm_family == AF_INET && nd.ndm_state & NUD_REACHABLE && addr && len == 4 && !memcmp(addr, who, 4);
+}
+
+static int wait_resolved(int fd, struct in_addr const *who, int64_t end)
+{
+  union { struct nlmsghdr head; char b[1024]; } in;
+
+  for (;;) {
+    struct pollfd x = {.fd = fd, .events = POLLIN};
+    int64_t left = end - now();
+    if (left <= 0 || poll(&x, 1, (int)(left / 1000) + 1) < 1) return 0;
+    ssize_t r = recv(fd, in.b, sizeof in, MSG_DONTWAIT);
+    if (r <= 0) continue;
+    size_t n = (size_t)r;
+    for (struct nlmsghdr const *m = &in.head; NLMSG_OK(m, n); m = NLMSG_NEXT(m, n))
+      if (resolved(m, who)) return 1;
+  }
+}
+
+static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t use, int ifindex, struct in_addr const *who)
+{
+  struct ndmsg nd = {.ndm_family = AF_INET, .ndm_ifindex = ifindex, .ndm_flags = use};
+
+  rk_nl_msg(b, type, flags, &nd, sizeof nd, "ask for the gateway");
+  rk_nl_attr(b, NDA_DST, who, 4);
+}
+
 /* A driver handles frames in their order. So when it has answered an ARP request sent after the nonces, it has handled these, or (pasta answers
    ARP first within one batch) will have when it answers the next. Some rounds of that cost a few hundred microseconds, where waiting
-   blindly would cost ten thousand. 0: the driver does not answer. */
-static int barrier(struct net *n, int fd, int ifindex, unsigned char const *mac)
+   blindly would cost ten thousand. The kernel asks for us: a neighbour forgotten and used again is asked for at once. (A packet socket would
+   wait for two grace periods of RCU, when it is bound and when it is closed: ten milliseconds each.) */
+static void barrier(struct net *n, int fd, int ifindex)
 {
-  struct sockaddr_ll to = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_ifindex = ifindex, .sll_halen = ETH_ALEN};
-  struct ether_arp ask = {
-    .ea_hdr = {.ar_hrd = htons(ARPHRD_ETHER), .ar_pro = htons(ETH_P_IP), .ar_hln = ETH_ALEN, .ar_pln = 4, .ar_op = htons(ARPOP_REQUEST)}
-  }, got;
-  int64_t end = now() + WAIT * 1000;
+  static struct rk_nl b;
+  int64_t end = now() + PATIENCE * 1000;
 
-  memset(to.sll_addr, 0xff, ETH_ALEN);
-  memcpy(ask.arp_sha, mac, ETH_ALEN);
-  memcpy(ask.arp_spa, &n->say.ip, 4);
-  memcpy(ask.arp_tpa, &n->say.gateway, 4);
+  /* The first answer lets go the nonces themselves, which wait for it. */
+  if (!wait_resolved(fd, &n->say.gateway, end)) return;
   for (int round = 0; round < ROUNDS; round++) {
-    if (sendto(fd, &ask, sizeof ask, 0, (struct sockaddr const *)&to, sizeof to) == -1) return 0;
-    for (;;) {
-      struct pollfd x = {.fd = fd, .events = POLLIN};
-      int64_t left = end - now();
-      if (left <= 0 || poll(&x, 1, (int)(left / 1000) + 1) < 1) return 0;
-      ssize_t r = recv(fd, &got, sizeof got, MSG_DONTWAIT);
-      if (r == (ssize_t)sizeof got && got.ea_hdr.ar_op == htons(ARPOP_REPLY) && !memcmp(got.arp_spa, &n->say.gateway, 4)) break;
-    }
+    rk_nl_init(&b);
+    neighbour(&b, RTM_DELNEIGH, 0, 0, ifindex, &n->say.gateway);
+    neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, ifindex, &n->say.gateway);
+    if (rk_nl_send(n->rtnl, &b, 0) == -1 || !wait_resolved(fd, &n->say.gateway, end)) return;
   }
-  return 1;
 }
 
 union address {
@@ -81,11 +109,11 @@ void probe_send(struct net *n)
   struct pollfd tcp[TARGETS];
   union address a;
   struct ifreq ifr = {0};
-  struct sockaddr_ll self = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP)};
-  socklen_t len = sizeof self;
-  int arp = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, htons(ETH_P_ARP));
+  struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_groups = 1U << (RTNLGRP_NEIGH - 1)};
+  int news = rk_nl_open(NETLINK_ROUTE), any;
 
-  if (arp == -1) strerr_diefusys(RK_EXIT_SYS, "open a packet socket");
+  if (news == -1 || bind(news, (struct sockaddr const *)&me, sizeof me) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "watch the neighbours");
   /* Errors of sending are as good as silence. */
   for (int i = 0; i < TARGETS; i++) {
     tcp[i] = (struct pollfd){.fd = -1, .events = POLLOUT};
@@ -101,12 +129,12 @@ void probe_send(struct net *n)
     connect(tcp[i].fd, &a.any, size);
   }
   memcpy(ifr.ifr_name, n->say.ifname, sizeof ifr.ifr_name);
-  if (ioctl(arp, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->say.ifname);
-  self.sll_ifindex = ifr.ifr_ifindex;
-  if (bind(arp, (struct sockaddr *)&self, sizeof self) == -1 || getsockname(arp, (struct sockaddr *)&self, &len) == -1 ||
-      !barrier(n, arp, self.sll_ifindex, self.sll_addr))
-    poll(0, 0, WAIT);
-  close(arp);
+  any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (any == -1 || ioctl(any, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->say.ifname);
+  close(any);
+  if (n->say.gateway.s_addr) barrier(n, news, ifr.ifr_ifindex);
+  else poll(0, 0, BLIND);
+  close(news);
   poll(tcp, TARGETS, 0);
   for (int i = 0; i < TARGETS; i++)
     if (tcp[i].fd != -1 && tcp[i].revents == POLLOUT) send(tcp[i].fd, n->say.nonce, RK_NONCE, MSG_NOSIGNAL);
