@@ -81,6 +81,12 @@ fetch "$pa" "a relay that was stopped goes on"
 is "$(relay_of "$da")" "$r" "and is the same"
 kill -KILL "$da" "$(relay_of "$da")"; wait_gone "$da"
 portd_start "$A"; fetch "$pa" "rk-portd and relay killed at once: all is there again"
-end "$portd"; end "$db"; end "$ca"; end "$cb"
+load "$pa" "$T/la" la
+r=$(relay_of "$portd"); kill -QUIT "$portd"; wait "$portd"; is $? 0 "SIGQUIT ends rk-portd gently:"
+run curl -sS -m 10 "http://127.0.0.1:$pa/"; is "$rc" 7 "the port is closed"
+is "$(ls -A "$A/ports.status")" "" "no status is left"
+result "$T/la" "$la"; like "$got" '^[0-9]+ whole$' "but the connection that was open ends as it should"
+ok "and the relay with it" wait_gone "$r"
+end "$db"; end "$ca"; end "$cb"
 not_ok "nothing is left" pgrep -u "$(id -u)" -f "$T"
 done_testing
