@@ -120,6 +120,7 @@ int main(int argc, char **argv)
   long n = atol(argv[4]);
   if (argv[1][0] == 'r') return row(&a, n, atol(argv[5])), 0;
   int *fds = calloc((size_t)n, sizeof *fds);
+  if (!fds) return perror("calloc"), 111;
   for (long i = 0; i < n; i++) {
     struct timeval t = { 30, 0 };
     fds[i] = socket(AF_INET, SOCK_STREAM, 0);
