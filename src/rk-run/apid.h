@@ -44,8 +44,8 @@ int apid_ports_open(struct apid const *a);
 /* Take in what has changed; before every look at the table. */
 void apid_ports_refresh(struct apid const *a);
 
-/* The list of listening ports, sorted by id. Fresh array, or null if there are none. */
-cJSON *apid_list(void);
+/* The list of listening ports, sorted by id, as JSON: an array, or null if there are none. Allocated; 0: out of memory. */
+char *apid_list(void);
 
 /* A fresh id, recorded as used. -1 with errno. */
 long apid_new_id(struct apid const *a);

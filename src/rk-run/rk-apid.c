@@ -138,7 +138,7 @@ static enum MHD_Result route(struct request *q, char const *url, char const *met
   if (!strcmp(url, "/v1/ports")) {
     if (!get && strcmp(method, "POST")) return apid_answer(c, 405, 0, 0);
     if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
-    return get ? apid_json(c, 200, apid_list()) : add(q);
+    return get ? apid_answer(c, 200, apid_list(), "application/json") : add(q);
   }
   if (!strncmp(url, "/v1/ports/", 10) && url[10] && !strchr(url + 10, '/')) {
     if (strcmp(method, "DELETE")) return apid_answer(c, 405, 0, 0);

@@ -61,7 +61,7 @@ for what, flags in (('host network', []), ('slirp4netns, builtin ports, /etc and
 print()
 rows = []
 for name, d in whos:
-    state = tempfile.mkdtemp(); os.rmdir(state)
+    state = tempfile.mkdtemp(dir='/dev/shm' if os.access('/dev/shm', os.W_OK) else None); os.rmdir(state)  # as a /run would be
     p = subprocess.Popen([d + '/rootlesskit', f'--state-dir={state}', *FLAGS, '-p', '127.0.0.1:23000:80/tcp', 'rk-t-hold'], stderr=subprocess.DEVNULL)
     for _ in range(500):
         if os.path.exists(state + '/child_pid') and os.path.exists(state + '/api.sock'): break
