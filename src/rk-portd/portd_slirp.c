@@ -126,7 +126,11 @@ static int publish(struct port *p, char *err, size_t errsize, int *lost)
   if (portd_bind(p, err, errsize) < 0) return -1;
   portd_unbind(p);
   p->fds = malloc(s->count * sizeof *p->fds);
-  if (!p->fds) return rk_text_in(err, errsize), -1;
+  if (!p->fds) {
+    struct rk_text t = rk_text_in(err, errsize);
+    rk_text_str(&t, "cannot allocate memory");
+    return -1;
+  }
   p->forwarded = 1;
   for (uint32_t k = 0; k < s->count; k++) {
     unsigned int id;
