@@ -11,11 +11,12 @@ while [ $n -lt "$row" ]; do
   start 2>> "$T/err" || bad=$((bad + 1))
   n=$((n + 1))
 done
-is "$bad $(cat "$T/err")" "0 " "$row starts in a row"
+# on a busy machine rk-portd may see the directory go before it is told to end, and says so
+is "$bad $(grep -vx 'rk-portd: info: the state directory is gone' "$T/err")" "0 " "$row starts in a row"
 cat > "$T/one" <<'E'
-rootlesskit --net=slirp4netns --disable-host-loopback --port-driver=builtin --copy-up=/etc --copy-up=/run true || echo "$1: $?"
+rootlesskit --net=slirp4netns --disable-host-loopback --port-driver=builtin --copy-up=/etc --copy-up=/run true 2>&1 || echo "$1: $?"
 E
-is "$(seq "$heap" | xargs -P 8 -n 1 sh "$T/one" 2>&1)" "" "$heap starts, eight at a time"
+is "$(seq "$heap" | xargs -P 8 -n 1 sh "$T/one" 2>&1 | grep -vx 'rk-portd: info: the state directory is gone')" "" "$heap starts, eight at a time"
 is "$(ls -A "$T/rk")" "" "no directory is left"
 ok "no process is left" wait_until sh -c '! grep -sq "STATE_DIR=$1/rk" /proc/[0-9]*/environ' - "$T"
 done_testing
