@@ -10,11 +10,7 @@ D=$T/u/st
 for call in unshare:when=2 setsockopt:when=3 sendmsg:when=2 recvfrom:when=2 mount_setattr move_mount:when=6 connect socket:when=6 sendto:when=3 poll:when=1; do
   spawn as_user strace -o "$T/u/trace" -e trace="${call%%:*}" -e inject="${call%%:*}:signal=KILL${call#"${call%%:*}"}" \
     rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns rk-t-hold; s=$pid
-  for i in 1 2 3 4 5 6 7 8 9 10; do
-    grep -q 'killed by SIGKILL' "$T/u/trace" 2>/dev/null && break
-    [ -s "$D/child_pid" ] && break
-    sleep 0.2
-  done
+  wait_until sh -c 'grep -q "killed by SIGKILL" "$1" || [ -s "$2/child_pid" ]' sh "$T/u/trace" "$D"
   [ ! -s "$D/child_pid" ] || kill -KILL "$(cat "$D/child_pid")"
   ok "killed at $call: the directory goes" wait_until test ! -e "$D"
   ok "and every process" wait_until sh -c '! pgrep -u "$1" -x "slirp4netns|rk-outside" | while read -r q; do [ "$(readlink /proc/$q/ns/net)" = "$(readlink /proc/self/ns/net)" ] && grep -vq "^State:.*Z" /proc/$q/status && echo x; done | grep -q .' sh "$RK_TEST_USER"
