@@ -263,6 +263,9 @@ void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say)
   /* fwmark_reflect: so that a refusal comes back too. */
   marks_work = sysctl_one("/proc/sys/net/ipv4/tcp_fwmark_accept") == 0 && sysctl_one("/proc/sys/net/ipv4/fwmark_reflect") == 0;
   if (marks_work && access("/proc/sys/net/ipv6", F_OK) == 0) marks_work = sysctl_one("/proc/sys/net/ipv6/fwmark_reflect") == 0;
+  /* All clients of the host share the gateway's ports. By default only 127.0.0.1's in TIME-WAIT are taken again (tcp(7)), and a
+     backend at another address would make connect search for milliseconds after 14 000 in a minute. */
+  sysctl_one("/proc/sys/net/ipv4/tcp_tw_reuse");
   for (int i = 0; i < 2; i++) {
     int family = i ? AF_INET6 : AF_INET;
     if ((i == 0 && route_start(ifname) == -1) || route_mark_rule(family, TABLE, MARK) == -1) {
@@ -270,8 +273,7 @@ void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say)
       continue;
     }
     struct client *c = client_get(&gateway[i], TABLE, 0); /* kept for good */
-    if (!c) error[i] = errno;
-    else if (c->own) error[i] = EADDRINUSE;
+    if (!c) error[i] = errno; /* if it is the namespace's own address, it is none of 127.0.0.1's and needs no route */
   }
   nft_start(MARK);
   say->srcip4 = error[0];

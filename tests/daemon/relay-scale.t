@@ -14,6 +14,7 @@ is "$(timeout 60 python3 "$tools/clients.py" row 127.1.2.3 29999 3)" "echoed=3" 
 tell "del 2" deleted
 like "$(timeout 100 python3 "$tools/clients.py" idle "$host" "$port" 4000 true)" "alive=4000" "4 000 connections at once"
 is "$(timeout 100 python3 "$tools/clients.py" row "$host" "$port" 5000)" "echoed=5000" "5 000 in a row, none lost"
+is "$(nsenter -t "$ns" -U -n --preserve-credentials cat /proc/sys/net/ipv4/tcp_tw_reuse)" 1 "ports in TIME-WAIT are free for the gateway's next connection"
 tell stats end
 like "$answer" "id=1 now=0 total=9000 .*refused=0" "the counters agree"
 echo quit >&9
