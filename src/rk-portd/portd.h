@@ -109,6 +109,9 @@ void portd_chain_check(void);                       /* something in DIR changed:
 void portd_chain_again(void);                       /* its network driver was started anew: forward everything again */
 void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
 
+/* portd_slirp.c */
+void portd_slirp_socket(void);                      /* there is an API socket, perhaps of another slirp4netns */
+
 /* portd_relay.c: the relay as a process. */
 extern int portd_relay_srcip4, portd_relay_srcip6;  /* why clients' addresses cannot be kept (errno), 0: they can */
 int portd_relay_start(char *err, size_t errsize);   /* unless there is one. 0, or -1 with err */

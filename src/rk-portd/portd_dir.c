@@ -144,7 +144,7 @@ static void dir_event(struct inotify_event const *e)
   } else if (!strcmp(e->name, "child_pid")) {
     portd_chain_check();
   } else if (!strcmp(e->name, ".s4nn.sock") && e->mask & IN_CREATE && portd.driver == &portd_by_slirp) {
-    portd_after(SETTLE_MS, portd_chain_again); /* it is bound, and listens in a moment */
+    portd_after(SETTLE_MS, portd_slirp_socket); /* it is bound, and listens in a moment */
   }
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC
    -P slirp4netns: ask the chain's slirp4netns, by its API socket, to publish. One request a connection, JSON both ways. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
@@ -197,8 +199,27 @@ static void slirp_change(struct port *p)
   if (state < 0) portd_port_fail(p, err, 1);
 }
 
+/* Which slirp4netns has our ports: its socket, made anew by each. */
+static struct stat asked;
+
+static int same_socket(void)
+{
+  struct stat st;
+
+  if (fstatat(portd.dir, ".s4nn.sock", &st, AT_SYMLINK_NOFOLLOW) < 0) return 1;
+  return st.st_ino == asked.st_ino && st.st_mtim.tv_sec == asked.st_mtim.tv_sec && st.st_mtim.tv_nsec == asked.st_mtim.tv_nsec;
+}
+
+void portd_slirp_socket(void)
+{
+  if (!portd.chain) return;
+  if (!same_socket()) portd_chain_again();
+  else if (portd.trouble[0]) portd_chain_check();
+}
+
 static int slirp_up(char *err, size_t errsize)
 {
+  if (fstatat(portd.dir, ".s4nn.sock", &asked, AT_SYMLINK_NOFOLLOW) < 0) memset(&asked, 0, sizeof asked);
   for (struct port *p = portd.ports; p; p = p->next) {
     int lost;
     if (p->state != PORTD_WAITING) continue;

@@ -11,6 +11,7 @@ ulimit -Hn 60000 2>/dev/null || : # only who is root of the machine may
 hard=$(ulimit -Hn)
 [ "$hard" -gt $((2 * many + 200)) ] || many=$(((hard - 200) / 2)) # two fds a connection
 mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"; U=$T/u D=$T/u/st
+at_exit 'kill $(pgrep -f "log-facility=$U/dns.log") 2>/dev/null' # dnsmasq is no child of ours, and of no pid namespace
 ask() { run peer python3 "$clients" "$@"; }
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout "$U/key" -out "$U/cert" -days 2 \
   -subj /CN=rk.test -addext subjectAltName=DNS:rk.test 2>/dev/null
