@@ -11,6 +11,7 @@
 /* What rk-outside holds. */
 struct outside {
   pid_t pid;        /* the chain's process, the only one it acts for */
+  pid_t sender;     /* who made the request being served, by the kernel's word: pid or, behind rk-pidns, a descendant; it waits for the answer */
   int chain;        /* pidfd of it */
   int door;         /* -1: shut */
   int lock;         /* flock of the state directory, -1: none */

@@ -111,7 +111,7 @@ static void environment(char **v, char *buf, size_t size)
   variable(&w, "RK_NET_IFNAME", a->ifname);
   variable(&w, "RK_NET_HOST_LOOPBACK", a->host_loopback ? "1" : "0");
   variable(&w, "RK_NET_DETACHED", a->detached ? "1" : "0");
-  variable_num(&w, "RK_NET_PID", (unsigned int)outside.pid);
+  variable_num(&w, "RK_NET_PID", (unsigned int)netup.pid);
 }
 
 void netup_become(int const *fds, pid_t parent)

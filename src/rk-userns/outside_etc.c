@@ -303,7 +303,7 @@ static int open_inner(char const **what)
   size_t n = 6;
   int root;
 
-  n += uint_fmt(path + n, (unsigned int)outside.pid);
+  n += uint_fmt(path + n, (unsigned int)outside.sender); /* behind rk-pidns the mounts are not those of the chain's own pid */
   memcpy(path + n, "/root", 6);
   *what = "open /etc inside";
   root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -305,6 +305,7 @@ void outside_net(struct rk_ask_net const *ask, int fd)
   size_t n = 6;
 
   netup.ask = *ask;
+  netup.pid = outside.sender;
   netup.ask.driver[sizeof netup.ask.driver - 1] = 0;
   netup.ask.ifname[sizeof netup.ask.ifname - 1] = 0;
   outside_hold();

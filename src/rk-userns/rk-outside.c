@@ -144,6 +144,7 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
 
   if (len < sizeof *head || head->version != RK_OUTSIDE_VERSION || head->op > 31 || (served & 1u << head->op)) return -1;
   if (!rk_descends(sender, outside.pid, DEPTH)) return -1;
+  outside.sender = sender;
   served |= 1u << head->op;
   switch (head->op) {
     case RK_OP_IDMAP:

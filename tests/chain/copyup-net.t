@@ -11,5 +11,9 @@ for m in symlink overlay copy; do
   like "$out" '^regular file$' "$m: hosts is a file"
   like "$out" '^new$' "$m: which can be removed and made anew"
 done
+run rk_chain rk-copyup /etc rk-pidns rk-net -d slirp4netns cat /etc/resolv.conf
+is "$rc $out" "0 nameserver 10.0.2.3" "rk-net behind rk-pidns: the same"
+run rk_chain rk-pidns rk-copyup /etc rk-net -d slirp4netns cat /etc/resolv.conf
+is "$rc $out" "0 nameserver 10.0.2.3" "and with rk-copyup behind it as well"
 is "$(cat /etc/hosts)" "$mine" "the host's stay as they are"
 done_testing
