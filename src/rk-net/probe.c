@@ -19,7 +19,7 @@
 #include <rk/netlink.h>
 
 /* Milliseconds: a driver that answers is waited for that long on a busy machine; without a gateway to ask, that long blindly. */
-enum { ROUNDS = 4, PATIENCE = 250, BLIND = 10, TARGETS = 4 };
+enum { ROUNDS = 2, ROUNDS6 = 4, PATIENCE = 250, BLIND = 10, TARGETS = 4 };
 
 static int64_t now(void)
 {
@@ -74,9 +74,9 @@ static void barrier(struct net *n, int fd, int ifindex)
   static struct rk_nl b;
   int64_t end = now() + PATIENCE * 1000;
 
-  /* The first answer lets go the nonces themselves, which wait for it. */
+  /* The first answer lets go the nonces themselves, which wait for it; those of IPv6 wait for a question of their own, a round later. */
   if (!wait_resolved(fd, &n->say.gateway, end)) return;
-  for (int round = 0; round < ROUNDS; round++) {
+  for (int round = 0; round < (n->ipv6 ? ROUNDS6 : ROUNDS); round++) {
     rk_nl_init(&b);
     neighbour(&b, RTM_DELNEIGH, 0, 0, ifindex, &n->say.gateway);
     neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, ifindex, &n->say.gateway);
