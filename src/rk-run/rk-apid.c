@@ -356,8 +356,9 @@ int main(int argc, char const *const *argv)
   if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
   sigfd = catch_signals();
   if (sigfd < 0) strerr_diefusys(RK_EXIT_SYS, "catch signals");
-  watchfd = apid_ports_open(&apid);
-  if (watchfd < 0) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
+  /* without a port driver there is nothing to follow, and closing an inotify instance costs the end some 10 ms */
+  watchfd = apid.driver == APID_NONE ? -1 : apid_ports_open(&apid);
+  if (watchfd < 0 && apid.driver != APID_NONE) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
   fd = listen_at("api.sock");
   if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
   daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,

@@ -13,10 +13,9 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/file.h>
-#include <sys/inotify.h>
 #include <sys/stat.h>
 
-enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_MS = 5 };
+enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_MS = 1 };
 
 /* Lexical cleaning, as Go's filepath.Abs: the directory need not exist. */
 char *run_state_path(char const *dir)
@@ -48,22 +47,13 @@ char *run_state_path(char const *dir)
   return path;
 }
 
-/* Wait until something in the directory is removed, at most *left milliseconds, then a little less is left. */
-static int wait_removal(int dirfd, int *left)
+/* Look again in a moment, at most until nothing of *left (milliseconds) is left. Not by inotify(7): closing an instance waits for the
+   kernel's readers (SRCU), some 10 ms, which is longer than the tidying of most chains takes. */
+static int wait_removal(int *left)
 {
-  struct pollfd p = {.events = POLLIN};
-  char path[64];
-
   if (*left <= 0) return 0;
   *left -= STEP_MS;
-  p.fd = inotify_init1(IN_CLOEXEC);
-  snprintf(path, sizeof path, "/proc/self/fd/%d", dirfd);
-  if (p.fd >= 0 && inotify_add_watch(p.fd, path, IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR) < 0) {
-    close(p.fd);
-    p.fd = -1;
-  }
-  poll(&p, 1, STEP_MS); /* something may have gone before the watch began: hence not for long */
-  if (p.fd >= 0) close(p.fd);
+  poll(0, 0, STEP_MS);
   return 1;
 }
 
@@ -137,7 +127,7 @@ void run_state_claim(char const *dir)
       close(fd);
       return;
     }
-    if ((live && left < LET_GO_MS - DYING_MS) || !wait_removal(fd, &left))
+    if ((live && left < LET_GO_MS - DYING_MS) || !wait_removal(&left))
       run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
     close(fd);
   }
@@ -168,7 +158,7 @@ void run_state_remove(char const *dir)
       rk_state_clear(fd, 1);
       done = rmdir(dir) == 0 || errno == ENOENT;
     }
-    if (!done && !wait_removal(fd, &left)) {
+    if (!done && !wait_removal(&left)) {
       if (there) run_warn("the state directory %s is still locked; it is left alone", dir);
       else run_warn("unable to remove the state directory %s", dir);
       done = 1;
