@@ -18,7 +18,7 @@
 #include <rk/text.h>
 #include "portd.h"
 
-enum { AGAIN_MIN = 100, AGAIN_MAX = 5000 };
+enum { AGAIN_MIN = 100, AGAIN_MAX = 5000, ENDING_MS = 250 };
 static int again = AGAIN_MIN;
 
 static void tick(void);
@@ -121,8 +121,9 @@ static void refuse(char const *what)
   struct pollfd over = {.fd = portd.chainfd, .events = POLLIN};
   int e = errno;
 
-  /* a chain that has ended just now has no namespaces: no trouble of ours */
-  if (poll(&over, 1, 0) == 1) {
+  /* A chain that is ending has no namespaces: no trouble of ours. A process gives them back before its pidfd tells of the end, and its mounts
+     may take some milliseconds to go. */
+  if (poll(&over, 1, e == ENOENT || e == ESRCH ? ENDING_MS : 0) == 1) {
     leave();
     portd.trouble[0] = 0;
     return;
