@@ -27,7 +27,7 @@ leaky sealed --disable-host-loopback
 for i in 1 2 3; do
   run net -d gateway true
   is "$rc" 111 "a driver that maps the gateway to the host's loopback is refused, $i"
-  like "$err" "^rk-net: fatal: the host's loopback can be reached from inside: TCP to 127\.0\.0\.1 \(-l allows it\)$" "and the way is named"
+  like "$err" "^rk-net: fatal: the host's loopback can be reached from inside: (TCP|UDP) to 127\.0\.0\.1 \(-l allows it\)$" "and the way is named"
 done
 run net -l -d gateway true
 is "$rc" 0 "-l allows it"
