@@ -96,7 +96,9 @@ class Socat(Forwarder):
     def cpu(self):  # each connection is a child: the parent's own and its waited-for children's time, in ticks of 10 ms
         n = 0
         for p in self.ps:
-            for c in children(p.pid): n += sum(int(x) for x in open("/proc/%d/stat" % c).read().rsplit(")", 1)[1].split()[11:15])
+            for c in children(p.pid):
+                try: n += sum(int(x) for x in open("/proc/%d/stat" % c).read().rsplit(")", 1)[1].split()[11:15])
+                except OSError: pass  # ended meanwhile: counted with the parent's
         return n * 10**7
 ALL = {"direct": Direct, "rk": Rk, "rootlesskit": RootlessKit, "rootlesskit3": RootlessKit3, "pasta": Pasta, "haproxy": Haproxy, "socat": Socat}
 def run(cmd, secs):
