@@ -27,5 +27,5 @@ staged() {
     RK_TEST_LIB="$stage/rk/tests/lib.sh" RK_TEST_MODE="$mode" RK_TEST_STAGE="$stage" RK_TEST_INST="$stage/inst" RK_TEST_TOP="$top" \
     RK_TEST_USER="$user" RK_TEST_UID="$(id -u "$user")" RK_TEST_GID="$(id -g "$user")" RK_TEST_XDG="$stage/xdg" \
     RK_TEST_HOME="$(getent passwd "$user" | cut -d: -f6)" RK_TEST_TIMEOUT="${RK_TEST_TIMEOUT:-180}" \
-    RK_BENCH_PEER="${RK_BENCH_PEER:-}" "$@"
+    RK_BENCH_PEER="${RK_BENCH_PEER:-}" ROUNDS="${ROUNDS:-}" COLUMNS_ONLY="${COLUMNS_ONLY:-}" FORWARDERS="${FORWARDERS:-}" "$@"
 }

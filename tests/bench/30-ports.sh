@@ -9,10 +9,11 @@ echo "connection, request or datagram. All servers are nginx, iperf3 and an echo
 echo "into a network namespace. bulk1, bulk8: iperf3 with one and eight streams in Gbit/s, r: from the server. new1, new32: HTTP requests per"
 echo "second with a connection each, 1 and 32 clients; keep1, keep32: with kept connections. udp: datagrams of 1400 bytes received"
 echo "per second at full rate; echo1, echo32: echoes of 64 bytes per second. rk keeps the client's address, the others"
-echo "do not (rootlesskit 3 for TCP from other hosts). haproxy has its splice options forced on, rootlesskit its builtin driver. ROOTLESSKIT3 names"
-echo "a newer rootlesskit to compare with."
+echo "do not (rootlesskit 3 for TCP from other hosts). haproxy has its splice options forced on, rootlesskit its builtin driver. RK_BENCH_PEER names"
+echo "a directory with a newer rootlesskit to compare with. A spinner of the idle class keeps each CPU from halting, which a virtual one does at a high price."
+echo "TCP congestion control of the host: $(cat /proc/sys/net/ipv4/tcp_congestion_control)."
 echo
-rk-t-outer python3 tests/bench/ports.py -r "${ROUNDS:-5}" -g "$TMPDIR/ports.svg" ${COLUMNS_ONLY:+-c "$COLUMNS_ONLY"} ${FORWARDERS:+-f "$FORWARDERS"}
+rk-t-outer python3 tests/bench/ports.py -i -r "${ROUNDS:-5}" -g "$TMPDIR/ports.svg" ${COLUMNS_ONLY:+-c "$COLUMNS_ONLY"} ${FORWARDERS:+-f "$FORWARDERS"}
 if [ -w "$RK_TEST_TOP/doc" ] && [ -s "$TMPDIR/ports.svg" ]; then cp "$TMPDIR/ports.svg" "$RK_TEST_TOP/doc/ports.svg"; fi
 echo
 echo "![throughput through each forwarder](ports.svg)"

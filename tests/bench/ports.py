@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Published ports beside their peers: medians of interleaved rounds. Runs as root in an outer network namespace (rk-t-outer), tools as the test user.
-ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json] [-g PLOT.svg]    prints Markdown"""
-import argparse, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
+ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json] [-g PLOT.svg] [-i]    prints Markdown; -i: CPUs never halt"""
+import argparse, ctypes, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 INST, STAGE = os.environ["RK_TEST_INST"], os.environ["RK_TEST_STAGE"]
 T = tempfile.mkdtemp(dir=os.environ.get("TMPDIR")); os.chmod(T, 0o777)
 AS = ["as_user"]
@@ -9,6 +9,7 @@ NGINX, IPERF, IPERF2 = 8080, 5201, 5202      # in each forwarder's namespace; ou
 COLUMNS = ["bulk1", "bulk1r", "bulk8", "bulk8r", "new1", "new32", "keep1", "keep32", "udp", "udpr", "echo1", "echo32"]
 UNIT = {"bulk": ("Gbit/s", "s per GB"), "new": ("connections/s", "us each"), "keep": ("requests/s", "us each"), "udp": ("datagrams/s received", "us each"), "echo": ("echoes/s", "us each")}
 kind = lambda c: c.rstrip("0123456789r")
+LIBC = ctypes.CDLL(None); LIBC.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: what a forwarder leaves behind comes to us
 procs = []
 def start(cmd, **kw):
     p = subprocess.Popen(cmd, stdin=kw.pop("stdin", subprocess.DEVNULL), stdout=kw.pop("stdout", open(T + "/log", "a")), stderr=open(T + "/log", "a"), start_new_session=True, **kw)
@@ -34,6 +35,13 @@ def named(pid, *names):  # descendants whose program is one of these
         except OSError: continue
         if c in names: out.append(p)
     return out
+def awake():
+    """A spinner of the idle class on each CPU: halting and waking a virtual CPU costs 10-50 us, and would drown what is measured."""
+    for n in os.sched_getaffinity(0):
+        if os.fork(): continue
+        signal.signal(signal.SIGINT, signal.SIG_DFL); LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        os.sched_setaffinity(0, [n]); os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        while True: pass
 SERVERS = T + "/servers.sh"
 open(T + "/nginx.conf", "w").write("""user root; worker_processes 1; daemon off; master_process off; pid %s/nginx.pid.X; error_log /dev/null;
 events { worker_connections 8192; } http { access_log off; keepalive_requests 1000000000; client_body_temp_path %s/b; proxy_temp_path %s/p;
@@ -69,7 +77,7 @@ class Rk(Forwarder):
     def pids(self): return named(self.p.pid, "rk-relay", "rk-portd")
 class RootlessKit(Forwarder):
     udp = True
-    program = "rootlesskit"
+    program = "/usr/bin/rootlesskit"  # not the rootlesskit of this tree, which comes first in PATH
     def start(self):
         ports = [x for p in self.ports() for x in ("-p", "127.0.0.1:%d:%d/tcp" % (self.port(p), p))]
         ports += [x for p in (7000, IPERF, IPERF2) for x in ("-p", "127.0.0.1:%d:%d/udp" % (self.port(p), p))]
@@ -77,7 +85,7 @@ class RootlessKit(Forwarder):
         self.p = start(AS + [self.program, "--net=slirp4netns", "--port-driver=builtin", "--state-dir=" + os.environ["RK_TEST_XDG"] + "/" + self.name] + ports + ["sh", SERVERS], env=env)
     def pids(self): return [p for p in children(self.p.pid) if p not in named(self.p.pid, "sh", "nginx", "iperf3", "rk-t-udpecho")]
 class RootlessKit3(RootlessKit):
-    program = os.environ.get("ROOTLESSKIT3", "")
+    program = os.environ.get("RK_BENCH_PEER", "-") + "/rootlesskit"
 class Pasta(Forwarder):  # UDP: Debian 12's brings no answers back without its automatic -U, which takes the servers' ports
     def start(self):
         cmd = ["pasta", "-f", "-q", "--config-net", "-T", "none", "-U", "none"]
@@ -146,13 +154,14 @@ def draw(table, columns, path):
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("-r", type=int, default=5); a.add_argument("-s", type=int, default=1)
-    a.add_argument("-c", default=",".join(COLUMNS)); a.add_argument("-f", default=",".join(ALL)); a.add_argument("-o"); a.add_argument("-g")
+    a.add_argument("-c", default=",".join(COLUMNS)); a.add_argument("-f", default=",".join(ALL)); a.add_argument("-o"); a.add_argument("-g"); a.add_argument("-i", action="store_true")
     a = a.parse_args()
     forwarders = []
     for i, name in enumerate(a.f.split(",")):
         f = ALL[name](name, 0 if name == "direct" else 10000 + 3000 * i)
         if name not in ("direct", "rk") and not shutil.which(getattr(f, "program", name) or "-"): print("(no %s here)\n" % name); continue
         f.start(); forwarders.append(f)
+    if a.i: awake()
     time.sleep(2.5)
     got = {}
     for _ in range(a.r):
@@ -191,8 +200,10 @@ def main():
 try: main()
 finally:
     if os.environ.get("BENCH_LOG"): sys.stderr.write(open(T + "/log").read())
-    for p in procs:
-        for c in reversed(children(p.pid)):
+    while len(children(os.getpid())) > 1:
+        for c in children(os.getpid())[1:]:
             try: os.kill(c, signal.SIGKILL)
             except OSError: pass
+        try: os.waitpid(-1, 0)
+        except ChildProcessError: break
     shutil.rmtree(T, ignore_errors=True)
