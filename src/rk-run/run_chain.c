@@ -48,11 +48,6 @@ static char const *copy_up_dirs(struct run const *r)
 
 static void namespaces(struct words *w, struct run const *r)
 {
-  if (*r->evacuate) {
-    link_(w, "rk-cgroup");
-    add(w, "-e");
-    add(w, r->evacuate);
-  }
   if (r->utsns || r->ipcns || r->cgroupns) {
     link_(w, "rk-unshare");
     if (r->utsns) add(w, "-u");
@@ -127,6 +122,14 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[2
   add(&w, "-p");
   add(&w, propagation(r->propagation));
   add(&w, copy_up_dirs(r));
+  if (*r->evacuate) {
+    /* In the cgroup namespace, which then shows 0::/GROUP, and before the network, whose driver is to be moved too. The peer
+       mounts cgroup2 on /sys/fs/cgroup also where that is a hybrid tree. */
+    link_(&w, "rk-cgroup");
+    add(&w, "-w");
+    add(&w, "-e"), add(&w, r->evacuate);
+    add(&w, "-m"), add(&w, "/sys/fs/cgroup");
+  }
   network(&w, r);
   if (r->pidns) {
     /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in the peer the command is not pid 1

@@ -4,6 +4,7 @@
 #include "go_words.h"
 #include "run.h"
 #include "run_program.h"
+#include <rk/mountinfo.h>
 #include <rk/portspec.h>
 #include <rk/proc.h>
 #include <arpa/inet.h>
@@ -67,7 +68,19 @@ static void check_mounts(struct run const *r)
   }
 }
 
-static void check_process(struct run const *r)
+static int cgroup2_is_mounted(void)
+{
+  static struct rk_mountinfo m;
+  int found = 0;
+
+  m.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+  if (m.fd < 0) return 0;
+  while (!found && rk_mountinfo_next(&m) > 0) found = strstr(m.line, " - cgroup2 ") != 0;
+  close(m.fd);
+  return found;
+}
+
+static void check_process(struct run *r)
 {
   static char const *const reapers[] = {"auto", "true", "false", 0};
   static char const *const sources[] = {"auto", "dynamic", "static", "", 0};
@@ -79,6 +92,10 @@ static void check_process(struct run const *r)
     run_die("failed to setup UID/GID map: failed to compute uid/gid map: unknown subid source %s", go_quote(r->subid_source, quoted, sizeof quoted));
   if (strchr(r->evacuate, '/'))
     run_die("unexpected evacuation group name %s: must not contain \"/\"", go_quote(r->evacuate, quoted, sizeof quoted));
+  if (*r->evacuate && !cgroup2_is_mounted()) {
+    run_warn("cgroup2 is not mounted. cgroup2 evacuation is discarded.");
+    r->evacuate = "";
+  }
 }
 
 static void check_plain_net(struct run const *r)

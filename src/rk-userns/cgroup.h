@@ -21,8 +21,8 @@ void cgroup_find(struct cgroup *g);
 int cgroup_open(struct cgroup const *g, int mnt);
 
 /* Make the group name in the one at dirfd, move every process there, enable all controllers for the groups below dirfd. Nothing is
-   changed before it is known that the group is delegated and has controllers. */
-void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name);
+   changed before it is known that the group is delegated and, unless lenient, has controllers. */
+void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name, int lenient);
 
 /* As root, outside: make the group path below the one at rootfd, with all controllers there are on the way to it, give it to uid and
    gid (-1: unchanged) as the kernel means it to be given, and move this process there. */

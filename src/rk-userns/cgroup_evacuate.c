@@ -43,22 +43,23 @@ static void die_undelegated(int dirfd)
 }
 
 /* Nothing is changed before all this is known. */
-static void check(struct cgroup const *g, int dirfd, char *controllers, size_t size)
+static void check(struct cgroup const *g, int dirfd, char *controllers, size_t size, int lenient)
 {
   if (faccessat(dirfd, "cgroup.type", F_OK, 0) < 0 && errno == ENOENT)
     rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group, ": it is the root of all, not a group of the user's");
   if (faccessat(dirfd, ".", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.procs", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.subtree_control", W_OK, 0) < 0)
     rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group, ": it is not delegated to this user");
   if (cgroup_read(dirfd, group, "cgroup.controllers", controllers, size) <= 1) {
-    if (g->v1)
+    if (!lenient && g->v1)
       rk_die_host("S6", "boot with systemd.unified_cgroup_hierarchy=1", "unable to evacuate control group ", group,
                   ": this host is hybrid, all its controllers are cgroup v1");
-    die_undelegated(dirfd);
+    if (!lenient) die_undelegated(dirfd);
+    strerr_warnw("no controller is delegated to control group ", group, ": groups below it can limit nothing (", g->v1 ? "S6" : "S5", ")");
   }
   controllers[strcspn(controllers, "\n")] = 0;
   if (cgroup_read(dirfd, group, "cgroup.procs", pids, sizeof pids) && (!strncmp(pids, "0\n", 2) || strstr(pids, "\n0\n")))
     strerr_dief(RK_EXIT_SYS, "unable to evacuate control group ", group, ": it has processes of an outer pid namespace: put rk-cgroup before rk-pidns");
-  if (g->v1) strerr_warnw("only these controllers can be delegated: ", controllers, ": this host is hybrid, the others are cgroup v1 (S6)");
+  if (g->v1 && *controllers) strerr_warnw("only these controllers can be delegated: ", controllers, ": this host is hybrid, the others are cgroup v1 (S6)");
 }
 
 /* A group with processes of its own cannot have controllers for groups below it ("no internal processes", cgroups(7)). Processes
@@ -84,12 +85,12 @@ static void move_all(int dirfd, char const *name)
   close(to);
 }
 
-void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name)
+void cgroup_evacuate(struct cgroup const *g, int dirfd, char const *name, int lenient)
 {
   char controllers[1024];
 
   group = g->path;
-  check(g, dirfd, controllers, sizeof controllers);
+  check(g, dirfd, controllers, sizeof controllers, lenient);
   move_all(dirfd, name);
   cgroup_switch(dirfd, group, controllers, 1);
 }

@@ -26,7 +26,7 @@
 #include <rk/sys.h>
 #include "cgroup.h"
 
-#define USAGE "rk-cgroup [ -e group ] [ -k ] prog..."
+#define USAGE "rk-cgroup [ -e group ] [ -w ] [ -m point ] [ -k ] prog..."
 
 enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel */
 
@@ -87,21 +87,23 @@ static int is_path(char const *s)
 int main(int argc, char const *const *argv)
 {
   static struct cgroup g;
-  char const *name = NULL, *path = NULL;
+  char const *name = NULL, *path = NULL, *point = NULL;
   uid_t uid = (uid_t)-1;
   gid_t gid = (gid_t)-1;
-  int keep = 0, mnt = -1;
+  int keep = 0, mnt = -1, lenient = 0;
 
   PROG = "rk-cgroup";
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "d:u:e:k", &l);
+      int opt = subgetopt_r(argc, argv, "d:u:e:wm:k", &l);
       if (opt == -1) break;
       switch (opt) {
         case 'd': path = l.arg; break;
         case 'u': scan_owner(l.arg, &uid, &gid); break;
         case 'e': name = l.arg; break;
+        case 'w': lenient = 1; break;
+        case 'm': point = l.arg; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -109,7 +111,7 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc || (path && name) || !path == (uid != (uid_t)-1)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!argc || (path && (name || point)) || (lenient && !name) || !path == (uid != (uid_t)-1)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
   if (path && !is_path(path)) strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", path);
   if (name && (strchr(name, '/') || !is_name(name, strlen(name))))
     strerr_dief(RK_EXIT_USAGE, "not a name for one control group: ", name);
@@ -126,11 +128,12 @@ int main(int argc, char const *const *argv)
   else if (!name) strerr_dief(RK_EXIT_USAGE, "nothing to do: neither -e, nor a cgroup namespace of the chain's own to mount (rk-unshare -c)");
   if (name) {
     int dirfd = cgroup_open(&g, mnt);
-    cgroup_evacuate(&g, dirfd, name);
+    cgroup_evacuate(&g, dirfd, name, lenient);
     close(dirfd);
   }
   if (mnt >= 0) {
-    if (rk_move_mount(mnt, "", AT_FDCWD, g.point, MOVE_MOUNT_F_EMPTY_PATH) < 0) strerr_diefusys(RK_EXIT_SYS, "mount cgroup2 on ", g.point);
+    if (!point) point = g.point;
+    if (rk_move_mount(mnt, "", AT_FDCWD, point, MOVE_MOUNT_F_EMPTY_PATH) < 0) strerr_diefusys(RK_EXIT_SYS, "mount cgroup2 on ", point);
     close(mnt);
   }
   rk_link_exec(argv, keep);

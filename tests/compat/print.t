@@ -12,9 +12,9 @@ is "$(rk-run --print=sh --state-dir=/s --net=slirp4netns --cidr=10.0.3.0/24 --mt
 exec rk-state /s \\
   rk-userns \\
   rk-idmap -m subids -s static \\
-  rk-cgroup -e e \\
   rk-unshare -u -i -c \\
   rk-copyup -p rslave /etc:/run \\
+  rk-cgroup -w -e e -m /sys/fs/cgroup \\
   rk-net -d slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
   rk-pidns -s \\
   sh -c 'echo \"it'\\''s \$1\" \\'" "the longest, for the shell"

@@ -5,6 +5,7 @@ root=$(awk '{ for (i = 7; i < NF; i++) if ($i == "-" && $(i + 1) == "cgroup2") {
 [ -n "$root" ] || skip_all "no cgroup2 mount on this machine"
 D=$root/rk-t-$$
 mkdir "$D" 2> /dev/null || skip_all "cgroup2 cannot be written on this machine"
+exec 9> /run/rk-test-cgroup.lock; flock 9 # controllers at the root are switched: one test at a time
 cleanup() {
   for g in "$D"/a "$D"/*/ "$D"; do [ ! -d "$g" ] || wait_until rmdir "$g" || [ ! -d "$g" ]; done
   for c in $enabled; do echo "-$c" > "$root/cgroup.subtree_control" 2> /dev/null; done
