@@ -59,8 +59,9 @@ int main(void)
   ok(h[0].late && !h[1].late && !strcmp(text[1], "fast\n"), "one that hangs is killed, the other's answer stands");
   ok(waitpid(-1, 0, WNOHANG) == -1 && errno == ECHILD, "and it is reaped");
 
-  ok(sh("while :; do echo y; done", "sleep 60 & echo fast", -1, 300) < 30 && h[0].late && !h[1].late,
+  ok(sh("while :; do echo y; done", "sleep 60 & echo $!", -1, 300) < 30 && h[0].late && !h[1].late,
      "one that writes without end is late, one that leaves a child with the pipe is not waited for");
+  ok(atoi(text[1]) > 1 && !kill(atoi(text[1]), SIGKILL), "that child is left alone, and ours to end");
 
   if (pipe(p)) return 111;
   close(p[1]);
