@@ -16,7 +16,7 @@
 
 #include "relay.h"
 
-enum { BUFFER = 1 << 15, BUDGET = 1 << 20, LOWAT = 1 << 19 };
+enum { BUFFER = 1 << 15, BUDGET = 1 << 20, LOWAT = 3 << 16 };
 
 enum {
   READABLE = 1,   /* since the last EAGAIN or short recv */
@@ -126,7 +126,7 @@ static enum verdict empty(struct conn *c, struct side *in, struct side *out, siz
   return MORE;
 }
 
-/* Nothing is there to splice: sleep until half a MiB is, but no longer than a tick. */
+/* Nothing is there to splice: sleep until a good piece is, but no longer than a tick. */
 static void doze(struct conn *c, struct side *in)
 {
   int bytes = LOWAT;
