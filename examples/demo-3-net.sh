@@ -25,13 +25,17 @@ check "the host's loopback is out of reach at the gateway" sh -c "! rk-enter -s 
 check "and at 127.0.0.1" sh -c "! rk-enter -s $S curl -s -m 3 http://127.0.0.1:$port/secret"
 
 for i in 1 2 3; do
-  d=$(pgrep -u "$(id -u)" -f "[s]lirp4netns.*--exit-fd=6" | while read -r p; do grep -qs "RK_NET_PID=$chain" "/proc/$p/environ" && echo "$p"; done)
-  [ -z "$d" ] || { kill -KILL "$d"; echo "killed slirp4netns, pid $d"; }
+  d=''
+  until [ -n "$d" ]; do # the user may run others: ours has this chain's pid in its environment
+    for p in $(pgrep -u "$(id -u)" -x slirp4netns); do ! grep -qs "RK_NET_PID=$chain" "/proc/$p/environ" || d=$p; done
+  done
+  kill -KILL "$d"; echo "killed slirp4netns, pid $d"
   until rk-enter -s "$S" ping -c 1 -W 1 10.0.2.2 > /dev/null 2>&1 || rk-enter -s "$S" python3 -c '
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(1)
 s.sendto(struct.pack("!BBHHH", 8, 0, 0, 0, 1), ("10.0.2.2", 0)); s.recv(64)' 2> /dev/null; do sleep 0.05; done
-  check "another one has taken its place, $i" grep -qx up state/net/status
+  until grep -qx up state/net/status; do sleep 0.05; done
+  echo "ok: another one has taken its place, $i"
 done
 show grep driver web.log
 kill "$chain"; wait "$chain" 2>/dev/null || :
