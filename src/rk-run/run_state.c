@@ -57,14 +57,15 @@ static int wait_removal(int *left)
   return 1;
 }
 
-/* Take the lock file's lock; -1: held by somebody. */
-static int take_lock(int dirfd)
+/* Take the lock file's lock, with create = O_CREAT make it: -1, with errno EWOULDBLOCK if somebody holds it, ENOENT if there is none. */
+static int take_lock(int dirfd, int create)
 {
-  int fd = openat(dirfd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int fd = openat(dirfd, "lock", O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600), e;
 
   if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
+  e = errno;
   if (fd >= 0) close(fd);
-  return -1;
+  return errno = e, -1;
 }
 
 static int is_empty(int dirfd)
@@ -107,7 +108,7 @@ static int claim(char const *dir, int fd, int *live)
     run_die("the state directory %s has content but no lock file: it is not a state directory, and would be emptied", dir);
   }
   *live = owner_lives(fd);
-  lock = *live ? -1 : take_lock(fd);
+  lock = *live ? -1 : take_lock(fd, O_CREAT);
   if (lock < 0) return 0;
   rk_state_clear(fd, 1);
   close(lock);
@@ -146,25 +147,26 @@ char const *run_state_of(pid_t pid)
   run_die("the chain has no state directory");
 }
 
+/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to do. Never make the lock file
+   here: rk-outside may be just between taking it away and taking the directory away. */
 void run_state_remove(char const *dir)
 {
-  int fd, lock, left = LET_GO_MS;
+  int fd, left = LET_GO_MS;
 
   while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
-    struct stat st;
-    int there = fstatat(fd, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0, done = 0;
-    lock = there ? take_lock(fd) : -1;
-    if (!there || lock >= 0) {
+    int lock = take_lock(fd, 0), held = lock < 0 && errno != ENOENT;
+    int done = held && owner_lives(fd); /* another chain has it already */
+    if (!held) {
       rk_state_clear(fd, 1);
+      unlinkat(fd, "lock", 0);
       done = rmdir(dir) == 0 || errno == ENOENT;
-    }
-    if (!done && !wait_removal(&left)) {
-      if (there) run_warn("the state directory %s is still locked; it is left alone", dir);
-      else run_warn("unable to remove the state directory %s", dir);
-      done = 1;
     }
     if (lock >= 0) close(lock);
     close(fd);
     if (done) return;
+    if (wait_removal(&left)) continue;
+    if (held) run_warn("the state directory %s is still locked; it is left alone", dir);
+    else run_warn("unable to remove the state directory %s", dir);
+    return;
   }
 }
