@@ -2,10 +2,10 @@
    rk-apid: RootlessKit's REST API on DIR/api.sock, translated to the files of DIR/ports/ and back.
 
    where    outside, beside rk-portd
-   fds/env  -
+   fds/env  -l FD: the listening socket, made by another
    forks    no
    holds    the user's host ids and write access to DIR; no sockets but its own
-   lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then
+   lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then, but not one of -l
    exits    0 after a signal, 100, 111
 */
 #include "apid.h"
@@ -34,7 +34,7 @@
 
 #include <rk/exit.h>
 
-#define USAGE "rk-apid [ -d fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
+#define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
 
 enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000, IDLE_S = 120, CONNECTIONS = 512 };
 
@@ -315,14 +315,28 @@ static void ready(char const *s)
   close((int)fd);
 }
 
-static void options(int argc, char const *const *argv, char const **readyfd)
+/* A socket that somebody listens at for us. */
+static int given(char const *s)
+{
+  int on = 0;
+  socklen_t len = sizeof on;
+  unsigned int fd;
+
+  if (!uint0_scan(s, &fd) || fd > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on) strerr_dief(RK_EXIT_USAGE, "fd ", s, " is no listening socket");
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl((int)fd, F_SETFL, O_NONBLOCK) < 0) strerr_diefusys(RK_EXIT_SYS, "use fd ", s);
+  return (int)fd;
+}
+
+static void options(int argc, char const *const *argv, char const **readyfd, char const **listenfd)
 {
   subgetopt l = SUBGETOPT_ZERO;
   size_t n = 0;
 
-  for (int opt; (opt = subgetopt_r(argc, argv, "d:P:o:", &l)) != -1;)
+  for (int opt; (opt = subgetopt_r(argc, argv, "d:l:P:o:", &l)) != -1;)
     switch (opt) {
       case 'd': *readyfd = l.arg; break;
+      case 'l': *listenfd = l.arg; break;
       case 'o':
         if (n == sizeof apid.option / sizeof *apid.option - 1) strerr_dief(RK_EXIT_USAGE, "too many options -o");
         apid.option[n++] = l.arg;
@@ -341,13 +355,13 @@ static void options(int argc, char const *const *argv, char const **readyfd)
 
 int main(int argc, char const *const *argv)
 {
-  char const *readyfd = 0;
+  char const *readyfd = 0, *listenfd = 0;
   static char path[PATH_MAX];
   int sigfd, watchfd, fd;
 
   PROG = "rk-apid";
   apid.driver = APID_BUILTIN;
-  options(argc, argv, &readyfd);
+  options(argc, argv, &readyfd, &listenfd);
   if (!realpath(apid.dir, path)) strerr_diefusys(RK_EXIT_SYS, "find ", apid.dir);
   apid.dir = path;
   /* Namespace root has the user's own kuid: without this it could read our memory (ptrace(2)). */
@@ -359,7 +373,7 @@ int main(int argc, char const *const *argv)
   /* without a port driver there is nothing to follow, and closing an inotify instance costs the end some 10 ms */
   watchfd = apid.driver == APID_NONE ? -1 : apid_ports_open(&apid);
   if (watchfd < 0 && apid.driver != APID_NONE) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
-  fd = listen_at("api.sock");
+  fd = listenfd ? given(listenfd) : listen_at("api.sock");
   if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
   daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,
                              MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS,
@@ -367,6 +381,6 @@ int main(int argc, char const *const *argv)
   if (!daemon_) strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
   if (readyfd) ready(readyfd);
   loop(sigfd, watchfd);
-  unlink("api.sock");
+  if (!listenfd) unlink("api.sock");
   _exit(0);
 }

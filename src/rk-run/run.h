@@ -53,14 +53,17 @@ void run_print(struct run const *r) __attribute__((noreturn));
 void run_service(struct run *r) __attribute__((noreturn));
 /* run_supervise.c: run the chain, serve ports and the API, pass signals on. Returns the exit status. */
 int run_supervise(struct run const *r);
+/* End what was started (the chain, the helpers), take the state directory away, and die with that text. */
+void run_end(char const *text) __attribute__((noreturn));
 
 /* run_report.c: say how the chain's process ended and map it to the peer's exit status. started: the command was let go;
    e: errno of an exec of the command that failed, or 0. */
 int run_report(struct run const *r, int wstat, int started, int e);
 /* run_signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
 int run_signals_block(uint64_t *was);
-/* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both. */
-void run_signals_pass(int fd, int pidfd, pid_t pid);
+/* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both, nor the SIGIO that the kernel sends
+   when a directory watched by F_NOTIFY changes: returns whether that came. */
+int run_signals_pass(int fd, int pidfd, pid_t pid);
 /* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued, continue pid. */
 void run_signals_stop(pid_t pid, int sig);
 

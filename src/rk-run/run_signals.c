@@ -39,14 +39,20 @@ static int delivered(struct signalfd_siginfo const *info)
   return info->ssi_code == SI_KERNEL && (is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH || sig == SIGCONT || sig == SIGHUP);
 }
 
-void run_signals_pass(int fd, int pidfd, pid_t pid)
+int run_signals_pass(int fd, int pidfd, pid_t pid)
 {
   struct signalfd_siginfo info;
+  int ports = 0;
 
   while (read(fd, &info, sizeof info) == sizeof info) {
     if (info.ssi_signo == SIGCHLD || delivered(&info)) continue;
+    if (info.ssi_signo == SIGIO && info.ssi_code > 0) { /* from the kernel; SI_KERNEL if its queue was full */
+      ports = 1;
+      continue;
+    }
     if (rk_pidfd_send_signal(pidfd, (int)info.ssi_signo) < 0 && errno == EINVAL) kill(pid, (int)info.ssi_signo);
   }
+  return ports;
 }
 
 void run_signals_stop(pid_t pid, int sig)

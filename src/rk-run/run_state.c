@@ -9,11 +9,13 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_MS = 1 };
 
@@ -147,12 +149,41 @@ char const *run_state_of(pid_t pid)
   run_die("the chain has no state directory");
 }
 
+static void woken(int sig)
+{
+  (void)sig;
+}
+
+/* Sleep until nobody holds the lock of the lock file. Nobody is told of a lock's end but who waits for it in flock(2), where only a signal
+   ends the patience. */
+static void wait_unlocked(int dirfd, int ms)
+{
+  static struct sigaction const wake = {.sa_handler = woken};
+  struct itimerval const when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}, .it_interval = {.tv_usec = 100000}};
+  static struct itimerval const never;
+  sigset_t alarm;
+  int fd = openat(dirfd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+
+  if (fd < 0) return;
+  sigemptyset(&alarm);
+  sigaddset(&alarm, SIGALRM);
+  sigaction(SIGALRM, &wake, 0);
+  sigprocmask(SIG_UNBLOCK, &alarm, 0);
+  setitimer(ITIMER_REAL, &when, 0); /* again and again: the first may come before flock(2) */
+  flock(fd, LOCK_EX);
+  setitimer(ITIMER_REAL, &never, 0);
+  sigprocmask(SIG_BLOCK, &alarm, 0);
+  close(fd);
+}
+
 /* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to do. Never make the lock file
    here: rk-outside may be just between taking it away and taking the directory away. */
 void run_state_remove(char const *dir)
 {
-  int fd, left = LET_GO_MS;
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), left = LET_GO_MS;
 
+  if (fd >= 0 && !owner_lives(fd)) wait_unlocked(fd, LET_GO_MS);
+  if (fd >= 0) close(fd);
   while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
     int lock = take_lock(fd, 0), held = lock < 0 && errno != ENOENT;
     int done = held && owner_lives(fd); /* another chain has it already */

@@ -7,6 +7,7 @@ children() { cat "/proc/$1/task/$1/children"; }
 named() { for c in $(children "$1"); do [ "$(cat "/proc/$c/comm" 2>/dev/null)" != "$2" ] || echo "$c"; done; }
 spawn rootlesskit --state-dir="$D" --net=none --port-driver=builtin -p "127.0.0.1:$P:80/tcp" rk-t-hold; p=$pid
 wait_until test -e "$D/child_pid"
+curl -s --unix-socket "$D/api.sock" http://x/v1/info > /dev/null # rk-apid comes with its first client
 for h in rk-apid rk-portd; do
   old=$(named "$p" $h)
   kill -KILL "$old"
