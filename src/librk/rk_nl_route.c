@@ -32,6 +32,19 @@ void rk_nl_addr(struct rk_nl *batch, int family, int index, void const *addr, un
   if (flags) rk_nl_u32(batch, IFA_FLAGS, flags);
 }
 
+/* tcp_rto_min() heeds the timeout only if its metric is locked. */
+static void metrics(struct rk_nl *batch, struct rk_nl_route const *route)
+{
+  size_t nest = rk_nl_nest(batch, RTA_METRICS);
+
+  if (route->rto_min) {
+    rk_nl_u32(batch, RTAX_LOCK, 1U << RTAX_RTO_MIN);
+    rk_nl_u32(batch, RTAX_RTO_MIN, route->rto_min);
+  }
+  if (route->congctl) rk_nl_attr(batch, RTAX_CC_ALGO, route->congctl, strlen(route->congctl) + 1);
+  rk_nl_end(batch, nest);
+}
+
 void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *route)
 {
   size_t len = addrlen(route->family);
@@ -52,6 +65,7 @@ void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *r
   if (route->prefsrc) rk_nl_attr(batch, RTA_PREFSRC, route->prefsrc, len);
   if (route->index) rk_nl_u32(batch, RTA_OIF, (uint32_t)route->index);
   rk_nl_u32(batch, RTA_TABLE, route->table);
+  if (route->rto_min || route->congctl) metrics(batch, route);
 }
 
 void rk_nl_rule(struct rk_nl *batch, uint16_t type, struct rk_nl_rule const *rule)

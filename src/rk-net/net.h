@@ -30,6 +30,7 @@ struct driver {
   char const *ifname;     /* default name of the interface */
   int tap;                /* wants a persistent tap */
   uint32_t mtu, txqlen;   /* defaults */
+  uint32_t rto_min;       /* of TCP to it, milliseconds; 0: the kernel's */
   int ipv6;               /* serves IPv6 */
   unsigned int longest;   /* longest prefix it can serve */
 };

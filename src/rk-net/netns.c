@@ -183,6 +183,16 @@ static void sysctls(struct net *n)
   sysctl(path, "0");
 }
 
+/* The way to a driver is short and loses nothing on the line: what BBR, the default of some hosts, does there is to program a timer for each burst, at
+   half the throughput. As the route's metric, CUBIC needs no permission (tcp_allowed_congestion_control), and is only for what takes that route. */
+static char const *congctl(void)
+{
+  char names[256];
+  ssize_t len = rk_slurp("/proc/sys/net/ipv4/tcp_available_congestion_control", names, sizeof names);
+
+  return len > 0 && strstr(names, "cubic") ? "cubic" : 0;
+}
+
 void netns_configure(struct net *n)
 {
   static struct rk_nl b;
@@ -200,6 +210,8 @@ void netns_configure(struct net *n)
     if (fd == -1 || ioctl(fd, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
     close(fd);
     four.index = six.index = ifr.ifr_ifindex;
+    four.rto_min = six.rto_min = n->driver->rto_min;
+    four.congctl = six.congctl = congctl();
     /* The queue's length must be set before the link is up, when its qdisc is made. */
     rk_nl_link_up(&b, 0, ifr.ifr_ifindex, n->ask.mtu, n->txqlen);
     rk_nl_addr(&b, AF_INET, ifr.ifr_ifindex, &n->ask.ip, n->ask.prefix, 0);

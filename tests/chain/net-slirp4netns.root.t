@@ -12,7 +12,9 @@ in_net() { nsenter --net="/proc/$p/ns/net" "$@"; }
 facts=$(cd "$D/net" && for f in *; do printf '%s=%s ' "$f" "$(cat "$f")"; done)
 is "$facts" "dns=10.0.2.3 driver=slirp4netns gateway=10.0.2.2 ifname=tap0 ip=10.0.2.100 mtu=65520 prefix=24 status=up " "the facts"
 like "$(in_net ip -o addr)" 'tap0 +inet 10\.0\.2\.100/24 ' "the address"
-like "$(in_net ip route)" '^default via 10\.0\.2\.2 dev tap0' "the route"
+route='^default via 10\.0\.2\.2 dev tap0'
+if grep -q cubic /proc/sys/net/ipv4/tcp_available_congestion_control; then route="$route.* congctl cubic"; fi
+like "$(in_net ip route)" "$route" "the route"
 like "$(in_net ip link show lo)" '[<,]UP[,>]' "lo is up"
 is "$(head -n 1 "$R/etc/resolv.conf")" "nameserver 10.0.2.3" "resolv.conf"
 is "$(cat "$R/etc/resolv.conf")" "$(cat "$D/resolv.conf")" "the same in the state directory"

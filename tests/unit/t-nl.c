@@ -73,6 +73,10 @@ int main(void)
   ok(e.error == ENODEV || e.error == ENETDOWN || e.error == EINVAL, "with the kernel's errno");
   ok(!routes(fd), "messages behind it were carried out");
 
+  struct rk_nl_route fast = { .family = AF_INET, .index = 1, .type = RTN_UNICAST, .table = 1000, .dst = &net, .dstlen = 24, .rto_min = 5, .congctl = "reno" };
+  rk_nl_init(&b);
+  rk_nl_route(&b, RTM_NEWROUTE, &fast);
+  ok(!rk_nl_send(fd, &b, &e), "a route with metrics");
   rk_nl_init(&b);
   rk_nl_rule(&b, RTM_DELRULE, &rule);
   ok(!rk_nl_send(fd, &b, &e), "remove the rule");

@@ -66,6 +66,8 @@ struct rk_nl_route {
   void const *dst;      /* null: default (dstlen 0) */
   uint8_t dstlen;
   void const *gateway, *prefsrc;
+  uint32_t rto_min;     /* least retransmission timeout of TCP over it, milliseconds; 0: the kernel's 200 */
+  char const *congctl;  /* congestion control of TCP over it, one in tcp_available_congestion_control; null: the namespace's */
 };
 /* type: RTM_NEWROUTE (made, never replaced: EEXIST) or RTM_DELROUTE. */
 void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *route);
