@@ -91,15 +91,6 @@ def get(s):
     assert want.digest() == got.digest(), "checksum"
 
 def put(s):
-    # Debian 12's pasta, also by itself, resets one such upload in eight on a busy machine: three times is no accident
-    for last in (False, False, True):
-        try:
-            return put_once(s)
-        except ConnectionResetError:
-            if last:
-                raise
-
-def put_once(s):
     a, mb = split(s)
     h = hashlib.sha256()
     with socket.create_connection((a, 7001), 10) as c:
