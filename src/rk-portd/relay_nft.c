@@ -3,8 +3,8 @@
    arrive from outside the namespace, without the mark, so connection tracking has to keep it:
 
      table inet rk-relay {
-       chain save    { type filter hook output     priority -160; meta mark 0x726b ct mark set meta mark }
-       chain restore { type filter hook prerouting priority -160; ct direction reply ct mark 0x726b meta mark set ct mark }
+       chain save    { type filter hook output     priority -160; meta mark 0x106b ct mark set meta mark }
+       chain restore { type filter hook prerouting priority -160; ct direction reply ct mark 0x106b meta mark set ct mark }
      }
 
    -160: after connection tracking (-200), before DNAT (-100). This is made only when the namespace has a chain of type nat, since it

@@ -122,7 +122,8 @@ void refuse_check(struct listener *l)
 }
 
 /* While a chain starts its programs do not listen yet, but those who waited for it in the backlog are there already: taking them
-   now would be to refuse them. Not for long ranges, of which few ports are ever served. */
+   now would be to refuse them. Not for long ranges, of which few ports are ever served, and no more once there is DNAT: it may lead
+   to a listener that cannot be seen from here. */
 void refuse_patience(uint32_t ms)
 {
   struct timespec t;
@@ -135,7 +136,7 @@ void refuse_wait(struct listener *l)
 {
   struct target *t = l->target;
 
-  if (relay_now >= patient_until || t->port->refuse || t->routed || t->n > PATIENT_RANGE || !refuse_works(t->port->proto) || backend_there(l)) return;
+  if (relay_now >= patient_until || t->port->refuse || t->routed || t->n > PATIENT_RANGE || nft_active() || !refuse_works(t->port->proto) || backend_there(l)) return;
   relay_unwatch(&l->src);
   l->src.bits |= LISTENER_WAITING;
   l->queue = first;
@@ -165,7 +166,7 @@ int refuse_poll(void)
 
   for (struct listener *l = first; l; l = next) {
     next = l->queue;
-    if (l->src.bits & LISTENER_WAITING ? backend_there(l) == 0 && relay_now < patient_until : backend_there(l) == 0 || resume(l) == -1) continue;
+    if (l->src.bits & LISTENER_WAITING ? backend_there(l) == 0 && relay_now < patient_until && !nft_active() : backend_there(l) == 0 || resume(l) == -1) continue;
     refuse_forget(l);
     relay_watch(&l->src, EPOLLIN);
   }

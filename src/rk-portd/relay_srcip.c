@@ -26,7 +26,9 @@
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-enum { MARK = 0x726b, TABLE = 0x726b, BUCKETS = 1024, CLIENTS_MAX = 65536, LINGER = 30000 /* ms */, PER_TICK = 4096 };
+/* Others take bits of a mark for orders: 0x2000 (CNI portmap), 0x4000 (kube-proxy) to masquerade, 0x8000 (kube-proxy) to drop; 0x0f00 and
+   the upper half are Cilium's, Calico's and Tailscale's. */
+enum { MARK = 0x106b, TABLE = 0x726b, BUCKETS = 1024, CLIENTS_MAX = 65536, LINGER = 30000 /* ms */, PER_TICK = 4096 };
 
 /* An address with a route in a table. */
 struct client {

@@ -21,6 +21,8 @@ within() { nsenter -t "$ns" -U -n "$@"; }
 dnat='table ip nat {
   chain out { type nat hook output priority -100; ip daddr { 127.0.0.1, 10.0.2.100 } meta l4proto { tcp, udp } th dport 8000 dnat to 172.18.0.2:81
   }
+  chain post { type nat hook postrouting priority 100; meta mark and 0xe000 != 0 masquerade comment "CNI portmap, kube-proxy"
+  }
   chain pre { type nat hook prerouting priority -100; meta l4proto { tcp, udp } th dport 8000 fib daddr type local dnat to 172.18.0.2:81
   }
 }'
@@ -58,6 +60,6 @@ kill -KILL $portd "$(awk '/ready/ { print $2 }' "$T/portd")"; wait $portd 2>/dev
 relays
 is "$(within nft list ruleset | grep -c 'ct mark set')" 1 "another relay: the rules are there once"
 all "rules were there"
-is "$(within ip rule | grep -c 'fwmark 0x726b')" 1 "one rule for marks, too"
+is "$(within ip rule | grep -c 'fwmark 0x106b')" 1 "one rule for marks, too"
 echo quit >&9; wait $portd
 done_testing
