@@ -63,51 +63,47 @@ size_t rk_utf8(char const *s, size_t len)
   return n;
 }
 
-void rk_text_quote(struct rk_text *t, char const *s, size_t len)
+/* s in quotes: characters of from as a backslash and their letter of to; of n bytes (0: no UTF-8), beginning with c, odd() says
+   whether it has written something else for them. */
+static void quoted(struct rk_text *t, char const *s, size_t len, char const *from, char const *to,
+                   int (*odd)(struct rk_text *t, unsigned char c, size_t n))
 {
-  static char const from[] = "\a\b\f\n\r\t\v\"\\", to[] = "abfnrtv\"\\";
-
   rk_text_str(t, "\"");
   while (len) {
     size_t n = rk_utf8(s, len);
     char const *known = n == 1 && *s ? strchr(from, *s) : 0;
-    if (known) {
-      rk_text_mem(t, (char const[]){'\\', to[known - from]}, 2);
-    } else if (!n || (unsigned char)*s < 0x20 || *s == 0x7f) {
-      unsigned char c = (unsigned char)*s;
-      rk_text_mem(t, (char const[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
-      n = 1;
-    } else {
-      rk_text_mem(t, s, n);
-    }
+    if (known) rk_text_mem(t, (char const[]){'\\', to[known - from]}, 2);
+    else if (!odd(t, (unsigned char)*s, n)) rk_text_mem(t, s, n);
+    if (!n) n = 1;
     s += n;
     len -= n;
   }
   rk_text_str(t, "\"");
 }
 
+static int odd_go(struct rk_text *t, unsigned char c, size_t n)
+{
+  if (n && c >= 0x20 && c != 0x7f) return 0;
+  rk_text_mem(t, (char const[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
+  return 1;
+}
+
+void rk_text_quote(struct rk_text *t, char const *s, size_t len)
+{
+  quoted(t, s, len, "\a\b\f\n\r\t\v\"\\", "abfnrtv\"\\", odd_go);
+}
+
+static int odd_json(struct rk_text *t, unsigned char c, size_t n)
+{
+  if (!n) rk_text_str(t, "\\ufffd");
+  else if (c < 0x20) {
+    rk_text_str(t, "\\u00");
+    rk_text_mem(t, (char const[]){hex[c >> 4], hex[c & 15]}, 2);
+  } else return 0;
+  return 1;
+}
+
 void rk_text_json(struct rk_text *t, char const *s, size_t len)
 {
-  static char const from[] = "\b\f\n\r\t\"\\", to[] = "bfnrt\"\\";
-
-  rk_text_str(t, "\"");
-  while (len) {
-    size_t n = rk_utf8(s, len);
-    char const *known = n == 1 && *s ? strchr(from, *s) : 0;
-    if (known) {
-      rk_text_mem(t, (char const[]){'\\', to[known - from]}, 2);
-    } else if (!n) {
-      rk_text_str(t, "\\ufffd");
-      n = 1;
-    } else if ((unsigned char)*s < 0x20) {
-      unsigned char c = (unsigned char)*s;
-      rk_text_str(t, "\\u00");
-      rk_text_mem(t, (char const[]){hex[c >> 4], hex[c & 15]}, 2);
-    } else {
-      rk_text_mem(t, s, n);
-    }
-    s += n;
-    len -= n;
-  }
-  rk_text_str(t, "\"");
+  quoted(t, s, len, "\b\f\n\r\t\"\\", "bfnrt\"\\", odd_json);
 }

@@ -3,7 +3,8 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3 ip nft nsenter
-relay=$RK_TEST_INST/libexec/rk/rk-relay who="$RK_TEST_STAGE/rk/tests/relay/whoami.py"
+. "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
+who=$tools/whoami.py
 chmod 0777 "$T"
 as_user unshare -Urn sh -c '
   setpriv --pdeathsig KILL unshare -n sh -c "ip link set lo up; until ip addr add 172.18.0.2/24 dev c0 2>/dev/null; do sleep 0.02; done; ip link set c0 up
@@ -34,11 +35,6 @@ relays() {
   portd=$!
   exec 9> "$T/ctl"
   wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd")"
-}
-same() { # NAME CMD...: the backend saw the client's own address and port
-  name=$1; shift
-  out=$("$@")
-  case $out in seen=*) seen=${out#seen=}; seen=${seen%% *}; is "$seen" "${out##*own=}" "$name" ;; *) fail "$name" "$out" ;; esac
 }
 all() {
   for proto in tcp udp; do

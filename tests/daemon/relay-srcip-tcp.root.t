@@ -3,7 +3,8 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3 ip
-relay=$RK_TEST_INST/libexec/rk/rk-relay who="$RK_TEST_STAGE/rk/tests/relay/whoami.py"
+. "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
+who=$tools/whoami.py
 as_user unshare -Urn sh -c '
   ip link set lo up; ip tuntap add tap0 mode tap; ip link set tap0 up
   ip addr add 10.0.2.100/24 dev tap0; ip addr add fd00::100/64 dev tap0 nodad
@@ -18,12 +19,6 @@ as_user rk-t-portd -i tap0 "$relay" "$ns" tcp,::,8081,127.0.0.1,81,require tcp,:
 tap_pids="$tap_pids $!"
 exec 9> "$T/ctl"
 wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd")"
-
-same() { # NAME CMD...: the backend saw the client's own address and port
-  name=$1; shift
-  out=$("$@")
-  case $out in seen=*) seen=${out#seen=}; seen=${seen%% *}; is "$seen" "${out##*own=}" "$name" ;; *) fail "$name" "$out" ;; esac
-}
 for p in 8081 8082 8083 8084; do same "v4 client, port $p" peer python3 "$who" ask tcp 192.0.2.1 $p; done
 for p in 8085 8086; do same "v6 client, port $p" peer python3 "$who" ask tcp 2001:db8::1 $p; done
 same "a second time from the same port" peer python3 "$who" ask tcp 192.0.2.1 8081 192.0.2.2,5555

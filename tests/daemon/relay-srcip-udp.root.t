@@ -3,7 +3,8 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3 ip
-relay=$RK_TEST_INST/libexec/rk/rk-relay who="$RK_TEST_STAGE/rk/tests/relay/whoami.py"
+. "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
+who=$tools/whoami.py
 # tap0 leads to a namespace "up", whose 10.0.2.3:53 is the resolver that the server at port 53 asks, from its port 53
 as_user unshare -Urn sh -c '
   setpriv --pdeathsig KILL unshare -n sh -c "ip link set lo up; until ip addr add 10.0.2.3/24 dev far 2>/dev/null; do sleep 0.02; done; ip link set far up
@@ -37,11 +38,6 @@ as_user rk-t-portd -i tap0 "$relay" "$ns" $specs udp,0.0.0.0,8053,127.0.0.1,53,r
 tap_pids="$tap_pids $!"
 exec 9> "$T/ctl"
 wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd")"
-same() { # NAME CMD...: the backend saw the client's own address and port
-  name=$1; shift
-  out=$("$@")
-  case $out in seen=*) seen=${out#seen=}; seen=${seen%% *}; is "$seen" "${out##*own=}" "$name" ;; *) fail "$name" "$out" ;; esac
-}
 i=0
 for spec in $specs; do
   i=$((i + 1)) dest=${spec#udp,*,*,}
