@@ -117,16 +117,27 @@ static int slirp_mode(char const *flag, char const *mode)
   run_die("unsupported %s mode: %s", flag, go_quote(mode, quoted, sizeof quoted));
 }
 
+/* What slirp4netns --help says, or words of it that say as much. */
+static void slirp_help(char const *path, char *text, size_t size)
+{
+  static char const *const newest[] = {"--netns-type", "--enable-seccomp", "--enable-ipv6", 0};
+  int wstat;
+
+  if (run_contains(path, newest)) {
+    snprintf(text, size, "%s %s %s", newest[0], newest[1], newest[2]);
+    return;
+  }
+  wstat = run_output(path, "--help", text, size);
+  if (wstat < 0) run_die("command [%s --help] failed: %s", path, go_errno(errno));
+  if (wstat) run_die("command [%s --help] failed: %s", path, go_status(wstat));
+}
+
 static void check_slirp(struct run *r)
 {
   char text[16384];
-  int wstat, sandbox;
+  int sandbox;
 
-  char const *path = run_program(r->slirp);
-
-  wstat = run_output(path, "--help", text, sizeof text);
-  if (wstat < 0) run_die("command [%s --help] failed: %s", path, go_errno(errno));
-  if (wstat) run_die("command [%s --help] failed: %s", path, go_status(wstat));
+  slirp_help(run_program(r->slirp), text, sizeof text);
   if (!strstr(text, "--netns-type")) run_die("slirp4netns seems older than v0.4.0");
   sandbox = slirp_mode("slirp4netns-sandbox", r->slirp_sandbox);
   if (sandbox == 1 && r->detach_netns)

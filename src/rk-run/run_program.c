@@ -14,8 +14,9 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <skalibs/allreadwrite.h>
 
-enum { OUTPUT_MS = 5000 };
+enum { OUTPUT_MS = 5000, PROGRAM_MAX = 8 << 20 };
 
 /* 0 if path can be executed, else an errno. */
 static int executable(char const *path)
@@ -104,4 +105,20 @@ int run_output(char const *path, char const *arg, char *out, size_t size)
   while (waitpid(pid, &wstat, 0) < 0)
     if (errno != EINTR) return -1;
   return wstat;
+}
+
+int run_contains(char const *path, char const *const *words)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), all = 0;
+  struct stat st;
+  char *text;
+
+  if (fd < 0) return 0;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 4 && st.st_size < PROGRAM_MAX && (text = malloc((size_t)st.st_size))) {
+    if (allread(fd, text, (size_t)st.st_size) == (size_t)st.st_size && !memcmp(text, "\177ELF", 4))
+      for (all = 1; all && *words; words++) all = memmem(text, (size_t)st.st_size, *words, strlen(*words)) != 0;
+    free(text);
+  }
+  close(fd);
+  return all;
 }

@@ -13,4 +13,8 @@ char const *run_program(char const *name);
    (out may be 0). Returns its wait status, or -1 with errno. */
 int run_output(char const *path, char const *arg, char *out, size_t size);
 
+/* 1: path is an ELF program in whose file all these words are (terminated by 0), as what its help prints would be; 0: not, or it is a
+   script, or unreadable. To run it for its help takes as long as a third of a chain's start. */
+int run_contains(char const *path, char const *const *words);
+
 #endif

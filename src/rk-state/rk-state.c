@@ -266,7 +266,7 @@ int main(int argc, char const *const *argv)
     nanosleep(&ms, 0);
   }
   /* The lock is free, but it dies with rk-outside: somebody may have killed that one alone. */
-  if (rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1) {
+  if (!temp && rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1) {
     unsigned int n;
     uint_scan(owner, &n);
     if ((pid_t)n != getpid()) {
@@ -274,8 +274,8 @@ int main(int argc, char const *const *argv)
       strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", number, ", whose rk-outside was killed");
     }
   }
-  rk_fact_read(dirfd_, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
-  if (rk_state_clear(dirfd_, 0) < 0) die("remove stale files from ", path);
+  if (!temp) rk_fact_read(dirfd_, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
+  if (!temp && rk_state_clear(dirfd_, 0) < 0) die("remove stale files from ", path);
 
   if (rk_identity(getpid(), owner, sizeof owner) < 0) die("read /proc/self/stat and the boot id");
   fact(".owner", owner);

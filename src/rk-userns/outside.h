@@ -39,7 +39,9 @@ void outside_idmap(struct rk_ask_idmap const *ask, int fd);
 void outside_net(struct rk_ask_net const *ask, int fd);
 void outside_wired(struct rk_ask_wired const *ask);
 
-/* The chain is gone: end the driver, within a third of a second. */
-void outside_net_end(void);
+/* The chain is gone: tell the driver to leave. */
+void outside_net_tell(void);
+/* Then wait for its end, a third of a second at most; returns whether there was one. */
+int outside_net_end(void);
 
 #endif

@@ -329,15 +329,21 @@ int netup_etc_start(uint32_t m, char const **what)
   files[1] = (struct file){.name = "hosts", .temp = ".new-hosts", .host = "/etc/hosts", .compose = hosts, .fd = -1};
   if (mode != RK_ETC_NONE && open_inner(what) == -1) return -1;
   if (mode == RK_ETC_NONE && outside.state == -1) return 0;
-  notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (notify == -1) strerr_warnwusys("follow the host's /etc/resolv.conf and /etc/hosts (fs.inotify.max_user_instances)");
-  else {
-    outside_watch(notify, POLLIN, changed);
-    follow();
-  }
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     *what = files[i].host;
     if (update(files + i) == -1) return -1;
   }
   return 0;
+}
+
+void netup_etc_follow(void)
+{
+  if (!files[0].written) return;
+  notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (notify == -1) {
+    strerr_warnwusys("follow the host's /etc/resolv.conf and /etc/hosts (fs.inotify.max_user_instances)");
+    return;
+  }
+  outside_watch(notify, POLLIN, changed);
+  refresh(); /* what has changed since they were read */
 }
