@@ -25,7 +25,9 @@ awk -F'\t' '/-d slirp4netns true/ { c = $2 } /^rootlesskit/ { r[$1] = $2 } END {
 
 echo
 echo "TCP from inside to the host and back, one stream of iperf3, Gbit/s: median (least) of $rounds runs of $seconds s, driver alone and under rk in turns."
-echo "Alone means configured by itself. pasta alone has the kernel's queue of 1000 packets."
+echo "Alone means configured by itself, in a session of its own as under rk: the scheduler's autogroups, one a session, cost up to a third."
+echo "The host's congestion control is $(cat /proc/sys/net/ipv4/tcp_congestion_control); rk gives the route to a driver CUBIC, and that to pasta"
+echo "a short retransmission timeout. Where ratios above 1 come from: rk-net(1), NOTES."
 echo
 iperf3 -s -B 192.0.2.1 > /dev/null 2>&1 & bg="$bg $!"
 until echo | socat -t 0 - TCP:192.0.2.1:5201 2>/dev/null; do sleep 0.05; done
@@ -38,8 +40,8 @@ hold() { # CMD... : a chain or namespace that stays: $held
 alone() { # DRIVER MTU -> $a
   hold unshare -Urn rk-t-hold 9; a=$held
   case $1 in
-    slirp4netns) as_user slirp4netns -c --mtu="$2" --disable-host-loopback "$a" tap0 > /dev/null 2>&1 & ;;
-    pasta) as_user pasta -q -f --config-net --ns-ifname tap0 --mtu "$2" -a 10.0.2.100 -n 24 -g 10.0.2.2 -4 --no-map-gw -t none -u none -T none -U none "$a" 2>/dev/null & ;;
+    slirp4netns) as_user setsid slirp4netns -c --mtu="$2" --disable-host-loopback "$a" tap0 > /dev/null 2>&1 & ;;
+    pasta) as_user setsid pasta -q -f --config-net --ns-ifname tap0 --mtu "$2" -a 10.0.2.100 -n 24 -g 10.0.2.2 -4 --no-map-gw -t none -u none -T none -U none "$a" 2>/dev/null & ;;
   esac
   drv=$!; bg="$bg $drv"
   until nsenter -t "$a" -U -n --preserve-credentials ip route | grep -q default; do sleep 0.05; done
