@@ -41,6 +41,7 @@ struct port {
    listening side have changed. tick: every now and then while a chain is there; returns ms to the next, -1: no need. */
 struct portd_driver {
   char const *name;
+  char const *waiting; /* why a port may wait though there is a chain; null: it does not */
   int (*open)(struct port *p, char *err, size_t errsize);
   void (*close)(struct port *p);
   void (*change)(struct port *p);

@@ -91,7 +91,10 @@ static int pasta_up(char *err, size_t errsize)
   struct rk_text t = rk_text_in(err, errsize);
 
   if (diag < 0) diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (diag >= 0) return 0;
+  if (diag >= 0) {
+    for (struct port *p = portd.ports; p; p = p->next) portd_status_dirty(p);
+    return 0;
+  }
   rk_text_str(&t, "unable to ask the kernel for sockets: ");
   rk_text_str(&t, portd_errtext(errno));
   return -1;
@@ -121,5 +124,6 @@ static int pasta_tick(void)
 }
 
 struct portd_driver const portd_by_pasta = {
-  .name = "implicit", .open = pasta_open, .close = pasta_close, .change = pasta_change, .up = pasta_up, .down = pasta_down, .tick = pasta_tick,
+  .name = "implicit", .waiting = "pasta listens there once a program inside does; a pasta of 2023 never",
+  .open = pasta_open, .close = pasta_close, .change = pasta_change, .up = pasta_up, .down = pasta_down, .tick = pasta_tick,
 };

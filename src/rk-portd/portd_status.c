@@ -103,6 +103,7 @@ static void write_one(struct port *p)
     field(&t, "driver", portd.driver->name);
     field(&t, "chain", p->forwarded ? "attached" : portd.trouble[0] ? "failed" : "waiting");
     if (!p->forwarded && portd.trouble[0]) field(&t, "reason", portd.trouble);
+    else if (!p->forwarded && portd.chain && portd.driver->waiting) field(&t, "reason", portd.driver->waiting);
     portd_relay_srcip(p, &t);
     if (portd.driver == &portd_by_relay) counters(&t, p);
   }

@@ -24,6 +24,7 @@ import socket, time
 s = socket.create_server(("", 8080)); time.sleep(60)' & stand_in=$!; tap_pids="$tap_pids $stand_in"
 ok "the host listens: so the status says" wait_until status_is "$D" web state listening
 is "$(status "$D" other state)" waiting "a port that nothing listens on waits"
+is "$(status "$D" other reason)" "pasta listens there once a program inside does; a pasta of 2023 never" "and says why"
 kill "$stand_in"; wait "$stand_in" 2>/dev/null
 ok "and waits again" wait_until status_is "$D" web state waiting
 end "$chain"; wait_until test ! -e "$D/lock"
