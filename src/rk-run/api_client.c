@@ -188,3 +188,17 @@ char *api_spec(char const *proto, char const *parentip, long long parentport, ch
   cJSON_Delete(s);
   return text;
 }
+
+char const *api_text(cJSON const *v, char const *key)
+{
+  cJSON const *item = cJSON_GetObjectItem(v, key);
+
+  return cJSON_IsString(item) ? item->valuestring : "";
+}
+
+long api_number(cJSON const *v, char const *key)
+{
+  cJSON const *item = cJSON_GetObjectItem(v, key);
+
+  return cJSON_IsNumber(item) ? (long)item->valuedouble : 0;
+}

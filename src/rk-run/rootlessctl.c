@@ -70,20 +70,6 @@ static cJSON *ask(char const *method, char const *path, char const *body)
   return v;
 }
 
-static char const *text_of(cJSON const *v, char const *key)
-{
-  cJSON const *item = cJSON_GetObjectItem(v, key);
-
-  return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static long number_of(cJSON const *v, char const *key)
-{
-  cJSON const *item = cJSON_GetObjectItem(v, key);
-
-  return cJSON_IsNumber(item) ? (long)item->valuedouble : 0;
-}
-
 /* The peer's encoder escapes these three. */
 static void print_compact(cJSON *v)
 {
@@ -102,12 +88,12 @@ static void cells(cJSON const *status, char out[COLUMNS][64])
 {
   cJSON const *s = cJSON_GetObjectItem(status, "spec");
 
-  snprintf(out[0], 64, "%ld", number_of(status, "id"));
-  snprintf(out[1], 64, "%s", text_of(s, "proto"));
-  snprintf(out[2], 64, "%s", text_of(s, "parentIP"));
-  snprintf(out[3], 64, "%ld", number_of(s, "parentPort"));
-  snprintf(out[4], 64, "%s", text_of(s, "childIP"));
-  snprintf(out[5], 64, "%ld", number_of(s, "childPort"));
+  snprintf(out[0], 64, "%ld", api_number(status, "id"));
+  snprintf(out[1], 64, "%s", api_text(s, "proto"));
+  snprintf(out[2], 64, "%s", api_text(s, "parentIP"));
+  snprintf(out[3], 64, "%ld", api_number(s, "parentPort"));
+  snprintf(out[4], 64, "%s", api_text(s, "childIP"));
+  snprintf(out[5], 64, "%ld", api_number(s, "childPort"));
 }
 
 static void print_table(cJSON const *list)
@@ -158,7 +144,7 @@ static void add_ports(char const *const *args)
     body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip, spec.childport);
     status = ask("POST", "/v1/ports", body);
     if (json) print_compact(status);
-    else printf("%ld\n", number_of(status, "id"));
+    else printf("%ld\n", api_number(status, "id"));
     fflush(stdout);
     cJSON_Delete(status);
     free(body);
@@ -233,14 +219,14 @@ static void info(char const *const *args)
     return;
   }
   printf("- REST API version: %s\n- Implementation version: %s\n- State Directory: %s\n- Child PID: %ld\n",
-         text_of(v, "apiVersion"), text_of(v, "version"), text_of(v, "stateDir"), number_of(v, "childPID"));
+         api_text(v, "apiVersion"), api_text(v, "version"), api_text(v, "stateDir"), api_number(v, "childPID"));
   if (net) {
-    printf("- Network Driver: %s\n", text_of(net, "driver"));
+    printf("- Network Driver: %s\n", api_text(net, "driver"));
     print_list("  - DNS: ", cJSON_GetObjectItem(net, "dns"));
-    if (*text_of(net, "childIP")) printf("  - IP: %s\n", text_of(net, "childIP"));
+    if (*api_text(net, "childIP")) printf("  - IP: %s\n", api_text(net, "childIP"));
   }
   if (ports) {
-    printf("- Port Driver: %s\n", text_of(ports, "driver"));
+    printf("- Port Driver: %s\n", api_text(ports, "driver"));
     print_list("  - Supported protocols: ", cJSON_GetObjectItem(ports, "protos"));
   }
 }

@@ -68,13 +68,6 @@ static int is_v6(char const *ip)
   return rk_ip_parse(ip, strlen(ip), &addr) == AF_INET6;
 }
 
-static char const *text_of(cJSON const *v, char const *key)
-{
-  cJSON const *item = cJSON_GetObjectItem(v, key);
-
-  return cJSON_IsString(item) ? item->valuestring : "";
-}
-
 static int serves(cJSON const *ports, char const *word)
 {
   cJSON const *v;
@@ -103,10 +96,10 @@ static char const *child_ip(cJSON const *v, cJSON const *ports)
   cJSON const *net = cJSON_GetObjectItem(v, "networkDriver");
 
   if (!cJSON_IsTrue(cJSON_GetObjectItem(ports, "disallowLoopbackChildIP"))) return is_v6(host_ip) ? "::1" : "127.0.0.1";
-  if (!*text_of(net, "childIP"))
-    die("RootlessKit port driver \"%s\" does not support loopback child IP, but network driver \"%s\" has no child IP", text_of(ports, "driver"),
-        text_of(net, "driver"));
-  return text_of(net, "childIP");
+  if (!*api_text(net, "childIP"))
+    die("RootlessKit port driver \"%s\" does not support loopback child IP, but network driver \"%s\" has no child IP", api_text(ports, "driver"),
+        api_text(net, "driver"));
+  return api_text(net, "childIP");
 }
 
 static long publish(char const *word, char const *ip)
@@ -114,14 +107,14 @@ static long publish(char const *word, char const *ip)
   static char err[70000];
   char *answer;
   cJSON *v;
-  cJSON const *id;
+  long id;
 
   if (api_call(socket_path, "POST", "/v1/ports", api_spec(word, host_ip, host_port, ip, host_port), &answer, err, sizeof err) < 0)
     die("error while calling PortManager.AddPort(): %s", err);
   v = cJSON_Parse(answer);
-  id = cJSON_GetObjectItem(v, "id");
-  if (!cJSON_IsNumber(id)) die("error while calling PortManager.AddPort(): %s", answer);
-  return (long)id->valuedouble;
+  id = api_number(v, "id");
+  if (!id) die("error while calling PortManager.AddPort(): %s", answer);
+  return id;
 }
 
 static pid_t start_proxy(char const *ip, sigset_t const *old)
@@ -170,7 +163,7 @@ int main(int argc, char const *const *argv)
     char text[512];
     int six = is_v6(host_ip);
     snprintf(text, sizeof text, "protocol \"%s\" is not supported by the RootlessKit port driver \"%s\", discarding request for \"%s%s%s:%lld\"",
-             word, text_of(ports, "driver"), six ? "[" : "", host_ip, six ? "]" : "", host_port);
+             word, api_text(ports, "driver"), six ? "[" : "", host_ip, six ? "]" : "", host_port);
     say(text);
     dprintf(DOCKERD, "0\n");
     return 0;
