@@ -65,12 +65,12 @@ static struct sock_filter filter[] = {
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETPIPE_SZ, 3, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_GETPIPE_SZ, 2, 0),
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_GETFL, 1, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 1), YES, NO,
   WITHOUT(mmap, 2, PROT_EXEC),
-  ALLOW(munmap), ALLOW(madvise), ALLOW(writev), ALLOW(clock_gettime), ALLOW(restart_syscall), ALLOW(rt_sigreturn),
+  ALLOW(sched_yield), ALLOW(munmap), ALLOW(madvise), ALLOW(writev), ALLOW(clock_gettime), ALLOW(restart_syscall), ALLOW(rt_sigreturn),
   ALLOW(exit_group),
 #ifdef SANITIZED
   ALLOW(mprotect), ALLOW(mremap), ALLOW(brk), ALLOW(futex), ALLOW(getpid), ALLOW(gettid), ALLOW(tgkill), ALLOW(rt_sigprocmask),
   ALLOW(rt_sigaction), ALLOW(sigaltstack), ALLOW(openat), ALLOW(readlinkat), ALLOW(fstat), ALLOW(newfstatat), ALLOW(lseek),
-  ALLOW(ioctl), ALLOW(sched_yield), ALLOW(getrandom), ALLOW(sched_getaffinity), ALLOW(getrlimit), ALLOW(prlimit64),
+  ALLOW(ioctl), ALLOW(getrandom), ALLOW(sched_getaffinity), ALLOW(getrlimit), ALLOW(prlimit64),
 #ifdef SYS_readlink
   ALLOW(readlink), ALLOW(open), ALLOW(stat),
 #endif
