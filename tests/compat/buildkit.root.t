@@ -1,6 +1,6 @@
 #!/bin/sh
 # BuildKit under rootlesskit (compat/callers section 3): a daemon and an image with RUN steps, with every snapshotter that is here, the network detached or
-# not, and buildctl-daemonless.sh. buildkitd is the one in PATH, or what package/buildkit has built.
+# not, and buildctl-daemonless.sh. buildkitd is the one in PATH, or what package/engines has built.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need runc slirp4netns busybox curl
 cache=$HOME/.cache/rk-buildkit
@@ -9,7 +9,7 @@ else
   # package/check builds it in the background, at the lowest priority: give it the time that there is
   [ ! -e "$cache/lock" ] || flock -w 100 "$cache/lock" true || skip_all "BuildKit is still being built"
   [ -e "$cache/version" ] || [ ! -e "$cache/log" ] || skip_all "BuildKit could not be built: $(tail -n 1 "$cache/log")"
-  [ -e "$cache/version" ] || skip_all "no BuildKit here, and no Go to build it with (package/buildkit)"
+  [ -e "$cache/version" ] || skip_all "no BuildKit here, and no Go to build it with (package/engines)"
   from=$cache
 fi
 outer

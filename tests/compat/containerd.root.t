@@ -1,21 +1,12 @@
 #!/bin/sh
-# containerd the way nerdctl's containerd-rootless.sh starts it (compat/callers section 2); that script is in no package here
+# containerd the way nerdctl's containerd-rootless.sh starts it (compat/callers section 2); nerdctl.root.t runs that script itself
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need containerd ctr slirp4netns busybox python3 nsenter
 outer
 . tests/compat/engine.sh
 home
 image "$T/image.tar"
-python3 - "$T/image.tar" "$T/archive.tar" <<'E'
-# the root file system as an image that `ctr image import` takes
-import hashlib, io, json, sys, tarfile
-layer = open(sys.argv[1], 'rb').read()
-config = json.dumps({'architecture': 'amd64', 'os': 'linux', 'config': {'Env': ['PATH=/bin']}, 'rootfs': {'type': 'layers', 'diff_ids': ['sha256:' + hashlib.sha256(layer).hexdigest()]}}).encode()
-with tarfile.open(sys.argv[2], 'w') as t:
-    for n, b in (('layer.tar', layer), ('config.json', config), ('manifest.json', json.dumps([{'Config': 'config.json', 'RepoTags': ['bb:latest'], 'Layers': ['layer.tar']}]).encode())):
-        i = tarfile.TarInfo(n); i.size = len(b); t.addfile(i, io.BytesIO(b))
-E
-cp "$T/archive.tar" "$H/archive.tar"; chmod 644 "$H/archive.tar"
+docker_archive "$T/image.tar" "$H/archive.tar"
 cat > "$H/script" <<'E'
 set -e
 rm -f /run/containerd /run/nri /run/xtables.lock /var/lib/containerd /var/lib/cni /etc/containerd

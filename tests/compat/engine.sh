@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # tests/compat/engine.sh: what the tests of container engines share.   . tests/compat/engine.sh  after lib.sh
 # image FILE: a tar of busybox with what it needs, and a page to serve
+# docker_archive FILE ARCHIVE: that as an image bb:latest which `ctr image import` and `nerdctl load` take
 # home: a home, a runtime directory (short: sockets must fit) and a data directory of the test user, in $H; removed at the end by its own root
 image() {
   mkdir -p "$T/root/bin" "$T/root/etc" "$T/root/tmp" "$T/root/www" "$T/root/proc" "$T/root/sys" "$T/root/dev" "$T/root/data"
@@ -15,6 +16,17 @@ image() {
   echo root:x:0:0::/:/bin/sh > "$T/root/etc/passwd"
   tar -C "$T/root" -cf "$1" .
   chmod 644 "$1"
+}
+docker_archive() {
+  python3 - "$1" "$2" <<'P'
+import hashlib, io, json, sys, tarfile
+layer = open(sys.argv[1], 'rb').read()
+config = json.dumps({'architecture': 'amd64', 'os': 'linux', 'config': {'Env': ['PATH=/bin']}, 'rootfs': {'type': 'layers', 'diff_ids': ['sha256:' + hashlib.sha256(layer).hexdigest()]}}).encode()
+with tarfile.open(sys.argv[2], 'w') as t:
+    for n, b in (('layer.tar', layer), ('config.json', config), ('manifest.json', json.dumps([{'Config': 'config.json', 'RepoTags': ['bb:latest'], 'Layers': ['layer.tar']}]).encode())):
+        i = tarfile.TarInfo(n); i.size = len(b); t.addfile(i, io.BytesIO(b))
+P
+  chmod 644 "$2"
 }
 home() {
   H=$(mktemp -d /tmp/e.XXXXXX); mkdir -m 700 "$H/x" "$H/home"
