@@ -36,6 +36,8 @@ struct netup netup;
 static int netns = -1, userns = -1, report = -1, errors = -1, leave = -1, pidfd = -1;
 static pid_t driver;
 static int starting;            /* the chain waits for our reply */
+static int restarted;           /* its report is awaited for another time: then the loopback test is due again */
+static int refused;             /* it failed that test: it is not started again */
 static int fails;
 static int64_t since;
 static char const *because;     /* why it was killed by us, null: it was not */
@@ -148,6 +150,25 @@ static void kill_driver(char const *why)
   if (driver > 0) kill(-driver, SIGKILL);
 }
 
+static void retested(char const *where, int cut)
+{
+  static char text[128];
+  struct rk_text t = rk_text_in(text, sizeof text - 1);
+
+  if (where) {
+    rk_text_str(&t, "the host's loopback can be reached from inside: ");
+    rk_text_str(&t, where);
+    refused = 1;
+  } else if (cut)
+    rk_text_str(&t, "the test that the host's loopback is closed was cut short");
+  else {
+    netup_status("up", 0);
+    return;
+  }
+  text[t.len] = 0;
+  kill_driver(text);
+}
+
 static void hear(int fd, short revents)
 {
   char buf[512];
@@ -176,8 +197,12 @@ static void hear(int fd, short revents)
   outside_after(-1, late);
   netup.ready = 1;
   if (netup_facts()) strerr_warnwusys("write net/ in the state directory");
-  netup_status("up", 0);
   netup_etc_again();
+  if (restarted && !netup.ask.host_loopback) {
+    if (netup_retest(userns, netns, retested) == -1) kill_driver("unable to test that the host's loopback is closed");
+  } else
+    netup_status("up", 0);
+  restarted = 0;
   answer(0, "", -1);
 }
 
@@ -286,11 +311,18 @@ static void died(int fd, short revents)
     return;
   }
   describe(why, sizeof why, status);
+  netup_retest_stop();
+  if (refused) {
+    netup_status("failed", why);
+    strerr_warnw("network driver ", why, "; it is not started again");
+    return;
+  }
   postpone(why);
 }
 
 static void again(void)
 {
+  restarted = 1;
   if (start() == -1) postpone(strerror(errno));
 }
 

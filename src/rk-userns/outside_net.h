@@ -45,4 +45,9 @@ void netup_etc_again(void);
 void netup_probe_open(struct rk_say_net *say);
 char const *netup_probe_judge(void);
 
+/* outside_retest.c: that test for a driver started again, its nonces sent by a child that enters the namespaces. then is called a second
+   later with where a nonce arrived, or null; cut: the child could not do it all. 0, or -1 with errno. stop: forget a test under way. */
+int netup_retest(int userns, int netns, void (*then)(char const *where, int cut));
+void netup_retest_stop(void);
+
 #endif

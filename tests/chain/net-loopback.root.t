@@ -49,4 +49,23 @@ SPLICE=40000-40003 FIFO=$T/u/fifo; export SPLICE FIFO
 run net -d splice true
 is "$rc" 111 "a driver that re-opens the host's ports on 127.0.0.1 inside is refused"
 like "$err" "can be reached from inside: (TCP|UDP) to 127\.0\.0\.1" "and the way is named"
+
+# a driver that seals at its first start only: what is started again is tested again
+as_user sh -c 'echo --disable-host-loopback > "$1"' sh "$T/u/options"
+cat > "$T/drivers/turncoat" <<END
+#!/bin/sh
+exec slirp4netns \$(cat "$T/u/options") -m 1500 --userns-path=/proc/self/fd/4 --netns-type=path -r 5 -e 6 /proc/self/fd/3 tap0
+END
+chmod 0755 "$T/drivers/turncoat"
+D=$T/u/st
+spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d turncoat rk-t-hold; p=$pid
+wait_until test -s "$D/child_pid"; o=$(outside_of "$p")
+d=$(pgrep -P "$o"); kill -KILL "$d"
+another() { new=$(pgrep -P "$o" -x slirp4netns) && [ "$new" != "$d" ] && [ "$(cat "$D/net/status")" = up ]; }
+ok "still sealed, it comes back" wait_until another
+: > "$T/u/options"
+kill -KILL "$new"
+ok "unsealed, it fails" wait_until grep -q "^failed: turncoat was ended: the host's loopback can be reached from inside: \(TCP\|UDP\) to 127\.0\.0\.1" "$D/net/status"
+is "$(pgrep -P "$o")" "" "and does not run on"
+end "$p"
 done_testing
