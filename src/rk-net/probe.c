@@ -19,7 +19,7 @@
 #include <rk/netlink.h>
 
 /* Milliseconds: a driver that answers is waited for that long on a busy machine; without a gateway to ask, that long blindly. */
-enum { ROUNDS = 4, ROUNDS6 = 6, PATIENCE = 250, BLIND = 10, TARGETS = 4 };
+enum { ROUNDS = 4, ROUNDS6 = 6, PATIENCE = 1000, BLIND = 10, TARGETS = 4 };
 
 static int64_t now(void)
 {
