@@ -177,7 +177,10 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
         if (w->ttyfd >= 0 || asked) suspend(child, asked ? asked : WSTOPSIG(status));
         asked = 0;
       } else if (pid == child) {
-        if (helper) bury(helper);
+        if (helper) {
+          rk_wait_tidy();
+          bury(helper);
+        }
         give_terminal_back(w);
         if ((flags & RK_WAIT_SAME) && WIFSIGNALED(status)) die_by(WTERMSIG(status));
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);

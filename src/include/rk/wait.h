@@ -37,9 +37,13 @@ enum {
 /* In the waiter: close every fd (the child's pipes must end when the child closes them), leave the working directory, then
    - forward every signal but SIGCHLD to child, once: what the terminal sent to the whole process group has arrived there already;
    - stop when the child stops and continue it when continued, if there is a terminal and so perhaps a shell with job control;
-   - reap all other children; when child has ended, kill helper (a pid, or 0) and wait for it, give the terminal back to the
+   - reap all other children; when child has ended, rk_wait_tidy(), kill helper (pid 1 of its namespace, or 0) and wait for it, give the terminal back to the
      group that had it if the present one is gone.
    Returns the exit status to pass on: 0-255 unchanged, 128 + n for death by signal n. */
 int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int flags);
+
+/* Wait until no rk-outside is left among the orphans of the pid namespace whose procfs is at /proc, which this process is
+   outside of; 500 ms at most. A chain that has ended in there is tidied up by its rk-outside, which dies with the namespace. */
+void rk_wait_tidy(void);
 
 #endif
