@@ -69,7 +69,6 @@ extern struct portd portd;
 void portd_watch(int fd, void (*ready)(void));      /* call ready() when fd is readable or hung up */
 void portd_unwatch(int fd);
 void portd_after(int ms, void (*due)(void));        /* once; again: a new time; ms < 0: never */
-int64_t portd_now(void);                            /* ms, monotonic */
 
 /* portd_dir.c: the state directory */
 void portd_dir_open(char const *path);              /* makes what is missing, locks, watches; dies if it cannot */

@@ -13,6 +13,7 @@
 
 #include <rk/proc.h>
 #include <rk/text.h>
+#include <rk/timer.h>
 #include "portd.h"
 
 enum { BACKLOG = 65535 }; /* the kernel cuts it to net.core.somaxconn */
@@ -131,7 +132,7 @@ static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
 static int64_t patient;
 void portd_bind_patiently(int ms)
 {
-  patient = portd_now() + ms;
+  patient = rk_now() + ms;
 }
 
 static int one_patiently(struct sockaddr_storage const *sa, int v6only, int tcp)
@@ -139,7 +140,7 @@ static int one_patiently(struct sockaddr_storage const *sa, int v6only, int tcp)
   for (;;) {
     struct timespec wait = {0, 5000000};
     int fd = one(sa, v6only, tcp);
-    if (fd >= 0 || errno != EADDRINUSE || portd_now() >= patient) return fd;
+    if (fd >= 0 || errno != EADDRINUSE || rk_now() >= patient) return fd;
     nanosleep(&wait, 0);
   }
 }

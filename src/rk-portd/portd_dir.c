@@ -15,6 +15,7 @@
 
 #include <rk/exit.h>
 #include <rk/state.h>
+#include <rk/timer.h>
 #include "portd.h"
 
 /* IN_CREATE: a hard link or symbolic link brings no other event. A file that is written in place is read when it is closed. */
@@ -178,11 +179,11 @@ static void make(int dir, char const *name)
 /* -1: somebody else has it. One that was killed has it until its last fd is closed: a moment is waited. */
 static int lock_status(void)
 {
-  int64_t until = portd_now() + DYING_MS;
+  int64_t until = rk_now() + DYING_MS;
 
   portd.statusdir = openat(portd.dir, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (portd.statusdir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", portd.path, "/ports.status");
-  while (flock(portd.statusdir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && portd_now() < until)
+  while (flock(portd.statusdir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && rk_now() < until)
     nanosleep(&(struct timespec){0, 2000000}, 0);
   if (flock(portd.statusdir, LOCK_EX | LOCK_NB) == 0) return 0;
   if (errno != EWOULDBLOCK) strerr_diefusys(RK_EXIT_SYS, "lock ", portd.path, "/ports.status");

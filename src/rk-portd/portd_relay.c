@@ -21,6 +21,7 @@
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
+#include <rk/timer.h>
 #include "portd.h"
 
 /* A relay that does not answer for so long is replaced; long, since that cuts its connections and a machine may be busy. */
@@ -179,7 +180,7 @@ static int begin(char *err, size_t errsize)
   if (!relay) child(pair[1]);
   close(pair[1]);
   control = pair[0];
-  started = portd_now();
+  started = rk_now();
 
   fact_addr("net/gateway", AF_INET, &s.gateway4);
   fact_addr("net/gateway6", AF_INET6, &s.gateway6);
@@ -244,8 +245,8 @@ void portd_relay_reaped(pid_t pid, int wstat)
   }
   strerr_warnw("rk-relay ended: ", what,
                WIFSIGNALED(wstat) && WTERMSIG(wstat) == SIGSYS ? ": it broke its own system call filter" : "", ": starting another");
-  if (portd_now() - started >= QUICK_MS) again = AGAIN_MIN;
-  portd_after(portd_now() - started >= QUICK_MS ? 0 : again, restart);
+  if (rk_now() - started >= QUICK_MS) again = AGAIN_MIN;
+  portd_after(rk_now() - started >= QUICK_MS ? 0 : again, restart);
   if (again < AGAIN_MAX) again *= 2;
 }
 

@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -28,29 +27,19 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/timer.h>
 #include "portd.h"
 
 #define USAGE "rk-portd [ -d fd ] [ -P relay|slirp4netns|implicit ] dir"
 
-enum { WATCH_MAX = 8, TIMER_MAX = 8, FLUSH_MAX = 32 };
+enum { WATCH_MAX = 8, FLUSH_MAX = 32 };
 
 struct portd portd = {.driver = &portd_by_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1};
 
 static struct pollfd polled[WATCH_MAX];
 static void (*callback[WATCH_MAX])(void);
 static nfds_t npolled;
-static struct {
-  int64_t at;
-  void (*due)(void);
-} timer[TIMER_MAX];
 static int signals;
-
-int64_t portd_now(void)
-{
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void portd_watch(int fd, void (*ready)(void))
 {
@@ -71,39 +60,7 @@ void portd_unwatch(int fd)
 
 void portd_after(int ms, void (*due)(void))
 {
-  int slot = -1;
-
-  for (int i = 0; i < TIMER_MAX; i++) {
-    if (timer[i].due == due) {
-      slot = i;
-      break;
-    }
-    if (!timer[i].due && slot < 0) slot = i;
-  }
-  if (slot < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
-  timer[slot].due = ms < 0 ? 0 : due;
-  timer[slot].at = portd_now() + ms;
-}
-
-static int next_timer(void)
-{
-  int64_t first = -1, t = portd_now();
-
-  for (int i = 0; i < TIMER_MAX; i++)
-    if (timer[i].due && (first < 0 || timer[i].at < first)) first = timer[i].at;
-  return first < 0 ? -1 : first <= t ? 0 : first - t > 3600000 ? 3600000 : (int)(first - t);
-}
-
-static void run_timers(void)
-{
-  int64_t t = portd_now();
-
-  for (int i = 0; i < TIMER_MAX; i++) {
-    void (*due)(void) = timer[i].due;
-    if (!due || timer[i].at > t) continue;
-    timer[i].due = 0;
-    due();
-  }
+  if (rk_after(ms, due) < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
 }
 
 static void leave(int gently)
@@ -201,14 +158,14 @@ int main(int argc, char const *const *argv)
   }
 
   for (;;) {
-    int n = poll(polled, npolled, busy ? 0 : next_timer());
+    int n = poll(polled, npolled, busy ? 0 : rk_timer_wait());
     if (n < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
     for (nfds_t i = 0; n > 0 && i < npolled; i++)
       if (polled[i].fd >= 0 && polled[i].revents) {
         polled[i].revents = 0;
         callback[i]();
       }
-    run_timers();
+    rk_timer_run();
     busy = portd_status_flush(FLUSH_MAX); /* a thousand files must not keep a signal, a chain or a new port waiting */
   }
 }

@@ -11,7 +11,6 @@
 */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -29,9 +28,10 @@
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
+#include <rk/timer.h>
 #include "outside.h"
 
-enum { DOOR = 3, CHAIN = 4, LOCK = 5, WATCH_MAX = 16, TIMER_MAX = 4, DEPTH = 8 };
+enum { DOOR = 3, CHAIN = 4, LOCK = 5, WATCH_MAX = 16, DEPTH = 8 };
 
 struct outside outside = {.door = DOOR, .chain = CHAIN, .lock = -1, .state = -1};
 
@@ -40,17 +40,6 @@ static unsigned int held;
 static struct pollfd polled[WATCH_MAX];
 static void (*callback[WATCH_MAX])(int fd, short revents);
 static nfds_t npolled;
-static struct {
-  int64_t at;
-  void (*due)(void);
-} timer[TIMER_MAX];
-
-static int64_t now(void)
-{
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 void outside_watch(int fd, short events, void (*ready)(int fd, short revents))
 {
@@ -68,18 +57,7 @@ void outside_unwatch(int fd)
 
 void outside_after(int ms, void (*due)(void))
 {
-  int slot = -1;
-
-  for (int i = 0; i < TIMER_MAX; i++) {
-    if (timer[i].due == due) {
-      slot = i;
-      break;
-    }
-    if (!timer[i].due && slot < 0) slot = i;
-  }
-  if (slot < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
-  timer[slot].due = ms < 0 ? 0 : due;
-  timer[slot].at = now() + ms;
+  if (rk_after(ms, due) < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
 }
 
 void outside_hold(void)
@@ -250,13 +228,7 @@ static pid_t pid_of(void)
 
 static int step(void)
 {
-  int64_t t = now(), wait = -1;
-  int timeout;
-
-  for (int i = 0; i < TIMER_MAX; i++)
-    if (timer[i].due && (wait < 0 || timer[i].at - t < wait)) wait = timer[i].at > t ? timer[i].at - t : 0;
-  timeout = wait > INT_MAX ? INT_MAX : (int)wait;
-  if (poll(polled, npolled, timeout) < 0 && errno != EINTR) return -1;
+  if (poll(polled, npolled, rk_timer_wait()) < 0 && errno != EINTR) return -1;
   for (nfds_t i = 0, n = npolled; i < n; i++)
     if (polled[i].fd >= 0 && polled[i].revents) callback[i](polled[i].fd, polled[i].revents);
   for (nfds_t i = 0; i < npolled;)
@@ -265,13 +237,7 @@ static int step(void)
       callback[i] = callback[npolled];
     } else
       polled[i++].revents = 0;
-  t = now();
-  for (int i = 0; i < TIMER_MAX; i++)
-    if (timer[i].due && timer[i].at <= t) {
-      void (*due)(void) = timer[i].due;
-      timer[i].due = 0;
-      due();
-    }
+  rk_timer_run();
   return 0;
 }
 
