@@ -183,8 +183,20 @@ static void sysctls(struct net *n)
   sysctl(path, "0");
 }
 
-/* The way to a driver is short and loses nothing on the line: what BBR, the default of some hosts, does there is to program a timer for each burst, at
-   half the throughput. As the route's metric, CUBIC needs no permission (tcp_allowed_congestion_control), and is only for what takes that route. */
+/* The ways to a driver and over lo are short and lose nothing on the line: what BBR, the default of some hosts, does there is to program a timer for
+   each burst, at half the throughput. CUBIC may be restricted (tcp_allowed_congestion_control), Reno never is; a route's metric needs no permission. */
+static void congestion(void)
+{
+  static char const path[] = "/proc/sys/net/ipv4/tcp_congestion_control";
+  char now[64];
+  ssize_t len = rk_slurp(path, now, sizeof now);
+
+  if (len <= 0 || !strcmp(now, "cubic\n") || !strcmp(now, "reno\n")) return;
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
+  if (fd == -1 || (write(fd, "cubic", 5) != 5 && write(fd, "reno", 4) != 4)) strerr_warnwusys("write reno to ", path);
+  if (fd != -1) close(fd);
+}
+
 static char const *congctl(void)
 {
   char names[256];
@@ -202,6 +214,7 @@ void netns_configure(struct net *n)
   struct rk_nl_route six = {.family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway6};
 
   sysctls(n);
+  if (n->driver->tap || !n->driver->mtu) congestion();
   rk_nl_init(&b);
   rk_nl_link_up(&b, "lo", 0, 0, 0);
   if (n->driver->tap) {
