@@ -51,7 +51,7 @@ int main(int argc, char **argv)
   if (child == -1) die("fork");
   if (!child) {
     char *u[] = { "newuidmap", pid, "0", uid, "1", "1", us, uc, 0 }, *g[] = { "newgidmap", pid, "0", gid, "1", "1", gs, gc, 0 };
-    pid_t a, b;
+    pid_t a, b = 0;
     int sa, sb;
     close(go[1]);
     close(done[0]);
