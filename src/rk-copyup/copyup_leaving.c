@@ -11,9 +11,9 @@
 #include <rk/sys.h>
 #include "copyup.h"
 
-/* Searching is worth no more than a few times the mount that it may save: a directory that costs more (in names read; a link
-   is one system call, a directory four) or lies deeper is not searched to its end. */
-enum { PRICE_MAX = 256, PRICE_LINK = 4, PRICE_DIR = 16, DEPTH_MAX = 24 };
+/* Searching is worth no more than the mount that it may save: a directory that costs more (in names read; a link
+   is one system call, a directory four, a mount some fifteen) or lies deeper is not searched to its end. */
+enum { PRICE_MAX = 64, PRICE_LINK = 4, PRICE_DIR = 16, DEPTH_MAX = 24 };
 
 uint64_t copyup_bit(char const *name, size_t len)
 {

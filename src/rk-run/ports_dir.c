@@ -4,6 +4,7 @@
 #include <rk/text.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -59,7 +60,7 @@ enum ports_state ports_status(int dirfd, char const *name, char *err, size_t err
 }
 
 /* By fd: the directory itself, whatever becomes of its path. */
-static int watch(int inotify, int dirfd, char const *name)
+static int watch(int inotify, int dirfd, char const *name, uint32_t events)
 {
   char path[64];
   int fd, wd;
@@ -68,7 +69,7 @@ static int watch(int inotify, int dirfd, char const *name)
   fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return -1;
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  wd = inotify_add_watch(inotify, path, IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
+  wd = inotify_add_watch(inotify, path, events);
   close(fd);
   return wd;
 }
@@ -78,9 +79,10 @@ int ports_watch(int dirfd, int *ports, int *status)
   int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), p = 0, s;
 
   if (fd < 0) return -1;
-  if (ports) p = *ports = watch(fd, dirfd, "ports");
+  if (ports) p = *ports = watch(fd, dirfd, "ports", IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
   else if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) p = -1;
-  s = p < 0 ? -1 : watch(fd, dirfd, "ports.status");
+  /* rk-portd alone writes there, and only by rename: do not wake for what it has not finished */
+  s = p < 0 ? -1 : watch(fd, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);
   if (s < 0) {
     int e = errno;
     close(fd);
