@@ -39,8 +39,9 @@ void outside_idmap(struct rk_ask_idmap const *ask, int fd);
 void outside_net(struct rk_ask_net const *ask, int fd);
 void outside_wired(struct rk_ask_wired const *ask);
 
-/* The chain is gone: tell the driver to leave. */
-void outside_net_tell(void);
+/* The chain is gone: tell the driver to leave. 1: it can be left to that, having neither files in the state directory nor ports of the
+   host; 0: its end must be awaited before the state directory is let go. */
+int outside_net_tell(void);
 /* Then wait for its end, a third of a second at most; returns whether there was one. */
 int outside_net_end(void);
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -379,11 +380,12 @@ void outside_wired(struct rk_ask_wired const *ask)
   if (!say.error && strcmp(netup.ask.driver, "none")) netup_etc_follow(); /* the program starts meanwhile */
 }
 
-void outside_net_tell(void)
+int outside_net_tell(void)
 {
-  if (driver <= 0) return;
+  if (driver <= 0) return 1;
   drop(&leave);
   kill(-driver, SIGTERM);
+  return !strcmp(netup.ask.driver, "slirp4netns") && !getenv("RK_PORT_DRIVER");
 }
 
 int outside_net_end(void)
@@ -394,5 +396,6 @@ int outside_net_end(void)
   poll(&x, 1, END_MS);
   kill(-driver, SIGKILL);
   waitpid(driver, 0, 0);
+  driver = 0;
   return 1;
 }

@@ -184,7 +184,8 @@ static void hear(int door, short revents)
 
 static void finish(void)
 {
-  outside_net_tell();
+  int alone = outside_net_tell();
+
   if (outside.state >= 0) {
     struct timespec const pause = {.tv_nsec = 2000000};
     char made[16] = "";
@@ -194,14 +195,14 @@ static void finish(void)
     /* rk-portd and rk-apid may be writing their last facts there */
     for (int tries = 50; (r = rk_state_clear(outside.state, temporary)) < 0 && errno == ENOTEMPTY && tries--;) nanosleep(&pause, 0);
     /* the driver has been dying meanwhile, and may have left something */
-    if (outside_net_end()) r = rk_state_clear(outside.state, temporary);
+    if (!alone && outside_net_end()) r = rk_state_clear(outside.state, temporary);
     if (r < 0) strerr_warnwusys("clear the state directory ", outside.path);
     unlinkat(outside.state, "lock", 0);
     /* somebody else's files may still lie there; then the directory is not ours to take away */
     if (made[0]) rmdir(outside.path);
     close(LOCK); /* somebody may wait for it: at exit it would be let go after the inotify instance, whose end takes some 10 ms (SRCU) */
-  } else
-    outside_net_end();
+  }
+  outside_net_end();
   _exit(0);
 }
 
