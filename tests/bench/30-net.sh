@@ -3,7 +3,7 @@
 [ -n "${RK_TEST_OUTER:-}" ] || exec rk-t-outer sh "$0"
 . tests/bench/lib.sh
 cd "$TMPDIR" || exit 1
-seconds=${SECONDS_EACH:-1} rounds=${NET_ROUNDS:-7}
+seconds=${SECONDS_EACH:-1} rounds=${NET_ROUNDS:-9}
 bg=''
 trap 'kill $bg 2>/dev/null || :; wait || :' EXIT
 
