@@ -377,7 +377,7 @@ void outside_wired(struct rk_ask_wired const *ask)
     memcpy(say.text, text, n < sizeof say.text ? n : sizeof say.text - 1);
   }
   outside_say(&say, sizeof say);
-  if (!say.error && strcmp(netup.ask.driver, "none")) netup_etc_follow(); /* the program starts meanwhile */
+  if (!say.error) netup_etc_follow(); /* the program starts meanwhile */
 }
 
 int outside_net_tell(void)
@@ -390,10 +390,8 @@ int outside_net_tell(void)
 
 int outside_net_end(void)
 {
-  struct pollfd x = {.fd = pidfd, .events = POLLIN};
-
   if (driver <= 0) return 0;
-  poll(&x, 1, END_MS);
+  poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, END_MS);
   kill(-driver, SIGKILL);
   waitpid(driver, 0, 0);
   driver = 0;
