@@ -48,7 +48,7 @@ print('Cold start of a program that does nothing, in turns; a start that fails c
 print('| | median ms | 5 % | 95 % | failed | ratio |\n| --- | ---: | ---: | ---: | ---: | ---: |')
 for what, flags in (('host network', []), ('slirp4netns, builtin ports, /etc and /run copied up', FLAGS)):
     times, bad = {n: [] for n, _ in whos}, {n: 0 for n, _ in whos}
-    for _ in range(int(os.environ.get('ROUNDS', 60))):
+    for _ in range(int(os.environ.get('ROUNDS') or 60)):
         for n, d in whos:
             a = time.perf_counter()
             p = subprocess.Popen([d + '/rootlesskit', *flags, 'rk-t-true'], stderr=subprocess.DEVNULL)
