@@ -7,7 +7,7 @@
 #   is GOT WANT NAME                 equal                 isnt GOT UNWANTED NAME
 #   like TEXT ERE NAME               a line matches        unlike TEXT ERE NAME
 #   run CMD...                       -> $rc $out $err (stdin is empty; `run_in TEXT CMD...` feeds TEXT)
-#   skip N REASON | skip_all REASON  a skip says why       bail TEXT            stop the whole run
+#   skip N REASON | skip_all REASON  a skip says why       bail TEXT            end this file, failed
 #   need CMD...                      skip_all unless all these programs are there
 #   spawn CMD...                     in the background: $pid, ended at exit (stdout, stderr -> $T/spawn.PID.out/.err if not redirected)
 #   end PID                          end a spawned process now and wait for it
@@ -75,7 +75,7 @@ skip() {
   done
 }
 skip_all() { echo "1..0 # SKIP $*"; tap_plan=0; exit 0; }
-bail() { echo "Bail out! $*"; tap_plan=0; exit 255; }
+bail() { fail "$*"; tap_plan=0; exit 255; } # not "Bail out!": that would end every other file as well
 need() {
   for tap_c in "$@"; do command -v "$tap_c" >/dev/null 2>&1 || skip_all "no $tap_c on this machine"; done
 }

@@ -5,6 +5,7 @@ outer
 need python3 ip
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 who=$tools/whoami.py
+chmod 0777 "$T"
 # tap0 leads to a namespace "up", whose 10.0.2.3:53 is the resolver that the server at port 53 asks, from its port 53
 as_user unshare -Urn sh -c '
   setpriv --pdeathsig KILL unshare -n sh -c "ip link set lo up; until ip addr add 10.0.2.3/24 dev far 2>/dev/null; do sleep 0.02; done; ip link set far up
@@ -17,7 +18,6 @@ as_user unshare -Urn sh -c '
   exec python3 "$0" serve udp,0.0.0.0,81 udp,127.0.0.1,82 udp,10.0.2.100,83 pkt,0.0.0.0,84 ifx,0.0.0.0,85 udp,::,86 pkt,::,87 udp,::1,88 ifx,::,89 udp,0.0.0.0,90 udp,::,91' \
   "$who" "$T/up" > "$T/serve" 2>&1 &
 ns=$! tap_pids="$tap_pids $!"
-chmod 0777 "$T"
 wait_until grep -q ready "$T/serve" || bail "no servers: $(cat "$T/serve" "$T/up")"
 nsenter -t "$ns" -n -U python3 -c '
 import socket, select
