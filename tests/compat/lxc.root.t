@@ -1,16 +1,7 @@
 #!/bin/sh
 # rootlesskit --net=lxc-user-nic: the real helper, a bridge, an address by DHCP; published ports, the API, detached, another bridge
 . "${RK_TEST_LIB:-tests/lib.sh}"
-need python3 dnsmasq socat nsenter udhcpc
-for f in /usr/libexec/lxc/lxc-user-nic /usr/lib/*/lxc/lxc-user-nic /usr/lib/lxc/lxc-user-nic; do [ -u "$f" ] && found=$f; done
-[ -n "${found:-}" ] || skip_all "no lxc-user-nic on this machine"
-outer
-. tests/net/lib.sh
-net_servers
-mount -t sysfs none /sys # lxc-user-nic looks there for the bridge
-mkdir -p /run/lxc; mount -t tmpfs -o mode=0755 none /run/lxc
-at_exit 'umount -l /sys /run/lxc; rmdir /run/lxc 2>/dev/null'
-mkdir -p /etc/lxc; rm -f /etc/lxc/lxc-usernet
+. "${RK_TEST_LIB%lib.sh}net/lxc.sh"
 mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"
 D=$T/u/s P=22710
 rk() { as_user timeout 60 rootlesskit --state-dir="$D" --net=lxc-user-nic --lxc-user-nic-binary="$found" --disable-host-loopback --copy-up=/etc --copy-up=/run "$@"; }

@@ -1,16 +1,7 @@
 #!/bin/sh
 # rk-net -d lxc-user-nic: the real one, on a bridge, with an address by DHCP that is renewed; what it lacks is said
 . "${RK_TEST_LIB:-tests/lib.sh}"
-need python3 dnsmasq socat nsenter udhcpc
-for f in /usr/libexec/lxc/lxc-user-nic /usr/lib/*/lxc/lxc-user-nic /usr/lib/lxc/lxc-user-nic; do [ -u "$f" ] && found=$f; done
-[ -n "${found:-}" ] || skip_all "no lxc-user-nic on this machine"
-outer
-. tests/net/lib.sh
-net_servers
-mount -t sysfs none /sys # lxc-user-nic looks there for the bridge
-mkdir -p /run/lxc; mount -t tmpfs -o mode=0755 none /run/lxc
-at_exit 'umount -l /sys /run/lxc; rmdir /run/lxc 2>/dev/null'
-mkdir -p /etc/lxc; rm -f /etc/lxc/lxc-usernet
+. "${RK_TEST_LIB%lib.sh}net/lxc.sh"
 fails() { # ERE NAME
   run as_user timeout 60 rk-userns rk-idmap rk-copyup /etc rk-net -d lxc-user-nic true
   is "$rc" 102 "$2: exit 102"
