@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <arpa/inet.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -18,8 +19,9 @@
 #include <rk/exit.h>
 #include <rk/netlink.h>
 
-/* Milliseconds: a driver that answers is waited for that long on a busy machine; without a gateway to ask, that long blindly. */
-enum { ROUNDS = 4, ROUNDS6 = 6, PATIENCE = 1000, BLIND = 10, TARGETS = 4 };
+/* Milliseconds: a gateway is waited for that long, since a machine may stall; a splice, whose pace no frame tells, that long; without a
+   gateway to ask, that long blindly. */
+enum { ROUNDS = 4, ROUNDS6 = 6, PATIENCE = 10000, SPLICE = 1000, BLIND = 10, TARGETS = 4 };
 
 static int64_t now(void)
 {
@@ -68,19 +70,26 @@ static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t us
 /* A driver handles frames in their order. So when it has answered an ARP request sent after the nonces, it has handled these, or (pasta answers
    ARP first within one batch) will have when it answers the next. Some rounds of that cost a few hundred microseconds, where waiting
    blindly would cost ten thousand. The kernel asks for us: a neighbour forgotten and used again is asked for at once. (A packet socket would
-   wait for two grace periods of RCU, when it is bound and when it is closed: ten milliseconds each.) */
+   wait for two grace periods of RCU, when it is bound and when it is closed: ten milliseconds each.) A gateway that is silent may be one that
+   has not come to our nonces yet, so its silence is no answer. */
 static void barrier(struct net *n, int fd, int ifindex)
 {
   static struct rk_nl b;
   int64_t end = now() + PATIENCE * 1000;
+  int ok;
 
   /* The first answer lets go the nonces themselves, which wait for it; those of IPv6 wait for a question of their own, a round later. */
-  if (!wait_resolved(fd, &n->say.gateway, end)) return;
-  for (int round = 0; round < (n->ipv6 ? ROUNDS6 : ROUNDS); round++) {
+  ok = wait_resolved(fd, &n->say.gateway, end);
+  for (int round = 0; ok && round < (n->ipv6 ? ROUNDS6 : ROUNDS); round++) {
     rk_nl_init(&b);
     neighbour(&b, RTM_DELNEIGH, 0, 0, ifindex, &n->say.gateway);
     neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, ifindex, &n->say.gateway);
-    if (rk_nl_send(n->rtnl, &b, 0) == -1 || !wait_resolved(fd, &n->say.gateway, end)) return;
+    ok = rk_nl_send(n->rtnl, &b, 0) == 0 && wait_resolved(fd, &n->say.gateway, end);
+  }
+  if (!ok) {
+    char gateway[INET_ADDRSTRLEN];
+    inet_ntop(AF_INET, &n->say.gateway, gateway, sizeof gateway);
+    strerr_dief(RK_EXIT_SYS, "the gateway ", gateway, " does not answer, so whether the host's loopback is closed is unknown (-l does not ask)");
   }
 }
 
@@ -149,7 +158,7 @@ void probe_send(struct net *n)
   for (int i = 0; i < TARGETS; i++)
     if (tcp[i].fd != -1 && tcp[i].revents == POLLOUT) send(tcp[i].fd, n->say.nonce, RK_NONCE, MSG_NOSIGNAL);
   /* Somebody inside answers for our own loopback, in a namespace without a program: a driver's splice, whose pace no frame tells. */
-  if (answered) poll(0, 0, PATIENCE);
+  if (answered) poll(0, 0, SPLICE);
   /* Closed only now that rk-outside has been asked: a reset must not take an unread connection out of its queue. */
   for (int i = 0; i < TARGETS; i++) n->tcp[i] = tcp[i].fd;
 }

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 
 /* A connection that waits in the queue is ours if its nonce comes; it was sent before we were asked to judge. */
-enum { TCP4, UDP4, TCP6, UDP6, SOCKETS, PATIENCE = 250 };
+enum { TCP4, UDP4, TCP6, UDP6, SOCKETS, PATIENCE = 1000 /* ms */ };
 
 static int fds[SOCKETS] = {-1, -1, -1, -1};
 static uint8_t nonce[RK_NONCE];

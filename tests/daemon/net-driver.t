@@ -62,10 +62,19 @@ driver never <<'END'
 echo "thinking" >&2
 exec cat <&6
 END
+driver silent <<'END'
+#!/bin/sh
+echo >&5
+exec cat <&6
+END
+net -d silent true < /dev/null > "$T/silent" 2>&1 & p=$!
 run net -d never true
 is "$rc" 111 "a driver that never becomes ready"
 like "$err" '^thinking$' "its words"
 like "$err" 'driver never: it did not become ready within 10 seconds$' "and the reason"
+wait "$p"
+is "$?" 111 "a driver that passes no frame"
+is "$(cat "$T/silent")" "rk-net: fatal: the gateway 10.0.2.2 does not answer, so whether the host's loopback is closed is unknown (-l does not ask)" "is no proof of a closed loopback"
 
 driver later <<'END'
 #!/bin/sh
