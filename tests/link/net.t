@@ -36,8 +36,14 @@ fails 100 'must be root inside: put rk-userns rk-idmap before rk-net$' "outside"
 fails 100 'unable to connect the network: the door to rk-outside is shut' "the door is shut" rk-userns rk-idmap env rk-net -d slirp4netns true
 fails 127 'rk-net: .*unable to exec' "no such program" net -d none "$T/nothing"
 
-rk-userns rk-idmap rk-copyup '' rk-t-probe -o "$T/a" < /dev/null > "$T/.out" 2> "$T/.err"
-rk-userns rk-idmap rk-copyup '' rk-net -d none rk-t-probe -o "$T/b" < /dev/null > "$T/.out" 2> "$T/.err"
+# both live on until they are compared: the number of a namespace that is gone is used again
+probed() {
+  rk-userns rk-idmap rk-copyup '' "$@" < /dev/null > "$T/.out" 2> "$T/.err" & pid=$!
+  tap_pids="$tap_pids $pid"
+  wait_until grep -qx rk-t-hold "/proc/$pid/comm"
+}
+probed rk-t-probe -o "$T/a" rk-t-hold
+probed rk-net -d none rk-t-probe -o "$T/b" rk-t-hold
 is "$(diff -U 0 "$T/a" "$T/b" | sed '1,2d; /^@@/d; s/^[-+]\([^=]*\)=.*/\1/' | grep -v '^mount\.' | sort -u | tr '\n' ' ')" \
   "ns.mnt ns.net ns.user " "it changes the network namespace, nothing else but mounts"
 run net -d none sh -c 'cat /proc/net/dev | tail -n +3 | cut -d: -f1; ls /sys/class/net; ls /sys/fs/cgroup | wc -l'

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-probe [-o FILE]: print every attribute that a process inherits, one `key=value` line each, so that a link's whole
+   rk-t-probe [-o FILE [PROG...]]: print every attribute that a process inherits, one `key=value` line each, so that a link's whole
    effect is the difference between two of these. The own pid is left out, and mount ids: they differ from run to run.
-   -o FILE: write there instead of to stdout. */
+   -o FILE: write there instead of to stdout; then execute PROG. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -214,9 +214,9 @@ static void environment(void)
 int main(int argc, char **argv)
 {
   to = stdout;
-  if (argc == 3 && !strcmp(argv[1], "-o")) to = fopen(argv[2], "we");
+  if (argc >= 3 && !strcmp(argv[1], "-o")) to = fopen(argv[2], "we");
   else if (argc != 1) {
-    fprintf(stderr, "rk-t-probe: usage: rk-t-probe [-o FILE]\n");
+    fprintf(stderr, "rk-t-probe: usage: rk-t-probe [-o FILE [PROG...]]\n");
     return 100;
   }
   if (!to) {
@@ -234,5 +234,9 @@ int main(int argc, char **argv)
   dir("fd", "/proc/self/fd", 1);
   environment();
   mounts();
-  return fclose(to) ? 111 : 0;
+  if (fclose(to)) return 111;
+  if (argc <= 3) return 0;
+  execvp(argv[3], argv + 3);
+  fprintf(stderr, "rk-t-probe: fatal: unable to exec %s: %s\n", argv[3], strerror(errno));
+  return 111;
 }
