@@ -8,12 +8,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <linux/neighbour.h>
 
+#include <skalibs/fmtscan.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
@@ -87,8 +88,8 @@ static void barrier(struct net *n, int fd, int ifindex)
     ok = rk_nl_send(n->rtnl, &b, 0) == 0 && wait_resolved(fd, &n->say.gateway, end);
   }
   if (!ok) {
-    char gateway[INET_ADDRSTRLEN];
-    inet_ntop(AF_INET, &n->say.gateway, gateway, sizeof gateway);
+    char gateway[IP4_FMT + 1]; /* inet_ntop(3) would bring all of stdio with it */
+    gateway[ip4_fmt(gateway, (char const *)&n->say.gateway)] = 0;
     strerr_dief(RK_EXIT_SYS, "the gateway ", gateway, " does not answer, so whether the host's loopback is closed is unknown (-l does not ask)");
   }
 }
