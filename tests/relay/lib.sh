@@ -12,7 +12,7 @@ inside() {
   wait_until grep -q ready "$T/serve" || bail "no server: $(cat "$T/serve")"
 }
 portd() {
-  mkfifo "$T/ctl"
+  mkfifo "$T/ctl"; : > "$T/portd"
   sh -c '[ -z "$0" ] || { ulimit -S -n "$0"; ulimit -H -n "$0"; }; exec "$@"' "${limit:-}" rk-t-portd "$relay" "$ns" "$@" < "$T/ctl" >> "$T/portd" 2> "$T/portd.err" &
   portdpid=$! tap_pids="$tap_pids $!"
   exec 9> "$T/ctl"
