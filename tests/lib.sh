@@ -11,8 +11,8 @@
 #   need CMD...                      skip_all unless all these programs are there
 #   spawn CMD...                     in the background: $pid, ended at exit (stdout, stderr -> $T/spawn.PID.out/.err if not redirected)
 #   end PID                          end a spawned process now and wait for it
-#   wait_gone PID [SECONDS]          until the process is gone (a zombie counts as gone), by pidfd; fails after SECONDS (10)
-#   wait_until CMD...                until CMD succeeds, for at most 10 seconds
+#   wait_gone PID [SECONDS]          until the process is gone (a zombie counts as gone), by pidfd; fails after SECONDS (30)
+#   wait_until CMD...                until CMD succeeds, for at most 30 seconds: machines of CI stall, and only a failure waits so long
 #   outer                            run this whole test in an outer network namespace of its own: o0 192.0.2.1/24 2001:db8::1/64,
 #                                    and behind it a peer 192.0.2.2, 2001:db8::2 (as root: `peer CMD...`) that answers "unreachable" for all else
 #   outside_of PID                   (root) the rk-outside of the chain whose pid this is
@@ -89,7 +89,7 @@ spawn() {
   tap_pids="$tap_pids $pid"
 }
 end() {
-  kill -TERM "$1" 2>/dev/null; rk-t-wait "$1" 5 2>/dev/null || kill -KILL "$1" 2>/dev/null
+  kill -TERM "$1" 2>/dev/null; rk-t-wait "$1" 10 2>/dev/null || kill -KILL "$1" 2>/dev/null
   wait "$1" 2>/dev/null
   tap_forget "$1"
 }
@@ -98,9 +98,9 @@ tap_forget() {
   for tap_p in $tap_pids; do [ "$tap_p" = "$1" ] || tap_rest="$tap_rest $tap_p"; done
   tap_pids=$tap_rest
 }
-wait_gone() { rk-t-wait "$1" "${2:-10}"; }
+wait_gone() { rk-t-wait "$1" "${2:-30}"; }
 wait_until() {
-  tap_tries=500
+  tap_tries=1500
   until "$@" >/dev/null 2>&1; do
     tap_tries=$((tap_tries - 1))
     [ "$tap_tries" -gt 0 ] || return 1

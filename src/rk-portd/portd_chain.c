@@ -18,7 +18,7 @@
 #include <rk/text.h>
 #include "portd.h"
 
-enum { AGAIN_MIN = 100, AGAIN_MAX = 5000, ENDING_MS = 250 };
+enum { AGAIN_MIN = 100, AGAIN_MAX = 5000, ENDING_MS = 1000 };
 static int again = AGAIN_MIN;
 
 static void tick(void);

@@ -35,5 +35,5 @@ held=$pid
 end "$held"
 ok "wait_gone when it is gone" wait_gone "$held"
 out=$(sh -c '. "$RK_TEST_LIB"; spawn rk-t-hold; echo $pid' 2>/dev/null)
-ok "what is left at exit is ended" wait_gone "$out" 0.1
+ok "what is left at exit is ended" wait_gone "$out"
 ok "wait_until" wait_until test -d "$T"

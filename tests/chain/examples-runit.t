@@ -3,7 +3,7 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need runsvdir sv chpst curl busybox
 plan 7
-port=$((20000 + $$ % 20000))
+port=$((20000 + $$ % 10000))
 cp -R "$RK_TEST_STAGE/rk/examples/runit" "$T/service"
 chmod u+w "$T/service" "$T/service"/*
 echo "$port" > "$T/service/web/env/PORT"

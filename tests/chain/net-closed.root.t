@@ -13,7 +13,7 @@ for driver in slirp4netns pasta; do
   for q in "$d" "$o"; do
     name=$(cat "/proc/$q/comm")
     is "$(inside id -u)" 0 "$driver: root inside"
-    run inside timeout 5 strace -o /dev/null -p "$q"
+    run inside timeout 30 strace -o /dev/null -p "$q"
     like "$err" 'PTRACE_SEIZE.*: Operation not permitted' "$name cannot be traced"
     run inside sh -c 'readlink /proc/$1/fd/* /proc/$1/ns/net /proc/$1/root /proc/$1/exe' sh "$q"
     is "$out" "" "its fds, namespaces and root cannot be followed"

@@ -24,7 +24,7 @@ is "$(ls "$R/sys/class/net")" "$(printf 'lo\ntap0')" "/sys shows the new namespa
 o=$(outside_of "$p"); d=$(pgrep -P "$o")
 is "$(cat "/proc/$d/comm")" slirp4netns "the driver is a child of rk-outside"
 kill -KILL "$p"
-ok "a killed program takes the driver with it" wait_gone "$d" 1
-ok "and rk-outside" wait_gone "$o" 1
+ok "a killed program takes the driver with it" wait_gone "$d"
+ok "and rk-outside" wait_gone "$o"
 ok "and what it wrote" test ! -e "$D"
 done_testing

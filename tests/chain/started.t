@@ -46,16 +46,16 @@ if command -v s6-supervise > /dev/null; then
   printf '#!/bin/sh\necho "finish $1 $2"\n' > "$T/service/finish"; chmod +x "$T/service/finish"
   s6-supervise "$T/service" > "$T/log" 2>&1 & super=$! tap_pids="$tap_pids $!"
   wait_until s6-svok "$T/service"
-  ok "s6-supervise: ready" s6-svwait -U -t 10000 "$T/service"
+  ok "s6-supervise: ready" s6-svwait -U -t 30000 "$T/service"
   chain=$(s6-svstat -o pid "$T/service")
   is "$(tr '\0' ' ' < "/proc/$chain/cmdline" | cut -d' ' -f1)" "$bin/rk-pidns" "its pid is the chain's"
   s6-svc -h "$T/service"; ok "s6-supervise: SIGHUP is passed on" wait_until logged HUP
-  s6-svc -wr -T 10000 -r "$T/service"; ok "s6-supervise: restarted, SIGTERM and status 3 are passed on" logged TERM
+  s6-svc -wr -T 30000 -r "$T/service"; ok "s6-supervise: restarted, SIGTERM and status 3 are passed on" logged TERM
   like "$(cat "$T/log")" '^finish 3 ' "to the finish script"
   isnt "$(s6-svstat -o pid "$T/service")" "$chain" "by another process"
-  s6-svwait -U -t 10000 "$T/service"
+  s6-svwait -U -t 30000 "$T/service"
   chain=$(s6-svstat -o pid "$T/service")
-  s6-svc -wD -T 10000 -xd "$T/service"; wait "$super"
+  s6-svc -wD -T 30000 -xd "$T/service"; wait "$super"
   ok "s6-supervise: down, nothing is left" wait_gone "$chain"; gone
 else skip 7 "no s6 on this machine"; fi
 rm -rf "$T/service"

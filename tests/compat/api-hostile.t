@@ -8,7 +8,7 @@ wait_until test -S "$D/api.sock"
 cat > "$T/hostile.py" <<'E'
 import socket, sys, os
 def conn():
-    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(10); return s # a full backlog makes a timed connect fail
+    s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.settimeout(20); return s # a full backlog makes a timed connect fail
 idle = [conn() for _ in range(200)]                     # say nothing
 half = [conn() for _ in range(100)]
 for s in half: s.sendall(b'POST /v1/ports HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"proto":')
@@ -38,9 +38,9 @@ s.sendall(b'POST /v1/ports HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n' % 
 print(s.recv(65536).split()[1].decode())
 print(conn().connect_ex(sys.argv[1]) and 'served')
 import subprocess
-print(subprocess.run(['curl', '-sS', '--max-time', '5', '-o', '/dev/null', '-w', '%{http_code}', '--unix-socket', sys.argv[1], 'http://x/v1/info'], capture_output=True, text=True).stdout)
+print(subprocess.run(['curl', '-sS', '--max-time', '15', '-o', '/dev/null', '-w', '%{http_code}', '--unix-socket', sys.argv[1], 'http://x/v1/info'], capture_output=True, text=True).stdout)
 E
-run timeout 60 python3 "$T/hostile.py" "$D/api.sock"
+run timeout 120 python3 "$T/hostile.py" "$D/api.sock"
 is "$rc $out" "0 cut
 answered
 400
@@ -53,13 +53,13 @@ head -c 1048000 /dev/zero | tr '\0' ' ' > "$T/big"
 is "$(curl -sS --unix-socket "$D/api.sock" --data-binary "@$T/big" http://x/v1/ports)" '{"message":"EOF"}' "one below is read"
 
 # nobody answers for ports yet: 20 requests wait, the 21st client is served at once; then rk-portd comes
-P=$((30000 + $$ % 10000)) n=0
+P=$((20000 + $$ % 10000)) n=0
 while [ $n -lt 20 ]; do
-  curl -sS --max-time 20 --unix-socket "$D/api.sock" -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$((P + n)),\"childPort\":1}" http://x/v1/ports > "$T/add.$n" &
+  curl -sS --max-time 60 --unix-socket "$D/api.sock" -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$((P + n)),\"childPort\":1}" http://x/v1/ports > "$T/add.$n" &
   n=$((n + 1))
 done
 wait_until sh -c '[ "$(ls "$1" 2>/dev/null | wc -l)" = 20 ]' - "$D/ports"
-is "$(curl -sS --max-time 2 --unix-socket "$D/api.sock" http://x/v1/ports)" null "requests that wait hold up nobody"
+is "$(curl -sS --max-time 30 --unix-socket "$D/api.sock" http://x/v1/ports)" null "requests that wait hold up nobody"
 spawn rk-portd "$D"
 wait_until sh -c 'cat "$1"/add.* | grep -o "\"id\":" | wc -l | grep -qx 20' - "$T"
 is "$(cat "$T"/add.* | grep -o '"id":[0-9]*' | sort -u | wc -l)" 20 "20 clients at once get 20 ids"

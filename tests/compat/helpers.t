@@ -23,8 +23,8 @@ not_ok "and nothing is left" test -e "$T/other"
 all="$p $(children "$p")"
 for c in $(children "$p"); do all="$all $(children "$c")"; done
 kill -KILL "$p"
-for c in $all; do wait_gone "$c" 1 || fail "$c is gone"; done
-ok "kill -9 of rootlesskit ends all within a second" wait_until sh -c '! grep -sq "$1" /proc/[0-9]*/environ' - "STATE_DIR=$D"
+for c in $all; do wait_gone "$c" || fail "$c is gone"; done
+ok "kill -9 of rootlesskit ends all" wait_until sh -c '! grep -sq "$1" /proc/[0-9]*/environ' - "STATE_DIR=$D"
 end "$p"
 # kill -9 early: whatever the stage, nothing lives on and the next start works
 n=0
@@ -32,7 +32,7 @@ for delay in 0 0.002 0.005 0.01 0.015 0.02 0.03 0.05; do
   rootlesskit --state-dir="$D" --net=none --port-driver=builtin rk-t-hold 2> /dev/null & p=$!
   rk-t-wait $p $delay 2> /dev/null
   kill -KILL $p; wait $p 2> /dev/null
-  timeout 10 rootlesskit --state-dir="$D" --net=none --port-driver=builtin true 2> "$T/err" && n=$((n + 1)) || diag "$delay: $(cat "$T/err")"
+  timeout 30 rootlesskit --state-dir="$D" --net=none --port-driver=builtin true 2> "$T/err" && n=$((n + 1)) || diag "$delay: $(cat "$T/err")"
 done
 is $n 8 "the next start works after SIGKILL at eight stages"
 ok "no process of a killed start lives on" wait_until sh -c '! grep -sq "$1" /proc/[0-9]*/environ' - "STATE_DIR=$D"

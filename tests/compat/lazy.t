@@ -5,8 +5,8 @@ need curl
 D=$T/st P=$((20000 + $$ % 10000))
 helpers() { for c in $(cat "/proc/$1/task/$1/children"); do cat "/proc/$c/comm"; done | grep -E '^rk-(apid|portd)$' | sort | tr '\n' ' '; }
 api() { curl -s --max-time 10 --unix-socket "$D/api.sock" "$@"; }
-spawn rootlesskit --state-dir="$D" --net=none --port-driver=builtin sh -c 'trap "echo io" IO; trap "kill \$!; exit" TERM; while :; do rk-t-hold & wait; kill $!; done'; p=$pid
-wait_until test -e "$D/child_pid"
+spawn rootlesskit --state-dir="$D" --net=none --port-driver=builtin sh -c 'trap "echo io" IO; trap "kill \$!; exit" TERM; echo up; while :; do rk-t-hold & wait; kill $!; done'; p=$pid
+wait_until grep -q up "$T/spawn.$p.out"
 is "$(helpers "$p")$(stat -c '%a %F' "$D/api.sock")" "600 socket" "the command runs: api.sock is there, and no helper"
 kill -IO "$p"
 ok "SIGIO of a user is passed on" wait_until grep -q io "$T/spawn.$p.out"

@@ -48,7 +48,7 @@ for driver in builtin slirp4netns; do
     like "$(peer python3 "$H/ask.py" tcp 192.0.2.1 22811 2>&1)" '^[0-9.]+ [0-9]+ x' "the port is reached"
     n rm -f web; is "$rc" 0 "rm -f" || diag "$err"
   fi
-  kill -TERM "$p"; ok "SIGTERM ends it" wait_gone "$p" 20; wait "$p"
+  kill -TERM "$p"; ok "SIGTERM ends it" wait_gone "$p"; wait "$p"
   is "$?" 0 "with containerd's status"
   not_ok "and the state directory is gone" test -e "$S"
 done

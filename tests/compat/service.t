@@ -20,6 +20,7 @@ lives() { # PID NAME: it is the chain's
 }
 gone() { # PID...
   for p in "$@"; do ok "$kind: process $p is gone" wait_gone "$p"; done
+  wait_until test ! -e "$D/lock" # rk-outside takes it away last
   is "$(cd "$D" && ls -A | grep -vxE 'ports|ports\.status|\.apid\.ids' | tr '\n' ' ')" "" "$kind: of the state only the ports and their ids are left"
   not_ok "$kind: the port is free" serves
 }
@@ -27,16 +28,16 @@ if command -v s6-svscan > /dev/null && command -v busybox > /dev/null && command
   service s6
   spawn s6-svscan .; scan=$pid
   wait_until s6-svok web; wait_until s6-svok web-portd; wait_until s6-svok web-apid
-  ok "s6: rk-portd and rk-apid notify readiness" s6-svwait -a -U -t 10000 web-portd web-apid
+  ok "s6: rk-portd and rk-apid notify readiness" s6-svwait -a -U -t 30000 web-portd web-apid
   lives "$(s6-svstat -o pid web)"
   was=$(s6-svstat -o pid web); portd=$(s6-svstat -o pid web-portd)
-  s6-svc -wr -T 5000 -r web
+  s6-svc -wr -T 30000 -r web
   ok "s6: after a restart of the chain it is served again" wait_until serves
   is "$(s6-svstat -o pid web-portd)" "$portd" "s6: by the same rk-portd"
   isnt "$(s6-svstat -o pid web)" "$was" "s6: and another chain"
-  s6-svc -wr -T 5000 -r web-portd; ok "s6: after a restart of rk-portd" wait_until serves
-  s6-svc -wr -T 5000 -r web-apid; ok "s6: after a restart of rk-apid" wait_until listed
-  s6-svc -wD -T 10000 -d web; ok "s6: down" test "$(s6-svstat -o up web)" = false
+  s6-svc -wr -T 30000 -r web-portd; ok "s6: after a restart of rk-portd" wait_until serves
+  s6-svc -wr -T 30000 -r web-apid; ok "s6: after a restart of rk-apid" wait_until listed
+  s6-svc -wD -T 30000 -d web; ok "s6: down" test "$(s6-svstat -o up web)" = false
   s6-svc -u web; ok "s6: up" wait_until serves
   set -- "$(s6-svstat -o pid web)" "$(s6-svstat -o pid web-portd)" "$(s6-svstat -o pid web-apid)"
   s6-svscanctl -t .; wait_gone "$scan"

@@ -33,31 +33,32 @@ done
 cat > "$T/terminal.py" <<'E'
 # a shell with job control in front of rootlesskit, on a terminal of its own
 import os, pty, select, signal, sys, time
-def run(cmd, act, first=b''):
+def run(cmd, act=()):
     pid, fd = pty.fork()
     if pid == 0: os.execvp(cmd[0], cmd)
-    if first: time.sleep(0.5); os.write(fd, first)
-    out, acted, end = b'', False, time.time() + 15
+    steps = list(act)  # (what must have come out since the last step, what is typed then)
+    out, seen, end = b'', 0, time.time() + 30
     while time.time() < end:
         if select.select([fd], [], [], 0.2)[0]:
             try: d = os.read(fd, 1000)
             except OSError: break
             if not d: break
             out += d
-        if not acted and b'ready' in out: acted = True; act(fd)
+        while steps and steps[0][0] in out[seen:]:
+            want, keys = steps.pop(0); seen = out.index(want, seen) + len(want); os.write(fd, keys)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), out.decode().replace('\r', '')
 T, what = sys.argv[1:3]
 if what == 'tty':
-    print(run(['rootlesskit', 'sh', '-c', 'tty; echo ready'], lambda fd: 0))
+    print(run(['rootlesskit', 'sh', '-c', 'tty; echo ready']))
 elif what == 'group':
-    print(run(['sh', '-c', 'exec rootlesskit python3 -c "import os; print(os.getpgrp() == %s, os.getsid(0) == %s); open(\\"/dev/tty\\"); print(\\"ready\\")"' % ('$$', '$$')], lambda fd: 0))
+    print(run(['sh', '-c', 'exec rootlesskit python3 -c "import os; print(os.getpgrp() == %s, os.getsid(0) == %s); open(\\"/dev/tty\\"); print(\\"ready\\")"' % ('$$', '$$')]))
 elif what == 'intr':
-    code = 'import os, signal\nn = 0\ndef h(s, f):\n  global n; n += 1\nsignal.signal(2, h)\nprint("ready", flush=True)\nimport time\nt = time.time() + 1.5\nwhile time.time() < t: time.sleep(0.1)\nprint("got", n)'
-    print(run(['rootlesskit'] + sys.argv[3:] + ['python3', '-c', code], lambda fd: os.write(fd, b'\x03')))
+    code = 'import os, signal\nn = 0\ndef h(s, f):\n  global n; n += 1\nsignal.signal(2, h)\nprint("ready", flush=True)\nimport time\nt = time.time() + 20\nwhile time.time() < t and not n: time.sleep(0.1)\ntime.sleep(1)\nprint("got", n)'
+    print(run(['rootlesskit'] + sys.argv[3:] + ['python3', '-c', code], [(b'ready', b'\x03')]))
 elif what == 'stop':
-    def act(fd):
-        os.write(fd, b'\x1a'); time.sleep(1); os.write(fd, b'fg\n'); time.sleep(0.5); os.write(fd, b'word\n'); time.sleep(1); os.write(fd, b'exit\n')
-    print(run(['bash', '--norc', '-i'], act, b'rootlesskit sh -c \'echo rea""dy; read x; echo "read $x"\'\n'))
+    # the prompt is back when the shell has the terminal; it names the job when it has given it away again
+    print(run(['env', 'PS1=P> ', 'bash', '--norc', '-i'], [(b'P> ', b'rootlesskit sh -c \'echo rea""dy; read x; echo "read $x"\'\n'),
+        (b'ready\r', b'\x1a'), (b'P> ', b'fg\n'), (b'rootlesskit sh', b'word\n'), (b'read word\r', b'exit\n')]))
 E
 tty() { timeout 60 python3 "$T/terminal.py" "$T" "$@" 2>&1; }
 like "$(tty tty)" "^\(0, '/dev/pts/[0-9]+" "the terminal is the caller's"

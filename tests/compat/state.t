@@ -29,7 +29,7 @@ is "$rc $err" "1 [rootlesskit:parent] error: failed to lock $D/lock, another Roo
 ok "the first is undisturbed" sh -c 'kill -0 "$(cat "$1/child_pid")" && test -S "$1/api.sock"' - "$D"
 child=$(cat "$D/child_pid"); mkdir "$D/left" 2>/dev/null; touch "$D/left/over"
 kill -KILL "$p"
-ok "SIGKILL of rootlesskit ends the command" wait_gone "$child" 1
+ok "SIGKILL of rootlesskit ends the command" wait_gone "$child"
 run rootlesskit --state-dir="$D" sh -c 'ls -A "$ROOTLESSKIT_STATE_DIR"'
 is "$rc $err" "0 " "the next one starts at once"
 unlike "$out" left "and finds nothing of the last"

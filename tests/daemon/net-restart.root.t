@@ -21,14 +21,14 @@ for driver in slirp4netns pasta; do
   like "$(cat "$T/spawn.$p.err")" "network driver $driver was killed by signal 9.*; starting it again" "it is said on stderr"
   d=$(net_driver "$p")
   kill -STOP "$d"; kill -KILL "$p"
-  ok "$driver does not outlive the program, even stopped" wait_gone "$d" 1
-  ok "nor does rk-outside" wait_gone "$o" 1
+  ok "$driver does not outlive the program, even stopped" wait_gone "$d"
+  ok "nor does rk-outside" wait_gone "$o"
   ok "and nothing is left" test ! -e "$D"
 
   start rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d $driver
   d=$(net_driver "$p")
   kill -KILL "$o"
-  ok "rk-outside killed: $driver goes with it" wait_gone "$d" 1
+  ok "rk-outside killed: $driver goes with it" wait_gone "$d"
   ok "while the program lives" kill -0 "$p"
   end "$p"
   rm -rf "$D"
@@ -36,7 +36,7 @@ for driver in slirp4netns pasta; do
   spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d $driver rk-pidns rk-t-hold; p=$pid
   wait_until test -s "$D/child_pid"; d=$(net_driver "$p")
   kill -KILL "$p"
-  ok "rk-pidns killed: $driver goes" wait_gone "$d" 1
+  ok "rk-pidns killed: $driver goes" wait_gone "$d"
   wait_until test ! -e "$D"
 done
 

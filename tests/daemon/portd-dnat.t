@@ -7,11 +7,12 @@ D=$T/state P=$(free_port)
 mkdir -p "$D/ports"; echo "127.0.0.1:$P:80/tcp" > "$D/ports/web"
 spawn rk-portd "$D"
 # shellcheck disable=SC2016 # for the inner shell
-spawn rk-state "$D" rk-userns rk-idmap rk-copyup '' rk-net -d none sh -c 'nft "table ip nat {
+spawn rk-state "$D" rk-userns rk-idmap rk-copyup '' rk-net -d none sh -c '(until grep -q ":1F90 .* 0A " /proc/net/tcp6; do sleep 0.02; done # 8080 listens
+  nft "table ip nat {
   chain out { type nat hook output priority -100; ip daddr 127.0.0.1 tcp dport 80 dnat to 127.0.0.1:8080
   }
-}"; exec rk-t-echo tcp 8080'; p=$pid
-wait_until test -s "$D/child_pid"
+}"; echo "$?" > "$0") & exec rk-t-echo tcp 8080' "$T/nft"; p=$pid
+wait_until test -s "$T/nft"
 listening() { grep -q state=listening "$D/ports.status/web"; }
 ok "the port listens" wait_until listening
 # 10 seconds are the patience of a chain's start

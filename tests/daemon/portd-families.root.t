@@ -23,7 +23,7 @@ cat > "$T/u/ask" <<'E2'
 import socket, sys
 how, ip, port = sys.argv[1:]
 s = socket.socket(socket.AF_INET6 if ":" in ip else socket.AF_INET, socket.SOCK_STREAM if how == "tcp" else socket.SOCK_DGRAM)
-s.settimeout(3)
+s.settimeout(15)
 try:
     s.connect((ip, int(port)))
     if how == "udp": s.send(b"x")

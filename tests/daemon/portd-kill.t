@@ -4,14 +4,14 @@
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3 nginx
 A=$T/a B=$T/b pa=$(free_port) pb=$(free_port)
-# load PORT FILE: fetch the big file slowly over one connection, and the small one again and again, until FILE.stop is there
+# load PORT FILE: fetch the big file over one connection, slowly until FILE.stop is there, and the small one again and again until then
 cat > "$T/load" <<'E2'
 import hashlib, os, socket, sys, threading, time
 port, out = int(sys.argv[1]), sys.argv[2]
 want = hashlib.sha256(open(sys.argv[3], "rb").read()).hexdigest()
 good = bad = 0
 big = "cut"
-def get(path, pace=0):
+def get(path, pace=0, begun=None):
     s = socket.create_connection(("127.0.0.1", port), 10)
     s.settimeout(10)
     s.sendall(b"GET %s HTTP/1.0\r\n\r\n" % path)
@@ -20,13 +20,14 @@ def get(path, pace=0):
         d = s.recv(65536)
         if not d: break
         data += d
-        if pace: time.sleep(pace)
+        if begun: begun.set()
+        if pace and not os.path.exists(out + ".stop"): time.sleep(pace)
     return data.partition(b"\r\n\r\n")[2]
 def slow():
     global big
-    try: big = "whole" if hashlib.sha256(get(b"/big", .004)).hexdigest() == want else "other"
+    try: big = "whole" if hashlib.sha256(get(b"/big", .03, begun)).hexdigest() == want else "other"
     except OSError as e: big = "cut"
-t = threading.Thread(target=slow); t.start()
+begun = threading.Event(); t = threading.Thread(target=slow); t.start(); begun.wait()
 open(out + ".on", "w")
 while not os.path.exists(out + ".stop"):
     try:
@@ -88,5 +89,6 @@ is "$(ls -A "$A/ports.status")" "" "no status is left"
 result "$T/la" "$la"; like "$got" '^[0-9]+ whole$' "but the connection that was open ends as it should"
 ok "and the relay with it" wait_gone "$r"
 end "$db"; end "$ca"; end "$cb"
-not_ok "nothing is left" pgrep -u "$(id -u)" -f "$T"
+none() { ! pgrep -u "$(id -u)" -f "$T"; }
+ok "nothing is left" wait_until none
 done_testing

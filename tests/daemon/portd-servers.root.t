@@ -38,15 +38,15 @@ as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns sh
 as_user rk-port wait -c "$D"; is $? 0 "four ports of three servers"
 is "$(status "$D" web listen) $(status "$D" web srcip)" "[::]:8080 kept" "all addresses of both families, and the clients' addresses are kept"
 run peer curl -sS -m 20 http://192.0.2.1:8080/; is "$out" "hello from inside" "web by IPv4"
-like "$(cat "$U/access.log")" '^192.0.2.2 ' "the server sees the client's address"
+ok "the server sees the client's address" wait_until grep -q '^192\.0\.2\.2 ' "$U/access.log" # written after the answer
 run peer curl -sS -m 20 'http://[2001:db8::1]:8080/'; is "$out" "hello from inside" "web by IPv6"
 run curl -sS -m 20 http://127.0.0.1:8080/; is "$out" "hello from inside" "web from the host itself"
-like "$(cat "$U/access.log")" '^10.0.2.2 ' "shows as the gateway"
+ok "shows as the gateway" wait_until grep -q '^10\.0\.2\.2 ' "$U/access.log"
 ask tls 192.0.2.1 8443 "$U/cert"; like "$out" '^TLSv1.[23] hello from inside' "TLS, its certificate checked"
 ask dns 192.0.2.1 5300 rk.test; is "$out" 192.0.2.53 "DNS by UDP"
 ask dns 192.0.2.1 5300 rk.test tcp; is "$out" 192.0.2.53 "DNS by TCP"
 ask dns 2001:db8::1 5300 rk.test; is "$out" 192.0.2.53 "DNS by UDP over IPv6"
-like "$(cat "$U/dns.log")" 'query\[A\] rk.test from 192.0.2.2' "its log shows the client"
+ok "its log shows the client" wait_until grep -q 'query\[A\] rk.test from 192.0.2.2' "$U/dns.log"
 as_user rk-port ls "$D" > "$U/ls"; like "$(cat "$U/ls")" '^udp .*listening +attached +[12] +2 ' "the counters of the UDP port"
 
 # from here on, the limit that rk-portd and rk-relay were started with would not hold a fifth of them

@@ -9,7 +9,7 @@ portd "tcp,$host,$port,127.0.0.1,7000"
 (while [ ! -e "$T/stop" ]; do # clients of ports that come and go: nothing is expected of them
   for p in 1 2 3; do timeout 2 rk-t-conns row "$host" $((port + p)) 300 20; done
   timeout 2 python3 "$tools/datagrams.py" ask "$host" $((port + 5)) replies
-done > /dev/null 2>&1; : > "$T/stopped") &
+done > /dev/null 2>&1) & others=$!
 python3 "$tools/faith.py" ask "$host" "$port" "$T/client" 480 7 1000000 & faith=$!
 id=1 rounds=0 bad=0
 answers() { [ "$(wc -l < "$T/portd")" -ge 80 ]; }
@@ -32,6 +32,6 @@ grep -hv ' ok ' "$T/client" "$T/server" | sed 's/^/# /' | head -20 >&2
 tell stats end
 like "$answer" "id=1 now=0 total=480 .*refused=0" "the counters agree"
 is "$(cat "$T/portd.err")" "" "the relay had nothing to say"
-wait_until [ -e "$T/stopped" ]
+wait "$others"
 echo quit >&9
 done_testing

@@ -32,10 +32,10 @@ is "$(python3 "$tools/clients.py" row "$host" "$port" 5)" "echoed=5" "a second r
 echo both >&5; wait_until lines a 4
 is "$(tail -n 1 "$T/a.out")" both "... which still carries its connection"
 exec 5>&-; kill "$a"
-ok "the first leaves with its last connection" wait_gone "$first" 5
+ok "the first leaves with its last connection" wait_gone "$first"
 is "$(python3 "$tools/clients.py" row "$host" "$port" 5)" "echoed=5" "... and takes nothing of the second's with it"
 kill -KILL "$ns"
-ok "the chain is killed: the relay leaves at once" wait_gone "$relaypid" 5
+ok "the chain is killed: the relay leaves at once" wait_gone "$relaypid"
 tell wait "exit"
 is "$answer" "exit 0" "... with status 0"
 done_testing

@@ -27,7 +27,7 @@ is "$(rk-enter -s "$D" sh -c 'cat /proc/[0-9]*/comm' | grep rk-enter)" "" "nor s
 kill -USR1 "$pid"; ok "a signal is passed on" wait_until grep -qx '10 1' "$T/log"
 mkfifo "$T/p"
 rk-enter -s "$D" sh -c 'echo up; exec sleep 1000' > "$T/p" & pid=$!
-gone() { timeout 5 cat > /dev/null; }
+gone() { timeout 60 cat > /dev/null; }
 { read -r line; kill -KILL "$pid"; ok "killed: what it ran is gone" gone; } < "$T/p"
 wait "$pid" 2> /dev/null
 if command -v python3 > /dev/null; then
@@ -39,7 +39,7 @@ wait
 fg
 kill KILL
 wait
-' timeout 20 rk-t-job rk-enter -s "$D" rk-t-count
+' timeout 90 rk-t-job rk-enter -s "$D" rk-t-count
   is "$out" 'read
 typed
 read

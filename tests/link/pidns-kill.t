@@ -5,7 +5,7 @@
 need strace
 # whoever inherits the write end of a pipe and lives keeps its reader waiting
 mkfifo "$T/p"
-gone() { timeout 10 cat > /dev/null; }
+gone() { timeout 60 cat > /dev/null; }
 for link in "rk-pidns" "rk-pidns -R" "rk-pidns rk-pidns"; do
   # shellcheck disable=SC2086 # words
   $link sh -c 'setsid sh -c "exec sleep 1000" & echo up; exec sleep 1000' > "$T/p" &

@@ -49,7 +49,7 @@ is "$rc" 5 "SIGCHLD ignored by the caller: status all the same"
 run env --ignore-signal=CHLD,USR1 rk-pidns rk-t-probe
 like "$out" '^SigIgn=0*10200$' "and still ignored in prog"
 # an alarm(2) set before the exec goes off in the waiter, and is prog's
-run timeout 20 python3 -c 'import os, signal
-signal.setitimer(signal.ITIMER_REAL, 0.2)
+run timeout 60 python3 -c 'import os, signal
+signal.setitimer(signal.ITIMER_REAL, 3)  # not before the trap is set
 os.execvp("rk-pidns", ["rk-pidns", "sh", "-c", "trap \"exit 6\" ALRM; while :; do sleep 0.05; done"])'
 is "$rc" 6 "an alarm from before the exec"

@@ -5,7 +5,7 @@
 need python3
 drive() { # NAME ORDERS WANTED CMD...: one order a line
   drive_name=$1 drive_orders=$2 drive_want=$3; shift 3
-  run_in "$drive_orders" timeout 20 rk-t-job "$@"
+  run_in "$drive_orders" timeout 90 rk-t-job "$@"
   is "$out" "$drive_want" "$drive_name" || diag "$err"
 }
 for link in "rk-pidns" "rk-pidns rk-pidns" "rk-pidns -R"; do

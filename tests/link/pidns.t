@@ -24,10 +24,10 @@ run rk-pidns -R sh -c 'exit 7'; is "$rc" 7 "-R: status"
 
 # an orphan of prog becomes pid 1's child; its end leaves no zombie
 mkfifo "$T/o" "$T/f"
-run timeout 10 rk-pidns sh -c '(sh -c "echo \$\$ > $0/o; read x < $0/f" &); read o < $0/o; until read _ _ _ p _ < /proc/$o/stat && [ "$p" = 1 ]; do :; done
+run timeout 60 rk-pidns sh -c '(sh -c "echo \$\$ > $0/o; read x < $0/f" &); read o < $0/o; until read _ _ _ p _ < /proc/$o/stat && [ "$p" = 1 ]; do :; done
   echo > $0/f; until [ ! -e /proc/$o ]; do :; done; echo reaped' "$T"
 is "$rc/$out" 0/reaped "orphans go to pid 1 and are reaped"
-run timeout 10 rk-pidns sh -c 'sleep 1000 > /dev/null & exit 3'
+run timeout 60 rk-pidns sh -c 'sleep 1000 > /dev/null & exit 3'
 is "$rc" 3 "what prog leaves behind ends with it"
 
 run sh -c 'LISTEN_PID=$$ WATCHDOG_PID=$$ LISTEN_FDS=1 LISTEN_PIDFDID=1 exec rk-pidns sh -c "echo \$\$ \$LISTEN_PID \$WATCHDOG_PID \$LISTEN_FDS \${LISTEN_PIDFDID-unset}"'
@@ -39,7 +39,7 @@ is "$out" 1 "another LISTEN_PID is left alone"
 mkfifo "$T/p"
 rk-pidns sh -c 'exec 5>&-; cat > /dev/null < "$0"' "$T/f" 5> "$T/p" 4<> "$T/f" &
 pid=$!
-ok "prog closes a pipe: its reader sees the end" timeout 5 cat "$T/p"
+ok "prog closes a pipe: its reader sees the end" timeout 60 cat "$T/p"
 kill -KILL $pid; wait $pid 2> /dev/null
 
 run rk-pidns; is "$rc/$err" "100/rk-pidns: usage: rk-pidns [ -R ] [ -s ] [ -k ] prog..." "no program"

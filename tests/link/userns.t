@@ -14,7 +14,7 @@ unlike "$diff" '[+].*(OUTSIDE|LOCK)' "and none of the plumbing variables"
 # rk-outside keeps the user's stderr: when the program has closed its own, end of file says that rk-outside is gone
 mkfifo "$T/e"
 rk-userns rk-idmap sh -c 'exec rk-t-hold 2>&-' > /dev/null 2> "$T/e" < /dev/null & p=$!
-ok "on the host's network it leaves no resident process" timeout 10 cat "$T/e"
+ok "on the host's network it leaves no resident process" timeout 60 cat "$T/e"
 ok "while the program runs" kill -0 "$p"
 kill "$p"
 

@@ -17,7 +17,7 @@ net_servers() {
   wait_until grep -q ready "$T/spawn.$pid.out"
   spawn dnsmasq -k -u root --conf-file=/dev/null --pid-file= --no-resolv --no-hosts --listen-address=$HOST --bind-interfaces \
     --address=/host.example/$HOST --address=/host.example/$HOST6 --address=/new.example/192.0.2.99
-  wait_until sh -c "echo | socat -t 0 - UDP:$HOST:53"
+  wait_until sh -c "echo | socat -t 0 - TCP:$HOST:53"
 }
 inside() { as_user rk-enter -p "$p" "$@"; }
 net_driver() { pgrep -P "$(outside_of "$1")"; }

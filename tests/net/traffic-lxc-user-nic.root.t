@@ -42,11 +42,11 @@ ok "killed, it comes back" wait_until another
 ok "and traffic goes on" wait_until inside python3 tests/net/client.py tcp:$HOST
 d=$(net_driver "$p")
 kill -KILL "$o"
-ok "rk-outside killed: the DHCP client goes" wait_gone "$d" 1
+ok "rk-outside killed: the DHCP client goes" wait_gone "$d"
 end "$p"; rm -rf "$D"
 spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d lxc-user-nic rk-t-hold; p=$pid
 wait_until test -s "$D/child_pid"; d=$(net_driver "$p")
 kill -KILL "$p"
-ok "the program killed: the DHCP client goes" wait_gone "$d" 1
+ok "the program killed: the DHCP client goes" wait_gone "$d"
 ok "and the bridge is empty" wait_until sh -c '! ls /sys/class/net/lxcbr0/brif | grep -q .'
 done_testing

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-# datagrams.py serve PORT: echo; "N:x" is answered N times; "bye" closes the socket for a second
+# datagrams.py serve PORT: echo; "N:x" is answered N times; "bye" closes the socket for three seconds
 # datagrams.py ask ADDR PORT CASE: one check, prints "ok" or what was wrong
 import os, random, select, socket, sys, time
 def sock(connect=None):
     s = socket.socket(socket.AF_INET6 if connect and ":" in connect[0] else socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-    if connect: s.settimeout(5); s.connect(connect)
+    if connect: s.settimeout(15); s.connect(connect)
     return s
 if sys.argv[1] == "serve":
     def bound():
@@ -14,7 +14,7 @@ if sys.argv[1] == "serve":
     while True:
         try: d, a = s.recvfrom(65535)
         except ConnectionRefusedError: continue
-        if d == b"bye": s.close(); time.sleep(1); s = bound(); continue
+        if d == b"bye": s.close(); time.sleep(3); s = bound(); continue
         n = int(d.split(b":")[0]) if b":" in d[:6] and d[:1].isdigit() else 1
         for i in range(n): s.sendto(d, a)
 addr = (sys.argv[2], int(sys.argv[3])); case = sys.argv[4]
@@ -48,13 +48,13 @@ def segments():  # a sender that uses UDP_SEGMENT
 def gone():  # the client closes its socket: the server's next answer must not find it, the next client must
     s = sock(addr); own = s.getsockname(); s.send(b"200:y"); s.close(); time.sleep(0.2); clients()
 def refused():  # refuse=backend: while nobody has bound inside, the port itself is unreachable
-    s = sock(addr); echo(s, b"hello"); s.send(b"bye"); s.settimeout(0.05); end = time.time() + 0.9
+    s = sock(addr); echo(s, b"hello"); s.send(b"bye"); s.settimeout(0.05); end = time.time() + 2.9
     while time.time() < end:
         try: s.send(b"?"); s.recv(9)
         except ConnectionRefusedError: break
         except TimeoutError: pass
     else: raise AssertionError("never refused")
-    end = time.time() + 5; t = sock(addr); t.settimeout(0.1)
+    end = time.time() + 15; t = sock(addr); t.settimeout(0.1)
     while time.time() < end:
         try: return echo(t, b"again")
         except (ConnectionRefusedError, TimeoutError): time.sleep(0.02)

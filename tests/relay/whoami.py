@@ -37,7 +37,7 @@ def serve(specs):
                 s.sendmsg([show(a).encode()], out, 0, a)
 def ask(kind, addr, port, src=None):
     s = socket.socket(family(addr), socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM)
-    s.settimeout(3)
+    s.settimeout(8)
     if src:
         a, _, p = src.partition(",")
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
