@@ -114,6 +114,7 @@ void rk_link_exec(char const *const *argv, int keep)
 {
   char const *base = strrchr(argv[0], '/');
 
+  if (!*argv[0]) strerr_dief(127, "the program's name is empty");
   base = base ? base + 1 : argv[0];
   /* rk-t-*: the programs of the tests, which stand for the user's */
   if (keep || (!strncmp(base, "rk-", 3) && strncmp(base, "rk-t-", 5))) {

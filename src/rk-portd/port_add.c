@@ -40,7 +40,7 @@ static size_t compose(char const *spec, char *buf, size_t size)
   rk_text_str(&t, spec);
   rk_text_str(&t, "\n");
   for (unsigned int i = 0; i < noptions; i++) {
-    if (strchr(options[i], '\n')) strerr_dief(RK_EXIT_USAGE, "an option of a port is one line: ", options[i]);
+    if (strchr(options[i], '\n')) strerr_dief(RK_EXIT_USAGE, "an option of a port is one line");
     rk_text_str(&t, options[i]);
     rk_text_str(&t, "\n");
   }

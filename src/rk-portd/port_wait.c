@@ -47,8 +47,10 @@ static int open_dir(int dir, char const *name, int make, char const *path)
 
 void port_open(struct port_dirs *d, char const *path, int make)
 {
-  int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int dir;
 
+  if (!*path) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
+  dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dir < 0) strerr_diefusys(RK_EXIT_SYS, "open the state directory ", path);
   d->path = path;
   d->ports = open_dir(dir, "ports", make, path);

@@ -118,7 +118,7 @@ static void gone(void)
   _exit(0);
 }
 
-static void make(int dir, char const *name);
+static void make(char const *name);
 static int lock_status(void);
 
 /* ports.status is gone, and perhaps DIR with it: since it is open here, the kernel sends no IN_DELETE_SELF for it. */
@@ -128,7 +128,7 @@ static void status_gone(void)
 
   if (fstat(portd.dir, &st) < 0 || !st.st_nlink) gone();
   close(portd.statusdir);
-  make(portd.dir, "ports.status");
+  make("ports.status");
   if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", portd.path);
   portd_status_all();
 }
@@ -171,9 +171,9 @@ static void events(void)
   }
 }
 
-static void make(int dir, char const *name)
+static void make(char const *name)
 {
-  if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", name);
+  if (mkdirat(portd.dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", portd.path, "/", name);
 }
 
 /* -1: somebody else has it. One that was killed has it until its last fd is closed: a moment is waited. */
@@ -194,15 +194,16 @@ void portd_dir_open(char const *path)
 {
   static char absolute[PATH_MAX];
 
-  make(AT_FDCWD, path);
+  if (!*path) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
+  if (mkdir(path, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", path);
   if (!realpath(path, absolute)) strerr_diefusys(RK_EXIT_SYS, "resolve ", path);
   if (strlen(absolute) > RK_STATE_PATH_MAX)
     strerr_dief(RK_EXIT_USAGE, "the state directory's path is too long for a socket in it: ", absolute);
   portd.path = absolute;
   portd.dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (portd.dir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute);
-  make(portd.dir, "ports");
-  make(portd.dir, "ports.status");
+  make("ports");
+  make("ports.status");
   if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
   if (portd_status_clear()) portd_bind_patiently(500);
   notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -351,6 +351,7 @@ static void options(int argc, char const *const *argv, char const **readyfd, cha
     }
   if (argc - l.ind != 1) strerr_dieusage(RK_EXIT_USAGE, USAGE);
   apid.dir = argv[l.ind];
+  if (!*apid.dir) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
 }
 
 int main(int argc, char const *const *argv)

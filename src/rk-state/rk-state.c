@@ -235,6 +235,7 @@ int main(int argc, char const *const *argv)
     argv += l.ind;
   }
   if (argc < 2) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!*argv[1]) strerr_dief(127, "the program's name is empty");
 
   if (temp) temporary(argv[0]);
   else {
@@ -289,6 +290,7 @@ int main(int argc, char const *const *argv)
   export("ROOTLESSKIT_PARENT_EGID", number);
 
   lockfd = fcntl(lockfd, F_DUPFD, RK_FD_BASE); /* without close-on-exec; rk-userns hands it to rk-outside */
+  if (lockfd < 0 && errno == EINVAL) errno = EMFILE; /* the limit of open files is below RK_FD_BASE */
   if (lockfd < 0) die("duplicate the lock's fd");
   number[uint_fmt(number, (unsigned int)lockfd)] = 0;
   if (setenv("RK_STATE_LOCK_FD", number, 1) < 0) die("set RK_STATE_LOCK_FD");

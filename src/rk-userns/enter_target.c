@@ -50,10 +50,11 @@ void enter_process(struct target *t)
    must still be that of the process, after its pidfd was opened. */
 void enter_state(struct target *t, char const *dir)
 {
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   char child[RK_IDENTITY_MAX];
-  int live;
+  int fd, live;
 
+  if (!*dir) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
+  fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
     if (errno == ENOENT) strerr_dief(RK_EXIT_SYS, "no chain is running in ", dir, ": there is no such directory");
     strerr_diefusys(RK_EXIT_SYS, "open ", dir);

@@ -51,6 +51,9 @@ done
 run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: unknown key "foo"' "an unknown option"
 run rk-port add -n a/b "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: a port'"'"'s name is a file name, without a slash: a/b' "a name with a slash"
 run rk-port rm "$D" ../lock; is "$rc" 100 "also in rm"
+run rk-port add -o "srcip=no
+refuse=backend" "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: an option of a port is one line' "an option of two lines"
+run rk-port ls ""; is "$rc $err" '100 rk-port: fatal: the state directory must not be empty' "an empty directory name"
 for a in "" "foo" "add" "add $D" "rm $D" "ls" "wait -x $D" "add -n x $D 1:1/tcp 2:2/tcp"; do
   run rk-port $a; is "$rc" 100 "usage: rk-port $a"
 done

@@ -48,6 +48,7 @@ refused 100 "fatal: option -n needs the state directory: give -s dir, or set RK_
 refused 111 "fatal: nothing to enter: process $$ has the same namespaces as this one" "ourselves" -p $$
 refused 111 "fatal: not allowed to enter process 1: it belongs to another user, or to a chain beside this one, which is entered from outside" "another user's" -p 1
 refused 111 "fatal: no chain is running in $T/nothing: there is no such directory" "no directory" -s "$T/nothing"
+refused 100 "fatal: the state directory must not be empty" "an empty name" -s ""
 mkdir "$T/empty"; refused 111 "fatal: no chain is running in $T/empty" "an empty directory" -s "$T/empty"
 run rk-enter -s "$D" rk-enter -p "$two" true
 is "$rc/${err##*: it }" "111/belongs to another user, or to a chain beside this one, which is entered from outside" "a chain beside it, from inside"
