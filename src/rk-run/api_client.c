@@ -164,6 +164,15 @@ int api_call(char const *path, char const *method, char const *url, char const *
       return -1;
     }
   }
+  {
+    /* An API that died in the middle of its answer has not said what it looks like it said. */
+    char const *promised = field(text, start, "Content-Length");
+    if (promised && !field(text, start, "Transfer-Encoding") && strtoull(promised, 0, 10) > len) {
+      snprintf(err, errsize, "unexpected EOF");
+      free(text);
+      return -1;
+    }
+  }
   status = atoi(text + 9);
   if (status < 200 || status > 299) n = bad_status(text, start, err, errsize);
   else {

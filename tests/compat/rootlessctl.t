@@ -76,6 +76,12 @@ run rootlessctl list-ports; is "$rc $err" "1 error: please specify --socket or s
 run rootlessctl --socket /nonesuch list-ports; is "$rc $err" "1 error: stat /nonesuch: no such file or directory" "no socket"
 run rootlessctl nonesuch; is "$rc $err" "3 No help topic for 'nonesuch'" "no such command"
 run rootlessctl --bogus; is "$rc $err $(printf '%s\n' "$out" | head -n 1)" "1 error: flag provided but not defined: -bogus Incorrect Usage: flag provided but not defined: -bogus" "usage error"
+spawn python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + ".new"); s.listen(1)
+import os; os.rename(sys.argv[1] + ".new", sys.argv[1])
+c, _ = s.accept(); c.recv(9999); c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n[]"); c.close()' "$T/cut"
+wait_until test -S "$T/cut"
+run rootlessctl --socket "$T/cut" list-ports; is "$rc $out$err" "1 error: unexpected EOF" "an answer that is cut off is none"
 is "$(rootlessctl -v)" "rootlessctl version 3.0.1" "version"
 for h in help h --help -h; do run rootlessctl $h; is "$rc $(printf '%s\n' "$out" | grep -c list-ports)" "0 1" "$h"; done
 done_testing
