@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <skalibs/posixplz.h>
@@ -28,19 +29,25 @@
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/proc.h>
+#include <rk/state.h>
 #include <rk/sys.h>
 #include "userns_why.h"
 
 #define USAGE "rk-userns [ -k ] prog..."
 
 /* The state directory's lock, if rk-state is before us. */
+/* It must be the lock of that directory: rk-outside will clear it. */
 static int takelock(void)
 {
-  char const *s = getenv("RK_STATE_LOCK_FD");
+  char const *s = getenv("RK_STATE_LOCK_FD"), *dir = getenv("RK_STATE_DIR");
+  char path[RK_STATE_PATH_MAX + sizeof "/lock"];
+  struct stat given, lock;
   unsigned int fd;
 
   if (!s) return -1;
-  if (!uint0_scan(s, &fd) || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0) strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
+  if (!uint0_scan(s, &fd) || fd > INT_MAX || fstat((int)fd, &given) < 0 || !dir || strlen(dir) > RK_STATE_PATH_MAX ||
+      stat(strcat(strcpy(path, dir), "/lock"), &lock) < 0 || given.st_dev != lock.st_dev || given.st_ino != lock.st_ino)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
   unsetenv("RK_STATE_LOCK_FD");
   return (int)fd;
 }
@@ -107,6 +114,15 @@ static void raise_caps(void)
   if (rk_caps_raise() < 0) strerr_diefusys(RK_EXIT_SYS, "raise the ambient capabilities");
 }
 
+/* fcntl(2) says EINVAL if the limit of open files is below RK_FD_BASE. */
+static int high(int fd)
+{
+  int r = fcntl(fd, F_DUPFD_CLOEXEC, RK_FD_BASE);
+
+  if (r < 0 && errno == EINVAL) errno = EMFILE;
+  return r;
+}
+
 static void export(char const *name, char *value, size_t len)
 {
   value[len] = 0;
@@ -147,14 +163,14 @@ int main(int argc, char const *const *argv)
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, door) < 0 ||
       setsockopt(door[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
     strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
-  mine = fcntl(door[0], F_DUPFD_CLOEXEC, RK_FD_BASE);
+  mine = high(door[0]);
   if (mine < 0) strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");
   close(door[0]);
   {
     int p = rk_pidfd_open(getpid(), 0);
     /* out of the way of 3, 4 and 5, where rk-outside wants its fds */
-    chain = p < 0 ? -1 : fcntl(p, F_DUPFD_CLOEXEC, RK_FD_BASE);
-    if (chain < 0 || (door[0] = fcntl(door[1], F_DUPFD_CLOEXEC, RK_FD_BASE)) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
+    chain = p < 0 ? -1 : high(p);
+    if (chain < 0 || (door[0] = high(door[1])) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
     close(p);
     close(door[1]);
   }
