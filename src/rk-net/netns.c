@@ -24,6 +24,7 @@
 #include <rk/host.h>
 #include <rk/netlink.h>
 #include <rk/proc.h>
+#include <rk/state.h>
 
 int netns_ours(char const *path)
 {
@@ -43,7 +44,13 @@ int netns_ours(char const *path)
 
 void netns_refuse_second(void)
 {
-  if (netns_ours("/proc/self/ns/net"))
+  char const *dir = getenv("RK_STATE_DIR");
+  char path[RK_STATE_PATH_MAX + sizeof "/netns"];
+
+  /* A detached one is not this process's own; one of a chain outside is another user namespace's. */
+  if (dir && strlen(dir) <= RK_STATE_PATH_MAX) strcat(strcpy(path, dir), "/netns");
+  else dir = 0;
+  if (netns_ours("/proc/self/ns/net") || (dir && access(path, R_OK) == 0 && netns_ours(path)))
     strerr_dief(RK_EXIT_USAGE, "this chain already has a network of its own");
 }
 

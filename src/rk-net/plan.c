@@ -38,7 +38,8 @@ enum plan_error plan_parse(char const *cidr, struct plan *plan)
   uint32_t addr;
   size_t at = address(cidr, &addr);
 
-  if (!at || cidr[at] != '/' || !uint0_scan(cidr + at + 1, &plan->prefix) || plan->prefix > 32) return PLAN_SYNTAX;
+  if (!at || cidr[at] != '/' || !uint0_scan(cidr + at + 1, &plan->prefix) || plan->prefix > 32 ||
+      (cidr[at + 1] == '0' && cidr[at + 2])) return PLAN_SYNTAX;
   plan->network = addr & mask(plan->prefix);
   if (plan->prefix < PLAN_SHORTEST || plan->prefix > PLAN_LONGEST) return PLAN_PREFIX;
   if (addr != plan->network) return PLAN_HOSTBITS;

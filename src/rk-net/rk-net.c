@@ -49,7 +49,7 @@ static void set_ifname(struct net *n, char const *s)
   else if (!strcmp(s, "lo"))
     strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"lo\" is taken");
   else if (s[strcspn(s, "/: \t\n\v\f\r%")] || !strcmp(s, ".") || !strcmp(s, "..") || !strcmp(s, "all") || !strcmp(s, "default"))
-    strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"", s, "\"");
+    strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"", s[strcspn(s, "\t\n\v\f\r")] ? "..." : s, "\""); /* one line */
   memcpy(n->ask.ifname, s, strlen(s));
 }
 

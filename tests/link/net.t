@@ -16,7 +16,7 @@ fails 100 'unknown driver:  \(' "an empty driver" net -d '' true
 fails 102 '^rk-net: info: I13: install the package slirp4netns$' "no slirp4netns" env PATH="$RK_TEST_INST/bin:$T" "$(command -v rk-userns)" rk-idmap -m single rk-net -d slirp4netns true
 fails 102 '^rk-net: info: I13: ' "no driver at all" env PATH="$RK_TEST_INST/bin:$T" "$(command -v rk-userns)" rk-idmap -m single rk-net true
 fails 100 '10\.0\.2\.1/24 has host bits set; did you mean 10\.0\.2\.0/24\?$' "host bits" net -a 10.0.2.1/24 true
-for c in 10.0.2.0 10.0.2.0/33 10.0.2.0/-1 010.0.2.0/24 10.0.2/24 10.0.2.256/24 fd00::/64 x /24 ''; do
+for c in 10.0.2.0 10.0.2.0/33 10.0.2.0/024 10.0.2.0/-1 010.0.2.0/24 10.0.2/24 10.0.2.256/24 fd00::/64 x /24 ''; do
   fails 100 "invalid network: $c" "-a '$c'" net -a "$c" true
 done
 fails 100 'the prefix must be /8 to /29$' "/30" net -a 10.0.2.0/30 true
@@ -29,8 +29,13 @@ fails 100 '1 to 15 bytes$' "a long interface name" net -i abcdefghijklmnop true
 fails 100 '"lo" is taken$' "a taken interface name" net -i lo true
 for i in a/b 'a b' . .. all default a:b; do fails 100 "invalid interface name: \"$i\"" "interface $i" net -i "$i" true; done
 fails 100 '1 to 15 bytes$' "an empty interface name" net -i '' true
+fails 100 'invalid interface name: "\.\.\."$' "an interface name of two lines" net -d none -i 'a
+b' true
 fails 100 'driver none has no IPv6$' "-6 with none" net -6 -d none true
 fails 100 'this chain already has a network of its own$' "a second rk-net" net -d none rk-net -d none true
+fails 100 'this chain already has a network of its own$' "a second one beside a detached one" rk-state "$T/st" rk-userns rk-idmap rk-net -d none -D rk-net -d none true
+run rk-state "$T/st" rk-userns rk-idmap rk-net -d none -D rk-userns rk-idmap -m direct rk-net -d none true
+is "$rc $err" "0 " "a chain inside a detached one may have its own"
 fails 100 '^rk-net: fatal: -D needs a state directory' "-D without a state directory" net -d none -D true
 fails 100 'must be root inside: put rk-userns rk-idmap before rk-net$' "outside" rk-net -d none true
 fails 100 'unable to connect the network: the door to rk-outside is shut' "the door is shut" rk-userns rk-idmap env rk-net -d slirp4netns true
