@@ -168,7 +168,8 @@ int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms)
 int rk_helper_time(void)
 {
   char const *s = getenv("RK_HELPER_TIMEOUT");
-  unsigned int seconds;
+  unsigned int seconds = 10;
 
-  return 1000 * (s && uint0_scan(s, &seconds) && seconds && seconds <= 3600 ? (int)seconds : 10);
+  if (s && (!uint0_scan(s, &seconds) || !seconds || seconds > 3600)) return -1;
+  return 1000 * (int)seconds;
 }

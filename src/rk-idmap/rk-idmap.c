@@ -21,6 +21,7 @@
 
 #include <rk/caps.h>
 #include <rk/exit.h>
+#include <rk/helper.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/proc.h>
@@ -183,6 +184,7 @@ int main(int argc, char const *const *argv)
     argv += l.ind;
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (rk_helper_time() < 0) strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
   if (mode == SINGLE && min > 1) strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
   uid = id("RK_UID");
   who = idmap_look_up(uid, id("RK_GID"));

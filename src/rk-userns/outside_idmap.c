@@ -79,7 +79,7 @@ static void find(struct job *j)
 static int by_helpers(struct job job[2], struct rk_say_idmap *say)
 {
   static struct rk_helper h[2];
-  int did = 0;
+  int did = 0, ms = rk_helper_time(); /* rk-idmap has refused a malformed one */
 
   for (int i = 0; i < 2; i++) {
     find(&job[i]);
@@ -98,7 +98,7 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
       strncpy(job[i].helper.text, strerror(errno), sizeof job[i].helper.text - 1);
     }
   }
-  rk_helpers_wait(h, 2, outside.chain, rk_helper_time());
+  rk_helpers_wait(h, 2, outside.chain, ms < 0 ? 10000 : ms);
   for (int i = 0; i < 2; i++) {
     struct outside_helper *helper = &job[i].helper;
     size_t len = strlen(helper->text);

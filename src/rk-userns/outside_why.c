@@ -61,8 +61,10 @@ static void words(struct rk_why *why, struct outside_map const *map, struct outs
   char const *what = h->text;
   char code[UINT_FMT];
 
-  if (h->end == OUTSIDE_UNSTARTED) how = " could not be started: ";
-  else if (!*what) {
+  if (h->end == OUTSIDE_UNSTARTED)
+    return rk_because(why, "I9", "% could not be started: %\n"
+                      "end processes of this user or let it have more (ulimit -u, systemd: TasksMax=), or free memory", name, what);
+  if (!*what) {
     int signaled = WIFSIGNALED(h->status);
     code[uint_fmt(code, (unsigned int)(signaled ? WTERMSIG(h->status) : WEXITSTATUS(h->status)))] = 0;
     how = signaled ? " was killed by signal " : " failed without a word, with exit status ";

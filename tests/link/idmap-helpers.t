@@ -47,6 +47,10 @@ chain /usr/bin/touch "$T/done"
 is "$rc" 102 "one map written, the other not: auto does not go on"
 like "$err" "unable to map ids: $T/p/newgidmap is neither" "the one that failed is named"
 
+for bad in '' 0 x -1 3601 1.5; do
+  run env RK_HELPER_TIMEOUT=$bad rk-userns rk-idmap true
+  is "$rc $err" "100 rk-idmap: fatal: invalid \$RK_HELPER_TIMEOUT" "RK_HELPER_TIMEOUT='$bad'"
+done
 real newgidmap
 run setpriv --nnp rk-userns rk-idmap -m subids true
 is "$rc" 102 "no_new_privs: 102"

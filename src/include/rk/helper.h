@@ -31,7 +31,7 @@ enum { RK_HELPERS_MAX = 4 };
    what still runs then is killed and marked late. 0, or -1 with errno (poll failed; all are killed and late). */
 int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms);
 
-/* How long helpers may take, in milliseconds: RK_HELPER_TIMEOUT (seconds, 1 to 3600) or 10 seconds. */
+/* How long helpers may take, in milliseconds: RK_HELPER_TIMEOUT (seconds) or 10 seconds; -1: it is no number from 1 to 3600. */
 int rk_helper_time(void);
 
 /* Search PATH for an executable file, as execvp(3) does. Returns the length of path, or -1 with errno: ENOENT, EACCES (a file is there that we
