@@ -17,6 +17,11 @@ struct apid {
   char const *option[8];           /* lines for every port file, terminated by 0 */
 };
 
+/* apid_option.c ---- */
+
+/* Dies, with 100, if this is no option of a port: refused at the start, not with every port. */
+void apid_option_check(char const *option);
+
 /* apid_json.c ---- */
 
 /* Body of a POST into a checked spec. 0, or -1 with the peer's words in err. */

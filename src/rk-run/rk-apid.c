@@ -339,6 +339,7 @@ static void options(int argc, char const *const *argv, char const **readyfd, cha
       case 'l': *listenfd = l.arg; break;
       case 'o':
         if (n == sizeof apid.option / sizeof *apid.option - 1) strerr_dief(RK_EXIT_USAGE, "too many options -o");
+        apid_option_check(l.arg);
         apid.option[n++] = l.arg;
         break;
       case 'P':

@@ -307,5 +307,6 @@ int main(int argc, char const *const *argv)
     socket_path = path;
   }
   c->run(argv + n);
-  return fflush(stdout) == 0 ? 0 : 1;
+  if (fflush(stdout) || ferror(stdout)) die("unable to write to stdout");
+  return 0;
 }

@@ -65,6 +65,7 @@ is "$(curl -sS -i --unix-socket "$D/api.sock" -d '' http://x/v1/ports | tr -d '\
 is "$(curl -sS --unix-socket "$D/api.sock" http://x/v1/info http://x/v1/info -v 2>&1 | grep -c 'Re-using existing')" 1 "connections are kept"
 end "$(cat "$T"/spawn.*.err 2>/dev/null > /dev/null; echo "${tap_pids##* }")"
 not_ok "SIGTERM removes the socket" test -e "$D/api.sock"
+run rk-apid -o foo=bar "$D"; is "$rc $err" '100 rk-apid: fatal: unknown key "foo"' "an unknown option for ports"
 run rk-apid ""; is "$rc $err" "100 rk-apid: fatal: the state directory must not be empty" "an empty directory name"
 spawn rk-apid -P none "$D"; wait_until test -S "$D/api.sock"
 api 400 '{"message":"no PortDriver is available"}

@@ -13,6 +13,7 @@ e() { # ERROR ARGS...
 }
 c list-ports
 is "$rc $out" "0 ID    PROTO    PARENTIP    PARENTPORT    CHILDIP    CHILDPORT    " "an empty table is its header"
+run sh -c 'rootlessctl --socket "$1/api.sock" list-ports > /dev/full' - "$D"; is "$rc $err" "1 error: unable to write to stdout" "a table that cannot be written"
 c list-ports --json; is "$rc$out" 0 "no JSON when empty"
 c add-ports "127.0.0.1:$P:80/tcp4" "[::1]:$P:10.0.2.100:53/udp"; is "$rc $out" "0 1
 2" "add-ports prints ids"
