@@ -74,6 +74,7 @@ static void row(struct sockaddr_in const *a, long n, long width)
       }
     }
     int k = epoll_wait(ep, e, 256, 20000);
+    if (k == -1 && errno == EINTR) continue; /* stopped or frozen meanwhile: signal(7) */
     if (k <= 0) break;
     for (int i = 0; i < k; i++) {
       int fd = e[i].data.fd;
