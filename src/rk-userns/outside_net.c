@@ -141,7 +141,7 @@ static void answer(int error, char const *text, int status)
   say.prefix = netup.ask.prefix;
   say.mtu = netup.ask.mtu;
   say.configured = (uint32_t)netup.configured;
-  if (!error && !netup.ask.host_loopback && strcmp(netup.ask.driver, "none")) netup_probe_open(&say);
+  if (!error) netup_probe_tell(&say);
   outside_say(&say, sizeof say);
 }
 
@@ -197,6 +197,7 @@ static void hear(int fd, short revents)
   }
   outside_after(-1, late);
   netup.ready = 1;
+  answer(0, "", -1); /* net/ is there before the program all the same: rk-net asks for the verdict next */
   if (netup_facts()) strerr_warnwusys("write net/ in the state directory");
   netup_etc_again();
   if (restarted && !netup.ask.host_loopback) {
@@ -204,7 +205,6 @@ static void hear(int fd, short revents)
   } else
     netup_status("up", 0);
   restarted = 0;
-  answer(0, "", -1);
 }
 
 static int start(void)
@@ -362,6 +362,7 @@ void outside_net(struct rk_ask_net const *ask, int fd)
   if (netns == -1 || userns == -1) answer(errno, "unable to open the namespaces", -1);
   else if (netup_find() == -1) answer(errno, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)", -1);
   else if (start() == -1) answer(errno, "unable to start it", -1);
+  else if (!netup.ask.host_loopback) netup_probe_open(); /* while it starts */
 }
 
 void outside_wired(struct rk_ask_wired const *ask)

@@ -41,8 +41,9 @@ void netup_etc_follow(void);
 /* The driver's resolver address changed. */
 void netup_etc_again(void);
 
-/* outside_probe.c: the listeners of the loopback test. open fills in ports and nonce. judge says where a nonce arrived, or null. */
-void netup_probe_open(struct rk_say_net *say);
+/* outside_probe.c: the listeners of the loopback test. open makes them and a nonce, tell fills these in. judge says where a nonce arrived, or null. */
+void netup_probe_open(void);
+void netup_probe_tell(struct rk_say_net *say);
 char const *netup_probe_judge(void);
 
 /* outside_retest.c: that test for a driver started again, its nonces sent by a child that enters the namespaces. then is called a second

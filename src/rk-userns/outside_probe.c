@@ -13,6 +13,7 @@
 enum { TCP4, UDP4, TCP6, UDP6, SOCKETS, PATIENCE = 1000 /* ms */ };
 
 static int fds[SOCKETS] = {-1, -1, -1, -1};
+static uint16_t port[SOCKETS];
 static uint8_t nonce[RK_NONCE];
 
 static uint16_t listener(int i)
@@ -33,14 +34,19 @@ static uint16_t listener(int i)
   return 0;
 }
 
-void netup_probe_open(struct rk_say_net *say)
+void netup_probe_open(void)
 {
   if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce) return;
+  for (int i = 0; i < SOCKETS; i++) port[i] = listener(i); /* 0 on a host without IPv6 */
+}
+
+void netup_probe_tell(struct rk_say_net *say)
+{
   memcpy(say->nonce, nonce, sizeof nonce);
-  say->tcp4 = listener(TCP4);
-  say->udp4 = listener(UDP4);
-  say->tcp6 = listener(TCP6); /* 0 on a host without IPv6 */
-  say->udp6 = listener(UDP6);
+  say->tcp4 = port[TCP4];
+  say->udp4 = port[UDP4];
+  say->tcp6 = port[TCP6];
+  say->udp6 = port[UDP6];
 }
 
 static int matches(int fd, int patience)

@@ -107,7 +107,8 @@ int netup_retest(int userns, int netns, void (*then)(char const *where, int cut)
   struct rk_say_net say = {0};
 
   netup_retest_stop();
-  netup_probe_open(&say);
+  netup_probe_open();
+  netup_probe_tell(&say);
   judged = then;
   visitor = fork();
   if (!visitor) visit(userns, netns, &say);
