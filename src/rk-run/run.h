@@ -40,9 +40,10 @@ void run_flags(struct run *r, char const *const *argv);
 void run_check(struct run *r);
 
 /* run_chain.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
-   else by bare name, for people. gate: 0, or two descriptor numbers for rk-gate before the command.
+   else by bare name, for people. gate: 0, or three descriptor numbers: two for rk-gate before the command, one on which rk-state tells
+   the directory.
    state_dir: which directory, or 0: rk-state -t makes one. */
-char const *const *run_chain(struct run const *r, int absolute, int const gate[2], char const *state_dir);
+char const *const *run_chain(struct run const *r, int absolute, int const gate[3], char const *state_dir);
 
 /* NAME=VALUE words for the driver outside, terminated by 0; a printed chain begins with them. */
 char const *const *run_driver_env(struct run const *r);

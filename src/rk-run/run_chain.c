@@ -101,7 +101,7 @@ char const *const *run_driver_env(struct run const *r)
   return env;
 }
 
-char const *const *run_chain(struct run const *r, int absolute, int const gate[2], char const *state_dir)
+char const *const *run_chain(struct run const *r, int absolute, int const gate[3], char const *state_dir)
 {
   struct words w = {.word = run_alloc(WORDS_MAX * sizeof *w.word), .bin = absolute ? bin_dir() : 0};
 
@@ -111,6 +111,7 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[2
   }
   link_(&w, "rk-state");
   if (!state_dir) add(&w, "-t");
+  if (gate) add(&w, "-d"), add(&w, run_text("%d", gate[2]));
   add(&w, state_dir ? state_dir : "");
   link_(&w, "rk-userns");
   link_(&w, "rk-idmap");

@@ -27,6 +27,9 @@ static struct {
   pid_t pid;
   int apifd;   /* the API's listening socket */
   int portsfd; /* ports/, watched for its first file; -1: rk-portd does that itself */
+  int waiting; /* rk-portd is to be started before the command */
+  int ready;   /* the chain is set up */
+  int changed; /* ports/ has changed before that */
   struct run_helper portd, apid;
 } s = {.apifd = -1, .portsfd = -1, .portd = {.pidfd = -1, .fd = -1}, .apid = {.pidfd = -1, .fd = -1}};
 
@@ -202,7 +205,7 @@ static int await_ports(void)
   return -1;
 }
 
-void run_serve(struct run const *r, char const *dir, int dirfd, int sigfd, int chain, pid_t pid)
+int run_serve(struct run const *r, char const *dir, int dirfd, int sigfd, int chain, pid_t pid)
 {
   int managed = !strcmp(r->port_driver, "builtin") || !strcmp(r->port_driver, "slirp4netns");
 
@@ -214,8 +217,14 @@ void run_serve(struct run const *r, char const *dir, int dirfd, int sigfd, int c
   s.pid = pid;
   listen_api();
   plan_helpers(managed);
-  if (!managed) return;
-  if (!r->publish.len && await_ports() == 0) return;
+  if (!managed || (!r->publish.len && await_ports() == 0)) return 0;
+  return s.waiting = 1;
+}
+
+void run_serve_ready(void)
+{
+  s.ready = 1;
+  if (!s.waiting) return;
   ask_for_ports();
   start_portd_ready();
   check_ports();
@@ -233,7 +242,7 @@ int run_serve_fds(struct pollfd p[RUN_SERVE_FDS])
 
   p[0] = (struct pollfd){.fd = s.portd.pidfd, .events = POLLIN};
   p[1] = (struct pollfd){.fd = s.apid.pidfd, .events = POLLIN};
-  p[2] = (struct pollfd){.fd = s.apid.pid || s.apid.again ? -1 : s.apifd, .events = POLLIN};
+  p[2] = (struct pollfd){.fd = !s.ready || s.apid.pid || s.apid.again ? -1 : s.apifd, .events = POLLIN};
   return wait;
 }
 
@@ -242,7 +251,8 @@ void run_serve_step(struct pollfd const p[RUN_SERVE_FDS], int signalled)
   if (p[0].revents) run_helper_mind(&s.portd);
   if (p[1].revents) run_helper_mind(&s.apid);
   if (p[2].revents) run_helper_start(&s.apid);
-  if (signalled && s.portsfd >= 0) {
+  s.changed |= signalled;
+  if (s.changed && s.ready && s.portsfd >= 0) {
     close(s.portsfd);
     s.portsfd = -1;
     run_helper_start(&s.portd);

@@ -136,19 +136,6 @@ void run_state_claim(char const *dir)
   }
 }
 
-char const *run_state_of(pid_t pid)
-{
-  static char env[262144];
-  char path[64];
-  ssize_t n;
-
-  snprintf(path, sizeof path, "/proc/%ld/environ", (long)pid);
-  n = rk_slurp(path, env, sizeof env);
-  for (char *p = env; n > 0 && p < env + n; p += strlen(p) + 1)
-    if (!strncmp(p, "ROOTLESSKIT_STATE_DIR=", 22)) return run_text("%s", p + 22);
-  run_die("the chain has no state directory");
-}
-
 static void woken(int sig)
 {
   (void)sig;

@@ -12,6 +12,7 @@
 #include <rk/sys.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,23 +25,28 @@ static struct {
   pid_t pid;             /* the chain's process */
   int pidfd;
   int readyfd, gofd;     /* our ends of the gate */
+  int statefd;           /* where rk-state tells the directory; -1: it has */
+  int told;              /* the gate is open */
   int sigfd;
   char const *dir;       /* the state directory, once known */
 } s = {.pidfd = -1};
 
 /* The chain's ends of the gate's pipes, out of the way of LISTEN_FDS. */
-static void make_gate(int gate[2])
+static void make_gate(int gate[3])
 {
-  int ready[2], go[2];
+  int ready[2], go[2], state[2];
 
-  if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0) run_die("pipe: %s", go_errno(errno));
+  if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0 || pipe2(state, O_CLOEXEC) < 0) run_die("pipe: %s", go_errno(errno));
   gate[0] = fcntl(ready[1], F_DUPFD, RK_FD_BASE);
   gate[1] = fcntl(go[0], F_DUPFD, RK_FD_BASE);
-  if (gate[0] < 0 || gate[1] < 0) run_die("dup: %s", go_errno(errno));
+  gate[2] = fcntl(state[1], F_DUPFD, RK_FD_BASE);
+  if (gate[0] < 0 || gate[1] < 0 || gate[2] < 0) run_die("dup: %s", go_errno(errno));
   close(ready[1]);
   close(go[0]);
+  close(state[1]);
   s.readyfd = ready[0];
   s.gofd = go[1];
+  s.statefd = state[0];
 }
 
 /* The last word of the gate is the errno of an exec that failed. 0: none. */
@@ -74,18 +80,38 @@ void run_end(char const *text)
   run_die("%s", text);
 }
 
-/* The chain waits at the gate. */
+static int tell_go(void)
+{
+  if (!s.told) s.told = write(s.gofd, "\n", 1) == 1; /* EPIPE: the chain has died; the next turn sees it */
+  return s.told;
+}
+
+/* rk-state has made the directory, or has died: much of what the command may rely on is made while the chain is on its way, which then
+   finds the gate open. */
+static void take_state(void)
+{
+  char path[PATH_MAX + 1];
+  ssize_t n = read(s.statefd, path, sizeof path - 1);
+  int dirfd;
+
+  close(s.statefd);
+  s.statefd = -1;
+  if (n <= 0 || path[n - 1] != '\n') return;
+  path[n - 1] = 0;
+  s.dir = run_text("%s", path);
+  dirfd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dirfd < 0) run_end(run_text("open %s: %s", s.dir, go_errno(errno)));
+  if (!run_serve(s.r, s.dir, dirfd, s.sigfd, s.pidfd, s.pid)) tell_go();
+}
+
+/* The chain is at the gate. */
 static int let_go(void)
 {
-  int dirfd;
   char c;
 
   if (read(s.readyfd, &c, 1) != 1) return 0;
-  s.dir = run_state_of(s.pid);
-  dirfd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (dirfd < 0) run_end(run_text("open %s: %s", s.dir, go_errno(errno)));
-  run_serve(s.r, s.dir, dirfd, s.sigfd, s.pidfd, s.pid);
-  return write(s.gofd, "\n", 1) == 1; /* EPIPE: the chain has died; the next turn sees it */
+  run_serve_ready();
+  return tell_go();
 }
 
 /* Until the chain's process has ended: its wait status. *started: the gate was opened. */
@@ -94,13 +120,15 @@ static int loop(int *started)
   int wstat = 0;
 
   for (;;) {
-    struct pollfd p[3 + RUN_SERVE_FDS] = {{.fd = s.pidfd, .events = POLLIN}, {.fd = s.sigfd, .events = POLLIN},
-                                          {.fd = *started ? -1 : s.readyfd, .events = POLLIN}};
-    int wait = run_serve_fds(p + 3), ports = 0;
-    if (poll(p, 3 + RUN_SERVE_FDS, wait) < 0 && errno != EINTR) run_end(run_text("poll: %s", go_errno(errno)));
+    struct pollfd p[4 + RUN_SERVE_FDS] = {{.fd = s.pidfd, .events = POLLIN}, {.fd = s.sigfd, .events = POLLIN},
+                                          {.fd = *started ? -1 : s.readyfd, .events = POLLIN},
+                                          {.fd = s.statefd, .events = POLLIN}};
+    int wait = run_serve_fds(p + 4), ports = 0;
+    if (poll(p, 4 + RUN_SERVE_FDS, wait) < 0 && errno != EINTR) run_end(run_text("poll: %s", go_errno(errno)));
     if (p[1].revents) ports = run_signals_pass(s.sigfd, s.pidfd, s.pid);
+    if (p[3].revents) take_state();
     if (p[2].revents & POLLIN) *started = let_go();
-    run_serve_step(p + 3, ports);
+    run_serve_step(p + 4, ports);
     if (waitpid(s.pid, &wstat, WNOHANG | WUNTRACED) != s.pid) continue;
     if (!WIFSTOPPED(wstat)) return wstat;
     run_signals_stop(s.pid, WSTOPSIG(wstat));
@@ -109,7 +137,7 @@ static int loop(int *started)
 
 int run_supervise(struct run const *r)
 {
-  int gate[2], wstat, started = 0, status;
+  int gate[3], wstat, started = 0, status;
   char const *const *chain;
   void (*sigpipe)(int) = signal(SIGPIPE, SIG_IGN);
   uint64_t mask;
@@ -130,6 +158,7 @@ int run_supervise(struct run const *r)
   if (s.pidfd < 0) run_die("pidfd_open: %s", go_errno(errno));
   close(gate[0]);
   close(gate[1]);
+  close(gate[2]);
   wstat = loop(&started);
   s.pid = 0;
   status = run_report(r, wstat, started, started ? gate_errno() : 0);

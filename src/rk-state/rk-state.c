@@ -3,7 +3,7 @@
 
    where    outside
    changes  environment, one more fd (the lock, for rk-userns to take)
-   fds/env  writes RK_STATE_DIR, RK_STATE_LOCK_FD, ROOTLESSKIT_STATE_DIR, ROOTLESSKIT_PARENT_EUID, ROOTLESSKIT_PARENT_EGID
+   fds/env  takes FD (-d); writes RK_STATE_DIR, RK_STATE_LOCK_FD, ROOTLESSKIT_STATE_DIR, ROOTLESSKIT_PARENT_EUID, ROOTLESSKIT_PARENT_EGID
    forks    no
    exits    100 usage, 102 directory not ours, 111 in use or a system call failed, 126/127 prog
 */
@@ -18,6 +18,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <skalibs/allreadwrite.h>
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/exec.h>
@@ -27,7 +28,7 @@
 #include <rk/link.h>
 #include <rk/state.h>
 
-#define USAGE "rk-state [ -t ] dir prog..."
+#define USAGE "rk-state [ -t ] [ -d fd ] dir prog..."
 
 /* How long the rk-outside of an ended chain may take to end its driver and clear the directory, milliseconds. */
 enum { LEAVING_MS = 5000 };
@@ -199,6 +200,14 @@ static void temporary(char const *dir)
   made = 1;
 }
 
+static int given(char const *s)
+{
+  unsigned int fd;
+
+  if (!uint0_scan(s, &fd) || fd > INT_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) strerr_dieinvalid(RK_EXIT_USAGE, "fd of -d");
+  return (int)fd;
+}
+
 static void fact(char const *name, char const *value)
 {
   char text[PATH_MAX + 1];
@@ -218,17 +227,29 @@ static void export(char const *name, char const *value)
   if (setenv(name, value, 1) < 0) die("set ", name);
 }
 
+/* Whoever started us may use the directory from now on. */
+static void tell(int fd)
+{
+  size_t len = strlen(path);
+
+  path[len] = '\n';
+  if (allwrite(fd, path, len + 1) < len + 1) die("write to fd of -d");
+  path[len] = 0;
+  close(fd);
+}
+
 int main(int argc, char const *const *argv)
 {
   char number[UINT_FMT], owner[RK_IDENTITY_MAX], was[16] = "";
-  int lockfd, temp = 0;
+  int lockfd, temp = 0, said = -1;
 
   PROG = "rk-state";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "t", &l)) != -1;)
+    for (int opt; (opt = subgetopt_r(argc, argv, "td:", &l)) != -1;)
       switch (opt) {
         case 't': temp = 1; break;
+        case 'd': said = given(l.arg); break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
     argc -= l.ind;
@@ -294,6 +315,7 @@ int main(int argc, char const *const *argv)
   if (lockfd < 0) die("duplicate the lock's fd");
   number[uint_fmt(number, (unsigned int)lockfd)] = 0;
   if (setenv("RK_STATE_LOCK_FD", number, 1) < 0) die("set RK_STATE_LOCK_FD");
+  if (said >= 0) tell(said);
   exec(argv + 1);
   {
     int e = errno;

@@ -49,6 +49,12 @@ for fd in 0 1 7 x; do
   is "$rc $err" "100 rk-userns: fatal: invalid \$RK_STATE_LOCK_FD" "fd $fd is no lock of a state directory"
 done
 ok "whose files stay" test -e "$T/hosts"
+
+run sh -c 'rk-state -d 7 "$1/told" rk-userns rk-idmap rk-t-true 7> "$1/where"' - "$T"
+is "$rc $(cat "$T/where")" "0 $T/told" "-d: the path, as soon as the directory is there"
+run rk-state -d 77 "$T/told" true
+is "$rc $(ls -d "$T/told" 2>/dev/null)" "100 " "-d with an fd that is not open is refused, before anything is made"
+
 run rk-state "" true
 is "$rc $err" "100 rk-state: fatal: the state directory must not be empty" "an empty name is refused"
 ln -s mine "$T/link"
