@@ -82,7 +82,7 @@ int pool_writer(int number);
 size_t pool_size(int number);
 
 /* relay_timer.c */
-enum timer { TIMER_LOWAT, TIMER_RESUME, TIMER_REFUSE, TIMER_SECOND, TIMERS };
+enum timer { TIMER_RESUME, TIMER_REFUSE, TIMER_SECOND, TIMERS };
 extern uint64_t relay_now;        /* milliseconds, CLOCK_MONOTONIC_COARSE, as of the last epoll_wait */
 void timer_arm(enum timer which);
 int timer_wait(void);             /* milliseconds for epoll_wait, -1: for ever */
@@ -131,7 +131,6 @@ void tcp_event(struct source *side, uint32_t events);
 void tcp_reset_all(struct port *p);
 int tcp_ready(void);                     /* run those whose budget was used up; 1: some are left */
 void tcp_bury(void);                     /* free what ended in this batch of events */
-int tcp_lowat(void);                     /* timer */
 
 /* relay_udp.c */
 void udp_prepare(struct listener *l);

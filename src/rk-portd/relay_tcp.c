@@ -3,7 +3,7 @@
 
    Each side is in the epoll once, edge-triggered, for everything; what it may do is remembered in its bits. Small
    messages go through one process-wide buffer by recv and send. A recv that fills the buffer makes that direction
-   "bulk": it goes by splice through a pipe of the pool until it has been silent for a tick. No connection owns a buffer:
+   "bulk": it goes by splice through a pipe of the pool until an event brings less than that buffer. No connection owns a buffer:
    what a send did not take goes into a pipe, and where there is no pipe it is only peeked at and stays in the socket it came from.
 
    Errors (an RST) travel: what came before is delivered first, then both sockets are closed with SO_LINGER 0. */
@@ -16,7 +16,7 @@
 
 #include "relay.h"
 
-enum { BUFFER = 1 << 15, BUDGET = 1 << 20, LOWAT = 3 << 16 };
+enum { BUFFER = 1 << 15, BUDGET = 1 << 20 };
 
 enum {
   READABLE = 1,   /* since the last EAGAIN or short recv */
@@ -26,8 +26,8 @@ enum {
   DONE = 16,      /* ... and all of it was passed on */
   BROKEN = 32,    /* writing to this side failed: when what it sent is passed on, reset both */
   BULK = 64,
-  SLEEPY = 128,   /* SO_RCVLOWAT is up; in the list of tcp_lowat */
-  AWAKE = 256,    /* ... and an event came since the last tick */
+  FRESH = 128,    /* an event came since the last read */
+  MUTE = 256,     /* EPOLLOUT is not watched */
   FAILED = 512    /* a short recv proves nothing: after EPOLLERR no event comes, and urgent data stops a recv at its mark */
 };
 
@@ -43,16 +43,16 @@ struct conn {
   struct listener *from;
   struct conn *next, **prev;   /* of the port */
   struct conn *queue;          /* ready or dead ones */
-  struct conn *sleepy[2];      /* per side, those with SO_RCVLOWAT up */
   struct client *client;
   uint32_t state;
 };
 
 static struct slab conns = { .size = sizeof(struct conn) };
 static char buffer[BUFFER];
-static struct conn *ready, *dead, *sleepy[2];
+static struct conn *ready, *dead;
 
 enum verdict { WAIT, MORE, RESET };
+enum { EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET };
 
 struct conn *tcp_new(void) { return slab_get(&conns); }
 void tcp_free(struct conn *c) { slab_put(&conns, c); }
@@ -98,6 +98,22 @@ static void count(struct conn *c, struct side const *in, size_t n, size_t *budge
   *budget -= n < *budget ? n : *budget;
 }
 
+/* In bulk, a socket watched for EPOLLOUT all the time wakes us for nothing: tcp_poll() asks for a call whenever it finds two thirds of the send
+   queue used, and each edge of EPOLLIN tells of EPOLLOUT, too. So it is watched only while a write is blocked. */
+static void mute(struct side *s)
+{
+  if ((s->src.bits & (MUTE | WRITABLE)) != WRITABLE) return;
+  relay_rewatch(&s->src, EVENTS);
+  s->src.bits |= MUTE;
+}
+
+static enum verdict blocked(struct side *s)
+{
+  if (s->src.bits & MUTE) relay_rewatch(&s->src, EVENTS | EPOLLOUT); /* tells us even if there is room again by now */
+  s->src.bits &= (uint16_t)~(WRITABLE | MUTE);
+  return WAIT;
+}
+
 /* Writing to `out` failed: it was reset. What it has sent may still be there. */
 static enum verdict broken(struct side *in, struct side *out)
 {
@@ -117,7 +133,7 @@ static enum verdict empty(struct conn *c, struct side *in, struct side *out, siz
   while (in->held) {
     ssize_t n = splice(pool_reader(in->pipe), 0, out->src.fd, 0, in->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n == -1 && errno == EINTR) continue;
-    if (n == -1 && errno == EAGAIN) return out->src.bits &= (uint16_t)~WRITABLE, WAIT;
+    if (n == -1 && errno == EAGAIN) return blocked(out);
     if (n <= 0) return broken(in, out);
     in->held -= (uint32_t)n;
     count(c, in, (size_t)n, budget);
@@ -126,38 +142,27 @@ static enum verdict empty(struct conn *c, struct side *in, struct side *out, siz
   return MORE;
 }
 
-/* Nothing is there to splice: sleep until a good piece is, but no longer than a tick. */
-static void doze(struct conn *c, struct side *in)
-{
-  int bytes = LOWAT;
-
-  in->src.bits &= (uint16_t)~READABLE;
-  in->src.bits |= AWAKE;
-  if (in->src.bits & SLEEPY) return;
-  if (setsockopt(in->src.fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == -1) return;
-  in->src.bits |= SLEEPY;
-  c->sleepy[in->src.which] = sleepy[in->src.which];
-  sleepy[in->src.which] = c;
-  timer_arm(TIMER_LOWAT);
-}
-
-static enum verdict bulk(struct conn *c, struct side *in)
+static enum verdict bulk(struct side *in, struct side *out)
 {
   int pipe = pool_get();
   ssize_t n;
 
+  mute(in);
+  mute(out);
   do n = splice(in->src.fd, 0, pool_writer(pipe), 0, pool_size(pipe), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   while (n == -1 && errno == EINTR);
   if (n > 0) {
     in->pipe = (int16_t)pipe;
     in->held = (uint32_t)n;
+    if (in->src.bits & FRESH && n < BUFFER) in->src.bits &= (uint16_t)~BULK;
+    in->src.bits &= (uint16_t)~FRESH;
     return MORE;
   }
   int e = errno;
   pool_put(pipe);
   if (n == -1 && e != EAGAIN) return RESET;
-  if (n == -1) return doze(c, in), WAIT;
-  in->src.bits &= (uint16_t)~BULK; /* the end, or urgent data, which splice cannot pass: recv will tell */
+  if (n == -1 && !(in->src.bits & FAILED)) return in->src.bits &= (uint16_t)~READABLE, WAIT;
+  in->src.bits &= (uint16_t)~BULK; /* the end, or urgent data, at which splice finds nothing for ever: recv will tell */
   return MORE;
 }
 
@@ -182,7 +187,7 @@ static enum verdict copy(struct conn *c, struct side *in, struct side *out, size
   while (m == -1 && errno == EINTR);
   if (m == -1 && errno != EAGAIN) return broken(in, out);
   if (m == -1) m = 0;
-  if (m < n) out->src.bits &= (uint16_t)~WRITABLE;
+  if (m < n) blocked(out);
   if (m && peek) while (recv(in->src.fd, 0, (size_t)m, MSG_TRUNC) == -1 && errno == EINTR);
   count(c, in, (size_t)m, budget);
   if (m < n && !peek) {
@@ -212,7 +217,7 @@ static enum verdict pump(struct conn *c, struct side *in)
     }
     else if (!(in->src.bits & READABLE)) return WAIT;
     else if (!budget) return MORE;
-    else if (in->src.bits & BULK && pool_ready()) v = bulk(c, in);
+    else if (in->src.bits & BULK && pool_ready()) v = bulk(in, out);
     else v = copy(c, in, out, &budget);
     if (v != MORE) return v;
   }
@@ -270,7 +275,7 @@ int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd
   c->state = CONNECTING;
   for (int i = 0; i < 2; i++) {
     c->side[i].src = (struct source){ .fd = i ? backendfd : clientfd, .kind = KIND_SIDE, .which = (uint8_t)i };
-    if (relay_watch(&c->side[i].src, EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP | EPOLLET) == -1) return -1;
+    if (relay_watch(&c->side[i].src, EVENTS | EPOLLOUT) == -1) return -1;
   }
   c->next = p->conns;
   if (c->next) c->next->prev = &c->next;
@@ -292,7 +297,7 @@ void tcp_event(struct source *src, uint32_t events)
   if (events & EPOLLOUT) src->bits |= WRITABLE;
   if (events & (EPOLLERR | EPOLLPRI)) src->bits |= FAILED; /* an RST sets EPOLLRDHUP as well */
   else if (events & EPOLLRDHUP) src->bits |= CLOSING;
-  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) src->bits |= READABLE | AWAKE;
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) src->bits |= READABLE | FRESH;
   if (c->state & CONNECTING) {
     if (!src->which) {
       if (events & EPOLLERR && unanswered(c)) reset(c);
@@ -326,45 +331,14 @@ int tcp_ready(void)
 /* An event of the same batch may still name one that has ended, so memory is freed after the batch. */
 void tcp_bury(void)
 {
-  struct conn **at = &dead;
-
-  while (*at) {
-    struct conn *c = *at;
-    if ((c->side[0].src.bits | c->side[1].src.bits) & SLEEPY) at = &c->queue; /* tcp_lowat will take it out */
-    else {
-      *at = c->queue;
-      tcp_free(c);
-    }
+  while (dead) {
+    struct conn *c = dead;
+    dead = c->queue;
+    tcp_free(c);
   }
 }
 
 void tcp_reset_all(struct port *p)
 {
   while (p->conns) reset(p->conns);
-}
-
-/* A tick: a direction that was silent since the last one is woken, drained and no longer bulk. */
-int tcp_lowat(void)
-{
-  int one = 1;
-
-  for (int i = 0; i < 2; i++) {
-    struct conn **at = &sleepy[i];
-    while (*at) {
-      struct conn *c = *at;
-      struct side *s = &c->side[i];
-      if (!(c->state & DEAD) && s->src.bits & AWAKE) {
-        s->src.bits &= (uint16_t)~AWAKE;
-        at = &c->sleepy[i];
-        continue;
-      }
-      *at = c->sleepy[i];
-      s->src.bits &= (uint16_t)~(SLEEPY | BULK);
-      if (c->state & DEAD) continue;
-      setsockopt(s->src.fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
-      s->src.bits |= READABLE;
-      turn(c);
-    }
-  }
-  return sleepy[0] || sleepy[1];
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Four periodic timers, each armed only while somebody needs it: an idle relay never wakes. */
+   Three periodic timers, each armed only while somebody needs it: an idle relay never wakes. */
 #include <time.h>
 
 #include "relay.h"
@@ -8,7 +8,6 @@ uint64_t relay_now;
 
 static int second(void);
 static struct { uint64_t due; unsigned int period; int (*run)(void); } timers[TIMERS] = {
-  [TIMER_LOWAT] = {0, 2, tcp_lowat},
   [TIMER_RESUME] = {0, 100, accept_resume},
   [TIMER_REFUSE] = {0, 50, refuse_poll},
   [TIMER_SECOND] = {0, 1000, second}
