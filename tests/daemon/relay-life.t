@@ -5,6 +5,7 @@ need python3 ip mkfifo
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 inside python3 "$tools/clients.py" echo 7000
 portd "tcp,$host,$port,127.0.0.1,7000" "tcp,$host,$((port + 1)),127.0.0.1,7000"
+is "$(awk '{ print $41 }' "/proc/$relaypid/stat")" 3 "it is a SCHED_BATCH task"
 talk() { # NAME PORT: a connection; `say NAME TEXT` -> $heard
   mkfifo "$T/$1.in"
   python3 "$tools/clients.py" talk "$host" "$2" < "$T/$1.in" > "$T/$1.out" 2>&1 &
