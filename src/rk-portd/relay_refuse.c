@@ -163,10 +163,11 @@ void refuse_forget(struct listener *l)
 int refuse_poll(void)
 {
   struct listener *next;
+  int patient = first && relay_now < patient_until && !nft_active(); /* once for all: there may be a thousand */
 
   for (struct listener *l = first; l; l = next) {
     next = l->queue;
-    if (l->src.bits & LISTENER_WAITING ? backend_there(l) == 0 && relay_now < patient_until && !nft_active() : backend_there(l) == 0 || resume(l) == -1) continue;
+    if (l->src.bits & LISTENER_WAITING ? patient && backend_there(l) == 0 : backend_there(l) == 0 || resume(l) == -1) continue;
     refuse_forget(l);
     relay_watch(&l->src, EPOLLIN);
   }
