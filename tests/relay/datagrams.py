@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # datagrams.py serve PORT: echo; "N:x" is answered N times; "bye" closes the socket for three seconds
 # datagrams.py ask ADDR PORT CASE: one check, prints "ok" or what was wrong
-import os, random, select, socket, sys, time
+import os, random, re, select, socket, sys, time
 def sock(connect=None):
     s = socket.socket(socket.AF_INET6 if connect and ":" in connect[0] else socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -15,7 +15,7 @@ if sys.argv[1] == "serve":
         try: d, a = s.recvfrom(65535)
         except ConnectionRefusedError: continue
         if d == b"bye": s.close(); time.sleep(3); s = bound(); continue
-        n = int(d.split(b":")[0]) if b":" in d[:6] and d[:1].isdigit() else 1
+        n = re.fullmatch(rb"(\d+):[xy]", d); n = int(n[1]) if n else 1
         for i in range(n): s.sendto(d, a)
 addr = (sys.argv[2], int(sys.argv[3])); case = sys.argv[4]
 def echo(s, d): s.send(d); got = s.recv(65536); assert got == d, "sent %d bytes, got %d" % (len(d), len(got))
