@@ -11,6 +11,8 @@ echo "second with a connection each, 1 and 32 clients; keep1, keep32: with kept 
 echo "per second at full rate; echo1, echo32: echoes of 64 bytes per second. rk keeps the client's address, the others"
 echo "do not (rootlesskit 3 for TCP from other hosts). haproxy has its splice options forced on, rootlesskit its builtin driver. RK_BENCH_PEER names"
 echo "a directory with a newer rootlesskit to compare with. A spinner of the idle class keeps each CPU from halting, which a virtual one does at a high price."
+echo "Autogroups of the scheduler are off. floor is a C program that only accepts, connects, receives and sends, the least that any relay by epoll must do: no"
+echo "namespace, no client's address."
 echo "TCP congestion control of the host: $(cat /proc/sys/net/ipv4/tcp_congestion_control)."
 echo
 rk-t-outer python3 tests/bench/ports.py -i -r "${ROUNDS:-5}" -g "$TMPDIR/ports.svg" ${COLUMNS_ONLY:+-c "$COLUMNS_ONLY"} ${FORWARDERS:+-f "$FORWARDERS"}

@@ -35,11 +35,17 @@ def named(pid, *names):  # descendants whose program is one of these
         except OSError: continue
         if c in names: out.append(p)
     return out
+AUTOGROUP = "/proc/sys/kernel/sched_autogroup_enabled"
+grouped = None
 def awake():
-    """A spinner of the idle class on each CPU: halting and waking a virtual CPU costs 10-50 us, and would drown what is measured."""
+    """A spinner of the idle class on each CPU: halting and waking a virtual CPU costs 10-50 us, and would drown what is measured.
+    Autogroups are off meanwhile: a spinner in a group is not seen to be idle, and each session would be weighed as one task."""
+    global grouped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if os.path.exists(AUTOGROUP): grouped = open(AUTOGROUP).read(); open(AUTOGROUP, "w").write("0")
     for n in os.sched_getaffinity(0):
         if os.fork(): continue
-        signal.signal(signal.SIGINT, signal.SIG_DFL); LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+        signal.signal(signal.SIGINT, signal.SIG_DFL); signal.signal(signal.SIGTERM, signal.SIG_DFL); LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
         os.sched_setaffinity(0, [n]); os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         while True: pass
 SERVERS = T + "/servers.sh"
@@ -99,6 +105,8 @@ class Haproxy(Forwarder):  # in front of the direct servers: no namespace to cro
             f.write("global\n nbthread 1\n maxconn 4000\n maxpipes 500\n tune.pipesize 1048576\n stats socket %s/haproxy.sock mode 666\ndefaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\n option splice-request\n option splice-response\n" % T)
             for p in self.ports(): f.write("listen l%d\n bind 127.0.0.1:%d\n server s 127.0.0.1:%d\n" % (p, self.port(p), p))
         self.p = start(AS + ["haproxy", "-q", "-db", "-f", conf])
+class Floor(Forwarder):  # what new connections and small messages cost at least; it cannot hold back a fast sender
+    def start(self): self.p = start(AS + ["rk-t-relay"] + [str(x) for p in self.ports() for x in (self.port(p), p)])
 class Socat(Forwarder):
     def start(self): self.ps = [start(AS + ["socat", "TCP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr,backlog=1024" % self.port(p), "TCP:127.0.0.1:%d" % p]) for p in self.ports()]
     def cpu(self):  # each connection is a child: the parent's own and its waited-for children's time, in ticks of 10 ms
@@ -108,7 +116,7 @@ class Socat(Forwarder):
                 try: n += sum(int(x) for x in open("/proc/%d/stat" % c).read().rsplit(")", 1)[1].split()[11:15])
                 except OSError: pass  # ended meanwhile: counted with the parent's
         return n * 10**7
-ALL = {"direct": Direct, "rk": Rk, "rootlesskit": RootlessKit, "rootlesskit3": RootlessKit3, "pasta": Pasta, "haproxy": Haproxy, "socat": Socat}
+ALL = {"direct": Direct, "rk": Rk, "rootlesskit": RootlessKit, "rootlesskit3": RootlessKit3, "pasta": Pasta, "haproxy": Haproxy, "floor": Floor, "socat": Socat}
 def run(cmd, secs):
     try: return subprocess.run(AS + cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=secs + 20, text=True).stdout
     except subprocess.TimeoutExpired: return ""
@@ -139,7 +147,7 @@ def measure(f, column, secs):
 COLOURS = {"rk": "#1b6e3c", "rootlesskit": "#9aa7b0", "rootlesskit3": "#5f7482", "pasta": "#d98e2b", "haproxy": "#7a5ea8", "socat": "#c9c9c9"}
 def draw(table, columns, path):
     """Bars: throughput as a share of direct loopback."""
-    names = [n for n in table if n != "direct"]; bar, gap, top, height = 9, 16, 40, 200
+    names = [n for n in table if n not in ("direct", "floor")]; bar, gap, top, height = 9, 16, 40, 200
     group = bar * len(names) + gap; width = 50 + group * len(columns) + 10
     out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="11">' % (width, top + height + 40),
            '<rect width="100%" height="100%" fill="white"/>', '<text x="45" y="14">throughput through each forwarder, direct loopback = 1</text>']
@@ -159,7 +167,7 @@ def main():
     forwarders = []
     for i, name in enumerate(a.f.split(",")):
         f = ALL[name](name, 0 if name == "direct" else 10000 + 3000 * i)
-        if name not in ("direct", "rk") and not shutil.which(getattr(f, "program", name) or "-"): print("(no %s here)\n" % name); continue
+        if name not in ("direct", "rk", "floor") and not shutil.which(getattr(f, "program", name) or "-"): print("(no %s here)\n" % name); continue
         f.start(); forwarders.append(f)
     if a.i: awake()
     time.sleep(2.5)
@@ -167,7 +175,7 @@ def main():
     for _ in range(a.r):
         for column in a.c.split(","):
             for f in forwarders:
-                if kind(column) in ("udp", "echo") and not f.udp: continue
+                if kind(column) in ("udp", "echo") and not f.udp or f.name == "floor" and kind(column) not in ("new", "keep"): continue
                 r = measure(f, column, a.s)
                 if r: got.setdefault(column, {}).setdefault(f.name, []).append(r)
                 time.sleep(0.05)
@@ -192,13 +200,14 @@ def main():
     for c in a.c.split(","):
         rk = table.get("rk", {}).get(c)
         for name in table:
-            if rk and name not in ("direct", "rk") and c in table[name] and table[name][c]["rate"] > 1.05 * rk["rate"]:
+            if rk and name not in ("direct", "rk", "floor") and c in table[name] and table[name][c]["rate"] > 1.05 * rk["rate"]:
                 losses.append("%s in %s (%.2f against %.2f)" % (name, c, table[name][c]["ratio"], rk["ratio"]))
     print("Columns in which a peer leads rk by more than 5 %%: %s." % (", ".join(losses) or "none"))
     if a.o: json.dump(table, open(a.o, "w"), indent=1)
     if a.g: draw(table, [c for c in a.c.split(",")], a.g)
 try: main()
 finally:
+    if grouped: open(AUTOGROUP, "w").write(grouped)
     if os.environ.get("BENCH_LOG"): sys.stderr.write(open(T + "/log").read())
     while len(children(os.getpid())) > 1:
         for c in children(os.getpid())[1:]:
