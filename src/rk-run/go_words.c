@@ -31,6 +31,7 @@ char const *go_errno(int e)
   char const *s = strerror(e);
 
   if (e == ENOENT) return "no such file or directory";
+  if (e == EMFILE) return "too many open files";
   snprintf(text, sizeof text, "%s", s);
   if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z')) text[0] = (char)(text[0] | 0x20);
   return text;

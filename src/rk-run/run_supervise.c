@@ -40,7 +40,7 @@ static void make_gate(int gate[3])
   gate[0] = fcntl(ready[1], F_DUPFD, RK_FD_BASE);
   gate[1] = fcntl(go[0], F_DUPFD, RK_FD_BASE);
   gate[2] = fcntl(state[1], F_DUPFD, RK_FD_BASE);
-  if (gate[0] < 0 || gate[1] < 0 || gate[2] < 0) run_die("dup: %s", go_errno(errno));
+  if (gate[0] < 0 || gate[1] < 0 || gate[2] < 0) run_die("dup: %s", go_errno(errno == EINVAL ? EMFILE : errno)); /* fcntl(2): the limit is below RK_FD_BASE */
   close(ready[1]);
   close(go[0]);
   close(state[1]);
