@@ -4,11 +4,11 @@
 need slirp4netns pasta socat
 outer
 mkdir "$T/drivers"; RK_NET_PATH=$T/drivers; export RK_NET_PATH; chmod 0755 "$T/drivers"
-spawn socat TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr SYSTEM:'echo host-loopback'
-spawn socat 'TCP6-LISTEN:7777,bind=[::1],fork,reuseaddr' SYSTEM:'echo host-loopback'
+spawn socat -t 20 TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr SYSTEM:'echo host-loopback'
+spawn socat -t 20 'TCP6-LISTEN:7777,bind=[::1],fork,reuseaddr' SYSTEM:'echo host-loopback'
 wait_until sh -c 'echo | socat -t 0 - TCP:127.0.0.1:7777'
 net() { as_user timeout 60 rk-userns rk-idmap rk-copyup /etc rk-net "$@"; }
-reach() { driver=$1 to=$2; shift 2; net -d "$driver" "$@" sh -c 'socat -T "$2" - "TCP:$1:7777,connect-timeout=$2" < /dev/null 2>&1' sh "$to" "${seconds:-1}" 2>&1; }
+reach() { driver=$1 to=$2; shift 2; net -d "$driver" "$@" sh -c 'socat -u -T "$2" "TCP:$1:7777,connect-timeout=$2" - 2>&1' sh "$to" "${seconds:-1}" 2>&1; }
 for d in slirp4netns pasta; do
   for to in 10.0.2.2 127.0.0.1 '[::1]' '[fd00::2]'; do
     unlike "$(reach $d "$to" -6)" host-loopback "$d: $to is not the host's loopback"
