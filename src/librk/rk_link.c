@@ -14,7 +14,7 @@
 #include <skalibs/types.h>
 
 /* Removed before the program: they mean nothing to it. */
-static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS"};
+static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_NET_STARTED"};
 
 int rk_door(void)
 {
@@ -80,7 +80,7 @@ void rk_ask_die(char const *what)
 {
   if (errno == ENOENT)
     strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": the door to rk-outside is shut: put rk-userns before it, "
-                "only rk links between, or give the link before it the option -k");
+                "and only rk links, or links given -k, between");
   if (errno == EBADF) strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
   if (errno == EPIPE) strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
   strerr_diefusys(RK_EXIT_SYS, what);
@@ -96,13 +96,15 @@ void rk_door_shut(void)
   int door = rk_door();
 
   if (door >= 0) {
+    if (getenv("RK_NET_STARTED")) /* behind the closed door nobody would test the host's loopback */
+      strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
     if (getenv("RK_STATE_DIR")) {
-      struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
+      static struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
       struct rk_say say;
       rk_ask_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
       if (say.error) {
         errno = say.error;
-        strerr_diefusys(RK_EXIT_SYS, "record the chain in the state directory");
+        strerr_diefusys(RK_EXIT_SYS, "write the state directory");
       }
     }
     close(door);

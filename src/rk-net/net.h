@@ -10,8 +10,8 @@
 #include "plan.h"
 
 struct net {
-  struct rk_ask_net ask;  /* the plan */
-  struct rk_say_net say;  /* what rk-outside made of it */
+  struct rk_ask_net ask;  /* the plan (-w: none) */
+  struct rk_say_net say;  /* what rk-outside made of it: all that -w knows */
   struct driver const *driver;
   uint32_t txqlen;        /* of the tap, 0: the kernel's */
   uint32_t etc;           /* enum rk_etc */
@@ -58,5 +58,9 @@ void mounts_netns(char const *path);
 
 /* probe.c */
 void probe_send(struct net *n);
+
+/* finish.c: wait for the driver; have the loopback test judged, resolv.conf and hosts written */
+void finish_await(struct net *n);
+void finish_wired(struct net *n);
 
 #endif

@@ -20,9 +20,9 @@
 #include <rk/exit.h>
 #include <rk/netlink.h>
 
-/* Milliseconds: a gateway is waited for that long, since a machine may stall; a splice, whose pace no frame tells, that long; without a
-   gateway to ask, that long blindly. */
-enum { ROUNDS = 4, ROUNDS6 = 6, PATIENCE = 10000, SPLICE = 1000, BLIND = 10, TARGETS = 4 };
+/* Milliseconds: a gateway is waited for that long, since a machine may stall, and all is sent again after that long without an answer; a
+   splice, whose pace no frame tells, that long; without a gateway to ask, that long blindly. */
+enum { ROUNDS = 4, ROUNDS6 = 6, PATIENCE = 10000, AGAIN = 1000, SPLICE = 1000, BLIND = 10, TARGETS = 4 };
 
 static int64_t now(void)
 {
@@ -73,25 +73,27 @@ static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t us
    blindly would cost ten thousand. The kernel asks for us: a neighbour forgotten and used again is asked for at once. (A packet socket would
    wait for two grace periods of RCU, when it is bound and when it is closed: ten milliseconds each.) A gateway that is silent may be one that
    has not come to our nonces yet, so its silence is no answer. */
-static void barrier(struct net *n, int fd, int ifindex)
+static int barrier(struct net *n, int fd, int ifindex)
 {
   static struct rk_nl b;
-  int64_t end = now() + PATIENCE * 1000;
-  int ok;
-
   /* The first answer lets go the nonces themselves, which wait for it; those of IPv6 wait for a question of their own, a round later. */
-  ok = wait_resolved(fd, &n->say.gateway, end);
-  for (int round = 0; ok && round < (n->ipv6 ? ROUNDS6 : ROUNDS); round++) {
+  int ok = wait_resolved(fd, &n->say.plan.gateway, now() + AGAIN * 1000);
+
+  for (int round = 0; ok && round < (n->say.plan.ip6.s6_addr[0] ? ROUNDS6 : ROUNDS); round++) {
     rk_nl_init(&b);
-    neighbour(&b, RTM_DELNEIGH, 0, 0, ifindex, &n->say.gateway);
-    neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, ifindex, &n->say.gateway);
-    ok = rk_nl_send(n->rtnl, &b, 0) == 0 && wait_resolved(fd, &n->say.gateway, end);
+    neighbour(&b, RTM_DELNEIGH, 0, 0, ifindex, &n->say.plan.gateway);
+    neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, ifindex, &n->say.plan.gateway);
+    ok = rk_nl_send(n->rtnl, &b, 0) == 0 && wait_resolved(fd, &n->say.plan.gateway, now() + AGAIN * 1000);
   }
-  if (!ok) {
-    char gateway[IP4_FMT + 1]; /* inet_ntop(3) would bring all of stdio with it */
-    gateway[ip4_fmt(gateway, (char const *)&n->say.gateway)] = 0;
-    strerr_dief(RK_EXIT_SYS, "the gateway ", gateway, " does not answer, so whether the host's loopback is closed is unknown (-l does not ask)");
-  }
+  return ok;
+}
+
+static void __attribute__((noreturn)) die_silent(struct net *n)
+{
+  char gateway[IP4_FMT + 1]; /* inet_ntop(3) would bring all of stdio with it */
+
+  gateway[ip4_fmt(gateway, (char const *)&n->say.plan.gateway)] = 0;
+  strerr_dief(RK_EXIT_SYS, "the gateway ", gateway, " does not answer, so whether the host's loopback is closed is unknown (-l does not ask)");
 }
 
 union address {
@@ -105,13 +107,13 @@ static int target(struct net *n, int i, union address *a)
   memset(a, 0, sizeof *a);
   a->four.sin_family = AF_INET;
   switch (i) {
-    case 0: a->four.sin_addr = n->say.gateway; break;
+    case 0: a->four.sin_addr = n->say.plan.gateway; break;
     case 1: a->four.sin_addr.s_addr = htonl(INADDR_LOOPBACK); break;
-    case 2: a->six.sin6_family = AF_INET6; a->six.sin6_addr = n->ask.gateway6; break;
+    case 2: a->six.sin6_family = AF_INET6; a->six.sin6_addr = n->say.plan.gateway6; break;
     case 3: a->six.sin6_family = AF_INET6; a->six.sin6_addr = in6addr_loopback; break;
   }
   if (a->any.sa_family == AF_INET) return a->four.sin_addr.s_addr && n->say.tcp4;
-  return n->ipv6 && n->say.tcp6;
+  return n->say.plan.ip6.s6_addr[0] && n->say.tcp6;
 }
 
 static int loopback(int i)
@@ -119,19 +121,15 @@ static int loopback(int i)
   return i == 1 || i == 3;
 }
 
-void probe_send(struct net *n)
+/* Errors of sending are as good as silence. Returns whether somebody inside answers for our own loopback. */
+static int nonces(struct net *n, struct pollfd *tcp)
 {
-  struct pollfd tcp[TARGETS];
   union address a;
-  struct ifreq ifr = {0};
-  struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_groups = 1U << (RTNLGRP_NEIGH - 1)};
-  int news = rk_nl_open(NETLINK_ROUTE), any, answered = 0;
+  int answered = 0;
   char c;
 
-  if (news == -1 || bind(news, (struct sockaddr const *)&me, sizeof me) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "watch the neighbours");
-  /* Errors of sending are as good as silence. */
   for (int i = 0; i < TARGETS; i++) {
+    if (tcp[i].fd != -1) close(tcp[i].fd);
     tcp[i] = (struct pollfd){.fd = -1, .events = POLLOUT};
     if (!target(n, i, &a)) continue;
     socklen_t size = a.any.sa_family == AF_INET ? sizeof a.four : sizeof a.six;
@@ -147,12 +145,30 @@ void probe_send(struct net *n)
     a.four.sin_port = htons(a.any.sa_family == AF_INET ? n->say.tcp4 : n->say.tcp6);
     connect(tcp[i].fd, &a.any, size);
   }
-  memcpy(ifr.ifr_name, n->say.ifname, sizeof ifr.ifr_name);
+  return answered;
+}
+
+void probe_send(struct net *n)
+{
+  struct pollfd tcp[TARGETS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+  struct ifreq ifr = {0};
+  struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_groups = 1U << (RTNLGRP_NEIGH - 1)};
+  int news = rk_nl_open(NETLINK_ROUTE), any, answered;
+  int64_t end = now() + PATIENCE * 1000;
+
+  if (news == -1 || bind(news, (struct sockaddr const *)&me, sizeof me) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "watch the neighbours");
+  memcpy(ifr.ifr_name, n->say.plan.ifname, sizeof ifr.ifr_name);
   any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (any == -1 || ioctl(any, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->say.ifname);
+  if (any == -1 || ioctl(any, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->say.plan.ifname);
   close(any);
-  if (n->say.gateway.s_addr) barrier(n, news, ifr.ifr_ifindex);
-  else poll(0, 0, BLIND);
+  answered = nonces(n, tcp);
+  if (!n->say.plan.gateway.s_addr) poll(0, 0, BLIND);
+  /* Silence: nothing waits for the gateway any more if the driver died, whose end makes the kernel forget it, or after three seconds. */
+  else while (!barrier(n, news, ifr.ifr_ifindex)) {
+    if (now() >= end) die_silent(n);
+    answered |= nonces(n, tcp);
+  }
   close(news);
   poll(tcp, TARGETS, 0);
   for (int i = 0; i < TARGETS; i++) answered |= loopback(i) && tcp[i].revents == POLLOUT;

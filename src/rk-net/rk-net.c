@@ -3,30 +3,34 @@
 
    where    inside: namespace root (rk-userns rk-idmap before it)
    changes  network namespace (-D: not); mount namespace if it is not the chain's own yet; /sys, /etc/resolv.conf, /etc/hosts (-D: not)
-   fds/env  reads RK_OUTSIDE_FD, RK_STATE_DIR, RK_NET_PATH
+   fds/env  reads RK_OUTSIDE_FD, RK_STATE_DIR, RK_NET_PATH; -s writes RK_NET_STARTED, -w takes it
    forks    no (-D: a child that configures the namespace and is gone)
    exits    100 usage, 102 the host lacks something, 111 a system call or the driver failed, 126/127 prog
 */
 #include "net.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/wait.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/netlink.h>
 
-#define USAGE "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -k ] prog..."
+#define USAGE "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w ] [ -k ] prog..."
 
 /* A tap's frame of 65535 bytes less the Ethernet header (tun.c: MAX_MTU); RFC 791 wants 576, RFC 8200 1280. */
 enum { MTU_MIN = 576, MTU_MIN6 = 1280, MTU_MAX = 65521 };
+
+struct options {
+  char const *driver, *cidr, *mtu, *ifname;
+  int half; /* 's': start only, 'w': wait for what was started; 0: both */
+};
 
 static void set_mtu(struct net *n, char const *s)
 {
@@ -53,69 +57,62 @@ static void set_ifname(struct net *n, char const *s)
   memcpy(n->ask.ifname, s, strlen(s));
 }
 
-static void driver_failed(struct net *n)
+/* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether rk-outside knows of it. */
+static int start(struct net *n, struct options const *o)
 {
-  char number[UINT_FMT];
-  int status = n->say.status, code = RK_EXIT_SYS;
-  char const *how = n->say.head.text;
-  size_t len = strlen(n->say.log);
+  n->ask.head = (struct rk_ask){.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET};
+  n->driver = driver_choose(o->driver);
+  memcpy(n->ask.driver, n->driver->name, strlen(n->driver->name));
+  n->txqlen = n->driver->txqlen;
+  if (n->ipv6 && !n->driver->ipv6) strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " has no IPv6");
+  set_mtu(n, o->mtu);
+  set_ifname(n, o->ifname);
+  hostnet_plan(n, o->cidr);
+  hostnet_ports(n);
+  netns_refuse_second();
+  if (n->ask.detached && !getenv("RK_STATE_DIR")) strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
+  int outside = n->driver->mtu || getenv("RK_STATE_DIR");
+  if (outside && rk_door() == -1) rk_ask_die("connect the network");
+  /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
+  if (o->half && !n->driver->tap) strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 
-  if (len) {
-    allwrite(2, n->say.log, len);
-    if (n->say.log[len - 1] != '\n') allwrite(2, "\n", 1);
-  }
-  if (status == -1) strerr_dief(code, "unable to connect the network: driver ", n->ask.driver, ": ", how);
-  if (WIFEXITED(status)) {
-    if (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST) code = WEXITSTATUS(status);
-    how = "exited with status ";
-    number[uint_fmt(number, (unsigned int)WEXITSTATUS(status))] = 0;
-  } else {
-    how = "was killed by signal ";
-    number[uint_fmt(number, (unsigned int)WTERMSIG(status))] = 0;
-  }
-  strerr_dief(code, "unable to connect the network: driver ", n->ask.driver, " ", how, number, " before it was ready");
+  if (!o->half) mounts_own();
+  netns_do(n, netns_make);
+  if (outside && rk_ask_send(&n->ask, sizeof n->ask, n->netns) == -1) rk_ask_die("connect the network");
+  /* The driver starts meanwhile. */
+  netns_do(n, netns_configure);
+  return outside;
 }
 
-static void connect_driver(struct net *n)
+/* Behind rk-net -s, in its network namespace. What the plan was, rk-outside will tell. */
+static void resume(struct net *n)
 {
-  if (rk_ask_recv(&n->say, sizeof n->say) == -1) rk_ask_die("connect the network");
-  if (n->say.head.error) driver_failed(n);
-}
-
-/* What rk-outside must judge stands in its hands now; then it writes resolv.conf and hosts. */
-static void wired(struct net *n)
-{
-  struct rk_ask_wired const ask = {.head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_WIRED}, .etc = n->etc};
-  struct rk_say say;
-
-  rk_ask_or_die("finish the network", &ask, sizeof ask, -1, &say, sizeof say);
-  if (say.error == EEXIST)
-    strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text, " (-l allows it)");
-  if (say.error) {
-    errno = say.error;
-    strerr_diefsys(RK_EXIT_SYS, "unable to finish the network: ", say.text);
-  }
-  for (size_t i = 0; i < sizeof n->tcp / sizeof *n->tcp; i++)
-    if (n->tcp[i] != -1) close(n->tcp[i]);
+  if (!getenv("RK_NET_STARTED")) strerr_dief(RK_EXIT_USAGE, "-w: there is no network to wait for: put one rk-net -s before it");
+  rk_env_unset("RK_NET_STARTED");
+  n->rtnl = rk_nl_open(NETLINK_ROUTE);
+  if (n->rtnl == -1) strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+  mounts_own();
 }
 
 int main(int argc, char const *const *argv)
 {
   static struct net n = {.netns = -1, .rtnl = -1, .tcp = {-1, -1, -1, -1}};
-  char const *driver = 0, *cidr = 0, *mtu = 0, *ifname = 0;
+  struct options o = {0};
+  int outside = 1, connected, halves = 0, plan = 0;
 
   PROG = "rk-net";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDk", &l)) != -1;)
+    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDswk", &l)) != -1; plan += !strchr("swk", opt))
       switch (opt) {
-        case 'd': driver = l.arg; break;
-        case 'a': cidr = l.arg; break;
-        case 'm': mtu = l.arg; break;
-        case 'i': ifname = l.arg; break;
+        case 'd': o.driver = l.arg; break;
+        case 'a': o.cidr = l.arg; break;
+        case 'm': o.mtu = l.arg; break;
+        case 'i': o.ifname = l.arg; break;
         case '6': n.ipv6 = 1; break;
         case 'l': n.ask.host_loopback = 1; break;
         case 'D': n.ask.detached = 1; break;
+        case 's': case 'w': o.half = opt; halves++; break;
         case 'k': n.keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -123,34 +120,24 @@ int main(int argc, char const *const *argv)
     argv += l.ind;
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (halves > 1 || (o.half == 's' && n.ask.detached)) strerr_dief(RK_EXIT_USAGE, "-s, -w and -D exclude one another");
+  if (o.half == 'w' && plan) strerr_dief(RK_EXIT_USAGE, "-w goes with no other option than -k: give them to rk-net -s");
   if (geteuid()) strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net");
-  n.ask.head = (struct rk_ask){.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET};
-  n.driver = driver_choose(driver);
-  memcpy(n.ask.driver, n.driver->name, strlen(n.driver->name));
-  n.txqlen = n.driver->txqlen;
-  if (n.ipv6 && !n.driver->ipv6) strerr_dief(RK_EXIT_USAGE, "driver ", n.driver->name, " has no IPv6");
-  set_mtu(&n, mtu);
-  set_ifname(&n, ifname);
-  hostnet_plan(&n, cidr);
-  hostnet_ports(&n);
-  netns_refuse_second();
-  if (n.ask.detached && !getenv("RK_STATE_DIR")) strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
-  int outside = strcmp(n.driver->name, "none") || getenv("RK_STATE_DIR");
-  if (outside && rk_door() == -1) rk_ask_die("connect the network");
-
-  mounts_own();
-  netns_do(&n, netns_make);
-  if (outside && rk_ask_send(&n.ask, sizeof n.ask, n.netns) == -1) rk_ask_die("connect the network");
-  /* The driver starts meanwhile. */
-  netns_do(&n, netns_configure);
-  if (!n.ask.detached) mounts_sysfs();
-  if (!n.ask.detached && n.driver->mtu) mounts_etc(&n);
-  if (outside) {
-    connect_driver(&n);
-    if (n.driver->mtu && !n.ask.host_loopback) netns_do(&n, probe_send);
-    wired(&n);
+  if (o.half == 'w') resume(&n);
+  else outside = start(&n, &o);
+  if (o.half == 's') {
+    if (setenv("RK_NET_STARTED", "1", 1) == -1) strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
+    rk_link_exec(argv, n.keep);
   }
 
+  connected = !n.driver || n.driver->mtu;
+  if (!n.ask.detached) mounts_sysfs();
+  if (!n.ask.detached && connected) mounts_etc(&n);
+  if (outside) {
+    finish_await(&n);
+    if (connected && !n.say.plan.host_loopback) netns_do(&n, probe_send);
+    finish_wired(&n);
+  }
   close(n.rtnl);
   close(n.netns);
   rk_link_exec(argv, n.keep);

@@ -37,6 +37,7 @@ void outside_release(void);
 /* Requests: the message has the exact size of its struct. fd is -1, or an fd that travelled with it, owned by the callee. */
 void outside_idmap(struct rk_ask_idmap const *ask, int fd);
 void outside_net(struct rk_ask_net const *ask, int fd);
+int outside_await(void); /* -1: for nothing */
 void outside_wired(struct rk_ask_wired const *ask);
 
 /* The chain is gone: tell the driver to leave. 1: it can be left to that, having neither files in the state directory nor ports of the

@@ -36,8 +36,11 @@ struct netup netup;
 
 static int netns = -1, userns = -1, report = -1, errors = -1, leave = -1, pidfd = -1;
 static pid_t driver;
-static int starting;            /* the chain waits for our reply */
+static enum { NOTHING, STARTING, KNOWN, TOLD, WIRED } stage; /* of the first start: its outcome is known, told, and the chain has wired its side */
+static struct rk_say_net outcome;
+static int awaited;             /* the chain waits for it */
 static int restarted;           /* its report is awaited for another time: then the loopback test is due again */
+static int untested;            /* that is due, but the first is not judged yet */
 static int refused;             /* it failed that test: it is not started again */
 static int fails;
 static int64_t since;
@@ -125,24 +128,33 @@ static char const *last_words(void)
   return s ? s + 1 : log_;
 }
 
+static void tell(void)
+{
+  if (stage != KNOWN || !awaited) return;
+  stage = TOLD;
+  outside_say(&outcome, sizeof outcome);
+}
+
+int outside_await(void)
+{
+  if (stage == NOTHING) return -1;
+  awaited = 1;
+  tell();
+  return 0;
+}
+
+/* How the first start went; until the chain asks, a driver may still die. */
 static void answer(int error, char const *text, int status)
 {
-  struct rk_say_net say = {.head = {.version = RK_OUTSIDE_VERSION, .error = error}, .status = status};
   size_t n = strlen(text);
 
-  if (!starting) return;
-  starting = 0;
-  memcpy(say.head.text, text, n < sizeof say.head.text ? n : sizeof say.head.text - 1);
-  memcpy(say.log, log_, loglen);
-  memcpy(say.ifname, netup.ask.ifname, sizeof say.ifname);
-  say.ip = netup.ask.ip;
-  say.gateway = netup.ask.gateway;
-  say.dns = netup.ask.dns;
-  say.prefix = netup.ask.prefix;
-  say.mtu = netup.ask.mtu;
-  say.configured = (uint32_t)netup.configured;
-  if (!error) netup_probe_tell(&say);
-  outside_say(&say, sizeof say);
+  if (stage > KNOWN) return;
+  stage = KNOWN;
+  outcome = (struct rk_say_net){.head = {.version = RK_OUTSIDE_VERSION, .error = error}, .status = status, .plan = netup.ask};
+  memcpy(outcome.head.text, text, n < sizeof outcome.head.text ? n : sizeof outcome.head.text - 1);
+  memcpy(outcome.log, log_, loglen);
+  if (!error) netup_probe_tell(&outcome);
+  tell();
 }
 
 static void kill_driver(char const *why)
@@ -168,6 +180,12 @@ static void retested(char const *where, int cut)
   }
   text[t.len] = 0;
   kill_driver(text);
+}
+
+static void retest(void)
+{
+  untested = stage != WIRED; /* the listeners are those of the first test until then */
+  if (!untested && netup_retest(userns, netns, retested) == -1) kill_driver("unable to test that the host's loopback is closed");
 }
 
 static void hear(int fd, short revents)
@@ -200,10 +218,8 @@ static void hear(int fd, short revents)
   answer(0, "", -1); /* net/ is there before the program all the same: rk-net asks for the verdict next */
   if (netup_facts()) strerr_warnwusys("write net/ in the state directory");
   netup_etc_again();
-  if (restarted && !netup.ask.host_loopback) {
-    if (netup_retest(userns, netns, retested) == -1) kill_driver("unable to test that the host's loopback is closed");
-  } else
-    netup_status("up", 0);
+  if (restarted && !netup.ask.host_loopback) retest();
+  else netup_status("up", 0);
   restarted = 0;
 }
 
@@ -307,11 +323,13 @@ static void died(int fd, short revents)
   drop(&leave);
   outside_after(-1, late);
   if (netup.ready && !netup.resident && WIFEXITED(status) && !WEXITSTATUS(status)) return;
-  if (starting) {
+  if (stage < TOLD) {
+    netup.ready = 0;
     answer(ECHILD, because ? because : "", because ? -1 : status);
     return;
   }
   describe(why, sizeof why, status);
+  untested = 0;
   netup_retest_stop();
   if (refused) {
     netup_status("failed", why);
@@ -342,7 +360,7 @@ void outside_net(struct rk_ask_net const *ask, int fd)
   netup.ask.driver[sizeof netup.ask.driver - 1] = 0;
   netup.ask.ifname[sizeof netup.ask.ifname - 1] = 0;
   outside_hold();
-  starting = 1;
+  stage = STARTING;
   if (!strcmp(netup.ask.driver, "none")) {
     close(fd);
     netup.ready = 1;
@@ -378,7 +396,10 @@ void outside_wired(struct rk_ask_wired const *ask)
     memcpy(say.text, text, n < sizeof say.text ? n : sizeof say.text - 1);
   }
   outside_say(&say, sizeof say);
-  if (!say.error) netup_etc_follow(); /* the program starts meanwhile */
+  if (say.error) return;
+  stage = WIRED;
+  if (untested) retest();
+  netup_etc_follow(); /* the program starts meanwhile */
 }
 
 int outside_net_tell(void)

@@ -141,6 +141,9 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
       if (len != sizeof(struct rk_ask) || fd >= 0) return -1;
       ready(sender);
       return 0;
+    case RK_OP_AWAIT:
+      if (len != sizeof(struct rk_ask) || fd >= 0) return -1;
+      return outside_await();
   }
   return -1;
 }

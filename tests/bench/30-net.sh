@@ -13,7 +13,8 @@ echo "Cold start of a static program that does nothing, until its network works.
 echo "--disable-host-loopback\`. Under rk the host's loopback is also tested to be closed."
 echo
 set -- -- '`rk-userns rk-idmap rk-copyup /etc:/run rk-net -d slirp4netns true`' rk-userns rk-idmap rk-copyup /etc:/run rk-net -d slirp4netns rk-t-true \
-  -- 'the same without the loopback test (`-l`)' rk-userns rk-idmap rk-copyup /etc:/run rk-net -l -d slirp4netns rk-t-true \
+  -- 'in two steps: `rk-net -s -d slirp4netns rk-copyup /etc:/run rk-net -w`' rk-userns rk-idmap rk-net -s -d slirp4netns rk-copyup /etc:/run rk-net -w rk-t-true \
+  -- 'the first without the loopback test (`-l`)' rk-userns rk-idmap rk-copyup /etc:/run rk-net -l -d slirp4netns rk-t-true \
   -- '`rk-net -d none`' rk-userns rk-idmap rk-copyup /etc:/run rk-net -d none rk-t-true \
   -- '`rk-net -d pasta`' rk-userns rk-idmap rk-copyup /etc:/run rk-net -d pasta rk-t-true
 for r in /usr/bin/rootlesskit ${RK_BENCH_PEER:+"$RK_BENCH_PEER/rootlesskit"}; do
@@ -21,7 +22,7 @@ for r in /usr/bin/rootlesskit ${RK_BENCH_PEER:+"$RK_BENCH_PEER/rootlesskit"}; do
   set -- "$@" -- "rootlesskit $("$r" --version | awk '{ print $3 }') \`--net=slirp4netns\`" "$r" --net=slirp4netns --copy-up=/etc --copy-up=/run --disable-host-loopback rk-t-true
 done
 starts "${ROUNDS:-60}" "$@"
-awk -F'\t' '/-d slirp4netns true/ { c = $2 } /^rootlesskit/ { r[$1] = $2 } END { for (n in r) printf "\n%s takes %.1f times the chain.\n", n, r[n] / c }' starts
+awk -F'\t' '/-d slirp4netns true/ { c = $2 } /two steps/ { s = $2 } /^rootlesskit/ { r[$1] = $2 } END { for (n in r) printf "\n%s takes %.1f times the chain, %.1f times that in two steps.\n", n, r[n] / c, r[n] / s }' starts
 
 echo
 echo "TCP from inside to the host and back, one stream of iperf3, Gbit/s: median (least) of $rounds runs of $seconds s, driver alone and under rk in turns."

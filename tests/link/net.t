@@ -39,6 +39,18 @@ is "$rc $err" "0 " "a chain inside a detached one may have its own"
 fails 100 '^rk-net: fatal: -D needs a state directory' "-D without a state directory" net -d none -D true
 fails 100 'must be root inside: put rk-userns rk-idmap before rk-net$' "outside" rk-net -d none true
 fails 100 'unable to connect the network: the door to rk-outside is shut' "the door is shut" rk-userns rk-idmap env rk-net -d slirp4netns true
+fails 100 '^rk-net: fatal: -s, -w and -D exclude one another$' "-s and -D" rk-state "$T/st" rk-userns rk-idmap rk-net -s -D true
+fails 100 '^rk-net: fatal: -s, -w and -D exclude one another$' "-s and -w" net -s -w true
+fails 100 '^rk-net: fatal: -w goes with no other option than -k: ' "-w and -l" net -w -l true
+fails 100 '^rk-net: fatal: -w: there is no network to wait for: ' "-w without -s" net -w true
+fails 100 '^rk-net: fatal: -w: there is no network to wait for: ' "-w behind a whole rk-net" net -d none rk-net -w true
+fails 100 '^rk-net: fatal: -s is for drivers with a tap, which none has not$' "-s and -d none" net -s -d none rk-net -w true
+fails 100 '^rk-net: fatal: rk-net -s needs rk-net -w before the program$' "-s alone" net -s -d slirp4netns true
+fails 100 '^rk-copyup: fatal: rk-net -s needs rk-net -w before the program$' "-s and a link" net -s -d slirp4netns rk-copyup /etc true
+fails 100 'this chain already has a network of its own$' "-s twice" net -s -d slirp4netns rk-net -s -d slirp4netns rk-net -w true
+fails 100 'this chain already has a network of its own$' "another rk-net between" net -s -d slirp4netns rk-net -d none rk-net -w true
+fails 100 '^rk-net: fatal: -w: there is no network to wait for: ' "-w twice" net -s -l -d slirp4netns rk-copyup /etc rk-net -w rk-net -w true
+fails 111 'unable to connect the network: rk-outside is gone$' "-w by a forged variable" rk-userns -k env RK_NET_STARTED=1 rk-idmap -k rk-net -w true
 fails 127 'rk-net: .*unable to exec' "no such program" net -d none "$T/nothing"
 
 # both live on until they are compared: the number of a namespace that is gone is used again

@@ -10,15 +10,16 @@
 
 #include <rk/host.h>
 
-enum { RK_OUTSIDE_VERSION = 1 };
+enum { RK_OUTSIDE_VERSION = 2 };
 
 /* Each is served at most once. */
 enum rk_op {
   RK_OP_IDMAP = 1, /* struct rk_ask_idmap -> struct rk_say_idmap: map the chain's ids */
-  RK_OP_NET = 2,   /* struct rk_ask_net + netns fd -> struct rk_say_net: start one driver; answered when it is ready */
+  RK_OP_NET = 2,   /* struct rk_ask_net + netns fd: start one driver; not answered, RK_OP_AWAIT is */
   RK_OP_WIRED = 3, /* struct rk_ask_wired -> struct rk_say: the inside is configured, the nonces of the loopback test are sent;
                       resolv.conf and hosts are then written. error EEXIST: a nonce arrived, text says where */
-  RK_OP_READY = 4  /* struct rk_ask -> struct rk_say: everything is set; write child_pid */
+  RK_OP_READY = 4, /* struct rk_ask -> struct rk_say: everything is set; write child_pid */
+  RK_OP_AWAIT = 5  /* struct rk_ask -> struct rk_say_net: answered when that driver is ready, or has failed */
 };
 
 struct rk_ask {
@@ -81,11 +82,7 @@ struct rk_say_net {
   struct rk_say head;
   int32_t status;         /* wait(2) status of a driver that ended, -1: it did not */
   char log[RK_NET_LOG];   /* what it wrote to stderr, terminated */
-  char ifname[16];
-  struct in_addr ip, gateway, dns;
-  uint32_t prefix;
-  uint32_t mtu;
-  uint32_t configured;    /* the driver configured the interface itself (DHCP) */
+  struct rk_ask_net plan; /* as it was asked for; what the driver reported otherwise is that */
   uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0: not made */
   uint8_t nonce[RK_NONCE];
 };

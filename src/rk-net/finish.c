@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC
+   What rk-outside says of the driver, and of the finished network. */
+#include "net.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/wait.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/link.h>
+
+static void driver_failed(struct net *n)
+{
+  char number[UINT_FMT];
+  int status = n->say.status, code = RK_EXIT_SYS;
+  char const *how = n->say.head.text;
+  size_t len = strlen(n->say.log);
+
+  if (len) {
+    allwrite(2, n->say.log, len);
+    if (n->say.log[len - 1] != '\n') allwrite(2, "\n", 1);
+  }
+  if (status == -1) strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, ": ", how);
+  if (WIFEXITED(status)) {
+    if (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST) code = WEXITSTATUS(status);
+    how = "exited with status ";
+    number[uint_fmt(number, (unsigned int)WEXITSTATUS(status))] = 0;
+  } else {
+    how = "was killed by signal ";
+    number[uint_fmt(number, (unsigned int)WTERMSIG(status))] = 0;
+  }
+  strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, " ", how, number, " before it was ready");
+}
+
+void finish_await(struct net *n)
+{
+  struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_AWAIT};
+
+  rk_ask_or_die("connect the network", &ask, sizeof ask, -1, &n->say, sizeof n->say);
+  if (n->say.head.error) driver_failed(n);
+}
+
+/* What rk-outside must judge stands in its hands now; then it writes resolv.conf and hosts. */
+void finish_wired(struct net *n)
+{
+  struct rk_ask_wired const ask = {.head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_WIRED}, .etc = n->etc};
+  struct rk_say say;
+
+  rk_ask_or_die("finish the network", &ask, sizeof ask, -1, &say, sizeof say);
+  if (say.error == EEXIST)
+    strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text, " (-l allows it)");
+  if (say.error) {
+    errno = say.error;
+    strerr_diefsys(RK_EXIT_SYS, "unable to finish the network: ", say.text);
+  }
+  for (size_t i = 0; i < sizeof n->tcp / sizeof *n->tcp; i++)
+    if (n->tcp[i] != -1) close(n->tcp[i]);
+}
