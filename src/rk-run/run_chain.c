@@ -67,12 +67,19 @@ static char const *propagation(char const *word)
   return "rslave";
 }
 
+/* Can the driver start while files are copied up? Not with --evacuate-cgroup2, behind which it has to start. */
+static int two_steps(struct run const *r)
+{
+  return (!strcmp(r->net, "slirp4netns") || !strcmp(r->net, "pasta")) && r->copy_up.len && !r->detach_netns && !*r->evacuate;
+}
+
 static void network(struct words *w, struct run const *r)
 {
   int host = !strcmp(r->net, "host");
 
   if (host && !r->detach_netns) return;
   link_(w, "rk-net");
+  if (two_steps(r)) add(w, "-s");
   add(w, "-d");
   add(w, host ? "none" : r->net);
   if (r->detach_netns) add(w, "-D");
@@ -118,6 +125,7 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
   add(&w, "-m");
   add(&w, "subids");
   if (*r->subid_source && strcmp(r->subid_source, "auto")) add(&w, "-s"), add(&w, r->subid_source);
+  if (two_steps(r)) network(&w, r);
   namespaces(&w, r);
   link_(&w, "rk-copyup");
   add(&w, "-p");
@@ -131,7 +139,8 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
     add(&w, "-e"), add(&w, r->evacuate);
     add(&w, "-m"), add(&w, "/sys/fs/cgroup");
   }
-  network(&w, r);
+  if (two_steps(r)) link_(&w, "rk-net"), add(&w, "-w");
+  else network(&w, r);
   if (r->pidns) {
     /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in the peer the command is not pid 1
        either, and nobody wants zombies. */

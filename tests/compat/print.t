@@ -18,6 +18,18 @@ exec rk-state /s \\
   rk-net -d slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
   rk-pidns -s \\
   sh -c 'echo \"it'\\''s \$1\" \\'" "the longest, for the shell"
+is "$(rk-run --print --net=slirp4netns --copy-up=/etc --copy-up=/run --utsns --pidns true)" '#!/usr/bin/execlineb -P
+rk-state -t ""
+rk-userns
+rk-idmap -m subids
+rk-net -s -d slirp4netns -l
+rk-unshare -u
+rk-copyup -p rprivate /etc:/run
+rk-net -w
+rk-pidns -s
+true' "a driver starts while files are copied up"
+is "$(rk-run --print=sh --net=slirp4netns --copy-up=/etc --detach-netns true 2> /dev/null | grep -c 'rk-net')" 1 "not that of a detached network"
+is "$(rk-run --print=sh --net=lxc-user-nic --copy-up=/etc true 2> /dev/null | grep -c 'rk-net')" 1 "nor one without a tap"
 is "$(rk-run --print --state-dir=/s --net=none --detach-netns --reaper=false --pidns --port-driver=builtin -p '127.0.0.1:1:1/tcp,[::1]:2:2/udp' prog 'a"b\c')" \
 '#!/usr/bin/execlineb -P
 if { mkdir -p /s/ports }
