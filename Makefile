@@ -48,12 +48,13 @@ else
   $(error MODE is static, pie, dyn, asan or cov, not $(MODE))
 endif
 
-LIBRK_SRC := $(wildcard src/librk/*.c)
+LIBRK_SRC := $(sort $(wildcard src/librk/*.c))
 LIBRK_OBJ := $(LIBRK_SRC:%.c=$(B)/obj/%.o)
 
 all: programs
 -include $(B)/targets.mk
-$(B)/targets.mk: package/targets package/targets.awk Makefile
+# a folder is changed when a file comes or goes
+$(B)/targets.mk: package/targets package/targets.awk Makefile $(wildcard src/*/. src/*/*/.)
 	@mkdir -p $(B)
 	@awk -v B=$(B) -f package/targets.awk package/targets > $@.new && mv $@.new $@
 

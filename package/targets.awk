@@ -1,24 +1,65 @@
 # package/targets -> make rules
+function source(name) { # the path of a source: one without a folder lies in the folder of the one before
+  if (name ~ /\// || name ~ /^=/) {
+    folder = name
+    sub(/\/[^\/]*$/, "", folder)
+    return name
+  }
+  return folder "/" name
+}
+function sources(dir, program,   list, f, command) { # the .c files of a folder, PROGRAM.c first
+  command = "LC_ALL=C ls " dir
+  while ((command | getline f) > 0) {
+    if (f !~ /\.c$/ || (dir f) in named) continue
+    if (f == program ".c") list = " " dir f list
+    else list = list " " dir f
+  }
+  close(command)
+  return list
+}
 /^[ \t]*(#|$)/ { next }
 {
   out = B "/" $2 "/" $1
-  if (out in seen) { printf "$(error package/targets names %s twice)\n", $1; next } # a merge keeps both lines
-  seen[out] = 1
-  objs = ""; libs = ""; alias = ""; script = ""; inlibs = 0
-  for (i = 3; i <= NF; i++) {
-    if ($i == ":") { inlibs = 1; continue }
-    if (inlibs) { libs = libs " -l" $i; continue }
-    if ($i == "src/link/malloc.c" && B !~ /\/(static|pie)$/) continue # glibc and the sanitizers keep their own heap
-    if ($i ~ /^=/) { alias = substr($i, 2); continue }
-    if ($i ~ /\.c$/) { o = $i; sub(/\.c$/, ".o", o); objs = objs " " B "/obj/" o }
-    else script = $i
+  if (out in seen) { # a merge keeps both lines
+    printf "$(error package/targets names %s twice)\n", $1
+    next
   }
-  if ($2 == "test") tests = tests " " out; else progs = progs " " out
+  seen[out] = 1
+  line[++lines] = $0
+  if ($2 == "test") next
+  for (i = 3; i <= NF && $i != ":"; i++) named[source($i)] = 1
+}
+function rule(   i, out, objs, libs, alias, script, files, file, count) {
+  out = B "/" $2 "/" $1
+  files = ""
+  for (i = 3; i <= NF && $i != ":"; i++)
+    files = files " " ($i ~ /\/$/ ? sources($i, $1) : source($i))
+  for (i++; i <= NF; i++) libs = libs " -l" $i
+  count = split(files, file, " ")
+  for (i = 1; i <= count; i++) {
+    if (file[i] == "src/link/malloc.c" && B !~ /\/(static|pie)$/) continue # glibc and the sanitizers keep their own heap
+    if (file[i] ~ /^=/) alias = substr(file[i], 2)
+    else if (file[i] !~ /\.c$/) script = file[i]
+    else {
+      sub(/\.c$/, ".o", file[i])
+      objs = objs " " B "/obj/" file[i]
+    }
+  }
+  if ($2 == "test") tests = tests " " out
+  else progs = progs " " out
   if (alias != "")
     printf "%s: %s/%s/%s\n\tln -sfn %s $@\n", out, B, $2, alias, alias
   else if (script != "")
     printf "%s: %s\n\t@mkdir -p $(@D)\n\tinstall -m 0755 $< $@\n", out, script
-  else
-    printf "%s:%s $(B)/librk.a $(COVSHIM)\n\t@mkdir -p $(@D)\n\t$(CLINK) $(LDFLAGS) -o $@%s $(COVSHIM) $(B)/librk.a%s\n", out, objs, objs, libs
+  else {
+    printf "%s:%s $(B)/librk.a $(COVSHIM)\n\t@mkdir -p $(@D)\n", out, objs
+    printf "\t$(CLINK) $(LDFLAGS) -o $@%s $(COVSHIM) $(B)/librk.a%s\n", objs, libs
+  }
 }
-END { printf "PROGRAMS :=%s\nTESTPROGRAMS :=%s\n", progs, tests }
+END {
+  for (n = 1; n <= lines; n++) {
+    $0 = line[n]
+    rule()
+  }
+  printf "PROGRAMS :=%s\nTESTPROGRAMS :=%s\n", progs, tests
+}
