@@ -148,7 +148,38 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
   return -1;
 }
 
-static void hear(int door, short revents)
+/* What came with a message beside its bytes: the sender, and at most one fd. What fits no request is closed here: the kernel has
+   installed every fd that the control buffer had room for (unix(7)), which alignment makes two where one is meant. -1: it was more than
+   that. */
+static int take_control(struct msghdr *msg, struct ucred *cred, int *fd)
+{
+  int r = msg->msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -1 : 0;
+
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = rk_cmsg_next(msg, c)) {
+    if (c->cmsg_level != SOL_SOCKET) continue;
+    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof *cred)) {
+      memcpy(cred, CMSG_DATA(c), sizeof *cred);
+      continue;
+    }
+    if (c->cmsg_type != SCM_RIGHTS) {
+      r = -1;
+      continue;
+    }
+    for (size_t at = 0; CMSG_LEN(at + sizeof *fd) <= c->cmsg_len; at += sizeof *fd) {
+      int got;
+      memcpy(&got, CMSG_DATA(c) + at, sizeof got);
+      if (*fd == -1) {
+        *fd = got;
+      } else {
+        close(got);
+        r = -1;
+      }
+    }
+  }
+  return r;
+}
+
+static void hear(int control, short revents)
 {
   static union {
     struct rk_ask head;
@@ -159,30 +190,31 @@ static void hear(int door, short revents)
   union {
     struct cmsghdr align;
     char buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
-  } control;
+  } ancillary;
   struct iovec iov = {.iov_base = message.bytes, .iov_len = sizeof message};
-  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
+  struct msghdr msg = {
+    .msg_iov = &iov, .msg_iovlen = 1, .msg_control = ancillary.buf, .msg_controllen = sizeof ancillary.buf,
+  };
   struct ucred cred = {0};
-  int fd = -1, bad = 0;
-  ssize_t r = recvmsg(door, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  int fd = -1;
+  ssize_t r = recvmsg(control, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
   (void)revents;
-  if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (r <= 0) {
+  if (r == -1 && (errno == EAGAIN || errno == EINTR)) return;
+  if (r == -1 && errno != ECONNRESET) strerr_warnwusys("receive a request");
+  if (r == -1) {
     shut();
     return;
   }
-  for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = rk_cmsg_next(&msg, c)) {
-    if (c->cmsg_level != SOL_SOCKET) continue;
-    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof cred)) memcpy(&cred, CMSG_DATA(c), sizeof cred);
-    else if (c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd)) memcpy(&fd, CMSG_DATA(c), sizeof fd);
-    else bad = 1;
-  }
-  if (bad || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || serve(message.bytes, (size_t)r, cred.pid, fd) < 0) {
-    if (fd >= 0) close(fd);
-    strerr_warnw("refused a request that no rk link makes; the door is shut");
+  /* An empty message may carry fds, too; without any it is the end. */
+  if (take_control(&msg, &cred, &fd) == -1 || (r == 0 && fd != -1) ||
+      (r > 0 && serve(message.bytes, (size_t)r, cred.pid, fd) == -1)) {
+    if (fd != -1) close(fd);
+    strerr_warnw("refused a request that no rk link makes; the control socket is closed");
     shut();
+    return;
   }
+  if (r == 0) shut();
 }
 
 static void finish(void)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
    rk-t-door ATTEMPT...: send what no link sends through RK_OUTSIDE_FD, print what came back ("REPLY errno", "shut"), one line each.
-   short version unknown fd twice forged flood ready stranger */
+   short version unknown fd twice forged flood ready stranger
+   fds=N, empty=N: a request, or a message of no bytes, with N fds of one pipe; says whether any of them is still open elsewhere 10 seconds later */
 #include "errname.h"
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +42,32 @@ static void forged(void)
   printf("forged: %s\n", sendmsg(rk_door(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
 }
 
+/* More fds with one message than any request takes. Each is the writing end of one pipe, whose reading end hears when the last is closed. */
+static void many_fds(char const *name, size_t bytes, unsigned int n)
+{
+  enum { MOST = 253 }; /* SCM_MAX_FD of the kernel */
+  union { struct cmsghdr align; char buf[CMSG_SPACE(MOST * sizeof(int))]; } control = {0};
+  struct rk_ask r = {RK_OUTSIDE_VERSION, RK_OP_READY};
+  struct iovec iov = {&r, bytes};
+  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
+  struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+  int p[2];
+
+  if (n > MOST || pipe2(p, O_CLOEXEC) == -1) exit(111);
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
+  msg.msg_controllen = n ? (socklen_t)CMSG_SPACE(n * sizeof(int)) : 0;
+  for (unsigned int i = 0; i < n; i++) memcpy(CMSG_DATA(c) + i * sizeof(int), &p[1], sizeof(int));
+  if (sendmsg(rk_door(), &msg, MSG_NOSIGNAL) == -1) {
+    printf("%s: %s\n", name, errname(errno));
+    return;
+  }
+  close(p[1]);
+  printf("%s: %s\n", name, poll(&(struct pollfd){.fd = p[0]}, 1, 10000) == 1 ? "none left" : "leaked");
+  close(p[0]);
+}
+
 int main(int argc, char **argv)
 {
   for (int i = 1; i < argc; i++) {
@@ -53,6 +81,8 @@ int main(int argc, char **argv)
     else if (!strcmp(a, "idmap")) ask(a, &idmap, sizeof idmap, -1);
     else if (!strcmp(a, "ready")) ask(a, &r, sizeof r, -1);
     else if (!strcmp(a, "forged")) forged();
+    else if (!strncmp(a, "fds=", 4)) many_fds(a, sizeof r, (unsigned int)atoi(a + 4));
+    else if (!strncmp(a, "empty=", 6)) many_fds(a, 0, (unsigned int)atoi(a + 6));
     else if (!strcmp(a, "flood")) {
       int n = 0;
       r.op = 77;
