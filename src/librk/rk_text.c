@@ -29,6 +29,11 @@ void rk_text_str(struct rk_text *t, char const *s)
   rk_text_mem(t, s, strlen(s));
 }
 
+void rk_text_all(struct rk_text *t, char const *const *texts)
+{
+  for (; *texts; texts++) rk_text_str(t, *texts);
+}
+
 void rk_text_num(struct rk_text *t, long long n)
 {
   char digits[21];

@@ -9,6 +9,11 @@
    Only numeric fields after the name (3 is the state letter). -1 with errno, ESRCH if there is no such process. */
 int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value);
 
+/* The path /proc/PID/WHAT (pid 0: /proc/self/WHAT; an empty what: the directory itself), written into buf. what has at most
+   40 bytes. Returns buf. */
+enum { RK_PROCPATH_MAX = 64 };
+char *rk_procpath(char buf[RK_PROCPATH_MAX], pid_t pid, char const *what);
+
 /* Is pid root, or a descendant of it (through at most depth parents)? Both numbers of this pid namespace. 1 or 0. */
 int rk_descends(pid_t pid, pid_t root, unsigned int depth);
 

@@ -17,6 +17,11 @@ struct rk_text rk_text_in(char *buf, size_t size);
 
 void rk_text_mem(struct rk_text *t, char const *s, size_t len);
 void rk_text_str(struct rk_text *t, char const *s);
+
+/* Append all texts of a list that ends with NULL; rk_text_add(&t, "a", b, "c") makes the list. */
+void rk_text_all(struct rk_text *t, char const *const *texts);
+#define rk_text_add(t, ...) rk_text_all((t), (char const *const[]){__VA_ARGS__, NULL})
+
 void rk_text_num(struct rk_text *t, long long n);
 
 /* Like Go's %q: in double quotes, control characters, quotes and bytes that are not UTF-8 escaped. So a file's
