@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/ns.h>
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <linux/nsfs.h>
+
+#include <skalibs/djbunix.h>
+
+int rk_ns_same(int fd, char const *path)
+{
+  struct stat a, b;
+
+  if (fstat(fd, &a) == -1 || stat(path, &b) == -1) return -1;
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int rk_ns_owner(int nsfd)
+{
+  int same, userfd = ioctl(nsfd, NS_GET_USERNS);
+
+  if (userfd == -1) return errno == EPERM ? RK_NS_OUTER : -1;
+  same = rk_ns_same(userfd, "/proc/self/ns/user");
+  fd_close(userfd); /* keeps errno */
+  if (same == -1) return -1;
+  return same ? RK_NS_OURS : RK_NS_INNER;
+}
