@@ -7,12 +7,14 @@ function source(name) { # the path of a source: one without a folder lies in the
   }
   return folder "/" name
 }
-function sources(dir, program,   list, f, command) { # the .c files of a folder, PROGRAM.c first
+function sources(dir, program,   list, f, own, command) { # the .c files of a folder; see package/targets
   command = "LC_ALL=C ls " dir
+  own = (getline f < (dir program ".c")) >= 0
+  close(dir program ".c")
+  list = own ? " " dir program ".c" : ""
   while ((command | getline f) > 0) {
-    if (f !~ /\.c$/ || (dir f) in named) continue
-    if (f == program ".c") list = " " dir f list
-    else list = list " " dir f
+    if (f !~ /\.c$/ || f == program ".c") continue
+    if (!own || !((dir f) in named)) list = list " " dir f
   }
   close(command)
   return list
