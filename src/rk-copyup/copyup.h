@@ -69,9 +69,14 @@ void copyup_search(struct copyup_climb *climb, int dirfd, char const *name);
 
 /* Contents (holes stay holes) and attributes of a regular file. in and out: fds. -1 with errno. */
 int copyup_data(int in, int out, off_t size);
+/* The owner that st names, where it is mapped; else the new file stays 0:0. -1 with errno. */
+int copyup_chown(int out, struct stat const *st);
 /* Owner where it is mapped (else 0:0 and no set-id bits), permissions, user.* and ACL attributes, times. st: of the original.
    *lost counts the attributes that could not be set. -1 with errno. */
 int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost);
+
+/* One warning if lost is not 0: so many extended attributes of path, or of what is below it, could not be kept. */
+void copyup_warn_lost(char const *path, unsigned int lost);
 
 /* Names for one line: the first ones, and how many in all. */
 struct copyup_names {

@@ -216,9 +216,5 @@ void copyup_copy(struct copyup const *directory)
 
   say(&missed, " entries could not be read and are missing from the copy:");
   say(&mounted, " file systems mounted below it stay as they are:");
-  if (lost) {
-    char n[UINT_FMT];
-    n[uint_fmt(n, lost)] = 0;
-    strerr_warnw(dir->path, ": ", n, " extended attributes could not be kept");
-  }
+  copyup_warn_lost(dir->path, lost);
 }

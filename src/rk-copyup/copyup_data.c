@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
 
 #include "copyup.h"
 
@@ -81,14 +83,20 @@ static int mapped(unsigned int id)
   return id != 65534;
 }
 
+int copyup_chown(int out, struct stat const *st)
+{
+  uid_t uid = mapped(st->st_uid) ? st->st_uid : 0;
+  gid_t gid = mapped(st->st_gid) ? st->st_gid : 0;
+
+  return uid || gid ? fchown(out, uid, gid) : 0;
+}
+
 int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost)
 {
   struct timespec const times[] = {st->st_atim, st->st_mtim};
   mode_t mode = st->st_mode & 07777;
-  uid_t uid = mapped(st->st_uid) ? st->st_uid : 0;
-  gid_t gid = mapped(st->st_gid) ? st->st_gid : 0;
 
-  if ((uid || gid) && fchown(out, uid, gid) < 0) return -1;
+  if (copyup_chown(out, st) == -1) return -1;
   /* the kernel does not honour set-id bits for owners that are not mapped; as 0:0 they would come alive */
   if (!S_ISDIR(st->st_mode)) {
     if (!mapped(st->st_uid)) mode &= ~(mode_t)S_ISUID;
@@ -97,4 +105,13 @@ int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost
   if (fchmod(out, mode) < 0) return -1;
   copy_xattrs(in, out, lost);
   return futimens(out, times);
+}
+
+void copyup_warn_lost(char const *path, unsigned int lost)
+{
+  char n[UINT_FMT];
+
+  if (!lost) return;
+  n[uint_fmt(n, lost)] = 0;
+  strerr_warnw(path, ": ", n, " extended attributes could not be kept");
 }

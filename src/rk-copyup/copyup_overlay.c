@@ -47,7 +47,7 @@ static int layer_dir(int fd, char const *name, struct stat const *st)
   int r;
 
   if (mkdirat(fd, name, 0700) < 0 || (r = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0
-      || fchmod(r, st->st_mode & 07777) < 0 || futimens(r, times) < 0)
+      || copyup_chown(r, st) == -1 || fchmod(r, st->st_mode & 07777) < 0 || futimens(r, times) < 0)
     copyup_die("make the layer", name, "");
   return r;
 }

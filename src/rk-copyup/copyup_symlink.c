@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Mode symlink: a tmpfs (1777) covers the directory, the original is mounted below it as .roN, and every entry is a symbolic
-   link: NAME -> .roN/NAME, or the original's own text where the original is one. The layout is RootlessKit's.
+   Mode symlink: a tmpfs covers the directory, the original is mounted below it as .roN, and every entry is a symbolic
+   link: NAME -> .roN/NAME, or the original's own text where the original is one. The layout is RootlessKit's; its mode
+   1777 is not: with it every user inside could put a file of its own in the place of /etc/passwd.
 
    Through .roN a directory is one level deeper than it was, so a relative link in it that climbs out of the covered
    directory (/etc/ssl/certs -> ../../var/lib/ca-certificates/pem) would miss its target. An entry that may hold such a
@@ -118,14 +119,15 @@ void copyup_symlink(struct copyup const *directory)
   char const *name;
   size_t rolen;
   unsigned char type;
-  int r;
+  unsigned int lost = 0;
+  int own, r;
 
   dir = directory;
   n = nwaiting = 0;
   nameslen = 0;
   astray = 0;
   if (list.fd < 0) copyup_die("read", dir->path, "");
-  cover = copyup_tmpfs(01777);
+  cover = copyup_tmpfs(0700);
   copyup_attach(cover, dir->fd, "", dir->path);
   rolen = ro_name(text, dir->fd, &n);
   if (mkdirat(cover, text, 0700) < 0) copyup_die("make", dir->path, text);
@@ -148,6 +150,10 @@ void copyup_symlink(struct copyup const *directory)
   }
   if (r < 0) copyup_die("read", dir->path, "");
   settle();
+  own = openat(cover, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a mount's own fd takes no fchmod */
+  if (own == -1 || copyup_attributes(list.fd, own, &dir->st, &lost) == -1) copyup_die("set the mode of", dir->path, "");
+  copyup_warn_lost(dir->path, lost);
+  close(own);
   close(list.fd);
   close(cover);
 }

@@ -11,7 +11,7 @@ before=$(host)
 # dockerd-rootless.sh: stale names are removed, /etc/ssl becomes the real directory
 run rk_chain rk-copyup -p rslave /etc:/run sh -ec '
   rm -f /run/docker /run/containerd /run/xtables.lock
-  [ "$(stat -c %T -f /etc)" = tmpfs ] && [ "$(stat -c %a /etc)" = 1777 ]
+  [ "$(stat -c %T -f /etc)" = tmpfs ] && [ "$(stat -c %a /etc)" = 755 ]
   [ -L /etc/passwd ] && [ "$(readlink /etc/passwd)" = .ro1/passwd ]
   if [ -L /etc/ssl ]; then
     real=$(realpath /etc/ssl); list=$(ls -A $real/)

@@ -2,6 +2,7 @@
 # rk-copyup, mode symlink: RootlessKit's layout; nothing outside is touched; links that climb out of the directory work
 . "${RK_TEST_LIB:-tests/lib.sh}"
 D=$T/base/etc
+mkdir -p "$D"; chmod 0751 "$D"
 mkdir -p "$D/ssl/sub/sub" "$D/plain" "$D/mere/sub" "$T/base/var/ca"
 echo CA > "$T/base/var/ca/pem"
 ln -s ../../var/ca "$D/ssl/certs"                # openSUSE's /etc/ssl
@@ -14,12 +15,12 @@ inside() { run rk_chain rk-copyup "$D" sh -c "cd $D || exit; $1"; }
 
 inside 'stat -fc %T .; stat -c "%a %u:%g" .; readlink file top mere; readlink ssl plain | sed "s/[0-9]/N/"'
 is "$out" "tmpfs
-1777 0:0
+751 0:0
 .ro1/file
 ../var/ca
 .ro1/mere
 .roN
-.roN" "a tmpfs of mode 1777, each entry a link, the text of a link as it was"
+.roN" "a tmpfs of the same mode, each entry a link, the text of a link as it was"
 inside 'cat ssl/certs/pem ssl/sub/sub/deep top/pem plain/inner/certs/pem mere/sub/inner; ls .ro1/ssl'
 is "$out" "CA
 CA
