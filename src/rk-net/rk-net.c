@@ -3,7 +3,7 @@
 
    where    inside: namespace root (rk-userns rk-idmap before it)
    changes  network namespace (-D: not); mount namespace if it is not the chain's own yet; /sys, /etc/resolv.conf, /etc/hosts (-D: not)
-   fds/env  reads RK_OUTSIDE_FD, RK_STATE_DIR, RK_NET_PATH; -s writes RK_NET_STARTED, -w takes it
+   fds/env  refuses fds that lead outside (-f keeps them); reads RK_OUTSIDE_FD, RK_STATE_DIR, RK_NET_PATH; -s writes RK_NET_STARTED, -w takes it
    forks    no (-D: a child that configures the namespace and is gone)
    exits    100 usage, 102 the host lacks something, 111 a system call or the driver failed, 126/127 prog
 */
@@ -19,16 +19,18 @@
 
 #include <rk/env.h>
 #include <rk/exit.h>
+#include <rk/fds.h>
 #include <rk/link.h>
 #include <rk/netlink.h>
 
-#define USAGE "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w ] [ -k ] prog..."
+#define USAGE "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w ] [ -f fd,...|all ] [ -k ] prog..."
 
 /* A tap's frame of 65535 bytes less the Ethernet header (tun.c: MAX_MTU); RFC 791 wants 576, RFC 8200 1280. */
 enum { MTU_MIN = 576, MTU_MIN6 = 1280, MTU_MAX = 65521 };
 
 struct options {
   char const *driver, *cidr, *mtu, *ifname;
+  char const *keep_fds; /* that lead outside: -f */
   int half; /* 's': start only, 'w': wait for what was started; 0: both */
 };
 
@@ -57,6 +59,16 @@ static void set_ifname(struct net *n, char const *s)
   memcpy(n->ask.ifname, s, strlen(s));
 }
 
+/* What was handed in is checked before anything is asked for. No inherited socket is of the namespace that is about to be made; with -D
+   prog stays in the one it is in, and sockets of that give it nothing new. */
+static void refuse_fds(struct net const *n, struct options const *o)
+{
+  uint64_t own = n->ask.detached ? rk_netns_cookie() : 0;
+
+  rk_door(); /* close-on-exec for now: it is ours, and rk_link_exec decides */
+  rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
+}
+
 /* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether rk-outside knows of it. */
 static int start(struct net *n, struct options const *o)
 {
@@ -67,6 +79,7 @@ static int start(struct net *n, struct options const *o)
   if (n->ipv6 && !n->driver->ipv6) strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " has no IPv6");
   set_mtu(n, o->mtu);
   set_ifname(n, o->ifname);
+  refuse_fds(n, o);
   hostnet_plan(n, o->cidr);
   hostnet_ports(n);
   netns_refuse_second();
@@ -103,7 +116,7 @@ int main(int argc, char const *const *argv)
   PROG = "rk-net";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDswk", &l)) != -1; plan += !strchr("swk", opt))
+    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDswf:k", &l)) != -1; plan += !strchr("swk", opt))
       switch (opt) {
         case 'd': o.driver = l.arg; break;
         case 'a': o.cidr = l.arg; break;
@@ -113,6 +126,10 @@ int main(int argc, char const *const *argv)
         case 'l': n.ask.host_loopback = 1; break;
         case 'D': n.ask.detached = 1; break;
         case 's': case 'w': o.half = opt; halves++; break;
+        case 'f':
+          if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+          o.keep_fds = l.arg;
+          break;
         case 'k': n.keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }

@@ -27,5 +27,6 @@ int main(int argc, char const *const *argv)
   if (!r.command[0]) run_die("no command specified");
   if (*r.state_dir) r.state_dir = run_state_path(r.state_dir);
   run_check(&r);
+  r.keep_fds = run_fds(&r);
   return run_supervise(&r);
 }

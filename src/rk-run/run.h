@@ -28,6 +28,7 @@ struct run {
   char const *srcip_backend;
   int pidns, cgroupns, utsns, ipcns;
   char const *reaper, *evacuate, *subid_source;
+  char const *keep_fds;         /* for -f of rk-net and rk-pidns, "" for none; null when a chain is only printed */
   char const *const *given;     /* the whole command line after the program's name */
   char const *const *command;   /* what to run, terminated by 0 */
 };
@@ -38,6 +39,10 @@ void run_flags(struct run *r, char const *const *argv);
 /* run_check.c: the peer's checks in the peer's order, warnings included; one that fails ends the program (exit 1) before
    anything was made. Resolves paths (state_dir, programs of drivers). */
 void run_check(struct run *r);
+
+/* run_fds.c: what run.keep_fds is to be. Of the inherited descriptors that lead outside (rk/fds.h) 0, 1, 2 and those of LISTEN_FDS are
+   kept; the others are made close-on-exec, with a warning each. Allocated. */
+char const *run_fds(struct run const *r);
 
 /* run_chain.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
    else by bare name, for people. gate: 0, or three descriptor numbers: two for rk-gate before the command, one on which rk-state tells

@@ -73,12 +73,20 @@ static int two_steps(struct run const *r)
   return (!strcmp(r->net, "slirp4netns") || !strcmp(r->net, "pasta")) && r->copy_up.len && !r->detach_netns && !*r->evacuate;
 }
 
+static void keep_fds(struct words *w, struct run const *r)
+{
+  if (!r->keep_fds || !*r->keep_fds) return;
+  add(w, "-f");
+  add(w, r->keep_fds);
+}
+
 static void network(struct words *w, struct run const *r)
 {
   int host = !strcmp(r->net, "host");
 
   if (host && !r->detach_netns) return;
   link_(w, "rk-net");
+  keep_fds(w, r);
   if (two_steps(r)) add(w, "-s");
   add(w, "-d");
   add(w, host ? "none" : r->net);
@@ -146,6 +154,7 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
        either, and nobody wants zombies. */
     link_(&w, "rk-pidns");
     add(&w, "-s");
+    keep_fds(&w, r);
   }
   if (gate) {
     link_(&w, "rk-gate");

@@ -3,7 +3,7 @@
 
    where    anywhere with CAP_SYS_ADMIN in its user namespace: after rk-idmap
    changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; with -R also pdeathsig
-   fds/env  reads LISTEN_PID, WATCHDOG_PID; the door goes to the child
+   fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the door goes to the child
    forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
             only reaps. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
             This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends the namespace.
@@ -22,12 +22,13 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/fds.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/sys.h>
 #include <rk/wait.h>
 
-#define USAGE "rk-pidns [ -R ] [ -s ] [ -k ] prog..."
+#define USAGE "rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -k ] prog..."
 
 static void make_namespaces(void)
 {
@@ -83,6 +84,7 @@ static void become(struct rk_wait const *w, char const *const *argv, int keep)
 int main(int argc, char const *const *argv)
 {
   struct rk_wait w;
+  char const *keep_fds = NULL;
   int reaper = 1, keep = 0;
   unsigned int same = 0;
   pid_t init, child;
@@ -91,11 +93,15 @@ int main(int argc, char const *const *argv)
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "Rsk", &l);
+      int opt = subgetopt_r(argc, argv, "Rsf:k", &l);
       if (opt == -1) break;
       switch (opt) {
         case 'R': reaper = 0; break;
         case 's': same = RK_WAIT_SAME; break;
+        case 'f':
+          if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+          keep_fds = l.arg;
+          break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -105,6 +111,8 @@ int main(int argc, char const *const *argv)
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
 
+  /* From a directory of the mount namespace that is left, "../.." leads to its /proc, and that shows every process. */
+  rk_fds_refuse(keep_fds, RK_FDS_FILES, 0);
   make_namespaces();
   if (rk_wait_begin(&w) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
   init = fork();
