@@ -2,47 +2,125 @@
 #include <rk/state.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <skalibs/allreadwrite.h>
 
-int rk_fact_write(int dirfd, char const *name, char const *text, size_t len, mode_t mode)
-{
-  char tmp[256];
-  size_t n = strlen(name);
-  char const *slash = strrchr(name, '/');
-  size_t dir = slash ? (size_t)(slash - name) + 1 : 0;
-  int fd, e;
+/* Root inside writes the same directory at the same moment: it may put a link, a FIFO or another directory in the place of
+   anything between two of our calls. So no component of a path is followed if it is a link, nothing is opened so that the
+   open can wait, and what we write goes into a file that did not exist before, under a name that cannot be guessed. */
 
-  /* A dot file beside the target, so that no reader of the directory takes it for a fact. */
-  if (n + sizeof(".new-") > sizeof tmp) return errno = ENAMETOOLONG, -1;
-  memcpy(tmp, name, dir);
-  memcpy(tmp + dir, ".new-", 5);
-  memcpy(tmp + dir + 5, name + dir, n - dir + 1);
-  fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return -1;
-  if (allwrite(fd, text, len) == len && fchmod(fd, mode) == 0) {
-    close(fd);
-    if (renameat(dirfd, tmp, dirfd, name) == 0) return 0;
-    e = errno;
-  } else {
-    e = errno;
-    close(fd);
+/* An fd of the directory that holds the last component of path, which becomes *last. It is dirfd itself if there is no
+   slash in path. -1 with errno; ENOTDIR also if a component is a symbolic link. */
+static int parent(int dirfd, char const *path, char const **last)
+{
+  char part[NAME_MAX + 1];
+  int at = dirfd;
+  char const *slash;
+
+  while ((slash = strchr(path, '/'))) {
+    size_t n = (size_t)(slash - path);
+    int next = -1, e = ENAMETOOLONG;
+    if (n < sizeof part) {
+      memcpy(part, path, n);
+      part[n] = 0;
+      next = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+      e = errno;
+    }
+    if (at != dirfd) close(at);
+    if (next == -1) return errno = e, -1;
+    at = next;
+    path = slash + 1;
   }
-  unlinkat(dirfd, tmp, 0);
-  errno = e;
-  return -1;
+  *last = path;
+  return at;
 }
 
-ssize_t rk_fact_read(int dirfd, char const *name, char *buf, size_t size)
+/* GRND_INSECURE of getrandom(2), Linux 5.6: never waits, also right after boot. */
+enum { INSECURE = 4 };
+
+void rk_temp_name(char const *prefix, char const *name, char *buf)
 {
-  int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+  static char const hex[] = "0123456789abcdef";
+  uint64_t r = 0;
+  size_t n = strlen(prefix), len = strlen(name);
+
+  syscall(SYS_getrandom, &r, sizeof r, INSECURE);
+  if (len > RK_TEMP_MAX - 1 - n - 17) len = RK_TEMP_MAX - 1 - n - 17;
+  memcpy(buf, prefix, n);
+  memcpy(buf + n, name, len);
+  n += len;
+  buf[n++] = '-';
+  for (int i = 0; i < 16; i++) {
+    buf[n++] = hex[r & 15];
+    r >>= 4;
+  }
+  buf[n] = 0;
+}
+
+int rk_temp_open(int dirfd, char const *name, char *temp)
+{
+  rk_temp_name(".new-", name, temp);
+  return openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+static int write_in(int dirfd, char const *name, char const *text, size_t len, mode_t mode)
+{
+  char temp[RK_TEMP_MAX];
+  int fd = rk_temp_open(dirfd, name, temp);
+  int e = 0;
+
+  if (fd == -1) return -1;
+  if (allwrite(fd, text, len) < len || fchmod(fd, mode) == -1) e = errno;
+  close(fd);
+  if (!e) {
+    if (renameat(dirfd, temp, dirfd, name) == 0) return 0;
+    e = errno;
+  }
+  unlinkat(dirfd, temp, 0);
+  return errno = e, -1;
+}
+
+int rk_fact_write(int dirfd, char const *path, char const *text, size_t len, mode_t mode)
+{
+  char const *name;
+  int at = parent(dirfd, path, &name), r, e;
+
+  if (at == -1) return -1;
+  r = write_in(at, name, text, len, mode);
+  e = errno;
+  if (at != dirfd) close(at);
+  return errno = e, r;
+}
+
+int rk_regular_open(int dirfd, char const *path, int flags)
+{
+  char const *name;
+  struct stat st;
+  int at = parent(dirfd, path, &name), fd, e;
+
+  if (at == -1) return -1;
+  fd = openat(at, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+  e = errno;
+  if (at != dirfd) close(at);
+  if (fd == -1) return errno = e, -1;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) return fd;
+  close(fd);
+  return errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL, -1;
+}
+
+ssize_t rk_fact_read(int dirfd, char const *path, char *buf, size_t size)
+{
+  int fd = rk_regular_open(dirfd, path, O_RDONLY);
   size_t len;
   int e;
 
-  if (fd < 0) return -1;
+  if (fd == -1) return -1;
   errno = 0;
   len = allread(fd, buf, size - 1);
   e = errno;
@@ -51,4 +129,17 @@ ssize_t rk_fact_read(int dirfd, char const *name, char *buf, size_t size)
   if (len && buf[len - 1] == '\n') len--;
   buf[len] = 0;
   return (ssize_t)len;
+}
+
+int rk_state_sub(int dirfd, char const *name, int make)
+{
+  struct stat above, st;
+  int fd;
+
+  if (make && mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST) return -1;
+  fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd == -1) return -1;
+  if (fstat(dirfd, &above) == 0 && fstat(fd, &st) == 0 && st.st_uid == above.st_uid) return fd;
+  close(fd);
+  return errno = EPERM, -1;
 }

@@ -6,31 +6,29 @@
 #include <sys/file.h>
 #include <skalibs/types.h>
 
+/* Does somebody hold the lock? What is no regular file was put there by somebody else, and locks nothing. */
+static int held(int dirfd)
+{
+  int fd = rk_regular_open(dirfd, "lock", O_RDONLY);
+  int r = 0;
+
+  if (fd == -1) return 0;
+  if (flock(fd, LOCK_SH | LOCK_NB) == -1) r = errno == EWOULDBLOCK ? 1 : -1;
+  close(fd); /* this also drops the shared lock just taken */
+  return r;
+}
+
 int rk_state_alive(int dirfd, pid_t *pid)
 {
   char owner[RK_IDENTITY_MAX];
   unsigned int n = 0;
-  int fd, held = 0;
+  int r;
 
-  if (rk_fact_read(dirfd, ".owner", owner, sizeof owner) < 0) {
-    if (errno != ENOENT) return -1;
-    owner[0] = 0;
-  }
+  /* An .owner that cannot be read names nobody: then the lock alone decides. */
+  if (rk_fact_read(dirfd, ".owner", owner, sizeof owner) == -1) owner[0] = 0;
   uint_scan(owner, &n);
   if (pid) *pid = (pid_t)n;
-  fd = openat(dirfd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  if (fd < 0) {
-    if (errno != ENOENT) return -1;
-  } else {
-    if (flock(fd, LOCK_SH | LOCK_NB) < 0) {
-      if (errno != EWOULDBLOCK) {
-        int e = errno;
-        close(fd);
-        return errno = e, -1;
-      }
-      held = 1;
-    }
-    close(fd); /* this also drops the shared lock just taken */
-  }
-  return held || (owner[0] && rk_identity_alive(owner) == 1);
+  r = held(dirfd);
+  if (r == 0 && owner[0]) r = rk_identity_alive(owner) == 1;
+  return r;
 }

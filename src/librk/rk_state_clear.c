@@ -1,58 +1,205 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
+#include <rk/sys.h>
+#include <rk/timer.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
 /* What a chain writes. Whatever else lies there belongs to somebody else. */
-static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child", ".owner", ".made", ".s4nn.sock"};
-static char const *const OWNDIR[] = {"net", "env"};
+static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child", ".owner", ".made", ".s4nn.sock", "net", "env"};
+enum { NOWN = sizeof OWN / sizeof *OWN };
 
-static int empty(int dirfd, char const *name)
+static char const NEW[] = ".new-", OLD[] = ".old-";
+
+/* A chain that is still there may fill a directory faster than it is emptied. */
+enum { PATIENCE_MS = 60000 };
+
+struct sweep {
+  int top;              /* the directory to which everything nested is lifted */
+  unsigned int lifted;  /* directories lifted by the pass under way */
+  int error;            /* the first failure of the pass under way, 0: none */
+  int64_t until;
+};
+
+static int begins(char const *s, char const *prefix)
 {
-  int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  struct dirent *d;
-  DIR *dir;
-  int e = 0;
-
-  if (fd < 0) return errno == ENOENT ? 0 : -1;
-  dir = fdopendir(fd);
-  if (!dir) {
-    close(fd);
-    return -1;
-  }
-  while ((d = readdir(dir))) {
-    if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, "..") || (!strcmp(name, ".") && !strcmp(d->d_name, "lock"))) continue;
-    if (unlinkat(fd, d->d_name, 0) == 0 || errno == ENOENT) continue;
-    if (errno == EISDIR || errno == EPERM) {
-      if (empty(fd, d->d_name) == 0 && unlinkat(fd, d->d_name, AT_REMOVEDIR) == 0) continue;
-    }
-    if (!e) e = errno;
-  }
-  closedir(dir);
-  return e ? (errno = e, -1) : 0;
+  return !strncmp(s, prefix, strlen(prefix));
 }
 
-/* A fact, and the file that rk_fact_write was killed over. */
-static int forget(int dirfd, char const *name)
-{
-  char tmp[32] = ".new-";
+/* The names of a directory without a heap: rk-state has one that never gives back. */
+struct names {
+  int fd;
+  long n, at;
+  _Alignas(uint64_t) char buf[4096];
+};
 
-  strcpy(tmp + 5, name);
-  if (unlinkat(dirfd, tmp, 0) < 0 && errno != ENOENT) return -1;
-  return unlinkat(dirfd, name, 0) < 0 && errno != ENOENT ? -1 : 0;
+/* linux_dirent64 of getdents64(2): inode and offset of 8 bytes, record length of 2, type of 1, the name. */
+enum { RECLEN_AT = 16, NAME_AT = 19 };
+
+/* The next name but "." and "..", or null: there is none, or the directory cannot be read. */
+static char const *next_name(struct names *d)
+{
+  for (;;) {
+    unsigned short len;
+    char const *name;
+    if (d->at >= d->n) {
+      d->n = syscall(SYS_getdents64, d->fd, d->buf, sizeof d->buf);
+      d->at = 0;
+      if (d->n <= 0) return NULL;
+    }
+    memcpy(&len, d->buf + d->at + RECLEN_AT, sizeof len);
+    name = d->buf + d->at + NAME_AT;
+    d->at += len;
+    if (strcmp(name, ".") && strcmp(name, "..")) return name;
+  }
+}
+
+/* Open a directory to empty it: never through a link and never across a mount (RESOLVE_NO_XDEV sees a bind mount as well). Root inside
+   owns what the user owns, and may have taken our permissions away. */
+static int open_to_empty(int dirfd, char const *name)
+{
+  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+  struct stat st;
+  int fd = rk_openat2(dirfd, name, &how);
+
+  if (fd == -1 && errno == EACCES && fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) fd = rk_openat2(dirfd, name, &how);
+  if (fd != -1 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700) fchmod(fd, 0700);
+  return fd;
+}
+
+/* Move a directory to the top, so that no depth of nesting needs as many fds or as much stack. */
+static int lift(struct sweep *s, int dirfd, char const *name)
+{
+  char to[RK_TEMP_MAX];
+
+  rk_temp_name(OLD, "", to);
+  if (renameat(dirfd, name, s->top, to) == -1) {
+    /* rename(2): a directory that gets a new ".." must be writable itself */
+    if (errno != EACCES || fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == -1) return -1;
+    if (renameat(dirfd, name, s->top, to) == -1) return -1;
+  }
+  s->lifted++;
+  return 0;
+}
+
+static void failed(struct sweep *s, int e)
+{
+  if (!s->error) s->error = e;
+}
+
+static void empty(struct sweep *s, int fd)
+{
+  struct names d = {.fd = fd};
+  char const *name;
+
+  while ((name = next_name(&d))) {
+    if (rk_now() > s->until) {
+      failed(s, ETIMEDOUT);
+      return;
+    }
+    if (unlinkat(fd, name, 0) == 0 || errno == ENOENT) continue;
+    if (errno == EISDIR) {
+      if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT) continue;
+      if (lift(s, fd, name) == 0) continue;
+    }
+    failed(s, errno);
+  }
+}
+
+/* One entry of the top directory: gone, or emptied by what is lifted out of it. */
+static void take(struct sweep *s, char const *name)
+{
+  int fd;
+
+  if (unlinkat(s->top, name, 0) == 0 || errno == ENOENT) return;
+  if (errno == EISDIR) {
+    if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    fd = open_to_empty(s->top, name);
+    if (fd != -1) {
+      empty(s, fd);
+      close(fd);
+      if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    }
+  }
+  failed(s, errno);
+}
+
+/* What is to be removed: what lift() has moved up, the chain's own files as well, or all but the lock. */
+enum { LIFTED, OWNED, EVERYTHING };
+
+static int wanted(char const *name, int level)
+{
+  if (begins(name, OLD)) return 1;
+  if (level == LIFTED) return 0;
+  if (level == EVERYTHING) return strcmp(name, "lock") != 0;
+  for (size_t i = 0; i < NOWN; i++) {
+    size_t n = strlen(OWN[i]);
+    if (!strcmp(name, OWN[i])) return 1;
+    /* what rk_fact_write was killed over: ".new-NAME-" and 16 digits */
+    if (begins(name, NEW) && !strncmp(name + sizeof NEW - 1, OWN[i], n) && name[sizeof NEW - 1 + n] == '-') return 1;
+  }
+  return 0;
+}
+
+/* Passes over the top directory until one lifts nothing: each takes one level of nesting away. */
+static int sweep(struct sweep *s, int level)
+{
+  do {
+    struct names d = {.fd = openat(s->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    char const *name;
+    if (d.fd == -1) return -1;
+    s->lifted = 0;
+    s->error = 0;
+    while (rk_now() <= s->until && (name = next_name(&d)))
+      if (wanted(name, level)) take(s, name);
+    close(d.fd);
+  } while (s->lifted && rk_now() <= s->until);
+  if (rk_now() > s->until) failed(s, ETIMEDOUT);
+  return s->error ? (errno = s->error, -1) : 0;
+}
+
+int rk_state_remove(int dirfd, char const *name)
+{
+  struct sweep s = {.top = dirfd, .until = rk_now() + PATIENCE_MS};
+  int e;
+
+  take(&s, name);
+  e = s.error;
+  if (s.lifted && sweep(&s, LIFTED) == -1 && !e) e = errno;
+  return e ? (errno = e, -1) : 0;
 }
 
 int rk_state_clear(int dirfd, int everything)
 {
+  struct sweep s = {.top = dirfd, .until = rk_now() + PATIENCE_MS};
+  struct stat st;
+
+  if (fstat(dirfd, &st) == -1) return -1;
+  if ((st.st_mode & 0722) != 0700) fchmod(dirfd, (st.st_mode & 07755) | 0700);
+  return sweep(&s, everything ? EVERYTHING : OWNED);
+}
+
+int rk_state_aside(int dirfd, int everything)
+{
+  struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  char const *name;
   int e = 0;
 
-  if (everything && empty(dirfd, ".") < 0) e = errno;
-  for (size_t i = 0; i < sizeof OWN / sizeof *OWN; i++)
-    if (forget(dirfd, OWN[i]) < 0 && !e) e = errno;
-  for (size_t i = 0; i < sizeof OWNDIR / sizeof *OWNDIR; i++)
-    if ((empty(dirfd, OWNDIR[i]) < 0 || (unlinkat(dirfd, OWNDIR[i], AT_REMOVEDIR) < 0 && errno != ENOENT)) && !e) e = errno;
+  if (d.fd == -1) return -1;
+  while ((name = next_name(&d))) {
+    char to[RK_TEMP_MAX];
+    if (begins(name, OLD) || !wanted(name, everything ? EVERYTHING : OWNED)) continue;
+    rk_temp_name(OLD, "", to);
+    /* a directory that stays in its parent needs no permission of its own for that */
+    if (renameat(dirfd, name, dirfd, to) == -1 && errno != ENOENT && !e) e = errno;
+  }
+  close(d.fd);
   return e ? (errno = e, -1) : 0;
 }
