@@ -2,6 +2,7 @@
 #include <rk/ns.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <linux/nsfs.h>
@@ -25,4 +26,14 @@ int rk_ns_owner(int nsfd)
   fd_close(userfd); /* keeps errno */
   if (same == -1) return -1;
   return same ? RK_NS_OURS : RK_NS_INNER;
+}
+
+int rk_ns_owner_at(char const *path)
+{
+  int owner, fd = open(path, O_RDONLY | O_CLOEXEC);
+
+  if (fd == -1) return -1;
+  owner = rk_ns_owner(fd);
+  fd_close(fd);
+  return owner;
 }

@@ -14,11 +14,15 @@
 
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/ns.h>
 #include <rk/sys.h>
 
 void mounts_own(void)
 {
-  if (netns_ours("/proc/self/ns/mnt")) return;
+  int owner = rk_ns_owner_at("/proc/self/ns/mnt");
+
+  if (owner == -1) strerr_diefusys(RK_EXIT_SYS, "find the owner of /proc/self/ns/mnt");
+  if (owner == RK_NS_OURS) return;
   if (unshare(CLONE_NEWNS) == -1 || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a mount namespace");
 }

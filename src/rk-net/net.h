@@ -50,7 +50,6 @@ void netns_configure(struct net *n);
 
 /* mounts.c: all in a mount namespace of our own, which mounts_own makes sure of */
 enum { RK_NET_PATH_MAX = 4096 };
-int netns_ours(char const *path); /* is that namespace (/proc/self/ns/X) owned by our user namespace? */
 void mounts_own(void);
 void mounts_sysfs(void);
 void mounts_etc(struct net *n);

@@ -14,7 +14,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <linux/if_tun.h>
-#include <linux/nsfs.h>
 
 #include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
@@ -23,23 +22,17 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/netlink.h>
+#include <rk/ns.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 
-int netns_ours(char const *path)
+static int ours(char const *path)
 {
-  struct stat mine, owner;
-  int fd = open(path, O_RDONLY | O_CLOEXEC), user = -1, r = 0;
+  int owner = rk_ns_owner_at(path);
 
-  if (fd == -1) strerr_diefusys(RK_EXIT_SYS, "open ", path);
-  if (stat("/proc/self/ns/user", &mine) == -1) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/ns/user");
-  user = ioctl(fd, NS_GET_USERNS); /* EPERM: an outer one, out of our sight */
-  if (user != -1) {
-    r = fstat(user, &owner) == 0 && owner.st_ino == mine.st_ino && owner.st_dev == mine.st_dev;
-    close(user);
-  }
-  close(fd);
-  return r;
+  /* ENOTTY: an empty file. The namespace that another chain has mounted on it is not seen outside that chain. */
+  if (owner == -1 && errno != ENOTTY) strerr_diefusys(RK_EXIT_SYS, "find the owner of ", path);
+  return owner == RK_NS_OURS;
 }
 
 void netns_refuse_second(void)
@@ -50,7 +43,7 @@ void netns_refuse_second(void)
   /* A detached one is not this process's own; one of a chain outside is another user namespace's. */
   if (dir && strlen(dir) <= RK_STATE_PATH_MAX) strcat(strcpy(path, dir), "/netns");
   else dir = 0;
-  if (netns_ours("/proc/self/ns/net") || (dir && access(path, R_OK) == 0 && netns_ours(path)))
+  if (ours("/proc/self/ns/net") || (dir && access(path, R_OK) == 0 && ours(path)))
     strerr_dief(RK_EXIT_USAGE, "this chain already has a network of its own");
 }
 

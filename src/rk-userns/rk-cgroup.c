@@ -13,9 +13,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <linux/nsfs.h>
 
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
@@ -23,6 +21,7 @@
 
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/ns.h>
 #include <rk/sys.h>
 #include "cgroup.h"
 
@@ -30,19 +29,18 @@
 
 enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel */
 
-/* Does this process's cgroup namespace belong to its user namespace, as after rk-unshare -c? */
+/* Does this process's cgroup namespace belong to its user namespace, as after rk-unshare -c? To root of the host the first one
+   does, and is not meant. */
 static int own_namespace(void)
 {
-  int ns = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC), user;
-  struct stat cgroup, owner, mine;
+  int owner, ns = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
+  struct stat st;
 
-  if (ns < 0 || fstat(ns, &cgroup) < 0) strerr_diefusys(RK_EXIT_SYS, "look at /proc/self/ns/cgroup");
-  user = cgroup.st_ino == INIT_CGROUP_NS ? -1 : ioctl(ns, NS_GET_USERNS);
+  if (ns == -1 || fstat(ns, &st) == -1) strerr_diefusys(RK_EXIT_SYS, "look at /proc/self/ns/cgroup");
+  owner = rk_ns_owner(ns);
+  if (owner == -1) strerr_diefusys(RK_EXIT_SYS, "find the owner of /proc/self/ns/cgroup");
   close(ns);
-  if (user < 0) return 0; /* the first one, or one of an outer user namespace (EPERM) */
-  if (fstat(user, &owner) < 0 || stat("/proc/self/ns/user", &mine) < 0) strerr_diefusys(RK_EXIT_SYS, "look at /proc/self/ns/user");
-  close(user);
-  return owner.st_ino == mine.st_ino && owner.st_dev == mine.st_dev;
+  return owner == RK_NS_OURS && st.st_ino != INIT_CGROUP_NS;
 }
 
 /* A mount of cgroup2, attached nowhere yet; its root is that of the cgroup namespace. */

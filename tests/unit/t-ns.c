@@ -64,6 +64,8 @@ static void owners(void)
   ok(rk_ns_same(netfd, "/proc/self/ns/nothing") == -1 && errno == ENOENT, "a path that is not there is an error");
   ok(rk_ns_same(-1, "/proc/self/ns/user") == -1 && errno == EBADF, "so is an fd");
   ok(rk_ns_owner(open_ns("/dev/null")) == -1 && errno == ENOTTY, "a file that is no namespace has no owner");
+  is_num(rk_ns_owner_at("/proc/self/ns/net"), rk_ns_owner(netfd), "a path has the owner that its fd has");
+  ok(rk_ns_owner_at("/proc/self/ns/nothing") == -1 && errno == ENOENT, "one that is not there has none");
   is_num(below(), RK_NS_INNER, "a namespace of a user namespace below is the inner one's");
   pid = fork();
   if (!pid) _exit(inside(netfd));

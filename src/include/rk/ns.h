@@ -14,6 +14,9 @@ enum rk_ns_owner {
    with errno: ENOTTY (no namespace), EMFILE, or that of stat(2) on /proc/self/ns/user. */
 int rk_ns_owner(int nsfd);
 
+/* The same for a path; also -1 with errno of open(2). */
+int rk_ns_owner_at(char const *path);
+
 /* Do fd and path ("/proc/self/ns/user") refer to the same namespace, or the same file? 1 or 0, or -1 with errno of
    fstat(2) or stat(2). */
 int rk_ns_same(int fd, char const *path);
