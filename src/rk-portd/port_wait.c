@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -19,21 +18,15 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/clock.h>
 #include <rk/exit.h>
-#include <rk/state.h>
+#include <rk/portstatus.h>
 #include "port.h"
 
 enum { REFRESH_MS = 1000 };
 
 static int notify = -1, signals = -1;
 static int64_t deadline;
-
-static int64_t now(void)
-{
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
 
 static int open_dir(int dir, char const *name, int make, char const *path)
 {
@@ -84,11 +77,11 @@ void port_refresh(struct port_dirs const *d)
   if (x.fd < 0) return;
   if (inotify_add_watch(x.fd, path, IN_DELETE | IN_ONLYDIR) >= 0) {
     fd = openat(d->ports, ".refresh", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    deadline = now() + REFRESH_MS;
+    deadline = rk_clock_ms() + REFRESH_MS;
     if (fd >= 0) {
       close(fd);
-      while (now() < deadline && faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        if (poll(&x, 1, (int)(deadline - now() > 0 ? deadline - now() : 0)) > 0) {
+      while (rk_clock_ms() < deadline && faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        if (poll(&x, 1, (int)(deadline - rk_clock_ms() > 0 ? deadline - rk_clock_ms() : 0)) > 0) {
           char ignored[4096];
           while (read(x.fd, ignored, sizeof ignored) > 0);
         }
@@ -103,7 +96,7 @@ void port_watch(struct port_dirs *d, unsigned int seconds)
   size_t n = strlen(d->path);
   sigset_t set;
 
-  deadline = now() + (int64_t)seconds * 1000;
+  deadline = rk_clock_ms() + (int64_t)seconds * 1000;
   if (notify >= 0) return;
   if (n > PATH_MAX - sizeof "/ports.status") strerr_dief(RK_EXIT_USAGE, "path too long: ", d->path);
   memcpy(path, d->path, n);
@@ -124,12 +117,12 @@ int port_pause(void)
 {
   struct pollfd x[2] = {{.fd = notify, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
   char ignored[4096];
-  int64_t left = deadline - now();
+  int64_t left = deadline - rk_clock_ms();
 
   if (left <= 0) return 0;
   if (poll(x, 2, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
   if (x[1].revents) return -1;
-  if (!x[0].revents) return now() < deadline;
+  if (!x[0].revents) return rk_clock_ms() < deadline;
   while (read(notify, ignored, sizeof ignored) > 0);
   return 1;
 }
@@ -145,27 +138,12 @@ void port_check_name(char const *name)
 
 int port_status(struct port_dirs const *d, char const *name, char *buf, size_t size)
 {
-  if (d->status < 0) return errno = ENOENT, -1;
-  return (int)rk_fact_read(d->status, name, buf, size);
+  return (int)rk_portstatus_read(d->status, name, buf, size);
 }
 
 char const *port_value(char const *text, char const *key, char *buf, size_t size)
 {
-  size_t klen = strlen(key);
-
-  while (*text) {
-    size_t len = strcspn(text, "\n");
-    if (len > klen && !memcmp(text, key, klen) && text[klen] == '=') {
-      len -= klen + 1;
-      if (len >= size) len = size - 1;
-      memcpy(buf, text + klen + 1, len);
-      buf[len] = 0;
-      return buf;
-    }
-    text += len;
-    if (*text) text++;
-  }
-  return 0;
+  return rk_portstatus_value(text, key, buf, size) == -1 ? NULL : buf;
 }
 
 static int by_name(void const *a, void const *b)

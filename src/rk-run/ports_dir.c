@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "ports_dir.h"
+#include <rk/fail.h>
+#include <rk/portstatus.h>
 #include <rk/state.h>
 #include <rk/text.h>
 #include <errno.h>
@@ -27,7 +29,7 @@ int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, cha
   text[n++] = '\n';
   for (; *options; options++) {
     int r = snprintf(text + n, sizeof text - n, "%s\n", *options);
-    if (r < 0 || (size_t)r >= sizeof text - n) return errno = E2BIG, -1;
+    if (r < 0 || (size_t)r >= sizeof text - n) return rk_fail(E2BIG);
     n += (size_t)r;
   }
   if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) return -1;
@@ -41,22 +43,16 @@ int ports_remove(int dirfd, char const *name)
 
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize)
 {
-  char text[4096];
-  char *line = text;
-  enum ports_state state = PORTS_PENDING;
+  char text[RK_PORTSTATUS_MAX];
 
   err[0] = 0;
-  if (rk_fact_read(dirfd, path_of("ports.status", name), text, sizeof text) < 0) return PORTS_GONE;
-  while (line) {
-    char *next = strchr(line, '\n');
-    if (next) *next++ = 0;
-    if (!strcmp(line, "state=listening")) state = PORTS_LISTENING;
-    else if (!strcmp(line, "state=error")) state = PORTS_FAILED;
-    else if (!strcmp(line, "state=removed")) state = PORTS_GONE;
-    else if (!strncmp(line, "error=", 6)) snprintf(err, errsize, "%s", line + 6);
-    line = next;
+  if (rk_portstatus_read(dirfd, path_of("ports.status", name), text, sizeof text) == -1) return PORTS_GONE;
+  rk_portstatus_value(text, "error", err, errsize); /* if there is none, err stays empty */
+  switch (rk_portstatus_state(text)) {
+    case RK_PORTSTATE_LISTENING: return PORTS_LISTENING;
+    case RK_PORTSTATE_ERROR: return PORTS_FAILED;
+    default: return PORTS_PENDING;
   }
-  return state;
 }
 
 /* By fd: the directory itself, whatever becomes of its path. */
@@ -86,7 +82,7 @@ int ports_watch(int dirfd, int *ports, int *status)
   if (s < 0) {
     int e = errno;
     close(fd);
-    return errno = e, -1;
+    return rk_fail(e);
   }
   if (status) *status = s;
   return fd;

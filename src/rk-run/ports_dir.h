@@ -14,7 +14,7 @@ int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, cha
 /* Withdraw. 0, or -1 with errno (ENOENT: there is none). */
 int ports_remove(int dirfd, char const *name);
 
-/* What rk-portd made of NAME: its state; the reason of PORTS_FAILED in err. PORTS_GONE: there is no status, or "removed". */
+/* What rk-portd made of NAME: its state; the reason of PORTS_FAILED in err. PORTS_GONE: there is no status. */
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize);
 
 /* An inotify fd (non-blocking, close-on-exec) that becomes readable when a port file or a status changes; both directories are made
