@@ -7,8 +7,11 @@ include package/info.mk
 B := build/$(MODE)
 DEPS := build/deps
 
+# "rk-userns","rk-idmap",...: the links of package/targets
+LINKS := $(shell awk '$$1 !~ /^\#/ { for (i = 3; i <= NF; i++) if ($$i == "link") { printf "%s\"%s\"", n++ ? "," : "", $$1; break } }' package/targets)
+
 WARN := -Wall -Wextra -Wshadow -Wconversion -Werror
-BASE := -std=c11 -D_GNU_SOURCE -DRK_VERSION='"$(version)"' $(WARN) -Isrc/include -ffunction-sections -fdata-sections \
+BASE := -std=c11 -D_GNU_SOURCE -DRK_VERSION='"$(version)"' -DRK_LINKS='$(LINKS)' $(WARN) -Isrc/include -ffunction-sections -fdata-sections \
  -fno-asynchronous-unwind-tables -fno-unwind-tables -fstack-protector-strong -fno-common -ffile-prefix-map=$(CURDIR)=.
 CFLAGS ?=
 LDFLAGS ?=
@@ -64,6 +67,7 @@ test-programs: $(TESTPROGRAMS)
 $(B)/obj/%.o: %.c Makefile package/info.mk | $(STAMP)
 	@mkdir -p $(@D)
 	$(CCOMP) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/obj/src/librk/rk_link.o: package/targets
 $(B)/librk.a: $(LIBRK_OBJ)
 	@rm -f $@ && ar rcsD $@ $^
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -36,7 +36,8 @@ function rule(   i, out, objs, libs, alias, script, files, file, count) {
   files = ""
   for (i = 3; i <= NF && $i != ":"; i++)
     files = files " " ($i ~ /\/$/ ? sources($i, $1) : source($i))
-  for (i++; i <= NF; i++) libs = libs " -l" $i
+  for (i++; i <= NF; i++)
+    if ($i != "link") libs = libs " -l" $i # the word link: see Makefile, LINKS
   count = split(files, file, " ")
   for (i = 1; i <= count; i++) {
     if (file[i] == "src/link/malloc.c" && B !~ /\/(static|pie)$/) continue # glibc and the sanitizers keep their own heap

@@ -2,13 +2,16 @@
 #include <rk/link.h>
 #include <rk/env.h>
 #include <rk/exit.h>
+#include <rk/helper.h>
 #include <rk/outside.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <skalibs/strerr.h>
 #include <skalibs/exec.h>
 #include <skalibs/types.h>
@@ -16,7 +19,10 @@
 /* Removed before the program: they mean nothing to it. */
 static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_NET_STARTED"};
 
-int rk_door(void)
+/* The programs that may hold the control socket: those that package/targets marks as links. */
+static char const *const LINKS[] = {RK_LINKS};
+
+int rk_control(void)
 {
   char const *s = getenv("RK_OUTSIDE_FD");
   unsigned int fd;
@@ -35,35 +41,35 @@ int rk_ask_send(void const *request, size_t len, int fd)
   union {
     struct cmsghdr align;
     char buf[CMSG_SPACE(sizeof(int))];
-  } control = {0};
+  } ancillary = {0};
   struct iovec iov = {.iov_base = (void *)(uintptr_t)request, .iov_len = len};
   struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-  int door = rk_door();
+  int control = rk_control();
   ssize_t r;
 
-  if (door < 0) return -1;
+  if (control == -1) return -1;
   if (fd >= 0) {
     struct cmsghdr *c;
-    msg.msg_control = control.buf;
-    msg.msg_controllen = sizeof control.buf;
+    msg.msg_control = ancillary.buf;
+    msg.msg_controllen = sizeof ancillary.buf;
     c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
   }
-  do r = sendmsg(door, &msg, MSG_NOSIGNAL);
+  do r = sendmsg(control, &msg, MSG_NOSIGNAL);
   while (r < 0 && errno == EINTR);
   return r < 0 ? (errno = errno == ECONNRESET ? EPIPE : errno, -1) : 0;
 }
 
 int rk_ask_recv(void *reply, size_t replylen)
 {
-  int door = rk_door();
+  int control = rk_control();
   ssize_t r;
 
-  if (door < 0) return -1;
-  do r = recv(door, reply, replylen, MSG_TRUNC);
+  if (control == -1) return -1;
+  do r = recv(control, reply, replylen, MSG_TRUNC);
   while (r < 0 && errno == EINTR);
   if (r == 0 || (r < 0 && errno == ECONNRESET)) return errno = EPIPE, -1;
   if (r < 0) return -1;
@@ -79,8 +85,8 @@ int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen
 void rk_ask_die(char const *what)
 {
   if (errno == ENOENT)
-    strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": the door to rk-outside is shut: put rk-userns before it, "
-                "and only rk links, or links given -k, between");
+    strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": no control socket to rk-outside: start the chain with rk-userns, "
+                "and put only rk links (or links given -k) between");
   if (errno == EBADF) strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
   if (errno == EPIPE) strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
   strerr_diefusys(RK_EXIT_SYS, what);
@@ -91,12 +97,12 @@ void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, vo
   if (rk_ask(request, len, fd, reply, replylen) < 0) rk_ask_die(what);
 }
 
-void rk_door_shut(void)
+void rk_control_close(void)
 {
-  int door = rk_door();
+  int control = rk_control();
 
-  if (door >= 0) {
-    if (getenv("RK_NET_STARTED")) /* behind the closed door nobody would test the host's loopback */
+  if (control != -1) {
+    if (getenv("RK_NET_STARTED")) /* without the control socket nobody would test the host's loopback */
       strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
     if (getenv("RK_STATE_DIR")) {
       static struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
@@ -107,24 +113,72 @@ void rk_door_shut(void)
         strerr_diefusys(RK_EXIT_SYS, "write the state directory");
       }
     }
-    close(door);
+    close(control);
   }
   for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++) rk_env_unset(PLUMBING[i]);
 }
 
+/* The file name in the directory of the running program. 0, or -1 with errno. */
+static int beside(char const *name, char *path, size_t size)
+{
+  ssize_t r = readlink("/proc/self/exe", path, size);
+  size_t nlen = strlen(name);
+  char *dir;
+
+  if (r == -1) return -1;
+  if ((size_t)r >= size) return errno = ENAMETOOLONG, -1;
+  path[r] = 0;
+  dir = strrchr(path, '/');
+  if (!dir || (size_t)(dir - path) + 1 + nlen >= size) return errno = ENAMETOOLONG, -1;
+  memcpy(dir + 1, name, nlen + 1);
+  return 0;
+}
+
+static int is_link_name(char const *name)
+{
+  for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++) {
+    if (!strcmp(name, LINKS[i])) return 1;
+  }
+  return 0;
+}
+
+/* Is prog one of our own links? Its name is looked up as exec would, and must lead to the very file that lies in the directory of the
+   running program under that name: a name alone is anybody's. Symlinks on the way change nothing. path: of PATH_MAX bytes, that file. */
+static int is_link(char const *prog, char *path)
+{
+  char own[PATH_MAX];
+  struct stat want, is;
+  char const *base = strrchr(prog, '/');
+
+  base = base ? base + 1 : prog;
+  if (!is_link_name(base)) return 0;
+  /* An empty element of PATH gives a bare name, which exec would look up once more, and elsewhere. */
+  if (rk_which(prog, path, PATH_MAX) > 0 && strchr(path, '/') && beside(base, own, sizeof own) == 0 && stat(own, &want) == 0 &&
+      stat(path, &is) == 0 && want.st_dev == is.st_dev && want.st_ino == is.st_ino)
+    return 1;
+  if (rk_control() != -1)
+    strerr_warnw(prog, " is not the one beside this program: it gets no control socket to rk-outside (-k gives it)");
+  return 0;
+}
+
 void rk_link_exec(char const *const *argv, int keep)
 {
-  char const *base = strrchr(argv[0], '/');
+  char path[PATH_MAX];
+  char const *file = argv[0];
+  int control;
 
   if (!*argv[0]) strerr_dief(127, "the program's name is empty");
-  base = base ? base + 1 : argv[0];
-  /* rk-t-*: the programs of the tests, which stand for the user's */
-  if (keep || (!strncmp(base, "rk-", 3) && strncmp(base, "rk-t-", 5))) {
-    int door = rk_door();
-    if (door >= 0 && fcntl(door, F_SETFD, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "keep the door open");
-  } else
-    rk_door_shut();
-  xexec(argv);
+  if (!keep && is_link(argv[0], path)) {
+    keep = 1;
+    file = path; /* what was looked at is what is executed */
+  }
+  if (keep) {
+    control = rk_control();
+    if (control != -1 && fcntl(control, F_SETFD, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
+  } else {
+    rk_control_close();
+  }
+  xexec_a(file, argv);
 }
 
 int rk_libexec(char const *name, char *path, size_t size)

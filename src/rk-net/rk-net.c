@@ -65,7 +65,7 @@ static void refuse_fds(struct net const *n, struct options const *o)
 {
   uint64_t own = n->ask.detached ? rk_netns_cookie() : 0;
 
-  rk_door(); /* close-on-exec for now: it is ours, and rk_link_exec decides */
+  rk_control(); /* close-on-exec for now: it is ours, and rk_link_exec decides */
   rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
 }
 
@@ -85,7 +85,7 @@ static int start(struct net *n, struct options const *o)
   netns_refuse_second();
   if (n->ask.detached && !getenv("RK_STATE_DIR")) strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
   int outside = n->driver->mtu || getenv("RK_STATE_DIR");
-  if (outside && rk_door() == -1) rk_ask_die("connect the network");
+  if (outside && rk_control() == -1) rk_ask_die("connect the network");
   /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
   if (o->half && !n->driver->tap) strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 

@@ -13,7 +13,7 @@ struct outside {
   pid_t pid;        /* the chain's process, the only one it acts for */
   pid_t sender;     /* who made the request being served, by the kernel's word: pid or, behind rk-pidns, a descendant; it waits for the answer */
   int chain;        /* pidfd of it */
-  int door;         /* -1: shut */
+  int control;      /* socket to the chain, -1: closed */
   int lock;         /* flock of the state directory, -1: none */
   int state;        /* fd of the state directory, -1: none */
   char const *path; /* its absolute path */
@@ -30,7 +30,7 @@ void outside_watch(int fd, short events, void (*ready)(int fd, short revents));
 void outside_unwatch(int fd);
 /* Call due() once, when ms milliseconds from now have passed (monotonic clock); again replaces the earlier deadline of the same due. ms < 0: never. */
 void outside_after(int ms, void (*due)(void));
-/* Something is left to do (a driver): do not leave when the door is shut. Each hold needs its release. */
+/* Something is left to do (a driver): do not leave when the control socket is closed. Each hold needs its release. */
 void outside_hold(void);
 void outside_release(void);
 

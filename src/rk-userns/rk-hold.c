@@ -3,7 +3,7 @@
 
    where    inside, at the end of a chain
    changes  nothing: there is no next program
-   fds/env  -d FD gets a newline, then is closed; the door is shut, so child_pid names this process before FD says ready
+   fds/env  -d FD gets a newline, then is closed; the control socket is closed, so child_pid names this process before FD says ready
    forks    no. As pid 1 (rk-pidns -R) it reaps. Who may kill it: the supervisor, by TERM
    holds    the namespaces, and whatever fds it was given
    exits    0 told to end, 100, 111
@@ -58,7 +58,7 @@ int main(int argc, char const *const *argv)
   add_unless_ignored(&end, SIGHUP);
   sigprocmask(SIG_BLOCK, &end, NULL);
   if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
-  rk_door_shut();
+  rk_control_close();
   if (ready) {
     if (fd_write((int)readyfd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "say ready");
     close((int)readyfd);

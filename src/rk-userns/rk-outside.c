@@ -2,11 +2,11 @@
    rk-outside: what a chain leaves outside: serves its few requests, keeps its state directory, stops its network driver.
 
    where    outside; started by rk-userns only
-   fds      3 the door (SOCK_SEQPACKET, SO_PASSCRED set), 4 pidfd of the chain's process, 5 lock of the state directory, if any
+   fds      3 the control socket (SOCK_SEQPACKET, SO_PASSCRED set), 4 pidfd of the chain's process, 5 lock of the state directory, if any
    env      reads RK_STATE_DIR
    forks    newuidmap, newgidmap, one network driver
    holds    the user's host ids; whoever controls it is the user
-   lives    until the chain's process is gone; leaves at once when the door is shut and nothing is left to do
+   lives    until the chain's process is gone; leaves at once when the control socket is closed and nothing is left to do
    exits    0, 111
 */
 #include <errno.h>
@@ -31,9 +31,9 @@
 #include <rk/timer.h>
 #include "outside.h"
 
-enum { DOOR = 3, CHAIN = 4, LOCK = 5, WATCH_MAX = 16, DEPTH = 8 };
+enum { CONTROL = 3, CHAIN = 4, LOCK = 5, WATCH_MAX = 16, DEPTH = 8 };
 
-struct outside outside = {.door = DOOR, .chain = CHAIN, .lock = -1, .state = -1};
+struct outside outside = {.control = CONTROL, .chain = CHAIN, .lock = -1, .state = -1};
 
 static unsigned int served; /* bit per request: each once */
 static unsigned int held;
@@ -73,7 +73,7 @@ void outside_release(void)
 void outside_say(void const *reply, size_t len)
 {
   /* A chain that was killed meanwhile reads nothing: that is not our failure. */
-  while (outside.door >= 0 && send(outside.door, reply, len, MSG_NOSIGNAL) < 0 && errno == EINTR);
+  while (outside.control >= 0 && send(outside.control, reply, len, MSG_NOSIGNAL) < 0 && errno == EINTR);
 }
 
 void outside_refuse(struct rk_say *reply, size_t len, int error, char const *text)
@@ -90,10 +90,10 @@ void outside_refuse(struct rk_say *reply, size_t len, int error, char const *tex
 
 static void shut(void)
 {
-  if (outside.door < 0) return;
-  outside_unwatch(outside.door);
-  close(outside.door);
-  outside.door = -1;
+  if (outside.control < 0) return;
+  outside_unwatch(outside.control);
+  close(outside.control);
+  outside.control = -1;
 }
 
 /* child_pid has no final newline: BuildKit and others parse the raw file. The sender is the program's own process:
@@ -114,7 +114,7 @@ static void ready(pid_t pid)
   outside_say(&say, sizeof say);
 }
 
-/* The request table. A request of another size or version, from a stranger, or for the second time shuts the door: whoever
+/* The request table. A request of another size or version, from a stranger, or for the second time closes the control socket: whoever
    sends one is not our link. */
 static int serve(void const *message, size_t len, pid_t sender, int fd)
 {
@@ -292,7 +292,7 @@ int main(void)
     if (sig != SIGKILL && sig != SIGSTOP) signal(sig, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
   umask(022);
-  if (fcntl(DOOR, F_SETFD, FD_CLOEXEC) < 0 || fcntl(CHAIN, F_SETFD, FD_CLOEXEC) < 0)
+  if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC) < 0 || fcntl(CHAIN, F_SETFD, FD_CLOEXEC) < 0)
     strerr_dief(RK_EXIT_USAGE, "fds 3 and 4 are not open: this program is started by rk-userns only");
   if (fcntl(LOCK, F_SETFD, FD_CLOEXEC) == 0) outside.lock = LOCK;
   /* before any other fd is opened: 0 to 2 may have been closed */
@@ -310,8 +310,8 @@ int main(void)
   if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
 
   outside_watch(CHAIN, POLLIN, gone);
-  outside_watch(DOOR, POLLIN, hear);
-  while (outside.door >= 0 || held)
+  outside_watch(CONTROL, POLLIN, hear);
+  while (outside.control >= 0 || held)
     if (step() < 0) strerr_diefusys(RK_EXIT_SYS, "poll");
   finish();
 }

@@ -3,7 +3,7 @@
 
    where    anywhere with CAP_SYS_ADMIN in its user namespace: after rk-idmap
    changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; with -R also pdeathsig
-   fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the door goes to the child
+   fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the control socket goes to the child
    forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
             only reaps. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
             This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends the namespace.

@@ -55,7 +55,7 @@ static int takelock(void)
 /* What becomes rk-outside is given, and says what failed, in memory shared until it execs. */
 static struct {
   char const *file;
-  int door, chain, lock;
+  int control, chain, lock;
   char const *what;
   int error;
 } leaving;
@@ -70,13 +70,13 @@ static int failed(char const *what)
   return 1;
 }
 
-/* rk-outside finds its door on 3, the chain's pidfd on 4 and the lock on 5, and nothing else above stderr. */
+/* rk-outside finds its control socket on 3, the chain's pidfd on 4 and the lock on 5, and nothing else above stderr. */
 static int become_outside(void *unused)
 {
   static char const *const argv[] = {"rk-outside", 0};
 
   (void)unused;
-  if (dup2(leaving.door, 3) < 0 || dup2(leaving.chain, 4) < 0 || (leaving.lock >= 0 && dup2(leaving.lock, 5) < 0) ||
+  if (dup2(leaving.control, 3) < 0 || dup2(leaving.chain, 4) < 0 || (leaving.lock >= 0 && dup2(leaving.lock, 5) < 0) ||
       rk_close_range(leaving.lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
     return failed("arrange the fds of ");
   execve(leaving.file, (char **)(uintptr_t)argv, environ);
@@ -134,7 +134,7 @@ int main(int argc, char const *const *argv)
   char file[PATH_MAX], text[64];
   uid_t uid = getuid();
   gid_t gid = getgid();
-  int door[2], chain, mine, lock, keep = 0, on = 1;
+  int control[2], chain, mine, lock, keep = 0, on = 1;
 
   PROG = "rk-userns";
   {
@@ -149,7 +149,7 @@ int main(int argc, char const *const *argv)
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
   lock = takelock();
-  rk_door_shut(); /* of a chain outside of this one: to it, this is the program */
+  rk_control_close(); /* of a chain outside of this one: to it, this is the program */
   if (rk_libexec("rk-outside", file, sizeof file) < 0)
     rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
   if (access(file, X_OK) < 0) strerr_diefusys(RK_EXIT_SYS, "find ", file);
@@ -160,26 +160,26 @@ int main(int argc, char const *const *argv)
 
   /* SO_PASSCRED must be on before the first message: set by rk-outside itself it would come too late, and the
      credentials would read pid 0, uid 65534 (unix(7); seen on a loaded machine). */
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, door) < 0 ||
-      setsockopt(door[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
+      setsockopt(control[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
     strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
-  mine = high(door[0]);
+  mine = high(control[0]);
   if (mine < 0) strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");
-  close(door[0]);
+  close(control[0]);
   {
     int p = rk_pidfd_open(getpid(), 0);
     /* out of the way of 3, 4 and 5, where rk-outside wants its fds */
     chain = p < 0 ? -1 : high(p);
-    if (chain < 0 || (door[0] = high(door[1])) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
+    if (chain < 0 || (control[0] = high(control[1])) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
     close(p);
-    close(door[1]);
+    close(control[1]);
   }
   leaving.file = file;
-  leaving.door = door[0];
+  leaving.control = control[0];
   leaving.chain = chain;
   leaving.lock = lock;
   leave_outside();
-  close(door[0]);
+  close(control[0]);
   close(chain);
   if (lock >= 0) close(lock);
 

@@ -38,7 +38,7 @@ run rk-state "$T/st" rk-userns rk-idmap rk-net -d none -D rk-userns rk-idmap -m 
 is "$rc $err" "0 " "a chain inside a detached one may have its own"
 fails 100 '^rk-net: fatal: -D needs a state directory' "-D without a state directory" net -d none -D true
 fails 100 'must be root inside: put rk-userns rk-idmap before rk-net$' "outside" rk-net -d none true
-fails 100 'unable to connect the network: the door to rk-outside is shut' "the door is shut" rk-userns rk-idmap env rk-net -d slirp4netns true
+fails 100 'unable to connect the network: no control socket to rk-outside: ' "no control socket" rk-userns rk-idmap env rk-net -d slirp4netns true
 fails 100 '^rk-net: fatal: -s, -w and -D exclude one another$' "-s and -D" rk-state "$T/st" rk-userns rk-idmap rk-net -s -D true
 fails 100 '^rk-net: fatal: -s, -w and -D exclude one another$' "-s and -w" net -s -w true
 fails 100 '^rk-net: fatal: -w goes with no other option than -k: ' "-w and -l" net -w -l true

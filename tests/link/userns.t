@@ -33,8 +33,8 @@ run sh -c 'exec 0<&- 1>&- rk-userns rk-idmap true'
 is "$rc" 0 "runs with stdin and stdout closed"
 # shellcheck disable=SC2016
 run rk-userns -k sh -c 'rk-idmap id -u'
-is "$rc $out" "0 0" "-k keeps the door open through a program that is no link"
+is "$rc $out" "0 0" "-k keeps the control socket open through a program that is no link"
 run rk-userns sh -c 'rk-idmap true'
-is "$rc" 100 "without it the door is shut"
-like "$err" '^rk-idmap: fatal: unable to map ids: the door to rk-outside is shut' "and the link says so"
+is "$rc" 100 "without it there is none"
+like "$err" '^rk-idmap: fatal: unable to map ids: no control socket to rk-outside: ' "and the link says so"
 done_testing

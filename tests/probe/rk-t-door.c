@@ -39,7 +39,7 @@ static void forged(void)
   c->cmsg_type = SCM_CREDENTIALS;
   c->cmsg_len = CMSG_LEN(sizeof cred);
   memcpy(CMSG_DATA(c), &cred, sizeof cred);
-  printf("forged: %s\n", sendmsg(rk_door(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
+  printf("forged: %s\n", sendmsg(rk_control(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
 }
 
 /* More fds with one message than any request takes. Each is the writing end of one pipe, whose reading end hears when the last is closed. */
@@ -59,7 +59,7 @@ static void many_fds(char const *name, size_t bytes, unsigned int n)
   c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
   msg.msg_controllen = n ? (socklen_t)CMSG_SPACE(n * sizeof(int)) : 0;
   for (unsigned int i = 0; i < n; i++) memcpy(CMSG_DATA(c) + i * sizeof(int), &p[1], sizeof(int));
-  if (sendmsg(rk_door(), &msg, MSG_NOSIGNAL) == -1) {
+  if (sendmsg(rk_control(), &msg, MSG_NOSIGNAL) == -1) {
     printf("%s: %s\n", name, errname(errno));
     return;
   }
@@ -86,7 +86,7 @@ int main(int argc, char **argv)
     else if (!strcmp(a, "flood")) {
       int n = 0;
       r.op = 77;
-      while (n < 100000 && send(rk_door(), &r, sizeof r, MSG_NOSIGNAL) > 0) n++;
+      while (n < 100000 && send(rk_control(), &r, sizeof r, MSG_NOSIGNAL) > 0) n++;
       printf("flood: %s\n", n < 100000 ? "shut" : "went on");
     } else return 100;
   }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    The wire between a chain and its rk-outside: fixed structs over a SOCK_SEQPACKET pair, one message a request,
-   one a reply, at most one fd with each. A message of another length or version is refused and the door is shut.
+   one a reply, at most one fd with each. A message of another length or version is refused and the control socket closed.
    Both ends come from the same build, so native byte order and alignment are right. */
 #ifndef RK_OUTSIDE_H
 #define RK_OUTSIDE_H
