@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
-#include "rk/portspec.h"
+#include <rk/portspec.h>
 
 #include <string.h>
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
-#include "rk/text.h"
+#include <rk/atoi.h>
+#include <rk/text.h>
 
 static char const *const words[] = {"", "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "sctp", "sctp4", "sctp6"};
 enum { NWORDS = sizeof words / sizeof words[0] };
@@ -55,25 +56,6 @@ int rk_ip_parse(char const *s, size_t len, struct in6_addr *addr)
   return inet_pton(AF_INET6, text, addr) == 1 ? AF_INET6 : 0;
 }
 
-/* Parse a decimal int64 with optional sign. 0 good, 1 not a number, 2 too large. */
-static int number(struct piece p, int64_t *out)
-{
-  int negative = p.len && p.s[0] == '-';
-  uint64_t n = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
-  int large = 0;
-
-  if (p.len && (p.s[0] == '-' || p.s[0] == '+')) p.s++, p.len--;
-  if (!p.len) return 1;
-  for (size_t i = 0; i < p.len; i++) {
-    if (p.s[i] < '0' || p.s[i] > '9') return 1;
-    if (n > (limit - (uint64_t)(p.s[i] - '0')) / 10) large = 1;
-    if (!large) n = n * 10 + (uint64_t)(p.s[i] - '0');
-  }
-  if (large) return 2;
-  *out = negative ? (int64_t)(0 - n) : (int64_t)n;
-  return 0;
-}
-
 static int refuse(char *err, size_t size, char const *what, struct piece whole)
 {
   struct rk_text t = rk_text_in(err, size);
@@ -84,7 +66,8 @@ static int refuse(char *err, size_t size, char const *what, struct piece whole)
   return -1;
 }
 
-static int refuse_number(char *err, size_t size, char const *what, struct piece whole, struct piece p, int fault)
+static int refuse_number(char *err, size_t size, char const *what, struct piece whole, struct piece p,
+                         enum rk_atoi fault)
 {
   struct rk_text t;
 
@@ -92,7 +75,7 @@ static int refuse_number(char *err, size_t size, char const *what, struct piece 
   t = (struct rk_text){err, size, strlen(err), 0};
   rk_text_str(&t, ": strconv.Atoi: parsing ");
   rk_text_quote(&t, p.s, p.len);
-  rk_text_str(&t, fault == 2 ? ": value out of range" : ": invalid syntax");
+  rk_text_str(&t, fault == RK_ATOI_RANGE ? ": value out of range" : ": invalid syntax");
   return -1;
 }
 
@@ -103,19 +86,19 @@ static struct piece unblank(struct piece p)
   return p;
 }
 
-/* A or, with ranges, A-B. Returns as number() does. */
-static int range(struct piece p, int ranges, int64_t *first, int64_t *last)
+/* A or, with ranges, A-B. Returns as rk_atoi does. */
+static enum rk_atoi range(struct piece p, int ranges, int64_t *first, int64_t *last)
 {
   char const *dash = ranges && p.len > 1 ? memchr(p.s + 1, '-', p.len - 1) : 0;
-  int fault;
+  enum rk_atoi fault;
 
   if (!dash) {
-    fault = number(p, first);
+    fault = rk_atoi(p.s, p.len, first);
     *last = *first;
     return fault;
   }
-  fault = number((struct piece){p.s, (size_t)(dash - p.s)}, first);
-  return fault ? fault : number((struct piece){dash + 1, p.len - (size_t)(dash + 1 - p.s)}, last);
+  fault = rk_atoi(p.s, (size_t)(dash - p.s), first);
+  return fault ? fault : rk_atoi(dash + 1, p.len - (size_t)(dash + 1 - p.s), last);
 }
 
 /* Cut the text before the child port into at most three fields at colons outside brackets. Number of fields, 4: too many, -1: malformed. */
@@ -151,7 +134,8 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
   struct in6_addr addr;
   char const *slash = 0, *colon = 0;
   int64_t parentlast, childlast;
-  int n, fault;
+  enum rk_atoi fault;
+  int n;
   int rk = (flags & RK_PORTSPEC_RK) != 0;
 
   memset(spec, 0, sizeof *spec);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "rk/text.h"
+#include <rk/text.h>
 
 #include <string.h>
 
@@ -68,17 +68,34 @@ size_t rk_utf8(char const *s, size_t len)
   return n;
 }
 
-/* s in quotes: characters of from as a backslash and their letter of to; of n bytes (0: no UTF-8), beginning with c, odd() says
-   whether it has written something else for them. */
+enum { ESCAPE_MAX = 10 }; /* "\U0010ffff" */
+
+static size_t escape(char *out, char letter, unsigned long value, int digits)
+{
+  out[0] = '\\';
+  out[1] = letter;
+  for (int i = digits; i; i--, value >>= 4) out[1 + i] = hex[value & 15];
+  return 2 + (size_t)digits;
+}
+
+/* s in quotes: characters of from as a backslash and their letter of to; for the n bytes at s (0: one that is no UTF-8) odd() gives
+   another text in out, or 0. A text that is cut is cut between characters, and has its second quote. */
 static void quoted(struct rk_text *t, char const *s, size_t len, char const *from, char const *to,
-                   int (*odd)(struct rk_text *t, unsigned char c, size_t n))
+                   size_t (*odd)(char out[ESCAPE_MAX], char const *s, size_t n))
 {
   rk_text_str(t, "\"");
   while (len) {
+    char other[ESCAPE_MAX];
     size_t n = rk_utf8(s, len);
-    char const *known = n == 1 && *s ? strchr(from, *s) : 0;
-    if (known) rk_text_mem(t, (char const[]){'\\', to[known - from]}, 2);
-    else if (!odd(t, (unsigned char)*s, n)) rk_text_mem(t, s, n);
+    char const *known = n == 1 && *s ? strchr(from, *s) : NULL;
+    size_t width = known ? escape(other, to[known - from], 0, 0) : odd(other, s, n);
+    char const *piece = width ? other : s;
+    if (!width) width = n;
+    if (t->len + width + 2 > t->size) { /* the quote and the terminator */
+      t->cut = 1;
+      break;
+    }
+    rk_text_mem(t, piece, width);
     if (!n) n = 1;
     s += n;
     len -= n;
@@ -86,11 +103,38 @@ static void quoted(struct rk_text *t, char const *s, size_t len, char const *fro
   rk_text_str(t, "\"");
 }
 
-static int odd_go(struct rk_text *t, unsigned char c, size_t n)
+/* Code point of the valid sequence of n bytes. */
+static unsigned long decode(char const *s, size_t n)
 {
-  if (n && c >= 0x20 && c != 0x7f) return 0;
-  rk_text_mem(t, (char const[]){'\\', 'x', hex[c >> 4], hex[c & 15]}, 4);
-  return 1;
+  unsigned char const *u = (unsigned char const *)s;
+  unsigned long c = n == 1 ? u[0] : u[0] & (0x7fUL >> n);
+
+  for (size_t i = 1; i < n; i++) c = c << 6 | (u[i] & 0x3fU);
+  return c;
+}
+
+/* Is it a character that has no look of its own: a control character (a terminal obeys those from 0x80 to 0x9f, too), a blank other
+   than ' ', one that sets the direction of others, one for private use? */
+static int unseen(unsigned long c)
+{
+  static unsigned long const ranges[][2] = {
+    {0x00, 0x1f}, {0x7f, 0xa0}, {0xad, 0xad}, {0x61c, 0x61c}, {0x1680, 0x1680}, {0x180e, 0x180e}, {0x2000, 0x200f},
+    {0x2028, 0x202f}, {0x205f, 0x206f}, {0x3000, 0x3000}, {0xe000, 0xf8ff}, {0xfeff, 0xfeff}, {0xfff0, 0xfffb},
+    {0xe0000, 0xe00ff}, {0xf0000, 0x10ffff},
+  };
+
+  for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
+    if (c >= ranges[i][0] && c <= ranges[i][1]) return 1;
+  return 0;
+}
+
+static size_t odd_go(char out[ESCAPE_MAX], char const *s, size_t n)
+{
+  unsigned long c = n ? decode(s, n) : (unsigned char)*s;
+
+  if (n && !unseen(c)) return 0;
+  if (n < 2) return escape(out, 'x', c, 2);
+  return c < 0x10000 ? escape(out, 'u', c, 4) : escape(out, 'U', c, 8);
 }
 
 void rk_text_quote(struct rk_text *t, char const *s, size_t len)
@@ -98,14 +142,10 @@ void rk_text_quote(struct rk_text *t, char const *s, size_t len)
   quoted(t, s, len, "\a\b\f\n\r\t\v\"\\", "abfnrtv\"\\", odd_go);
 }
 
-static int odd_json(struct rk_text *t, unsigned char c, size_t n)
+static size_t odd_json(char out[ESCAPE_MAX], char const *s, size_t n)
 {
-  if (!n) rk_text_str(t, "\\ufffd");
-  else if (c < 0x20) {
-    rk_text_str(t, "\\u00");
-    rk_text_mem(t, (char const[]){hex[c >> 4], hex[c & 15]}, 2);
-  } else return 0;
-  return 1;
+  if (!n) return escape(out, 'u', 0xfffd, 4);
+  return (unsigned char)*s < 0x20 ? escape(out, 'u', (unsigned char)*s, 4) : 0;
 }
 
 void rk_text_json(struct rk_text *t, char const *s, size_t len)

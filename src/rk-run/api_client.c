@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "go_words.h"
+#include <compat/go.h>
 #include "api_client.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    JSON as the peer writes and reads it: key order, case-insensitive keys, Go's error texts. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "apid.h"
 #include "run.h"
 #include <rk/state.h>

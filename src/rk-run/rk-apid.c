@@ -32,6 +32,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <compat/go.h>
 #include <rk/exit.h>
 
 #define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
@@ -98,17 +99,18 @@ static enum MHD_Result add(struct request *q)
   return MHD_YES;
 }
 
-/* strconv.Atoi. 0, or -1 with the peer's words. */
+/* 0, or -1 with RootlessKit's words. */
 static int read_id(char const *s, long *id, char *err, size_t errsize)
 {
-  char const *digits = s + (*s == '+' || *s == '-');
-  int bad = !*digits || digits[strspn(digits, "0123456789")];
+  char why[300];
+  int64_t n;
 
-  errno = 0;
-  *id = strtol(s, 0, 10);
-  if (!bad && !errno) return 0;
-  snprintf(err, errsize, "bad id %.100s: strconv.Atoi: parsing \"%.100s\": %s", s, s, bad ? "invalid syntax" : "value out of range");
-  return -1;
+  if (go_atoi(s, &n, why, sizeof why) == -1) {
+    snprintf(err, errsize, "bad id %.100s: %s", s, why);
+    return -1;
+  }
+  *id = (long)n;
+  return 0;
 }
 
 static enum MHD_Result remove_(struct request *q, char const *which)

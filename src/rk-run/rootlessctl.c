@@ -6,12 +6,13 @@
    forks    no
    exits    0; 1 with a line on stderr; 3 no such command
 */
-#include "go_words.h"
+#include <compat/go.h>
 #include "api_client.h"
-#include "goflags.h"
+#include <compat/goflags.h>
 #include "run.h"
 #include <rk/portspec.h>
 #include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,14 +152,13 @@ static void add_ports(char const *const *args)
   }
 }
 
-static long to_id(char const *s)
+static int64_t to_id(char const *s)
 {
-  char const *digits = s + (*s == '-' || *s == '+');
-  char quoted[512];
+  char err[600];
+  int64_t id;
 
-  if (!*digits || digits[strspn(digits, "0123456789")]) die("strconv.Atoi: parsing %s: invalid syntax", go_quote(s, quoted, sizeof quoted));
-  if (strlen(digits) > 18) die("strconv.Atoi: parsing %s: value out of range", go_quote(s, quoted, sizeof quoted));
-  return strtol(s, 0, 10);
+  if (go_atoi(s, &id, err, sizeof err) == -1) die("%s", err);
+  return id;
 }
 
 static void remove_ports(char const *const *args)
@@ -167,7 +167,7 @@ static void remove_ports(char const *const *args)
   for (char const *const *a = args; *a; a++) to_id(*a);
   for (; *args; args++) {
     char path[64];
-    snprintf(path, sizeof path, "/v1/ports/%ld", to_id(*args));
+    snprintf(path, sizeof path, "/v1/ports/%" PRId64, to_id(*args));
     free(call("DELETE", path, 0));
     printf("%ld\n", to_id(*args));
     fflush(stdout);

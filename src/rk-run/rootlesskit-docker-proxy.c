@@ -8,8 +8,8 @@
    exits    0; 1 with a line on stderr and on fd 3; 2 usage
 */
 #include "api_client.h"
-#include "go_words.h"
-#include "goflags.h"
+#include <compat/go.h>
+#include <compat/goflags.h>
 #include <rk/portspec.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #ifndef RUN_H
 #define RUN_H
 
-#include "goflags.h"
+#include <compat/goflags.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
    What the peer checks before (3.1 of its command line) and after (3.2) it has started its child: here all of it comes before
    anything is made, so that a wrong option leaves nothing behind. The first failure ends the program. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run.h"
 #include "run_program.h"
 #include <rk/mountinfo.h>

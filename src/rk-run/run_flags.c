@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    The one table of rk-run's flags: parsing and the help text are made from it. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run.h"
 #include "run_helper.h"
 #include <rk/sys.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "run_program.h"
 #include "run.h"
-#include "go_words.h"
+#include <compat/go.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

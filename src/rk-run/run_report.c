@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    How it ended, in the peer's exit status and words. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run.h"
 #include <errno.h>
 #include <stdlib.h>

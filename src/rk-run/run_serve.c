@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "go_words.h"
+#include <compat/go.h>
 #include "ports_dir.h"
 #include "run_helper.h"
 #include "run_script.h"

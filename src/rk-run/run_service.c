@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
    Service directories and a unit for a chain. Under s6 and runit the chain is the run script: the pid that they supervise is the
    command's own. rk-portd and rk-apid are services beside it, so that ports stay bound while the chain restarts. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run_script.h"
 #include "run_state.h"
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    Signals: all that can be caught go on to the command. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run.h"
 #include <rk/sys.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run_state.h"
 #include "run.h"
 #include <rk/proc.h>

@@ -3,7 +3,7 @@
 
    The chain's process dies with us (PR_SET_PDEATHSIG survives every exec of the chain: none gains capabilities), rk-outside then
    stops the driver and clears the state directory. rk-portd and rk-apid die with us in the same way. */
-#include "go_words.h"
+#include <compat/go.h>
 #include "run.h"
 #include "run_helper.h"
 #include "run_serve.h"

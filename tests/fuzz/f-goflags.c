@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-run/goflags.c src/rk-run/go_words.c
+   fuzz: src/libcompat/goflags.c src/libcompat/go_quote.c src/libcompat/go_text.c
    Any words as a command line of the peer's kind: as many are taken as there are, an error is a text, a number that is taken
    reads back the same. */
 #include <stdint.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/rk-run/goflags.h"
+#include <compat/goflags.h>
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size);
 

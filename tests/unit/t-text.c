@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   rk_text_add, rk_procpath, rk_fail. */
+   rk_text, rk_procpath, rk_fail. */
 #include "tap.h"
 
 #include <errno.h>
@@ -7,6 +7,45 @@
 #include <rk/fail.h>
 #include <rk/proc.h>
 #include <rk/text.h>
+
+static void quotes(char const *s, char const *want, char const *what)
+{
+  char buf[128];
+  struct rk_text t = rk_text_in(buf, sizeof buf);
+
+  rk_text_quote(&t, s, strlen(s));
+  is_str(buf, want, what);
+}
+
+/* As Go's strconv.Quote has it. */
+static void quoting(void)
+{
+  char buf[8];
+  struct rk_text t;
+
+  quotes("", "\"\"", "nothing in quotes");
+  quotes("a b\"c\\d", "\"a b\\\"c\\\\d\"", "quote and backslash");
+  quotes("\a\b\f\n\r\t\v", "\"\\a\\b\\f\\n\\r\\t\\v\"", "control characters that have a letter");
+  quotes("\x1b[2J\x7f", "\"\\x1b[2J\\x7f\"", "and those that have none");
+  quotes("\xff\xc3", "\"\\xff\\xc3\"", "what is no UTF-8");
+  quotes("\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80", "\"\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80\"", "letters of any alphabet stay");
+  quotes("\xc2\x9b" "2J\xc2\xa0", "\"\\u009b2J\\u00a0\"", "control characters above 0x7f, which terminals obey");
+  quotes("\xe2\x80\xae\xef\xbb\xbf", "\"\\u202e\\ufeff\"", "what turns the direction of writing");
+  quotes("\xf3\xb0\x80\x80", "\"\\U000f0000\"", "private use, beyond 16 bits");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_quote(&t, "abcdefgh", 8);
+  is_str(buf, "\"abcde\"", "a text that is cut has its second quote");
+  is_num(t.cut, 1, "and says that it is cut");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_quote(&t, "abcde", 5);
+  is_num(t.cut, 0, "one that just fits does not");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_quote(&t, "abc\n\n", 5);
+  is_str(buf, "\"abc\\n\"", "it is cut between characters");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_json(&t, "\xff\n", 2);
+  is_str(buf, "\"\"", "JSON, too: nothing of it fits");
+}
 
 int main(void)
 {
@@ -22,6 +61,7 @@ int main(void)
   is_str(buf, "abcd0123456789x", "what does not fit is cut off");
   is_num(t.cut, 1, "which is noted");
 
+  quoting();
   is_str(rk_procpath(path, 42, "ns/user"), "/proc/42/ns/user", "a path of /proc");
   is_str(rk_procpath(path, 2147483647, "root"), "/proc/2147483647/root", "of the greatest pid");
   is_str(rk_procpath(path, 0, "stat"), "/proc/self/stat", "0 is this process");

@@ -24,8 +24,9 @@ void rk_text_all(struct rk_text *t, char const *const *texts);
 
 void rk_text_num(struct rk_text *t, long long n);
 
-/* Like Go's %q: in double quotes, control characters, quotes and bytes that are not UTF-8 escaped. So a file's
-   content can stand in a one-line message whatever it holds. */
+/* Like Go's %q: in double quotes; quotes, bytes that are not UTF-8, and characters that have no look of their own (control characters, blanks
+   other than ' ', ...) escaped. So a file's content can stand in a one-line message, and on a terminal, whatever it holds.
+   Go knows all of Unicode and escapes what is not assigned, too. */
 void rk_text_quote(struct rk_text *t, char const *s, size_t len);
 
 /* JSON string (RFC 8259), quotes included; a byte that is not UTF-8 becomes U+FFFD. */

@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-#include "go_words.h"
+#include <compat/go.h>
+
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-char *go_quote(char const *s, char *out, size_t size)
-{
-  size_t n = 0;
-
-  out[n++] = '"';
-  for (; *s && n + 6 < size; s++) {
-    unsigned char c = (unsigned char)*s;
-    char const *at = c < 14 && c > 6 ? strchr("\a\b\t\n\v\f\r", c) : 0;
-    if (c == '"' || c == '\\') out[n++] = '\\', out[n++] = (char)c;
-    else if (at) out[n++] = '\\', out[n++] = "abtnvfr"[c - 7];
-    else if (c < 32 || c == 127) n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
-    else out[n++] = (char)c;
-  }
-  out[n++] = '"';
-  out[n] = 0;
-  return out;
-}
 
 /* Go prints error numbers in lower case; musl's and glibc's words differ from it only there, in the common cases. */
 char const *go_errno(int e)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-#include "goflags.h"
-#include "go_words.h"
+#include <compat/goflags.h>
+
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <compat/go.h>
 
 int goflags_bool(char const *s, int *v)
 {

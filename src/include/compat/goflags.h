@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
    Command lines as Go's flag package and urfave/cli read them: the peer's callers rely on these rules
    (one dash or two, `--flag v`, no clusters, flags end at the first operand). doc/rk-run.1 lists them. */
-#ifndef GOFLAGS_H
-#define GOFLAGS_H
+#ifndef COMPAT_GOFLAGS_H
+#define COMPAT_GOFLAGS_H
 
 #include <stddef.h>
 
