@@ -9,9 +9,11 @@
 */
 #include "net.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <net/if.h>
 
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
@@ -22,6 +24,7 @@
 #include <rk/fds.h>
 #include <rk/link.h>
 #include <rk/netlink.h>
+#include <rk/text.h>
 
 #define USAGE "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w ] [ -f fd,...|all ] [ -k ] prog..."
 
@@ -46,16 +49,22 @@ static void set_mtu(struct net *n, char const *s)
   n->ask.mtu = mtu;
 }
 
-/* dev_valid_name() of the kernel, and no name that is taken or means something else under /proc/sys/net. */
 static void set_ifname(struct net *n, char const *s)
 {
-  if (!s) s = n->driver->ifname;
-  else if (!*s || strlen(s) >= sizeof n->ask.ifname)
+  if (!s) {
+    s = n->driver->ifname;
+  } else if (!*s || strlen(s) >= sizeof n->ask.ifname) {
     strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"", s, "\": 1 to 15 bytes");
-  else if (!strcmp(s, "lo"))
+  } else if (!strcmp(s, "lo")) {
     strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"lo\" is taken");
-  else if (s[strcspn(s, "/: \t\n\v\f\r%")] || !strcmp(s, ".") || !strcmp(s, "..") || !strcmp(s, "all") || !strcmp(s, "default"))
-    strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"", s[strcspn(s, "\t\n\v\f\r")] ? "..." : s, "\""); /* one line */
+  } else if (*s == '-') {
+    strerr_dief(RK_EXIT_USAGE, "invalid interface name: it begins with -, as an option to the driver would");
+  } else if (!rk_ifname_ok(s)) {
+    char text[4 * IF_NAMESIZE + 3];
+    struct rk_text t = rk_text_in(text, sizeof text);
+    rk_text_quote(&t, s, strlen(s));
+    strerr_dief(RK_EXIT_USAGE, "invalid interface name: ", text);
+  }
   memcpy(n->ask.ifname, s, strlen(s));
 }
 
@@ -84,8 +93,9 @@ static int start(struct net *n, struct options const *o)
   hostnet_ports(n);
   netns_refuse_second();
   if (n->ask.detached && !getenv("RK_STATE_DIR")) strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
-  int outside = n->driver->mtu || getenv("RK_STATE_DIR");
-  if (outside && rk_control() == -1) rk_ask_die("connect the network");
+  /* Driver none has nothing to ask for, and asks all the same: the request is granted once, and must not be left to the program. */
+  int outside = rk_control() != -1;
+  if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR"))) rk_ask_die("connect the network");
   /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
   if (o->half && !n->driver->tap) strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 

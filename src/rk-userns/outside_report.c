@@ -10,6 +10,7 @@
 #include <skalibs/fmtscan.h>
 #include <skalibs/types.h>
 
+#include <rk/netlink.h>
 #include <rk/state.h>
 
 static char line[128];
@@ -39,7 +40,7 @@ static int name(char const *s)
 {
   size_t n = strlen(s);
 
-  if (!n || n >= sizeof netup.ask.ifname || s[strcspn(s, "/: \t")]) return 0;
+  if (!rk_ifname_ok(s)) return 0;
   memset(netup.ask.ifname, 0, sizeof netup.ask.ifname);
   memcpy(netup.ask.ifname, s, n);
   return 1;

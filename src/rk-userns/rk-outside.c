@@ -25,6 +25,7 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/netlink.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
@@ -131,6 +132,7 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
       return 0;
     case RK_OP_NET:
       if (len != sizeof(struct rk_ask_net) || fd < 0) return -1;
+      if (!rk_ifname_ok(((struct rk_ask_net const *)message)->ifname)) return -1;
       outside_net(message, fd);
       return 0;
     case RK_OP_WIRED:

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   if (r >= 0) r = netup_report(copy + cut, size - cut, &bad);
   if (r < 0 && (!bad || strlen(bad) > 127 || strchr(bad, '\n'))) abort();
   if (netup.ask.prefix > 32 || netup.ask.mtu > 65535) abort();
-  if (memchr(netup.ask.ifname, 0, sizeof netup.ask.ifname) == 0 || strpbrk(netup.ask.ifname, "/: \t\n")) abort();
+  if (memchr(netup.ask.ifname, 0, sizeof netup.ask.ifname) == 0 || strpbrk(netup.ask.ifname, "/: \t\n\"") || netup.ask.ifname[0] == '-') abort();
   if ((unsigned int)netup.configured > 1 || (unsigned int)netup.resident > 1) abort();
   free(copy);
   return 0;

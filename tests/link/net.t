@@ -27,9 +27,10 @@ for m in 0 575 65522 1500x -1 99999999999; do fails 100 "invalid MTU: $m \\(576 
 fails 100 'IPv6 needs 1280' "MTU 1000 with IPv6" net -6 -m 1000 -d slirp4netns true
 fails 100 '1 to 15 bytes$' "a long interface name" net -i abcdefghijklmnop true
 fails 100 '"lo" is taken$' "a taken interface name" net -i lo true
+for i in - -a --help; do fails 100 'invalid interface name: it begins with -' "interface $i" net -i "$i" true; done
 for i in a/b 'a b' . .. all default a:b; do fails 100 "invalid interface name: \"$i\"" "interface $i" net -i "$i" true; done
 fails 100 '1 to 15 bytes$' "an empty interface name" net -i '' true
-fails 100 'invalid interface name: "\.\.\."$' "an interface name of two lines" net -d none -i 'a
+fails 100 'invalid interface name: "a\\nb"$' "an interface name of two lines" net -d none -i 'a
 b' true
 fails 100 'driver none has no IPv6$' "-6 with none" net -6 -d none true
 fails 100 'this chain already has a network of its own$' "a second rk-net" net -d none rk-net -d none true

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
    rk-t-door ATTEMPT...: send what no link sends through RK_OUTSIDE_FD, print what came back ("REPLY errno", "shut"), one line each.
    short version unknown fd twice forged flood ready stranger
+   net=IFNAME: the request for a network (driver none), for our own network namespace, and the question whether it is there
    fds=N, empty=N: a request, or a message of no bytes, with N fds of one pipe; says whether any of them is still open elsewhere 10 seconds later */
 #include "errname.h"
 #include <fcntl.h>
@@ -42,6 +43,21 @@ static void forged(void)
   printf("forged: %s\n", sendmsg(rk_control(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
 }
 
+static void net(char const *name, char const *ifname)
+{
+  static struct rk_ask_net r = {.head = {RK_OUTSIDE_VERSION, RK_OP_NET}, .driver = "none", .host_loopback = 1};
+  struct rk_ask await = {RK_OUTSIDE_VERSION, RK_OP_AWAIT};
+  static struct rk_say_net say;
+  int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+
+  strncpy(r.ifname, ifname, sizeof r.ifname - 1);
+  if (rk_ask_send(&r, sizeof r, fd) == 0 && rk_ask(&await, sizeof await, -1, &say, sizeof say) == 0)
+    printf("%s: REPLY %s\n", name, say.head.error ? errname(say.head.error) : "0");
+  else printf("%s: %s\n", name, errno == EPIPE ? "shut" : errname(errno));
+  fflush(stdout);
+  close(fd);
+}
+
 /* More fds with one message than any request takes. Each is the writing end of one pipe, whose reading end hears when the last is closed. */
 static void many_fds(char const *name, size_t bytes, unsigned int n)
 {
@@ -81,6 +97,7 @@ int main(int argc, char **argv)
     else if (!strcmp(a, "idmap")) ask(a, &idmap, sizeof idmap, -1);
     else if (!strcmp(a, "ready")) ask(a, &r, sizeof r, -1);
     else if (!strcmp(a, "forged")) forged();
+    else if (!strncmp(a, "net=", 4)) net(a, a + 4);
     else if (!strncmp(a, "fds=", 4)) many_fds(a, sizeof r, (unsigned int)atoi(a + 4));
     else if (!strncmp(a, "empty=", 6)) many_fds(a, 0, (unsigned int)atoi(a + 6));
     else if (!strcmp(a, "flood")) {

@@ -26,6 +26,11 @@ struct rk_nl_error {
   char text[128];     /* the kernel's own explanation (NLMSGERR_ATTR_MSG), or empty */
 };
 
+/* May an interface have that name? What dev_valid_name() of the kernel says (1 to 15 bytes, no blank, no slash, no colon), without
+   control characters, quotes and percent signs (a template to the kernel), what begins with - (an option to a driver's program), and
+   the two names that mean something else below /proc/sys/net. At most IF_NAMESIZE (16) bytes are read: the end of the text may be missing. */
+int rk_ifname_ok(char const *name);
+
 /* A netlink socket of a protocol (NETLINK_ROUTE, NETLINK_SOCK_DIAG), close-on-exec, with extended acknowledgements.
    It belongs to the network namespace in which it was opened, for life. */
 int rk_nl_open(int protocol);

@@ -42,6 +42,7 @@ int main(void)
     unlink(path + 13); /* of the one before, if it died: slirp4netns does not bind over it */
     argv[n++] = path;
   }
+  argv[n++] = "--"; /* what follows is no option, whatever it begins with */
   argv[n++] = "/proc/self/fd/3";
   argv[n++] = driver_plan("RK_NET_IFNAME");
   driver_become(argv, "install the package slirp4netns");
