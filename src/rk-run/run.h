@@ -78,6 +78,8 @@ void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1,
 void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));
 void run_warn(char const *format, ...) __attribute__((format(printf, 1, 2)));
 void run_debug(struct run const *r, char const *format, ...) __attribute__((format(printf, 2, 3)));
+/* The words of a command line as one line for a message, each quoted as Go's %q does. In fresh memory. */
+char *run_words(char const *const *argv);
 /* malloc that ends the program instead of failing; memory lives as long as the program. */
 void *run_alloc(size_t size);
 /* snprintf into fresh memory. */

@@ -47,7 +47,6 @@ void script_chain(int fd, enum script_language lang, struct run const *r, char c
   char const *const *end = chain;
 
   while (*end) end++;
-  end -= 0;
   for (char const *const *command = r->command; *command; command++) end--;
   if (lang == SCRIPT_SH) dprintf(fd, "exec ");
   for (char const *const *p = chain; *p; p++) {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
    Messages in the peer's form: errors are one plain line, `[rootlesskit:parent] error: TEXT`. */
+#include "go_words.h"
 #include "run.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static void say(char const *who, char const *level, char const *format, va_list ap)
@@ -75,4 +77,19 @@ char *run_text(char const *format, ...)
   va_end(ap);
   if (n < 0) run_die("cannot allocate memory");
   return p;
+}
+
+char *run_words(char const *const *argv)
+{
+  char *text = run_text("%s", "");
+
+  for (char const *const *word = argv; *word; word++) {
+    size_t size = 4 * strlen(*word) + 3; /* each byte may become \xNN */
+    char *quoted = run_alloc(size);
+    char *more = run_text("%s%s%s", text, word == argv ? "" : " ", go_quote(*word, quoted, size));
+    free(quoted);
+    free(text);
+    text = more;
+  }
+  return text;
 }

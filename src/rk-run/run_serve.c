@@ -97,8 +97,15 @@ static void ask_for_ports(void)
     char name[32], err[RK_PORTSPEC_ERRMAX];
     rk_portspec_parse(s.r->publish.item[i], strlen(s.r->publish.item[i]), RK_PORTSPEC_PEER, &spec, err, sizeof err);
     snprintf(name, sizeof name, "%zu", i + 1);
+    run_debug(s.r, "asks for port %s", s.r->publish.item[i]);
     if (ports_write(s.dirfd, name, &spec, options) < 0) run_end(run_text("write %s/ports/%s: %s", s.dir, name, go_errno(errno)));
   }
+}
+
+static void start(struct run_helper *h)
+{
+  run_helper_start(h);
+  run_debug(s.r, "starts %s as process %ld: %s", h->name, (long)h->pid, run_words(h->argv));
 }
 
 /* Start rk-portd with "-d FD", where a newline tells that it is ready, and wait for that. */
@@ -115,7 +122,7 @@ static void start_portd_ready(void)
   for (int i = 1; plain[i]; i++) argv[2 + i] = plain[i];
   h->argv = argv;
   h->fd = fd[1];
-  run_helper_start(h);
+  start(h);
   h->argv = plain;
   h->fd = -1;
   close(fd[1]);
@@ -175,6 +182,7 @@ static void check_ports(void)
     if (outcome(&watchfd, name, err, sizeof err) != PORTS_LISTENING)
       run_end(run_text("failed to expose port {%s %s %lld %lld %s}: %s", rk_proto_name(spec.proto), spec.parentip,
                        (long long)spec.parentport, (long long)spec.childport, spec.childip, err));
+    run_debug(s.r, "port %s listens", s.r->publish.item[i]);
   }
   if (watchfd >= 0) close(watchfd);
 }
@@ -216,6 +224,7 @@ int run_serve(struct run const *r, char const *dir, int dirfd, int sigfd, int ch
   s.chain = chain;
   s.pid = pid;
   listen_api();
+  run_debug(r, "the API listens at %s/api.sock", dir);
   plan_helpers(managed);
   if (!managed || (!r->publish.len && await_ports() == 0)) return 0;
   return s.waiting = 1;
@@ -250,12 +259,12 @@ void run_serve_step(struct pollfd const p[RUN_SERVE_FDS], int signalled)
 {
   if (p[0].revents) run_helper_mind(&s.portd);
   if (p[1].revents) run_helper_mind(&s.apid);
-  if (p[2].revents) run_helper_start(&s.apid);
+  if (p[2].revents) start(&s.apid);
   s.changed |= signalled;
   if (s.changed && s.ready && s.portsfd >= 0) {
     close(s.portsfd);
     s.portsfd = -1;
-    run_helper_start(&s.portd);
+    start(&s.portd);
   }
 }
 

@@ -31,12 +31,15 @@ static int is_stop(int sig)
   return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
 }
 
-/* What the terminal sends to its foreground group has reached the command already. */
+/* What the terminal sends to its foreground group has reached the command already. But when the terminal hangs up, the kernel sends
+   SIGHUP and SIGCONT to the session leader alone (tty_signal_session_leader in drivers/tty/tty_jobctrl.c). */
 static int delivered(struct signalfd_siginfo const *info)
 {
   int sig = (int)info->ssi_signo;
 
-  return info->ssi_code == SI_KERNEL && (is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH || sig == SIGCONT || sig == SIGHUP);
+  if (info->ssi_code != SI_KERNEL) return 0;
+  if (sig == SIGHUP || sig == SIGCONT) return getsid(0) != getpid();
+  return is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH;
 }
 
 int run_signals_pass(int fd, int pidfd, pid_t pid)

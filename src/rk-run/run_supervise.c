@@ -99,6 +99,7 @@ static void take_state(void)
   if (n <= 0 || path[n - 1] != '\n') return;
   path[n - 1] = 0;
   s.dir = run_text("%s", path);
+  run_debug(s.r, "the state directory is %s", s.dir);
   dirfd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dirfd < 0) run_end(run_text("open %s: %s", s.dir, go_errno(errno)));
   if (!run_serve(s.r, s.dir, dirfd, s.sigfd, s.pidfd, s.pid)) tell_go();
@@ -110,7 +111,9 @@ static int let_go(void)
   char c;
 
   if (read(s.readyfd, &c, 1) != 1) return 0;
+  run_debug(s.r, "the chain is set up");
   run_serve_ready();
+  run_debug(s.r, "the command starts: %s", run_words(s.r->command));
   return tell_go();
 }
 
@@ -153,7 +156,9 @@ int run_supervise(struct run const *r)
   s.sigfd = run_signals_block(&mask);
   run_spawn_restores(mask, sigpipe);
   for (char const *const *e = run_driver_env(r); *e; e++) putenv((char *)(uintptr_t)*e);
+  run_debug(r, "starts the chain: %s", run_words(chain));
   s.pid = run_spawn(chain, -1);
+  run_debug(r, "the chain's process is %ld", (long)s.pid);
   s.pidfd = rk_pidfd_open(s.pid, 0);
   if (s.pidfd < 0) run_die("pidfd_open: %s", go_errno(errno));
   close(gate[0]);
@@ -161,7 +166,9 @@ int run_supervise(struct run const *r)
   close(gate[2]);
   wstat = loop(&started);
   s.pid = 0;
+  run_debug(r, "the chain's process has ended: %s", go_status(wstat));
   status = run_report(r, wstat, started, started ? gate_errno() : 0);
   tidy();
+  run_debug(r, "what was started has ended, and the state directory is gone");
   return status;
 }

@@ -55,6 +55,16 @@ elif what == 'group':
 elif what == 'intr':
     code = 'import os, signal\nn = 0\ndef h(s, f):\n  global n; n += 1\nsignal.signal(2, h)\nprint("ready", flush=True)\nimport time\nt = time.time() + 20\nwhile time.time() < t and not n: time.sleep(0.1)\ntime.sleep(1)\nprint("got", n)'
     print(run(['rootlesskit'] + sys.argv[3:] + ['python3', '-c', code], [(b'ready', b'\x03')]))
+elif what == 'hangup':
+    # rootlesskit leads the session: when the terminal goes away, the kernel tells it alone
+    code = 'import os, signal, sys\ndef h(s, f):\n  open(sys.argv[1], "w").write("%d\\n" % s); os._exit(0)\nsignal.signal(1, h)\nprint("ready", flush=True)\nwhile True: signal.pause()'
+    pid, fd = pty.fork()
+    if pid == 0: os.execvp('rootlesskit', ['rootlesskit'] + sys.argv[3:] + ['python3', '-c', code, T + '/hangup'])
+    out = b''
+    while b'ready' not in out: out += os.read(fd, 1000)
+    os.close(fd)
+    os.waitpid(pid, 0)
+    print(open(T + '/hangup').read())
 elif what == 'stop':
     # the prompt is back when the shell has the terminal; it names the job when it has given it away again
     print(run(['env', 'PS1=P> ', 'bash', '--norc', '-i'], [(b'P> ', b'rootlesskit sh -c \'echo rea""dy; read x; echo "read $x"\'\n'),
@@ -65,6 +75,11 @@ like "$(tty tty)" "^\(0, '/dev/pts/[0-9]+" "the terminal is the caller's"
 is "$(tty group)" "(0, 'True True\nready\n')" "process group and session are the caller's"
 like "$(tty intr)" 'got 1' "one Ctrl-C arrives once"
 like "$(tty intr --pidns)" 'got 1' "also through --pidns"
+for flags in '' --pidns; do
+  rm -f "$T/hangup"
+  # shellcheck disable=SC2086 # words
+  is "$(tty hangup $flags)" "1" "${flags:-no flag}: a terminal that hangs up: the command gets SIGHUP from a session leader"
+done
 out=$(tty stop)
 like "$out" 'Stopped' "Ctrl-Z: the shell sees its job stopped"
 like "$out" 'read word' "fg: it goes on"
