@@ -35,15 +35,25 @@ static int ours(char const *path)
   return owner == RK_NS_OURS;
 }
 
-void netns_refuse_second(void)
+/* The place of a detached network namespace in the state directory. 0: there is no state directory. */
+static int state_netns(char path[RK_NET_PATH_MAX])
 {
   char const *dir = getenv("RK_STATE_DIR");
-  char path[RK_STATE_PATH_MAX + sizeof "/netns"];
+
+  if (!dir) return 0;
+  if (strlen(dir) > RK_STATE_PATH_MAX) strerr_dief(RK_EXIT_USAGE, "RK_STATE_DIR is too long");
+  strcpy(path, dir);
+  strcat(path, "/netns");
+  return 1;
+}
+
+void netns_refuse_second(void)
+{
+  char path[RK_NET_PATH_MAX];
 
   /* A detached one is not this process's own; one of a chain outside is another user namespace's. */
-  if (dir && strlen(dir) <= RK_STATE_PATH_MAX) strcat(strcpy(path, dir), "/netns");
-  else dir = 0;
-  if (ours("/proc/self/ns/net") || (dir && access(path, R_OK) == 0 && ours(path)))
+  int state = state_netns(path);
+  if (ours("/proc/self/ns/net") || (state && access(path, R_OK) == 0 && ours(path)))
     strerr_dief(RK_EXIT_USAGE, "this chain already has a network of its own");
 }
 
@@ -120,10 +130,7 @@ void netns_make(struct net *n)
   if (n->rtnl == -1) strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
   if (n->ask.detached) {
     char path[RK_NET_PATH_MAX];
-    size_t len = strlen(getenv("RK_STATE_DIR"));
-    memcpy(path, getenv("RK_STATE_DIR"), len);
-    memcpy(path + len, "/netns", 7);
-    mounts_netns(path);
+    if (state_netns(path)) mounts_netns(path);
   }
   if (n->driver->tap) make_tap(n);
 }
@@ -191,7 +198,7 @@ static void congestion(void)
   char now[64];
   ssize_t len = rk_slurp(path, now, sizeof now);
 
-  if (len <= 0 || !strcmp(now, "cubic\n") || !strcmp(now, "reno\n")) return;
+  if (len <= 0 || !strcmp(now, "cubic") || !strcmp(now, "reno")) return;
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   if (fd == -1 || (write(fd, "cubic", 5) != 5 && write(fd, "reno", 4) != 4)) strerr_warnwusys("write reno to ", path);
   if (fd != -1) close(fd);

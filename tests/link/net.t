@@ -38,6 +38,8 @@ fails 100 'this chain already has a network of its own$' "a second one beside a 
 run rk-state "$T/st" rk-userns rk-idmap rk-net -d none -D rk-userns rk-idmap -m direct rk-net -d none true
 is "$rc $err" "0 " "a chain inside a detached one may have its own"
 fails 100 '^rk-net: fatal: -D needs a state directory' "-D without a state directory" net -d none -D true
+fails 100 '^rk-net: fatal: RK_STATE_DIR is too long$' "-D with a state directory that cannot be" \
+  rk-userns rk-idmap env RK_STATE_DIR="/$(printf '%05000d' 0)" rk-net -d none -D true
 fails 100 'must be root inside: put rk-userns rk-idmap before rk-net$' "outside" rk-net -d none true
 fails 100 'unable to connect the network: no control socket to rk-outside: ' "no control socket" rk-userns rk-idmap env rk-net -d slirp4netns true
 fails 100 '^rk-net: fatal: -s, -w and -D exclude one another$' "-s and -D" rk-state "$T/st" rk-userns rk-idmap rk-net -s -D true
@@ -66,4 +68,13 @@ is "$(diff -U 0 "$T/a" "$T/b" | sed '1,2d; /^@@/d; s/^[-+]\([^=]*\)=.*/\1/' | gr
   "ns.mnt ns.net ns.user " "it changes the network namespace, nothing else but mounts"
 run net -d none sh -c 'cat /proc/net/dev | tail -n +3 | cut -d: -f1; ls /sys/class/net; ls /sys/fs/cgroup | wc -l'
 is "$(printf '%s\n' "$out" | tr -d ' ' | head -2 | tr '\n' ' ')" "lo lo " "-d none: lo and nothing else, in /sys too"
+
+# congestion control, on hosts of three kinds: their /proc/sys is ours here
+mkdir -p "$T/sys/net/ipv4" "$T/up"
+for c in cubic reno vegas; do
+  echo $c > "$T/sys/net/ipv4/tcp_congestion_control"
+  run rk_chain rk-copyup "$T/up" sh -c 'mount --bind "$1" /proc/sys && exec rk-net -d none true' - "$T/sys"
+  case $c in vegas) want=cubic ;; *) want=$c ;; esac
+  is "$rc $err $(cat "$T/sys/net/ipv4/tcp_congestion_control")" "0  $want" "a host with $c: $want inside"
+done
 done_testing
