@@ -28,6 +28,8 @@ static void find_mount(struct cgroup *g)
     rk_mountinfo_unescape(point);
     rk_mountinfo_unescape(root);
     if (*g->point && strcmp(g->point, point)) continue; /* the first place, but there what lies on top */
+    if (strlen(point) >= sizeof g->point || strlen(root) >= sizeof g->root)
+      strerr_dief(RK_EXIT_SYS, "a mount point of cgroup2 in /proc/self/mountinfo is too long");
     strcpy(g->point, point);
     strcpy(g->root, root);
   }
