@@ -6,11 +6,6 @@
 
 enum { TEXT_MAX = 12 };
 
-void rk_say_fix(char const *id, char const *fix)
-{
-  strerr_warni(id, ": ", fix);
-}
-
 void rk_die_hostv(char const *id, char const *fix, char const *const *text, size_t n)
 {
   char const *line[TEXT_MAX + 2] = {PROG, ": fatal: "};
@@ -18,6 +13,6 @@ void rk_die_hostv(char const *id, char const *fix, char const *const *text, size
 
   for (size_t i = 0; i < n && i < TEXT_MAX; i++) line[len++] = text[i];
   strerr_warnv(line, len);
-  rk_say_fix(id, fix);
+  strerr_warni(id, ": ", fix);
   _exit(RK_EXIT_HOST);
 }

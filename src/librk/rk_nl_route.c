@@ -4,7 +4,6 @@
 #include <string.h>
 #include <net/if.h>
 #include <sys/socket.h>
-#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 
 static size_t addrlen(int family)
@@ -66,22 +65,4 @@ void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *r
   if (route->index) rk_nl_u32(batch, RTA_OIF, (uint32_t)route->index);
   rk_nl_u32(batch, RTA_TABLE, route->table);
   if (route->rto_min || route->congctl) metrics(batch, route);
-}
-
-void rk_nl_rule(struct rk_nl *batch, uint16_t type, struct rk_nl_rule const *rule)
-{
-  struct fib_rule_hdr r = { .family = (uint8_t)rule->family, .action = FR_ACT_TO_TBL,
-    .table = (uint8_t)(rule->table < 256 ? rule->table : RT_TABLE_UNSPEC) };
-  struct fib_rule_port_range sport = { .start = rule->sport_lo, .end = rule->sport_hi };
-
-  rk_nl_msg(batch, type, type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0, &r, sizeof r,
-    type == RTM_NEWRULE ? "add the rule" : "remove the rule");
-  rk_nl_u32(batch, FRA_TABLE, rule->table);
-  rk_nl_u32(batch, FRA_PRIORITY, rule->priority);
-  if (rule->fwmask) {
-    rk_nl_u32(batch, FRA_FWMARK, rule->fwmark);
-    rk_nl_u32(batch, FRA_FWMASK, rule->fwmask);
-  }
-  if (rule->ipproto) rk_nl_attr(batch, FRA_IP_PROTO, &rule->ipproto, 1);
-  if (rule->sport_lo) rk_nl_attr(batch, FRA_SPORT_RANGE, &sport, sizeof sport);
 }

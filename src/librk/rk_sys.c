@@ -3,11 +3,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* asm-generic number, for libcs whose headers are older than the call */
-#ifndef SYS_mount_setattr
-#define SYS_mount_setattr 442
-#endif
-
 int rk_pidfd_open(pid_t pid, unsigned int flags)
 {
   return (int)syscall(SYS_pidfd_open, pid, flags);
@@ -48,11 +43,6 @@ int rk_fsmount(int fsfd, unsigned int attrs)
   return (int)syscall(SYS_fsmount, fsfd, FSMOUNT_CLOEXEC, attrs);
 }
 
-int rk_mount_setattr(int dirfd, char const *path, unsigned int flags, struct mount_attr *attr, size_t size)
-{
-  return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attr, size);
-}
-
 int rk_openat2(int dirfd, char const *path, struct open_how const *how)
 {
   return (int)syscall(SYS_openat2, dirfd, path, how, sizeof *how);
@@ -63,12 +53,14 @@ int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, u
   return (int)syscall(SYS_renameat2, olddirfd, old, newdirfd, new, flags);
 }
 
+#pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wsign-conversion"
 #pragma GCC diagnostic ignored "-Wsign-compare"
 struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c)
 {
   return CMSG_NXTHDR(msg, c);
 }
+#pragma GCC diagnostic pop
 
 /* the calls with 32-bit ids, where an architecture has had others before */
 #ifndef SYS_setgroups32

@@ -5,8 +5,7 @@
 #include <stddef.h>
 
 /* Die because a known setting of the host stands in the way: one line "PROG: fatal: TEXT", a second
-   "PROG: info: ID: FIX", exit 102. id: a catalogue number of doc/host-settings (U1, I13, D2...), which
-   `rk-check explain ID` will know. fix: what to do, exactly. The rest: the pieces of the first line. */
+   "PROG: info: ID: FIX", exit 102. id: a catalogue number of host-settings(7) (U1, I13, D2...). fix: what to do, exactly. The rest: the pieces of the first line. */
 #define rk_die_host(id, fix, ...) \
   rk_die_hostv((id), (fix), (char const *const[]){__VA_ARGS__}, sizeof((char const *const[]){__VA_ARGS__}) / sizeof(char const *))
 void rk_die_hostv(char const *id, char const *fix, char const *const *text, size_t n) __attribute__((noreturn));
@@ -23,8 +22,5 @@ void rk_because(struct rk_why *why, char const *id, char const *form, ...);
 
 /* A fix that more than one program names. */
 #define RK_FIX_NNP "start the chain without no_new_privs (systemd: NoNewPrivileges=no, Kubernetes: allowPrivilegeEscalation: true)"
-
-/* Print that second line alone (for a caller that goes on, or dies by itself). */
-void rk_say_fix(char const *id, char const *fix);
 
 #endif

@@ -77,13 +77,4 @@ struct rk_nl_route {
 /* type: RTM_NEWROUTE (made, never replaced: EEXIST) or RTM_DELROUTE. */
 void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *route);
 
-struct rk_nl_rule {
-  int family;
-  uint32_t table, priority, fwmark, fwmask; /* fwmask 0: no mark */
-  uint8_t ipproto;                          /* 0: any */
-  uint16_t sport_lo, sport_hi;              /* host order, 0: any */
-};
-/* type: RTM_NEWRULE or RTM_DELRULE. */
-void rk_nl_rule(struct rk_nl *batch, uint16_t type, struct rk_nl_rule const *rule);
-
 #endif
