@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
    Messages in the peer's form: errors are one plain line, `[rootlesskit:parent] error: TEXT`. */
-#include "go_words.h"
 #include "run.h"
+#include <compat/go.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
