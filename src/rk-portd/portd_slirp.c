@@ -52,7 +52,7 @@ static int understand(char const *answer, unsigned int *id, char *err, size_t er
     at = strstr(at, "\"desc\":");
     at = at ? strchr(at + 7, '"') : 0;
     rk_text_str(&t, "slirp4netns: ");
-    if (at) rk_text_mem(&t, at + 1, strcspn(at + 1, "\""));
+    if (at) rk_text_quote(&t, at + 1, strcspn(at + 1, "\""));
     return -1;
   }
   at = strstr(answer, "\"id\":");
@@ -66,9 +66,8 @@ static int understand(char const *answer, unsigned int *id, char *err, size_t er
 static void quoted(struct rk_text *t, char const *key, char const *value)
 {
   rk_text_str(t, key);
-  rk_text_str(t, ":\"");
-  rk_text_str(t, value);
-  rk_text_str(t, "\"");
+  rk_text_str(t, ":");
+  rk_text_json(t, value, strlen(value));
 }
 
 /* One port of the range. 0, or -1 with err and errno (0: slirp4netns refused). */
@@ -115,6 +114,16 @@ static void withdraw(struct port *p)
   p->forwarded = 0;
 }
 
+/* The address inside, from net/ip, or slirp4netns' default if there is no such fact. The chain's root can write that file, and what it
+   says goes into a request: -1 if it is no IPv4 address. */
+static int guest_address(char *guest, size_t size)
+{
+  struct in6_addr unused;
+
+  if (rk_fact_read(portd.dir, "net/ip", guest, size) <= 0) memcpy(guest, "10.0.2.100", 11);
+  return rk_ip_parse(guest, strlen(guest), &unused) == AF_INET ? 0 : -1;
+}
+
 /* 0; -1: err, and *lost if it is slirp4netns as a whole. */
 static int publish(struct port *p, char *err, size_t errsize, int *lost)
 {
@@ -122,8 +131,14 @@ static int publish(struct port *p, char *err, size_t errsize, int *lost)
   struct rk_portspec const *s = &p->file.spec;
 
   *lost = 0;
-  if (s->childip[0]) memcpy(guest, s->childip, sizeof guest);
-  else if (rk_fact_read(portd.dir, "net/ip", guest, sizeof guest) <= 0) memcpy(guest, "10.0.2.100", 11);
+  if (s->childip[0]) {
+    memcpy(guest, s->childip, sizeof guest);
+  } else if (guest_address(guest, sizeof guest) == -1) {
+    struct rk_text t = rk_text_in(err, errsize);
+    rk_text_str(&t, "net/ip in the state directory is no IPv4 address: ");
+    rk_text_quote(&t, guest, strlen(guest));
+    return -1;
+  }
   /* slirp4netns only says that it failed: try to bind first, and the kernel says why. */
   if (portd_bind(p, err, errsize) < 0) return -1;
   portd_unbind(p);
