@@ -26,19 +26,19 @@ if [ -z "${INSIDE:-}" ]; then
   passes "rk-userns rk-idmap" "$IDS" rk-userns rk-idmap
   passes "rk-userns rk-idmap -m single" "$IDS setgroups" rk-userns rk-idmap -m single
   passes "rk-state" "$IDS $STATE" rk-state "$T/state" rk-userns rk-idmap
-  passes "a whole chain" "$IDS $STATE $PIDNS ns.ipc ns.uts ns.cgroup" rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc:/run rk-unshare -uic rk-pidns
-  passes "with a network" "$IDS $STATE $PIDNS ns.net" rk-state "$T/state" rk-userns rk-idmap rk-net -d none rk-pidns
+  passes "a whole chain" "$IDS $STATE $PIDNS ns.ipc ns.uts ns.cgroup" rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc:/run rk-unshare -uic rk-pidns -f 101
+  passes "with a network" "$IDS $STATE $PIDNS ns.net" rk-state "$T/state" rk-userns rk-idmap rk-net -d none -f 4,33,34,101 rk-pidns -f all
   # a death signal set by a supervisor survives the whole chain, as long as the pid does
   passes "a death signal" "$IDS $STATE ns.mnt ns.uts pdeathsig" setpriv --pdeathsig TERM rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc rk-unshare -u
   is "$(attr pdeathsig)" 15 "is kept"
   # fds 0 to 2 closed: nothing else takes their numbers for prog
   closed() { sh -c 'exec "$@" 0<&- 1>&- 2>&-' sh "$@"; }
   closed rk-t-probe -o "$T/a"
-  closed rk-state "$T/state" rk-userns rk-idmap rk-copyup '' rk-pidns rk-t-probe -o "$T/b"
+  closed rk-state "$T/state" rk-userns rk-idmap rk-copyup '' rk-pidns -f 101 rk-t-probe -o "$T/b"
   is "$(grep '^fd' "$T/b")" "$(grep '^fd' "$T/a")" "with 0, 1 and 2 closed"
   # entering passes the caller's values, not the chain's
   rm -f "$T/ready"; mkfifo "$T/ready"
-  env -i "PATH=$PATH" rk-state "$T/held" rk-userns rk-idmap rk-pidns rk-hold -d 5 5> "$T/ready" &
+  env -i "PATH=$PATH" rk-state "$T/held" rk-userns rk-idmap rk-pidns -f 101 rk-hold -d 5 5> "$T/ready" &
   tap_pids="$tap_pids $!"
   read -r line < "$T/ready"
   passes "rk-enter" "CapEff CapPrm Gid Groups Uid gid_map uid_map ns.user pdeathsig $PIDNS" rk-enter -s "$T/held"
@@ -48,8 +48,8 @@ if [ -z "${INSIDE:-}" ]; then
   done_testing
   exit
 fi
-passes "rk-pidns" "$PIDNS" rk-pidns
-passes "rk-pidns -R" "$PIDNS pdeathsig" rk-pidns -R
+passes "rk-pidns" "$PIDNS" rk-pidns -f 101
+passes "rk-pidns -R" "$PIDNS pdeathsig" rk-pidns -R -f 101
 passes "rk-unshare -uic" "ns.uts ns.ipc ns.cgroup" rk-unshare -uic
 passes "rk-unshare -t" "ns.time ns.time_for_children" rk-unshare -t
 passes "rk-copyup" "ns.mnt" rk-copyup ''
@@ -59,7 +59,7 @@ passes "rk-copyup copy" "ns.mnt" rk-copyup -m copy "$RK_T_ODD/dir"
 passes "rk-copyup overlay" "ns.mnt" rk-copyup -m overlay "$RK_T_ODD/dir"
 # a chain inside a chain, twice
 NESTED="env.RK_GID env.RK_UID gid_map ns.user uid_map"
-passes "a nested chain" "$NESTED $PIDNS ns.uts" rk-userns rk-idmap -m direct rk-unshare -u rk-pidns
-passes "one more in that" "$NESTED $PIDNS" rk-userns rk-idmap -m direct rk-pidns rk-userns rk-idmap -m direct rk-pidns
-passes "a chain with state in a chain with state" "$NESTED $PIDNS $STATE" rk-state "$T/one" rk-userns rk-idmap -m direct rk-pidns rk-state "$T/two" rk-userns rk-idmap -m direct rk-pidns
+passes "a nested chain" "$NESTED $PIDNS ns.uts" rk-userns rk-idmap -m direct rk-unshare -u rk-pidns -f 101
+passes "one more in that" "$NESTED $PIDNS" rk-userns rk-idmap -m direct rk-pidns -f 101 rk-userns rk-idmap -m direct rk-pidns -f 101
+passes "a chain with state in a chain with state" "$NESTED $PIDNS $STATE" rk-state "$T/one" rk-userns rk-idmap -m direct rk-pidns -f 101 rk-state "$T/two" rk-userns rk-idmap -m direct rk-pidns -f 101
 done_testing
