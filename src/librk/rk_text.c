@@ -68,7 +68,7 @@ size_t rk_utf8(char const *s, size_t len)
   return n;
 }
 
-enum { ESCAPE_MAX = 10 }; /* "\U0010ffff" */
+enum { ESCAPE_MAX = RK_TEXT_STEP }; /* "\U0010ffff" */
 
 static size_t escape(char *out, char letter, unsigned long value, int digits)
 {
@@ -78,28 +78,49 @@ static size_t escape(char *out, char letter, unsigned long value, int digits)
   return 2 + (size_t)digits;
 }
 
-/* s in quotes: characters of from as a backslash and their letter of to; for the n bytes at s (0: one that is no UTF-8) odd() gives
-   another text in out, or 0. A text that is cut is cut between characters, and has its second quote. */
-static void quoted(struct rk_text *t, char const *s, size_t len, char const *from, char const *to,
-                   size_t (*odd)(char out[ESCAPE_MAX], char const *s, size_t n))
+/* What stands for one character of s: one of from is a backslash and its letter of to; for the n bytes at s (0: one that is no UTF-8) odd()
+   gives another text in out, or 0. */
+struct piece {
+  char other[ESCAPE_MAX];
+  char const *text;
+  size_t width, took;
+};
+struct escapes {
+  char const *from, *to;
+  size_t (*odd)(char out[ESCAPE_MAX], char const *s, size_t n);
+};
+
+static void piece_of(struct piece *p, char const *s, size_t len, struct escapes const *e)
 {
-  rk_text_str(t, "\"");
-  while (len) {
-    char other[ESCAPE_MAX];
-    size_t n = rk_utf8(s, len);
-    char const *known = n == 1 && *s ? strchr(from, *s) : NULL;
-    size_t width = known ? escape(other, to[known - from], 0, 0) : odd(other, s, n);
-    char const *piece = width ? other : s;
-    if (!width) width = n;
-    if (t->len + width + 2 > t->size) { /* the quote and the terminator */
+  size_t n = rk_utf8(s, len);
+  char const *known = n == 1 && *s ? strchr(e->from, *s) : NULL;
+
+  p->took = n ? n : 1;
+  p->width = known ? escape(p->other, e->to[known - e->from], 0, 0) : e->odd(p->other, s, n);
+  p->text = p->width ? p->other : s;
+  if (!p->width) p->width = n;
+}
+
+/* s without quotes; room is kept for spare bytes and the terminator. A text that is cut is cut between characters. */
+static void escaped(struct rk_text *t, char const *s, size_t len, struct escapes const *e, size_t spare)
+{
+  struct piece p;
+
+  for (; len; s += p.took, len -= p.took) {
+    piece_of(&p, s, len, e);
+    if (t->len + p.width + spare + 1 > t->size) {
       t->cut = 1;
       break;
     }
-    rk_text_mem(t, piece, width);
-    if (!n) n = 1;
-    s += n;
-    len -= n;
+    rk_text_mem(t, p.text, p.width);
   }
+}
+
+/* In quotes; a text that is cut has its second quote. */
+static void quoted(struct rk_text *t, char const *s, size_t len, struct escapes const *e)
+{
+  rk_text_str(t, "\"");
+  escaped(t, s, len, e, 1);
   rk_text_str(t, "\"");
 }
 
@@ -139,16 +160,44 @@ static size_t odd_go(char out[ESCAPE_MAX], char const *s, size_t n)
 
 void rk_text_quote(struct rk_text *t, char const *s, size_t len)
 {
-  quoted(t, s, len, "\a\b\f\n\r\t\v\"\\", "abfnrtv\"\\", odd_go);
+  static struct escapes const go = {"\a\b\f\n\r\t\v\"\\", "abfnrtv\"\\", odd_go};
+
+  quoted(t, s, len, &go);
+}
+
+static struct escapes const SAFE = {"\a\b\f\n\r\t\v", "abfnrtv", odd_go};
+
+void rk_text_safe(struct rk_text *t, char const *s, size_t len)
+{
+  escaped(t, s, len, &SAFE, 0);
+}
+
+size_t rk_text_safe_one(struct rk_text *t, char const *s, size_t len)
+{
+  struct piece p;
+
+  piece_of(&p, s, len, &SAFE);
+  rk_text_mem(t, p.text, p.width);
+  return p.took;
 }
 
 static size_t odd_json(char out[ESCAPE_MAX], char const *s, size_t n)
 {
-  if (!n) return escape(out, 'u', 0xfffd, 4);
-  return (unsigned char)*s < 0x20 ? escape(out, 'u', (unsigned char)*s, 4) : 0;
+  unsigned long c = n ? decode(s, n) : 0xfffd;
+
+  return !n || (unseen(c) && c < 0x10000) ? escape(out, 'u', c, 4) : 0;
 }
 
 void rk_text_json(struct rk_text *t, char const *s, size_t len)
 {
-  quoted(t, s, len, "\b\f\n\r\t\"\\", "bfnrt\"\\", odd_json);
+  static struct escapes const json = {"\b\f\n\r\t\"\\", "bfnrt\"\\", odd_json};
+
+  quoted(t, s, len, &json);
+}
+
+void rk_text_json_safe(struct rk_text *t, char const *json, size_t len)
+{
+  static struct escapes const none = {"", "", odd_json};
+
+  escaped(t, json, len, &none, 0);
 }

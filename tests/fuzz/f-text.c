@@ -8,19 +8,27 @@
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size);
 
-static void look(struct rk_text const *t, int whole)
+enum kind { CUT, QUOTED, BARE };
+
+static void look(struct rk_text const *t, enum kind kind)
 {
   if (t->len >= t->size || t->s[t->len] || strlen(t->s) != t->len) abort();
   for (size_t i = 0; i < t->len;) {
     size_t n = rk_utf8(t->s + i, t->len - i);
     if (!n) {
-      if (whole) abort();
+      if (kind != CUT) abort();
       break; /* cut within a character */
     }
-    if ((unsigned char)t->s[i] < 0x20) abort();
+    if ((unsigned char)t->s[i] < 0x20 || t->s[i] == 0x7f) abort();
+    if (n == 2 && t->s[i] == '\xc2' && (unsigned char)t->s[i + 1] < 0xa0) abort();                    /* C1 */
+    if (n == 3 && t->s[i] == '\xe2' && (t->s[i + 1] == '\x80' || t->s[i + 1] == '\x81')) {            /* U+2000 to U+207F */
+      unsigned int c = 0x2000U + (t->s[i + 1] & 1U) * 64 + (t->s[i + 2] & 0x3fU);
+      if (c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069)) abort();
+    }
     i += n;
   }
-  if (whole && (t->cut || t->len < 2 || t->s[0] != '"' || t->s[t->len - 1] != '"')) abort();
+  if (kind != CUT && t->cut) abort();
+  if (kind == QUOTED && ( t->len < 2 || t->s[0] != '"' || t->s[t->len - 1] != '"')) abort();
 }
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
@@ -32,16 +40,22 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   if (!small || !big) abort();
   t = rk_text_in(small, room);
   rk_text_quote(&t, (char const *)data, size);
-  look(&t, 0);
+  look(&t, CUT);
   t = rk_text_in(small, room);
   rk_text_json(&t, (char const *)data, size);
-  look(&t, 0);
+  look(&t, CUT);
   t = rk_text_in(big, all);
   rk_text_quote(&t, (char const *)data, size);
-  look(&t, 1);
+  look(&t, QUOTED);
   t = rk_text_in(big, all);
   rk_text_json(&t, (char const *)data, size);
-  look(&t, 1);
+  look(&t, QUOTED);
+  t = rk_text_in(big, all);
+  rk_text_safe(&t, (char const *)data, size);
+  look(&t, BARE);
+  t = rk_text_in(big, all);
+  rk_text_json_safe(&t, (char const *)data, size);
+  look(&t, BARE);
   free(small);
   free(big);
   return 0;

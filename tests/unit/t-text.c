@@ -47,6 +47,34 @@ static void quoting(void)
   is_str(buf, "\"\"", "JSON, too: nothing of it fits");
 }
 
+/* Of each kind that is escaped, and a letter that is not. */
+static char const foreign[] = "a\n\r\t\a\b\x1b[1m\x7f\"\\ \xc2\x85\xc2\x9b\xc3\xa9\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xe2\x80\xa8"
+                              "\xd8\x9c\xff\x9b\xed\xa0\x80\xc2";
+static char const others[] = "{\"a\\n\":\"\x7f\xff\\\"\"}";
+
+static void safe(void)
+{
+  char buf[512];
+  struct rk_text t = rk_text_in(buf, sizeof buf);
+
+  rk_text_safe(&t, foreign, sizeof foreign - 1);
+  is_str(buf, "a\\n\\r\\t\\a\\b\\x1b[1m\\x7f\"\\ \\u0085\\u009b\xc3\xa9\\u202e\\u2066\\u200f\\u2028"
+              "\\u061c\\xff\\x9b\\xed\\xa0\\x80\\xc2", "made safe");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_json(&t, foreign, sizeof foreign - 1);
+  is_str(buf, "\"a\\n\\r\\t\\u0007\\b\\u001b[1m\\u007f\\\"\\\\ \\u0085\\u009b\xc3\xa9\\u202e\\u2066\\u200f\\u2028"
+              "\\u061c\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\"", "as JSON");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_json_safe(&t, others, sizeof others - 1);
+  is_str(buf, "{\"a\\n\":\"\\u007f\\ufffd\\\"\"}", "JSON of others");
+  t = rk_text_in(buf, sizeof buf);
+  rk_text_safe(&t, "a\0b", 3);
+  is_str(buf, "a\\x00b", "a NUL");
+  t = rk_text_in(buf, 8);
+  rk_text_safe(&t, "abcd\x1b", 5);
+  is_str(buf, "abcd", "cut between characters");
+}
+
 int main(void)
 {
   char buf[16], path[RK_PROCPATH_MAX];
@@ -62,6 +90,7 @@ int main(void)
   is_num(t.cut, 1, "which is noted");
 
   quoting();
+  safe();
   is_str(rk_procpath(path, 42, "ns/user"), "/proc/42/ns/user", "a path of /proc");
   is_str(rk_procpath(path, 2147483647, "root"), "/proc/2147483647/root", "of the greatest pid");
   is_str(rk_procpath(path, 0, "stat"), "/proc/self/stat", "0 is this process");

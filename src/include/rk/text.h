@@ -29,8 +29,21 @@ void rk_text_num(struct rk_text *t, long long n);
    Go knows all of Unicode and escapes what is not assigned, too. */
 void rk_text_quote(struct rk_text *t, char const *s, size_t len);
 
-/* JSON string (RFC 8259), quotes included; a byte that is not UTF-8 becomes U+FFFD. */
+/* The same without quotes, and quotes and backslashes stay: for text in which ours and others' are mixed. What is quoted already stays
+   as it is. Bytes that are not ours reach a terminal, a log or a line of a status file by one of these functions only. */
+void rk_text_safe(struct rk_text *t, char const *s, size_t len);
+
+/* Its step: the first character of len > 0 bytes, as at most RK_TEXT_STEP ones. Returns how many bytes it took. */
+enum { RK_TEXT_STEP = 10 };
+size_t rk_text_safe_one(struct rk_text *t, char const *s, size_t len);
+
+/* JSON string (RFC 8259), quotes included; a byte that is not UTF-8 becomes U+FFFD, and what
+   rk_text_quote escapes is escaped, up to U+FFFF. */
 void rk_text_json(struct rk_text *t, char const *s, size_t len);
+
+/* JSON that another program has made, with the same characters escaped as in rk_text_json (cJSON leaves DEL, C1 and bytes that are not UTF-8
+   as they are; all of them can stand in strings only). What is escaped already stays. */
+void rk_text_json_safe(struct rk_text *t, char const *json, size_t len);
 
 /* Length of the valid UTF-8 sequence (1 to 4 bytes) that s begins with, 0 if it begins with none. */
 size_t rk_utf8(char const *s, size_t len);
