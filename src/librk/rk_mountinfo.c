@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/mountinfo.h>
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include <skalibs/allreadwrite.h>
@@ -21,8 +20,8 @@ int rk_mountinfo_next(struct rk_mountinfo *m)
       m->line[n] = 0;
       return 1;
     }
-    if (n == sizeof m->line - 1) return errno = EPROTO, -1;
-    m->line[n++] = m->buf[m->pos++];
+    if (n < sizeof m->line - 1) m->line[n++] = m->buf[m->pos];
+    m->pos++;
   }
 }
 

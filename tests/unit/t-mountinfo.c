@@ -38,5 +38,21 @@ int main(void)
   m.fd = p[0];
   while (rk_mountinfo_next(&m) > 0) n += strlen(m.line) == 99;
   is_num(n, sizeof many / 100, "lines across pieces; one without an end is none");
+
+  memset(many, 'x', sizeof many);
+  memcpy(many, "36 35 98:0 / /a rw - t ", 23);
+  m.len = m.pos = 0;
+  if (pipe(p) < 0) return 99;
+  if (!fork()) { /* more than a pipe holds */
+    for (int i = 0; i < 8; i++) {
+      if (write(p[1], many, sizeof many) != (ssize_t)sizeof many) _exit(1);
+    }
+    _exit(write(p[1], "\n1 2 3:4 / /b\n", 15) != 15);
+  }
+  close(p[1]);
+  m.fd = p[0];
+  ok(rk_mountinfo_next(&m) == 1 && !strncmp(m.line, many, 30) && strlen(m.line) == sizeof m.line - 1, "a line too long is cut at its end");
+  ok(rk_mountinfo_next(&m) == 1 && !strcmp(m.line, "1 2 3:4 / /b"), "and the next line is whole");
+  ok(rk_mountinfo_next(&m) == 0, "then the end");
   return tap_done();
 }
