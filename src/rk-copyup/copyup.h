@@ -47,6 +47,7 @@ void copyup_attach(int mountfd, int dirfd, char const *name, char const *path);
 struct copyup_list {
   int fd;
   long len, pos;
+  int64_t next; /* lseek(2) of fd to this, with len and pos 0, goes on behind the last name (getdents(2): d_off) */
   _Alignas(8) char buf[8192];
 };
 /* Next name but . and .., its DT_ type in *type (looked up where the file system does not say). 0 at the end, -1 with errno. */
@@ -78,7 +79,11 @@ int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost
 /* One warning if lost is not 0: so many extended attributes of path, or of what is below it, could not be kept. */
 void copyup_warn_lost(char const *path, unsigned int lost);
 
-/* Names for one line: the first ones, and how many in all. */
+/* dir and name put together as they may stand in a message: as they are, or in quotes with escapes (rk_text_quote) if they hold a
+   byte that a terminal or a reader could take for something else. What does not fit is cut off. */
+void copyup_shown(char *buf, size_t size, char const *dir, char const *name);
+
+/* Names for one line: the first ones, and how many in all. Empty: n is 0. */
 struct copyup_names {
   unsigned int n;
   size_t len;
@@ -86,7 +91,7 @@ struct copyup_names {
   char text[1024];
 };
 void copyup_names_add(struct copyup_names *names, char const *dir, char const *name);
-/* ": a b c and 4 more", zero-terminated, until the next change. */
+/* " a b c and 4 more", zero-terminated, until the next change. */
 char const *copyup_names_text(struct copyup_names *names);
 
 #endif

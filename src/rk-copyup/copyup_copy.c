@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: ISC
    Mode copy: a tmpfs with a copy of everything that can be read covers the directory. What cannot be copied by its nature
-   (sockets, pipes, devices) and file systems mounted below the directory stay what they are: they are mounted into the copy. */
+   (sockets, pipes, devices) and file systems mounted below the directory stay what they are: they are mounted into the copy.
+
+   Others may own what is copied and change it meanwhile: an entry that is gone is not there, one that has become of another
+   kind is looked at again, and no tree is too deep for the stack. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -20,171 +24,324 @@
    under its device and inode number. */
 static char const LINKS[] = ".rk-copyup";
 
-static struct copyup const *dir;
-static int cover;
-static int links;            /* that directory, -1 before the first such file */
-static unsigned int lost;    /* extended attributes */
-static struct copyup_names missed, mounted;
-static char where[PATH_MAX]; /* the directory at hand, relative to dir, with a final slash unless empty: for messages */
+enum {
+  /* No path leads deeper: PATH_MAX bytes of names of one byte and a slash each. */
+  DEPTH_MAX = PATH_MAX / 2,
+  /* Directories whose last piece of getdents64(2) is kept while others below them are copied. */
+  LISTS = 16,
+  /* Fds that one entry may need, and those of others that may lie between ours. */
+  SPARE = 64,
+  /* How often an entry may change its kind under our eyes. */
+  TRIES = 8
+};
 
-static void die(char const *name) __attribute__((noreturn));
-static void die(char const *name)
+/* What became of an entry. */
+enum outcome {
+  DONE,    /* copied, or gone, or noted as missing */
+  CHANGED, /* of another kind than before */
+  DEEPER   /* a directory: entered */
+};
+
+/* One directory on the way down. */
+struct level {
+  int in, out;
+  size_t len;   /* of where, without this directory */
+  int64_t next; /* where its list goes on, for lseek(2) */
+  struct stat st;
+};
+
+struct copy {
+  struct copyup const *dir;
+  int cover;
+  int links;              /* the directory of hard links, -1 before the first such file */
+  char linksname[sizeof LINKS + UINT_FMT];
+  unsigned int lost;      /* extended attributes */
+  struct copyup_names missed, deep, mounted;
+  char where[PATH_MAX];   /* the directory at hand, relative to dir, with a final slash unless empty: for messages */
+  unsigned int depth;     /* of it: index in level */
+  rlim_t files;           /* the limit of open files */
+  struct level level[DEPTH_MAX];
+  struct {
+    unsigned int owner;   /* depth + 1 of the directory that it lists, 0: none */
+    struct copyup_list list;
+  } lists[LISTS];
+};
+
+static void die(struct copy const *c, char const *name) __attribute__((noreturn));
+static void die(struct copy const *c, char const *name)
 {
-  char path[PATH_MAX];
-  size_t len = strlen(where);
+  static char shown[4 * (PATH_MAX + NAME_MAX) + 3];
+  int e = errno;
 
-  memcpy(path, where, len);
-  path[len - (len > 0)] = 0;
-  strerr_diefusys(RK_EXIT_SYS, "copy ", dir->path, len ? "/" : "", path, *name ? "/" : "", name);
+  copyup_shown(shown, sizeof shown, c->where, name);
+  errno = e;
+  strerr_diefusys(RK_EXIT_SYS, "copy ", c->dir->path, *shown ? "/" : "", shown);
 }
 
-/* What may happen to any name of a living directory: 1 and noted if it is not to be read, 1 if it is gone, else 0. */
-static int miss(char const *name)
+/* What may happen to any name of a living directory: DONE if it is gone, or not to be read, which is noted; CHANGED if it has
+   become of another kind. Anything else ends us. */
+static enum outcome miss(struct copy *c, char const *name)
 {
-  if (errno == ENOENT) return 1;
-  if (errno != EACCES && errno != EPERM) return 0;
-  copyup_names_add(&missed, where, name);
-  return 1;
+  switch (errno) {
+    case ENOENT: return DONE;
+    case ENOTDIR: case EISDIR: case ELOOP: case EINVAL: case ENXIO: return CHANGED;
+    case EACCES: case EPERM:
+      copyup_names_add(&c->missed, c->where, name);
+      return DONE;
+    default: die(c, name);
+  }
+}
+
+/* Was it made? In a directory that changes one name may be listed twice: then the first stays. r: of the call that makes it. */
+static int made(struct copy const *c, char const *name, int r)
+{
+  if (r == -1 && errno != EEXIST) die(c, name);
+  return r != -1;
 }
 
 /* Mount the original here. */
-static void keep(int from, int to, char const *name, int is_dir)
+static enum outcome keep(struct copy *c, struct level const *at, char const *name)
 {
   struct stat st;
-  int fd, tree;
+  int fd;
+  int tree = rk_open_tree(at->in, name, OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
 
-  if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0) {
-    if (miss(name)) return;
-    die(name);
+  if (tree == -1) return miss(c, name);
+  if (fstat(tree, &st) == -1) die(c, name);
+  if (S_ISLNK(st.st_mode)) {
+    close(tree);
+    return CHANGED;
   }
-  tree = copyup_clone(from, name, dir->path);
-  if (is_dir) {
-    if (mkdirat(to, name, 0700) < 0) die(name);
-  } else {
-    fd = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) die(name);
-    close(fd);
-  }
-  copyup_attach(tree, to, name, dir->path);
+  if (S_ISDIR(st.st_mode)) fd = mkdirat(at->out, name, 0700);
+  else fd = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made(c, name, fd)) copyup_attach(tree, at->out, name, c->dir->path);
+  if (fd > 0) close(fd);
   close(tree);
+  return DONE;
 }
 
-static void copy_link(int from, int to, char const *name)
+static enum outcome copy_link(struct copy *c, struct level const *at, char const *name)
 {
   char text[PATH_MAX];
   struct stat st;
-  ssize_t len = readlinkat(from, name, text, sizeof text - 1);
+  ssize_t len = readlinkat(at->in, name, text, sizeof text - 1);
 
-  if (len < 0 || fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-    if (miss(name)) return;
-    die(name);
-  }
+  if (len == -1 || fstatat(at->in, name, &st, AT_SYMLINK_NOFOLLOW) == -1) return miss(c, name);
   text[len] = 0;
-  if (symlinkat(text, to, name) < 0
-      || utimensat(to, name, (struct timespec const[]){st.st_atim, st.st_mtim}, AT_SYMLINK_NOFOLLOW) < 0)
-    die(name);
+  if (!made(c, name, symlinkat(text, at->out, name))) return DONE;
+  if (utimensat(at->out, name, (struct timespec const[]){st.st_atim, st.st_mtim}, AT_SYMLINK_NOFOLLOW) == -1) die(c, name);
+  return DONE;
 }
 
-static void copy_file(int from, int to, char const *name)
+/* Make the directory of hard links, by a name that neither the original nor the copy has got. */
+static void make_links(struct copy *c, char const *name)
 {
-  int in = openat(from, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY), out;
-  char key[2 * UINT64_FMT];
   struct stat st;
+  size_t len = sizeof LINKS - 1;
 
-  if (in < 0) {
-    if (miss(name)) return;
-    die(name);
+  memcpy(c->linksname, LINKS, sizeof LINKS);
+  for (unsigned int n = 0; ; n++) {
+    int taken = fstatat(c->level[0].in, c->linksname, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    if (!taken && mkdirat(c->cover, c->linksname, 0700) == 0) break;
+    if (!taken && errno != EEXIST) die(c, name);
+    c->linksname[len + uint_fmt(c->linksname + len, n)] = 0;
   }
-  if (fstat(in, &st) < 0) die(name);
-  if (st.st_nlink > 1 && S_ISREG(st.st_mode)) {
-    size_t n = uint64_xfmt(key, st.st_dev);
+  c->links = openat(c->cover, c->linksname, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (c->links == -1) die(c, name);
+}
+
+static void copy_contents(struct copy *c, struct level const *at, char const *name, int in, struct stat const *st, char const *key)
+{
+  int out = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+  if (!made(c, name, out)) return;
+  if (copyup_data(in, out, st->st_size) == -1) {
+    if (errno != EINVAL) die(c, name);
+    /* no reading at all: a namespace mounted on a file, as in /run/netns */
+    if (unlinkat(at->out, name, 0) == -1) die(c, name);
+    keep(c, at, name);
+  } else if (copyup_attributes(in, out, st, &c->lost) == -1 || (*key && linkat(at->out, name, c->links, key, 0) == -1)) {
+    die(c, name);
+  }
+  close(out);
+}
+
+static enum outcome copy_file(struct copy *c, struct level const *at, char const *name)
+{
+  char key[2 * UINT64_FMT] = "";
+  struct stat st;
+  size_t n;
+  int in = openat(at->in, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+
+  if (in == -1) return miss(c, name);
+  if (fstat(in, &st) == -1) die(c, name);
+  if (!S_ISREG(st.st_mode)) {
+    close(in);
+    return CHANGED;
+  }
+  if (st.st_nlink > 1) {
+    n = uint64_xfmt(key, st.st_dev);
     key[n++] = '.';
     key[n + uint64_xfmt(key + n, st.st_ino)] = 0;
-    if (links < 0 && (mkdirat(cover, LINKS, 0700) < 0 || (links = openat(cover, LINKS, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0))
-      die(name);
-    if (linkat(links, key, to, name, 0) == 0) {
+    if (c->links == -1) make_links(c, name);
+    if (linkat(c->links, key, at->out, name, 0) == 0 || errno == EEXIST) {
       close(in);
-      return;
+      return DONE;
     }
-    if (errno != ENOENT) die(name);
+    if (errno != ENOENT) die(c, name);
   }
-  out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (out < 0) die(name);
-  if (copyup_data(in, out, st.st_size) < 0) {
-    if (errno != EINVAL) die(name);
-    /* no reading at all: a namespace mounted on a file, as in /run/netns */
-    if (unlinkat(to, name, 0) < 0) die(name);
-    keep(from, to, name, 0);
-  } else if (copyup_attributes(in, out, &st, &lost) < 0 || (st.st_nlink > 1 && linkat(to, name, links, key, 0) < 0))
-    die(name);
+  copy_contents(c, at, name, in, &st, key);
   close(in);
-  close(out);
+  return DONE;
 }
 
-static void copy_tree(int from, int to);
+/* Note that a directory lies too deep. */
+static enum outcome too_deep(struct copy *c, char const *name)
+{
+  copyup_names_add(&c->deep, c->where, name);
+  return DONE;
+}
 
-static void copy_dir(int from, int to, char const *name)
+/* Go down into a directory, if names and fds allow. */
+static enum outcome enter(struct copy *c, struct level const *at, char const *name)
 {
   struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_XDEV};
-  int in = rk_openat2(from, name, &how), out;
-  size_t len = strlen(where), nlen = strlen(name);
+  struct level *below = &c->level[c->depth + 1];
+  size_t len = strlen(c->where), nlen = strlen(name);
+
+  if (c->depth + 1 == DEPTH_MAX || len + nlen + 2 > sizeof c->where || (rlim_t)at->out + SPARE >= c->files) return too_deep(c, name);
+  below->in = rk_openat2(at->in, name, &how);
+  if (below->in == -1 && errno == EXDEV) {
+    copyup_names_add(&c->mounted, c->where, name);
+    return keep(c, at, name);
+  }
+  if (below->in == -1) return miss(c, name);
+  if (fstat(below->in, &below->st) == -1) die(c, name);
+  if (!made(c, name, mkdirat(at->out, name, 0700))) {
+    close(below->in);
+    return DONE;
+  }
+  below->out = openat(at->out, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (below->out == -1) die(c, name);
+  below->len = len;
+  below->next = 0;
+  memcpy(c->where + len, name, nlen);
+  memcpy(c->where + len + nlen, "/", 2);
+  c->depth++;
+  return DEEPER;
+}
+
+static void leave(struct copy *c)
+{
+  struct level *at = &c->level[c->depth];
+
+  if (copyup_attributes(at->in, at->out, &at->st, &c->lost) == -1) die(c, "");
+  close(at->in);
+  close(at->out);
+  c->where[at->len] = 0;
+  c->lists[c->depth % LISTS].owner = 0;
+  c->depth--;
+}
+
+/* The next name of the directory at hand. Its list may have made room for one deeper down: then it is read on from where it was. */
+static int next(struct copy *c, char const **name, unsigned char *type)
+{
+  struct level *at = &c->level[c->depth];
+  struct copyup_list *list = &c->lists[c->depth % LISTS].list;
+  int r;
+
+  if (c->lists[c->depth % LISTS].owner != c->depth + 1) {
+    c->lists[c->depth % LISTS].owner = c->depth + 1;
+    list->fd = at->in;
+    list->len = list->pos = 0;
+    list->next = at->next;
+    if (lseek(at->in, at->next, SEEK_SET) == -1) die(c, "");
+  }
+  r = copyup_next(list, name, type);
+  at->next = list->next;
+  if (r == -1 && errno == ENOENT) return 0; /* the directory itself has been removed (getdents(2)) */
+  if (r == -1) die(c, "");
+  return r;
+}
+
+static enum outcome copy_entry(struct copy *c, char const *name, unsigned char type)
+{
+  struct level const *at = &c->level[c->depth];
+
+  switch (type) {
+    case DT_DIR: return enter(c, at, name);
+    case DT_REG: return copy_file(c, at, name);
+    case DT_LNK: return copy_link(c, at, name);
+    default: return keep(c, at, name);
+  }
+}
+
+static void copy_tree(struct copy *c)
+{
+  char const *name;
+  unsigned char type;
   struct stat st;
+  enum outcome o;
 
-  if (in < 0) {
-    if (errno == EXDEV) {
-      copyup_names_add(&mounted, where, name);
-      keep(from, to, name, 1);
-      return;
+  for (;;) {
+    if (!next(c, &name, &type)) {
+      if (!c->depth) return;
+      leave(c);
+      continue;
     }
-    if (miss(name)) return;
-    die(name);
+    o = copy_entry(c, name, type);
+    for (unsigned int i = 0; o == CHANGED && i < TRIES; i++) {
+      if (fstatat(c->level[c->depth].in, name, &st, AT_SYMLINK_NOFOLLOW) == -1) o = miss(c, name);
+      else o = copy_entry(c, name, (unsigned char)((st.st_mode & S_IFMT) >> 12));
+    }
+    if (o == CHANGED) copyup_names_add(&c->missed, c->where, name);
   }
-  if (fstat(in, &st) < 0 || mkdirat(to, name, 0700) < 0 || (out = openat(to, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-    die(name);
-  if (len + nlen + 2 > sizeof where) {
-    errno = ENAMETOOLONG;
-    die(name);
-  }
-  memcpy(where + len, name, nlen);
-  memcpy(where + len + nlen, "/", 2);
-  copy_tree(in, out);
-  if (copyup_attributes(in, out, &st, &lost) < 0) die("");
-  where[len] = 0;
-  close(in);
-  close(out);
 }
 
-static void copy_tree(int from, int to)
+static void remove_links(struct copy *c)
 {
-  struct copyup_list list = {.fd = from};
+  struct copyup_list *list = &c->lists[0].list;
   char const *name;
   unsigned char type;
   int r;
 
-  while ((r = copyup_next(&list, &name, &type)) > 0) {
-    if (type == DT_DIR) copy_dir(from, to, name);
-    else if (type == DT_REG) copy_file(from, to, name);
-    else if (type == DT_LNK) copy_link(from, to, name);
-    else keep(from, to, name, 0);
+  if (c->links == -1) return;
+  *list = (struct copyup_list){.fd = c->links};
+  while ((r = copyup_next(list, &name, &type)) > 0) {
+    if (unlinkat(c->links, name, 0) == -1) die(c, c->linksname);
   }
-  if (r < 0) die("");
+  if (r == -1 || unlinkat(c->cover, c->linksname, AT_REMOVEDIR) == -1) die(c, c->linksname);
+  close(c->links);
 }
 
-static void remove_links(void)
+/* Two fds a level: as many as the hard limit allows, while copying. Returns the limit that was. */
+static struct rlimit more_files(struct copy *c)
 {
-  struct copyup_list list = {.fd = links};
-  char const *name;
-  unsigned char type;
-  int r;
+  struct rlimit was;
 
-  if (links < 0) return;
-  while ((r = copyup_next(&list, &name, &type)) > 0)
-    if (unlinkat(links, name, 0) < 0) die(LINKS);
-  if (r < 0 || unlinkat(cover, LINKS, AT_REMOVEDIR) < 0) die(LINKS);
-  close(links);
+  if (getrlimit(RLIMIT_NOFILE, &was) == -1) copyup_die("read", "the limit of open files", "");
+  c->files = was.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){was.rlim_max, was.rlim_max}) == -1)
+    copyup_die("raise", "the limit of open files", "");
+  return was;
 }
 
-static void say(struct copyup_names *names, char const *what)
+static void begin(struct copy *c, struct copyup const *dir)
+{
+  c->dir = dir;
+  c->links = -1;
+  c->lost = 0;
+  c->depth = 0;
+  c->missed.n = c->deep.n = c->mounted.n = 0;
+  c->where[0] = 0;
+  for (unsigned int i = 0; i < LISTS; i++) c->lists[i].owner = 0;
+  c->level[0].st = dir->st;
+  c->level[0].next = 0;
+  c->level[0].in = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (c->level[0].in == -1) copyup_die("read", dir->path, "");
+}
+
+static void say(struct copyup const *dir, struct copyup_names *names, char const *what)
 {
   char n[UINT_FMT];
 
@@ -193,28 +350,29 @@ static void say(struct copyup_names *names, char const *what)
   strerr_warnw(dir->path, ": ", n, what, copyup_names_text(names));
 }
 
-void copyup_copy(struct copyup const *directory)
+void copyup_copy(struct copyup const *dir)
 {
-  int from = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), tmpfs;
+  static struct copy copy; /* too large for a stack */
+  struct copy *c = &copy;
+  struct rlimit was = more_files(c);
+  int tmpfs;
 
-  dir = directory;
-  links = -1;
-  lost = 0;
-  memset(&missed, 0, sizeof missed);
-  memset(&mounted, 0, sizeof mounted);
-  *where = 0;
+  begin(c, dir);
   tmpfs = copyup_tmpfs(0700);
   copyup_attach(tmpfs, dir->fd, "", dir->path);
-  cover = openat(tmpfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a mount's own fd takes no fchmod */
-  if (from < 0 || cover < 0) copyup_die("read", dir->path, "");
-  copy_tree(from, cover);
-  remove_links();
-  if (copyup_attributes(from, cover, &dir->st, &lost) < 0) die("");
-  close(from);
-  close(cover);
+  c->cover = openat(tmpfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a mount's own fd takes no fchmod */
+  if (c->cover == -1) copyup_die("read", dir->path, "");
+  c->level[0].out = c->cover;
+  copy_tree(c);
+  remove_links(c);
+  if (copyup_attributes(c->level[0].in, c->cover, &dir->st, &c->lost) == -1) die(c, "");
+  close(c->level[0].in);
+  close(c->cover);
   close(tmpfs);
+  if (setrlimit(RLIMIT_NOFILE, &was) == -1) copyup_die("restore", "the limit of open files", "");
 
-  say(&missed, " entries could not be read and are missing from the copy:");
-  say(&mounted, " file systems mounted below it stay as they are:");
-  copyup_warn_lost(dir->path, lost);
+  say(dir, &c->missed, " entries could not be read and are missing from the copy:");
+  say(dir, &c->deep, " directories lie too deep and are missing from the copy:");
+  say(dir, &c->mounted, " file systems mounted below it stay as they are:");
+  copyup_warn_lost(dir->path, c->lost);
 }

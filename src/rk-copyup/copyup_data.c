@@ -15,7 +15,7 @@
 
 static char buf[65536];
 
-/* From offset at, len bytes (or to the end of the file, whatever it said before). */
+/* To the end of the file, whatever size it claims: those of procfs and sysfs claim none, or a page. */
 static int copy_bytes(int in, int out)
 {
   for (;;) {
@@ -27,7 +27,7 @@ static int copy_bytes(int in, int out)
 
 static int copy_piece(int in, int out, off_t at, off_t end)
 {
-  if (lseek(in, at, SEEK_SET) < 0 || lseek(out, at, SEEK_SET) < 0) return -1;
+  if (lseek(in, at, SEEK_SET) == -1 || lseek(out, at, SEEK_SET) == -1) return -1;
   while (at < end) {
     size_t want = end - at < (off_t)sizeof buf ? (size_t)(end - at) : sizeof buf;
     ssize_t r = fd_read(in, buf, want);
@@ -38,17 +38,22 @@ static int copy_piece(int in, int out, off_t at, off_t end)
   return 0;
 }
 
+/* A file that somebody writes to without end would have no end: its size at the beginning is what is copied. */
 int copyup_data(int in, int out, off_t size)
 {
   off_t at = 0, end;
   struct stat st;
 
-  if (fstat(in, &st) < 0) return -1;
-  if (size < (off_t)sizeof buf || st.st_blocks * 512 >= size) return copy_bytes(in, out);
+  if (fstat(in, &st) == -1) return -1;
+  if (!size) return copy_bytes(in, out);
+  if (size < (off_t)sizeof buf || st.st_blocks * 512 >= size) return copy_piece(in, out, 0, size);
   while (at < size) { /* fewer blocks than bytes: a tmpfs would fill its holes with memory */
     at = lseek(in, at, SEEK_DATA);
-    if (at < 0 && errno == ENXIO) break;
-    if (at < 0 || (end = lseek(in, at, SEEK_HOLE)) < 0 || copy_piece(in, out, at, end) < 0) return -1;
+    if (at == -1 && errno == ENXIO) break;
+    end = at == -1 ? -1 : lseek(in, at, SEEK_HOLE);
+    if (end == -1 && errno == ENXIO) break; /* cut meanwhile */
+    if (end > size) end = size;
+    if (end == -1 || copy_piece(in, out, at, end) == -1) return -1;
     at = end;
   }
   return ftruncate(out, size);

@@ -29,6 +29,7 @@ int copyup_next(struct copyup_list *list, char const **name, unsigned char *type
     }
     e = (struct entry const *)(void const *)(list->buf + list->pos);
     list->pos += e->len;
+    list->next = e->off;
     if (e->name[0] == '.' && (!e->name[1] || (e->name[1] == '.' && !e->name[2]))) continue;
     *name = e->name;
     *type = e->type;

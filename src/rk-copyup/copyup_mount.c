@@ -3,6 +3,7 @@
    first (move_mount(2) onto, and open_tree(2) of, a detached mount need 6.15). */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,7 +15,12 @@
 
 void copyup_die(char const *verb, char const *path, char const *name)
 {
-  strerr_diefusys(RK_EXIT_SYS, verb, " ", path, *name ? "/" : "", name);
+  static char shown[4 * NAME_MAX + 3];
+  int e = errno;
+
+  copyup_shown(shown, sizeof shown, "", name);
+  errno = e;
+  strerr_diefusys(RK_EXIT_SYS, verb, " ", path, *name ? "/" : "", shown);
 }
 
 void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value, int fd)
@@ -35,6 +41,9 @@ int copyup_fs_mount(int fsfd, char const *fsname)
     ssize_t r = read(fsfd, log, sizeof log - 1);
     if (r > 2) {
       log[r - (log[r - 1] == '\n')] = 0;
+      for (char *s = log; *s; s++) {
+        if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f) *s = '?'; /* the kernel may quote a name */
+      }
       strerr_dief(RK_EXIT_SYS, "unable to make a new ", fsname, ": ", strerror(e), " (", log + 2, ")");
     }
     errno = e;

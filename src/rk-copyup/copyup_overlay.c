@@ -99,7 +99,7 @@ static unsigned int mount_id(int fd)
 void copyup_overlay_check(struct copyup const *dir)
 {
   static struct rk_mountinfo l;
-  static char real[PATH_MAX];
+  static char real[PATH_MAX], shown[4 * PATH_MAX + 3];
   unsigned int id = mount_id(dir->fd), parent;
   size_t len;
   int r, here = open(".", O_PATH | O_CLOEXEC);
@@ -115,8 +115,10 @@ void copyup_overlay_check(struct copyup const *dir)
     char *s = rk_mountinfo_field(l.line, 2), *at = rk_mountinfo_field(l.line, 5);
     if (!at || !uint_scan(s, &parent) || parent != id) continue;
     rk_mountinfo_unescape(at);
-    if (!strncmp(at, real, len) && at[len] == '/')
-      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", at, ", which is mounted below ", dir->path, ": use mode symlink or copy");
+    if (!strncmp(at, real, len) && at[len] == '/') {
+      copyup_shown(shown, sizeof shown, "", at);
+      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", shown, ", which is mounted below ", dir->path, ": use mode symlink or copy");
+    }
   }
   if (r < 0) copyup_die("read", MOUNTINFO, "");
   close(l.fd);

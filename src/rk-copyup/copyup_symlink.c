@@ -17,6 +17,7 @@
 
 #include <skalibs/types.h>
 
+#include <rk/sys.h>
 #include "copyup.h"
 
 enum { RO_MAX = 3 + UINT_FMT };
@@ -37,6 +38,8 @@ static size_t ro_name(char *ro, int original, unsigned int *n)
 
 static struct copyup const *dir;
 static int cover;
+static char base[RO_MAX + 1]; /* .roN/ of the whole original */
+static size_t baselen;
 static unsigned int n;   /* last .roN */
 static uint64_t astray;  /* names of entries that lead astray when they are reached below .roN */
 
@@ -50,16 +53,35 @@ static unsigned int nwaiting;
 static char names[32768];
 static size_t nameslen;
 
+/* In a directory that changes one name may be listed twice: the first stays. */
 static void make_link(char const *text, char const *name)
 {
-  if (symlinkat(text, cover, name) < 0) copyup_die("make link", dir->path, name);
+  if (symlinkat(text, cover, name) == -1 && errno != EEXIST) copyup_die("make link", dir->path, name);
+}
+
+/* An entry that cannot be mounted alone because it is gone, or no directory any more: a link to it, as any other has. */
+static void link_below(char const *name)
+{
+  char text[sizeof base + NAME_MAX + 1];
+
+  memcpy(text, base, baselen);
+  memcpy(text + baselen, name, strlen(name) + 1);
+  make_link(text, name);
 }
 
 static void mount_alone(char const *name)
 {
-  int fd = copyup_clone(dir->fd, name, dir->path);
+  int fd = rk_open_tree(dir->fd, name, OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
   char ro[RO_MAX];
+  struct stat st;
 
+  if (fd == -1 && errno != ENOENT) copyup_die("clone the mount of", dir->path, name);
+  if (fd == -1) return;
+  if (fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode)) {
+    close(fd);
+    link_below(name);
+    return;
+  }
   ro_name(ro, dir->fd, &n);
   if (mkdirat(cover, ro, 0700) < 0) copyup_die("make", dir->path, ro);
   copyup_attach(fd, cover, ro, dir->path);
@@ -104,6 +126,10 @@ static void link_again(char const *name)
   ssize_t len = readlinkat(dir->fd, name, text, sizeof text - 1);
 
   if (len < 0 && errno == ENOENT) return; /* gone meanwhile */
+  if (len < 0 && errno == EINVAL) { /* no link any more */
+    link_below(name);
+    return;
+  }
   if (len < 0) copyup_die("read link", dir->path, name);
   text[len] = 0;
   make_link(text, name);
@@ -115,9 +141,7 @@ void copyup_symlink(struct copyup const *directory)
 {
   struct copyup_list list = {.fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   int original = copyup_clone(directory->fd, "", directory->path);
-  char text[PATH_MAX];
   char const *name;
-  size_t rolen;
   unsigned char type;
   unsigned int lost = 0;
   int own, r;
@@ -129,12 +153,12 @@ void copyup_symlink(struct copyup const *directory)
   if (list.fd < 0) copyup_die("read", dir->path, "");
   cover = copyup_tmpfs(0700);
   copyup_attach(cover, dir->fd, "", dir->path);
-  rolen = ro_name(text, dir->fd, &n);
-  if (mkdirat(cover, text, 0700) < 0) copyup_die("make", dir->path, text);
-  copyup_attach(original, cover, text, dir->path);
+  baselen = ro_name(base, dir->fd, &n);
+  if (mkdirat(cover, base, 0700) < 0) copyup_die("make", dir->path, base);
+  copyup_attach(original, cover, base, dir->path);
   close(original);
 
-  text[rolen++] = '/';
+  base[baselen++] = '/';
   while ((r = copyup_next(&list, &name, &type)) > 0) {
     struct copyup_climb climb = {0};
     if (type == DT_LNK) {
@@ -143,12 +167,9 @@ void copyup_symlink(struct copyup const *directory)
     }
     if (type == DT_DIR) copyup_search(&climb, list.fd, name);
     if (climb.out || (climb.tops && !wait_for(climb.tops, name, 1))) mount_alone(name);
-    else {
-      memcpy(text + rolen, name, strlen(name) + 1);
-      make_link(text, name);
-    }
+    else link_below(name);
   }
-  if (r < 0) copyup_die("read", dir->path, "");
+  if (r < 0 && errno != ENOENT) copyup_die("read", dir->path, "");
   settle();
   own = openat(cover, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a mount's own fd takes no fchmod */
   if (own == -1 || copyup_attributes(list.fd, own, &dir->st, &lost) == -1) copyup_die("set the mode of", dir->path, "");
