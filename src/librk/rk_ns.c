@@ -37,3 +37,23 @@ int rk_ns_owner_at(char const *path)
   fd_close(fd);
   return owner;
 }
+
+int rk_ns_child_of(struct stat const *outer, int userns)
+{
+  struct stat st;
+  int parent, at = fcntl(userns, F_DUPFD_CLOEXEC, 0);
+
+  while (at != -1) {
+    parent = ioctl(at, NS_GET_PARENT);
+    if (parent == -1 && errno == EPERM) errno = EXDEV;
+    if (parent == -1 || fstat(parent, &st) == -1) break;
+    if (st.st_dev == outer->st_dev && st.st_ino == outer->st_ino) {
+      fd_close(parent);
+      return at;
+    }
+    fd_close(at);
+    at = parent;
+  }
+  if (at != -1) fd_close(at);
+  return -1;
+}

@@ -7,6 +7,8 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
+#include <rk/fail.h>
+
 ssize_t rk_slurp(char const *path, char *buf, size_t size)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -92,4 +94,20 @@ ssize_t rk_proc_status(char const *key, char *buf, size_t size)
     line = next;
   }
   return errno = ENOENT, -1;
+}
+
+/* "Pid:\t1234" of /proc/self/fdinfo/N (proc_pid_fdinfo(5)). */
+pid_t rk_pidfd_pid(int pidfd)
+{
+  char path[18 + UINT_FMT] = "/proc/self/fdinfo/";
+  char text[512];
+  char *p;
+  unsigned int pid;
+
+  path[18 + uint_fmt(path + 18, (unsigned int)pidfd)] = 0;
+  if (rk_slurp(path, text, sizeof text) == -1) return -1;
+  p = strstr(text, "Pid:\t");
+  if (p && p[5] == '-') return 0;
+  if (!p || !uint_scan(p + 5, &pid)) return rk_fail(EBADF);
+  return (pid_t)pid;
 }

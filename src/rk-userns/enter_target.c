@@ -9,11 +9,15 @@
 
 #include <skalibs/strerr.h>
 
+#include <rk/chain.h>
 #include <rk/exit.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include "enter_target.h"
+
+/* A loaded machine takes seconds to run rk-outside. */
+enum { ANSWER_MS = 20000 };
 
 static struct {
   char const *path; /* below /proc/PID */
@@ -30,45 +34,61 @@ void enter_alive(struct target const *t)
   if (poll(&p, 1, 0)) strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
 }
 
-void enter_process(struct target *t)
+/* t->pidfd's process: its name and its directory of procfs. */
+static void open_proc(struct target *t)
 {
   char path[6 + UINT_FMT] = "/proc/";
 
   t->name[uint_fmt(t->name, t->pid)] = 0;
-  t->pidfd = rk_pidfd_open((pid_t)t->pid, 0);
-  if (t->pidfd < 0) {
-    if (errno == ESRCH) strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
-    strerr_diefusys(RK_EXIT_SYS, "open process ", t->name);
-  }
   strcpy(path + 6, t->name);
   t->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (t->proc < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  if (t->proc == -1 && errno == ENOENT) strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
+  if (t->proc == -1) strerr_diefusys(RK_EXIT_SYS, "open ", path);
   enter_alive(t); /* so both mean the same process */
 }
 
-/* The program of the chain in dir. A number in a file may have been given to a stranger meanwhile: the recorded identity
-   must still be that of the process, after its pidfd was opened. */
+void enter_process(struct target *t)
+{
+  t->name[uint_fmt(t->name, t->pid)] = 0;
+  t->pidfd = rk_pidfd_open((pid_t)t->pid, 0);
+  if (t->pidfd == -1 && errno == ESRCH) strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
+  if (t->pidfd == -1) strerr_diefusys(RK_EXIT_SYS, "open process ", t->name);
+  open_proc(t);
+}
+
+/* Die of what came of asking which process is the chain's. */
+static void unknown(int dirfd, char const *dir, struct rk_text const *why)
+{
+  int e = errno, started = faccessat(dirfd, "child_pid", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
+  if (rk_state_alive(dirfd, NULL) == 0) strerr_dief(RK_EXIT_SYS, "no chain is running in ", dir);
+  if (e == ESRCH) strerr_dief(RK_EXIT_SYS, "the chain in ", dir, " has ended");
+  if (e == EAGAIN || (e == ECONNREFUSED && !started)) strerr_dief(RK_EXIT_SYS, "the chain in ", dir, " is not ready yet");
+  if (e == ECONNREFUSED)
+    strerr_dief(RK_EXIT_SYS, "the rk-outside of the chain in ", dir, " is gone (", why->s,
+                "), and child_pid proves nothing: name a process of the chain with -p");
+  strerr_dief(RK_EXIT_SYS, "unable to find the process of the chain in ", dir, ": ", why->s);
+}
+
+/* The program of the chain in dir. Its files are not believed: root inside can write them. */
 void enter_state(struct target *t, char const *dir)
 {
-  char child[RK_IDENTITY_MAX];
-  int fd, live;
+  char text[256];
+  struct rk_text why = rk_text_in(text, sizeof text);
+  struct rk_chain chain;
+  struct stat st;
+  int fd;
 
   if (!*dir) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
   fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) {
-    if (errno == ENOENT) strerr_dief(RK_EXIT_SYS, "no chain is running in ", dir, ": there is no such directory");
-    strerr_diefusys(RK_EXIT_SYS, "open ", dir);
-  }
-  live = rk_state_alive(fd, NULL);
-  if (live < 0) strerr_diefusys(RK_EXIT_SYS, "see whether a chain is running in ", dir);
-  if (!live) strerr_dief(RK_EXIT_SYS, "no chain is running in ", dir);
-  if (rk_fact_read(fd, ".child", child, sizeof child) < 0) {
-    if (errno == ENOENT) strerr_dief(RK_EXIT_SYS, "the chain in ", dir, " is not ready yet");
-    strerr_diefusys(RK_EXIT_SYS, "read ", dir, "/.child");
-  }
-  if (!uint_scan(child, &t->pid)) strerr_dief(RK_EXIT_SYS, "no process is named in ", dir, "/.child");
-  enter_process(t);
-  if (rk_identity_alive(child) != 1 || rk_state_alive(fd, NULL) != 1) strerr_dief(RK_EXIT_SYS, "the chain in ", dir, " has ended");
+  if (fd == -1 && errno == ENOENT) strerr_dief(RK_EXIT_SYS, "no chain is running in ", dir, ": there is no such directory");
+  if (fd == -1 || fstat(fd, &st) == -1) strerr_diefusys(RK_EXIT_SYS, "open ", dir);
+  if (geteuid() != 0 && st.st_uid != geteuid()) strerr_dief(RK_EXIT_SYS, dir, " belongs to another user");
+  if (rk_chain_find(fd, ANSWER_MS, &chain, &why) == -1) unknown(fd, dir, &why);
+  t->pidfd = chain.pidfd;
+  t->pid = (unsigned int)chain.pid;
+  open_proc(t);
+  close(chain.userns);
   close(fd);
 }
 
@@ -110,6 +130,9 @@ void enter_compare(struct target *t)
   }
   if (!t->flags && t->children < 0)
     strerr_dief(RK_EXIT_SYS, "nothing to enter: process ", t->name, " has the same namespaces as this one");
+  /* What is not inside a user namespace below ours would run with all that we may here. */
+  if (!(t->flags & CLONE_NEWUSER))
+    strerr_dief(RK_EXIT_SYS, "refusing to enter process ", t->name, ": it is in this process's own user namespace, so it is no chain's");
 }
 
 static ssize_t read_of(struct target const *t, char const *name, char *buf, size_t size)

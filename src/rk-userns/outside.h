@@ -17,6 +17,10 @@ struct outside {
   int lock;         /* flock of the state directory, -1: none */
   int state;        /* fd of the state directory, -1: none */
   char const *path; /* its absolute path */
+  int program;      /* pidfd of the program's process (behind rk-pidns not the chain's), -1: it has not been started */
+  int questions;    /* listening socket .child of the state directory, -1: none */
+  pid_t teller;     /* the child that answers there, 0: none */
+  int tellerfd;     /* pidfd of it */
 };
 extern struct outside outside;
 
@@ -39,6 +43,9 @@ void outside_idmap(struct rk_ask_idmap const *ask, int fd);
 void outside_net(struct rk_ask_net const *ask, int fd);
 int outside_await(void); /* -1: for nothing */
 void outside_wired(struct rk_ask_wired const *ask);
+
+/* outside_child.c: answer at the socket .child of the state directory which process is the chain's (struct rk_say_child). 0, or -1 with errno. */
+int outside_child_listen(void);
 
 /* The chain is gone: tell the driver to leave. 1: it can be left to that, having neither files in the state directory nor ports of the
    host; 0: its end must be awaited before the state directory is let go. */

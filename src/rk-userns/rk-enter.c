@@ -8,7 +8,7 @@
    fds/env  reads RK_STATE_DIR
    forks    only into a pid namespace, which a process cannot enter itself: then it stays as rk-pidns does. prog gets SIGKILL
             when this one ends.
-   exits    100, 111 no such chain, not ready, refused; 126, 127; else prog's, 128 + n if signal n killed it
+   exits    100, 102 fs.suid_dumpable is 1 (root); 111 no such chain, not ready, refused; 126, 127; else prog's, 128 + n if signal n killed it
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,12 +24,37 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/host.h>
 #include <rk/link.h>
+#include <rk/proc.h>
 #include <rk/sys.h>
 #include <rk/wait.h>
 #include "enter_target.h"
 
 #define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -k ] prog..."
+
+/* From the first setns until exec this process holds fds of the outside in reach of the namespace's root, so it must not be
+   dumpable. A change of ids, or capabilities gained in a namespace that is not this user's own, sets that to fs.suid_dumpable in the same
+   step (commit_creds, kernel/cred.c). This is always so for root: setting it again would leave a moment in which root inside can take
+   everything. So with 1 root does not begin. */
+static void hide(void)
+{
+  char text[16];
+
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  if (geteuid() != 0) return;
+  if (rk_slurp("/proc/sys/fs/suid_dumpable", text, sizeof text) == -1) strerr_diefusys(RK_EXIT_SYS, "read fs.suid_dumpable");
+  if (!strcmp(text, "1"))
+    rk_die_host("U8", "sysctl fs.suid_dumpable=0", "refusing to enter as root: with fs.suid_dumpable=1 root of the namespace could read this process");
+}
+
+/* The sysctl may have changed since, or the user's ids inside may be others than outside. */
+static void still_hidden(void)
+{
+  if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1)
+    rk_die_host("U8", "sysctl fs.suid_dumpable=0", "refusing to go on: with fs.suid_dumpable=1 root of the namespace can read this process");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+}
 
 static void join(struct target *t)
 {
@@ -37,24 +62,24 @@ static void join(struct target *t)
   ssize_t len = readlink("/proc/self/cwd", cwd, sizeof cwd - 1); /* getcwd(3) would bring malloc */
 
   cwd[len > 0 ? len : 1] = 0;
-  /* Who is root outside drops them there; inside it may be forbidden (user_namespaces(7), setgroups). */
+  /* Root outside drops them there; inside it may be forbidden (user_namespaces(7), setgroups). */
   if (t->drop && rk_drop_groups() == 0) t->drop = 0;
-  /* From the first setns until exec this process holds fds of the outside in reach of the namespace's root. */
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
-  if (t->flags && setns(t->pidfd, t->flags) < 0) {
+  hide();
+  close(t->proc); /* it leads to the outer procfs, and so to the outer root */
+  if (setns(t->pidfd, t->flags) == -1) {
     int e = errno;
     enter_alive(t);
     errno = e;
     strerr_diefusys(RK_EXIT_SYS, "join the namespaces of process ", t->name);
   }
-  if (t->children >= 0 && setns(t->children, CLONE_NEWPID) < 0)
+  still_hidden();
+  if (t->children >= 0 && setns(t->children, CLONE_NEWPID) == -1)
     strerr_diefusys(RK_EXIT_SYS, "join the pid namespace that process ", t->name, " made");
-  if (t->flags & CLONE_NEWUSER) {
-    if (t->drop && rk_drop_groups() < 0) strerr_diefusys(RK_EXIT_SYS, "drop supplementary groups");
-    if (rk_become_root() < 0) strerr_diefusys(RK_EXIT_SYS, "become root of the user namespace");
-  }
+  if (t->drop && rk_drop_groups() == -1) strerr_diefusys(RK_EXIT_SYS, "drop supplementary groups");
+  if (rk_become_root() == -1) strerr_diefusys(RK_EXIT_SYS, "become root of the user namespace");
+  still_hidden();
   /* Joining a mount namespace leads to its root. */
-  if ((t->flags & CLONE_NEWNS) && chdir(cwd) < 0) strerr_warnwusys("stay in ", cwd, " (now in /)");
+  if ((t->flags & CLONE_NEWNS) && chdir(cwd) == -1) strerr_warnwusys("stay in ", cwd, " (now in /)");
 }
 
 /* Outside, DIR/netns is an empty file: the chain has mounted its namespace over it inside. */
@@ -140,7 +165,6 @@ int main(int argc, char const *const *argv)
     if (w.ttyfd >= 0) close(w.ttyfd);
   }
   close(t.pidfd);
-  close(t.proc);
   if (t.children >= 0) close(t.children);
   rk_link_exec(argv, keep);
 }

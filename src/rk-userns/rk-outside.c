@@ -34,7 +34,7 @@
 
 enum { CONTROL = 3, CHAIN = 4, LOCK = 5, WATCH_MAX = 16, DEPTH = 8 };
 
-struct outside outside = {.control = CONTROL, .chain = CHAIN, .lock = -1, .state = -1};
+struct outside outside = {.control = CONTROL, .chain = CHAIN, .lock = -1, .state = -1, .program = -1, .questions = -1};
 
 static unsigned int served; /* bit per request: each once */
 static unsigned int held;
@@ -98,18 +98,16 @@ static void shut(void)
 }
 
 /* child_pid has no final newline: BuildKit and others parse the raw file. The sender is the program's own process:
-   the chain's, or in a pid namespace its first. */
+   the chain's, or in a pid namespace its first. It waits for the answer, so the number is still its own. */
 static void ready(pid_t pid)
 {
   struct rk_say say = {.version = RK_OUTSIDE_VERSION};
-  char text[RK_IDENTITY_MAX + 1];
-  ssize_t len;
+  char text[UINT_FMT];
 
   if (outside.state >= 0) {
-    len = rk_identity(pid, text, RK_IDENTITY_MAX);
-    if (len > 0) text[len++] = '\n';
-    if (len < 0 || rk_fact_write(outside.state, ".child", text, (size_t)len, 0600) < 0 ||
-        rk_fact_write(outside.state, "child_pid", text, uint_fmt(text, (unsigned int)pid), 0444) < 0)
+    outside.program = rk_pidfd_open(pid, 0);
+    if (outside.program == -1 ||
+        rk_fact_write(outside.state, "child_pid", text, uint_fmt(text, (unsigned int)pid), 0444) == -1)
       say.error = errno;
   }
   outside_say(&say, sizeof say);
@@ -250,18 +248,13 @@ static void gone(int chain, short revents)
   finish();
 }
 
-/* pidfd_open's /proc/self/fdinfo has the number: "Pid:\t1234". */
 static pid_t pid_of(void)
 {
-  char text[512];
-  char *p;
-  unsigned int pid;
+  pid_t pid = rk_pidfd_pid(CHAIN); /* 0: gone already; the pidfd is readable, and that comes first */
 
-  if (rk_slurp("/proc/self/fdinfo/4", text, sizeof text) < 0) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/fdinfo/4");
-  p = strstr(text, "Pid:\t");
-  if (p && p[5] == '-') return 0; /* it is gone already: the pidfd is readable, and that comes first */
-  if (!p || !uint_scan(p + 5, &pid) || !pid) strerr_dief(RK_EXIT_USAGE, "fd 4 is no pidfd of a running process");
-  return (pid_t)pid;
+  if (pid == -1 && errno == EBADF) strerr_dief(RK_EXIT_USAGE, "fd 4 is no pidfd");
+  if (pid == -1) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/fdinfo/4");
+  return pid;
 }
 
 static int step(void)
@@ -307,6 +300,7 @@ int main(void)
   if (outside.path && outside.lock >= 0) {
     outside.state = open(outside.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (outside.state < 0) strerr_diefusys(RK_EXIT_SYS, "open the state directory ", outside.path);
+    if (outside_child_listen() == -1) strerr_diefusys(RK_EXIT_SYS, "listen at ", outside.path, "/.child");
     outside_hold();
   }
   if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");

@@ -17,11 +17,14 @@ run rk-enter -p "$chain" sh -c 'touch "$0"; stat -c %u "$0"' "$T/file"
 is "$out/$(stat -c %u "$T/file")" "0/$RK_TEST_UID" "a file made there belongs to the user outside"
 run rk-enter -p "$chain" sh -c 'cat /proc/2/comm'
 is "$out" rk-hold "in the pid namespace too"
-# rk-outside killed: its lock is free, but the chain lives on and can be entered
+# rk-outside killed: its lock is free, and nobody can tell any more which process is the chain's
 outside=$(outside_of "$chain")
 kill -KILL "$outside"; wait_gone "$outside"
 run as_user rk-enter -s "$D" id -u
-is "$rc/$out" 0/0 "rk-outside killed: the chain can still be entered"
+is "$rc/$err" "111/rk-enter: fatal: the rk-outside of the chain in $D is gone (nobody answers at .child), and child_pid proves nothing: name a process of the chain with -p" \
+  "rk-outside killed: not by state directory"
+run as_user rk-enter -p "$chain" id -u
+is "$rc/$out" 0/0 "by number the chain can still be entered"
 kill -TERM "$chain"; wait "$chain"
 run as_user rk-enter -s "$D" true
 is "$rc/$err" "111/rk-enter: fatal: no chain is running in $D" "until it ends"

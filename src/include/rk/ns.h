@@ -21,4 +21,10 @@ int rk_ns_owner_at(char const *path);
    fstat(2) or stat(2). */
 int rk_ns_same(int fd, char const *path);
 
+/* Of the user namespace that userns refers to and those above it: the one whose parent is the user namespace *outer (fstat(2)
+   of /proc/PID/ns/user). A new fd of the caller's, or -1 with errno; EXDEV: *outer is not above it, or not to be seen from here,
+   since NS_GET_PARENT shows nothing above the caller's own. */
+struct stat;
+int rk_ns_child_of(struct stat const *outer, int userns);
+
 #endif

@@ -92,4 +92,14 @@ struct rk_ask_wired {
   uint32_t etc;           /* enum rk_etc */
 };
 
+/* Outside, rk-outside listens at the socket .child (SOCK_SEQPACKET) of the state directory and tells which process is the chain's. It says
+   this twice to everybody who connects: at once, so that the process that speaks can be looked at (SCM_CREDENTIALS), and
+   once more after a message of any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error.
+   rk/chain.h asks. */
+struct rk_say_child {
+  uint32_t version;
+  int32_t error;     /* 0, or EAGAIN: the program has not been started yet */
+  uint64_t dev, ino; /* the state directory it speaks for, as in stat(2) */
+};
+
 #endif

@@ -17,6 +17,10 @@ char *rk_procpath(char buf[RK_PROCPATH_MAX], pid_t pid, char const *what);
 /* Is pid root, or a descendant of it (through at most depth parents)? Both numbers of this pid namespace. 1 or 0. */
 int rk_descends(pid_t pid, pid_t root, unsigned int depth);
 
+/* The number, here, of the process that pidfd refers to; 0: it has ended, or has no number in this pid namespace. -1 with errno;
+   EBADF: it is no pidfd (pidfd_open(2)). */
+pid_t rk_pidfd_pid(int pidfd);
+
 /* Value of "KEY:" in /proc/self/status (proc_pid_status(5)), as text without blanks in front. Length or -1 with errno (ENOENT: no such key). */
 ssize_t rk_proc_status(char const *key, char *buf, size_t size);
 

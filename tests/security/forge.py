@@ -1,0 +1,55 @@
+# forge.py HOW [TARGET]: as root inside a chain, make its state directory name another process; "forged" on stdout, then wait.
+#   file PID     .child and child_pid as text that names PID, as a chain of 2026 had it
+#   socket PID   an own socket .child, which answers as rk-outside does, with a pidfd of PID
+#   stolen PID   that, said under the pid of the rk-outside that used to be there, if the kernel lets us
+#   silent       an own socket that accepts and says nothing
+#   hard DIR     a hard link to another chain's socket     link DIR   a symbolic link to it
+import array, os, signal, socket, struct, sys, time
+how, target = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ''
+d = os.environ['RK_STATE_DIR'] + '/'
+VERSION = 2
+
+def replace(name, text):
+    if os.path.lexists(d + name): os.unlink(d + name)
+    with open(d + name, 'w') as f: f.write(text)
+
+def listen():
+    os.unlink(d + '.child')
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    s.bind(d + '.child')
+    s.listen(8)
+    return s
+
+def answer(c):
+    st = os.stat(d)
+    say = struct.pack('=IiQQ', VERSION, 0, st.st_dev, st.st_ino)
+    c.send(say)
+    if not c.recv(16): return
+    c.sendmsg([say], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [os.pidfd_open(int(target))]))])
+    c.recv(16)
+
+if how == 'file':
+    boot = open('/proc/sys/kernel/random/boot_id').read().strip()
+    start = open('/proc/%s/stat' % target).read().rsplit(')', 1)[1].split()[19]
+    replace('.child', '%s %s %s\n' % (target, start, boot))
+    replace('child_pid', target)
+elif how in ('hard', 'link'):
+    os.unlink(d + '.child')
+    (os.link if how == 'hard' else os.symlink)(target + '/.child', d + '.child')
+elif how == 'stolen':
+    a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        a.sendmsg([b'x'], [(socket.SOL_SOCKET, 2, struct.pack('iII', int(target), os.getuid(), os.getgid()))])
+        print('stolen', flush=True)
+    except PermissionError: print('refused', flush=True)
+else:
+    s = listen()
+print('forged', flush=True)
+while how in ('socket', 'silent'):
+    c, _ = s.accept()
+    if how == 'silent': time.sleep(1000)
+    if os.fork() == 0:
+        try: answer(c)
+        finally: os._exit(0)
+    c.close()
+signal.pause()
