@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
    The heap of a link, in place of libc's (8 KB less in every link that sets a variable or uses libcap): a link lives for
-   some hundred microseconds and then executes the next, so nothing is ever given back. Only for the musl builds and only for
-   programs that exec or exit soon; never for a daemon.
+   some hundred microseconds and then executes the next, so nothing is ever given back. Only for the musl builds, and only for
+   programs that exec or exit soon, or that allocate a few times in their life (rk-outside and rk-relay, by libcap): never for one
+   whose allocations go with its work.
 */
 #include <errno.h>
 #include <stddef.h>

@@ -18,6 +18,7 @@
 #include <linux/capability.h>
 #include <linux/nsfs.h>
 
+#include <rk/caps.h>
 #include <rk/sys.h>
 
 #include "relay.h"
@@ -79,18 +80,14 @@ static int empty_root(void)
   return mount(0, "/", 0, MS_REMOUNT | MS_BIND | MS_RDONLY | flags, 0);
 }
 
+/* NET_RAW: transparent sockets and marks. NET_ADMIN: clients' routes. NET_BIND_SERVICE: clients whose own port is below 1024, as other
+   DNS servers'. All count in this network namespace only. */
 static int drop_capabilities(void)
 {
-  struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-  struct __user_cap_data_struct data[2] = {{0}};
+  static int const kept[] = {CAP_NET_RAW, CAP_NET_ADMIN, CAP_NET_BIND_SERVICE};
 
-  if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == -1) return -1;
-  for (int i = 0; prctl(PR_CAPBSET_READ, i) >= 0; i++)
-    if (prctl(PR_CAPBSET_DROP, i) == -1) return -1;
-  /* NET_RAW: transparent sockets and marks. NET_ADMIN: clients' routes. NET_BIND_SERVICE: clients whose own port is below
-     1024, as other DNS servers'. All count in this network namespace only. */
-  data[0].effective = data[0].permitted = 1U << CAP_NET_RAW | 1U << CAP_NET_ADMIN | 1U << CAP_NET_BIND_SERVICE;
-  return (int)syscall(SYS_capset, &head, data);
+  if (rk_caps_empty_bound() == -1) return -1;
+  return rk_caps_keep(kept, sizeof kept / sizeof kept[0]);
 }
 
 /* A task of SCHED_BATCH does not push another off its CPU by waking (sched(7)): client and server go on, more is there to carry when our turn

@@ -7,11 +7,11 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
-#include <sys/xattr.h>
 #include <linux/capability.h>
 
 #include <skalibs/types.h>
 
+#include <rk/caps.h>
 #include <rk/host.h>
 #include <rk/proc.h>
 
@@ -43,15 +43,6 @@ static int fits(struct outside_map const *map)
     if (!in) return 0;
   }
   return 1;
-}
-
-/* Has the file this capability permitted and effective? struct vfs_cap_data, capabilities(7). */
-static int filecap(char const *file, unsigned int cap)
-{
-  struct vfs_ns_cap_data x;
-  ssize_t r = getxattr(file, "security.capability", &x, sizeof x);
-
-  return r >= (ssize_t)XATTR_CAPS_SZ_2 && (x.magic_etc & VFS_CAP_FLAGS_EFFECTIVE) && (x.data[0].permitted & 1U << cap);
 }
 
 /* The helper's own words, when nothing that we can see is wrong. */
@@ -102,7 +93,7 @@ void outside_why(struct rk_why *why, struct outside_map const *map, struct outsi
   if (geteuid()) { /* root needs none of this */
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
       return rk_because(why, "I4", "no_new_privs is set, so % cannot gain its privilege\n%", name, RK_FIX_NNP);
-    if (h->end != OUTSIDE_LATE && stat(h->path, &st) == 0 && !filecap(h->path, map->cap)) {
+    if (h->end != OUTSIDE_LATE && stat(h->path, &st) == 0 && rk_caps_of_file(h->path, (int)map->cap) != 1) {
       if (!(st.st_mode & S_ISUID))
         return rk_because(why, "I4", "% is neither setuid root nor has the file capability %\n"
                           "chmod u+s %, or setcap %+ep %", h->path, cap, h->path, cap, h->path);

@@ -71,7 +71,8 @@ void userns_die(int e)
 void userns_check(void)
 {
   char label[64];
-  int all = rk_caps_effective(1ULL << CAP_SYS_ADMIN | 1ULL << CAP_SETUID | 1ULL << CAP_SETGID);
+  static int const needed[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID};
+  int all = rk_caps_effective(needed, sizeof needed / sizeof needed[0]);
 
   if (all < 0) strerr_diefusys(RK_EXIT_SYS, "read the capabilities");
   if (!all) apparmor("unable to use the new user namespace: it came without capabilities (AppArmor?)");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
    fuzz: src/rk-userns/outside_why.c
+   fuzz-libs: cap
    Any text as a uid_map: reading ends, and within the text. */
 #include "../../src/rk-userns/outside_why.h"
 
