@@ -3,7 +3,7 @@
 
    where    outside: as the user whose chain it is, or as root
    changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0; capabilities; with another
-            user's chain the supplementary groups; cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
+            user's chain the supplementary groups; session keyring; cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
             WATCHDOG_PID and pdeathsig
    fds/env  reads RK_STATE_DIR
    forks    only into a pid namespace, which a process cannot enter itself: then it stays as rk-pidns does. prog gets SIGKILL
@@ -25,13 +25,14 @@
 
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/keyring.h>
 #include <rk/link.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
 #include <rk/wait.h>
 #include "enter_target.h"
 
-#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -k ] prog..."
+#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -k ] prog..."
 
 /* From the first setns until exec this process holds fds of the outside in reach of the namespace's root, so it must not be
    dumpable. A change of ids, or capabilities gained in a namespace that is not this user's own, sets that to fs.suid_dumpable in the same
@@ -116,13 +117,13 @@ int main(int argc, char const *const *argv)
   struct rk_wait w;
   char const *dir = NULL;
   static char netns[PATH_MAX];
-  int detached = 0, keep = 0, forks;
+  int detached = 0, keep = 0, keyring = 0, forks;
 
   PROG = "rk-enter";
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "s:p:nk", &l);
+      int opt = subgetopt_r(argc, argv, "s:p:nKk", &l);
       if (opt == -1) break;
       switch (opt) {
         case 's': dir = l.arg; break;
@@ -130,6 +131,7 @@ int main(int argc, char const *const *argv)
           if (!uint0_scan(l.arg, &t.pid) || !t.pid || t.pid > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
           break;
         case 'n': detached = 1; break;
+        case 'K': keyring = 1; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -150,6 +152,7 @@ int main(int argc, char const *const *argv)
 
   forks = (t.flags & CLONE_NEWPID) || t.children >= 0;
   if (forks && rk_wait_begin(&w) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
+  if (!keyring) rk_keyring_new_or_die();
   join(&t);
   if (detached) join_detached(netns);
   if (forks) {

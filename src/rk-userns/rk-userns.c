@@ -2,7 +2,7 @@
    rk-userns: leave rk-outside behind, enter a new user namespace, become prog.
 
    where    outside
-   changes  user namespace; all capabilities in it, ambient too, until rk-idmap
+   changes  user namespace; session keyring; all capabilities in it, ambient too, until rk-idmap
    fds/env  takes RK_STATE_LOCK_FD; writes RK_OUTSIDE_FD, RK_UID, RK_GID, RK_OUTSIDE_CAPS
    forks    rk-outside (double fork, own session): nobody's child, lives on only while something is left to do outside
    exits    100 usage, 102 the host forbids user namespaces, 111 a system call failed, 126/127 prog
@@ -27,13 +27,14 @@
 #include <rk/caps.h>
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/keyring.h>
 #include <rk/link.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include "userns_why.h"
 
-#define USAGE "rk-userns [ -k ] prog..."
+#define USAGE "rk-userns [ -K ] [ -k ] prog..."
 
 /* The state directory's lock, if rk-state is before us. */
 /* It must be the lock of that directory: rk-outside will clear it. */
@@ -134,13 +135,14 @@ int main(int argc, char const *const *argv)
   char file[PATH_MAX], text[64];
   uid_t uid = getuid();
   gid_t gid = getgid();
-  int control[2], chain, mine, lock, keep = 0, on = 1;
+  int control[2], chain, mine, lock, keep = 0, keyring = 0, on = 1;
 
   PROG = "rk-userns";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "k", &l)) != -1;)
+    for (int opt; (opt = subgetopt_r(argc, argv, "Kk", &l)) != -1;)
       switch (opt) {
+        case 'K': keyring = 1; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -183,6 +185,7 @@ int main(int argc, char const *const *argv)
   close(chain);
   if (lock >= 0) close(lock);
 
+  if (!keyring) rk_keyring_new_or_die(); /* not before: rk-outside keeps the user's */
   if (unshare(CLONE_NEWUSER) < 0) userns_die(errno);
   raise_caps();
   export("RK_OUTSIDE_FD", text, uint_fmt(text, (unsigned int)mine));
