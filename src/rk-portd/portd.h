@@ -95,6 +95,7 @@ int portd_status_clear(void);                       /* how many files an rk-port
 void portd_bind_patiently(int ms);                  /* for so long a port in use is tried again: its holder is ending */
 int portd_bind(struct port *p, char *err, size_t errsize); /* fills fds; 0 or -1 */
 void portd_unbind(struct port *p);
+int portd_bound(struct port const *p, struct sockaddr_storage *sa); /* what its first socket is bound to: 0; -1: it has none */
 void portd_listen_again(struct port *p);            /* a relay that died may have left the sockets shut */
 void portd_target(struct port const *p, struct sockaddr_storage *sa); /* where inside its first port leads */
 char const *portd_errtext(int e);                   /* the peer's words for an errno */
@@ -117,14 +118,18 @@ extern int portd_relay_srcip4, portd_relay_srcip6;  /* why clients' addresses ca
 int portd_relay_start(char *err, size_t errsize);   /* unless there is one. 0, or -1 with err */
 void portd_relay_end(void);                         /* SIGKILL, and gone when this returns */
 int portd_relay_there(void);
+/* A port needs IPv6, which this relay's filter forbids: let it go, to finish its connections. 1: so it is, start another; 0: no need. */
+int portd_relay_renew(void);
 void portd_relay_go_on(void);                       /* continue it, if it was stopped */
 /* Send, with fds, and wait for the one answer. -1 with errno: the relay is of no use any more, its end is on the way. */
 int portd_relay_ask(void const *request, size_t len, int const *fds, size_t nfds, void *reply, size_t replylen);
+void portd_relay_replace(void);                     /* end it; portd_relay_reaped starts another */
 int portd_relay_more(void *reply, size_t replylen); /* a further answer; -1 as above */
 void portd_relay_reaped(pid_t pid, int wstat);      /* a child ended */
 void portd_relay_leave(int gently);                 /* rk-portd ends: kill the relay, or let it finish its connections */
 
 /* portd_forward.c: the ports that it has. */
+int portd_forward_six(void);                        /* does one need IPv6 (rk/relay.h)? */
 void portd_relay_lost(void);                        /* it is gone: none */
 void portd_relay_stats(void);                       /* ask for counters now */
 struct rk_text;

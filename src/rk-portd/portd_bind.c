@@ -108,9 +108,24 @@ static int refuse(struct port const *p, int64_t port, int e, char *err, size_t e
   return -1;
 }
 
+/* 127.0.0.1 as ::ffff:127.0.0.1, which an IPv6 socket binds as the IPv4 address that it is (ipv6(7)); no other family is changed. */
+static struct sockaddr_storage mapped(struct sockaddr_storage const *sa)
+{
+  struct sockaddr_storage to = *sa;
+
+  if (sa->ss_family != AF_INET) return to;
+  struct sockaddr_in const *v4 = (void const *)sa;
+  struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = v4->sin_port };
+  v6.sin6_addr.s6_addr[10] = v6.sin6_addr.s6_addr[11] = 0xff;
+  memcpy(v6.sin6_addr.s6_addr + 12, &v4->sin_addr, sizeof v4->sin_addr);
+  memset(&to, 0, sizeof to);
+  memcpy(&to, &v6, sizeof v6);
+  return to;
+}
+
 /* One bound socket, listening if TCP; or -1. SO_REUSEADDR lets a restarted rk-portd bind while connections of the old one
    go on; two listeners still exclude each other (tcp, inet_csk_bind_conflict). On UDP it would let anybody share the port. */
-static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
+static int as_family(struct sockaddr_storage const *sa, int v6only, int tcp)
 {
   socklen_t len = sa->ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
   int fd = socket(sa->ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -125,6 +140,19 @@ static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
     errno = e;
     return -1;
   }
+  return fd;
+}
+
+/* TCP sockets are IPv6's, for IPv4 addresses too: the kernel then takes no address shorter than 24 bytes from connect and bind
+   (tcp_v6_connect, inet6_bind), and rk-relay's filter lets none longer than 16 pass. So a relay that was taken over cannot connect from the host's
+   network by such a socket. A kernel without IPv6 has the plain one. */
+static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
+{
+  struct sockaddr_storage wide = mapped(sa);
+
+  if (!tcp || sa->ss_family != AF_INET) return as_family(sa, v6only, tcp);
+  int fd = as_family(&wide, 0, tcp);
+  if (fd == -1 && errno == EAFNOSUPPORT) return as_family(sa, v6only, tcp);
   return fd;
 }
 
@@ -228,6 +256,23 @@ void portd_unbind(struct port *p)
   free(p->fds);
   p->fds = 0;
   p->borrowed = 0;
+}
+
+/* A mapped address is the IPv4 address that it is, see one(). */
+int portd_bound(struct port const *p, struct sockaddr_storage *sa)
+{
+  socklen_t len = sizeof *sa;
+  struct sockaddr_in6 v6;
+
+  if (!p->nfds || getsockname(p->fds[0], (struct sockaddr *)sa, &len) == -1) return -1;
+  if (sa->ss_family != AF_INET6) return 0;
+  memcpy(&v6, sa, sizeof v6);
+  if (!IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) return 0;
+  struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = v6.sin6_port };
+  memcpy(&v4.sin_addr, v6.sin6_addr.s6_addr + 12, sizeof v4.sin_addr);
+  memset(sa, 0, sizeof *sa);
+  memcpy(sa, &v4, sizeof v4);
+  return 0;
 }
 
 void portd_listen_again(struct port *p)

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <skalibs/strerr.h>
+
 #include <rk/text.h>
 #include "portd.h"
 
@@ -38,6 +40,24 @@ static void fail(struct port *p, struct rk_relay_say const *say)
   portd.driver->close(p);
   p->state = PORTD_ERROR;
   portd_port_fail(p, text, 1);
+}
+
+static int needs_six(struct port const *p)
+{
+  struct sockaddr_storage sa;
+
+  if (p->state != PORTD_LISTENING) return 0;
+  portd_target(p, &sa);
+  if (sa.ss_family == AF_INET6) return 1;
+  return p->file.refuse_backend && rk_proto_is_udp(p->file.spec.proto) && strchr(p->file.spec.parentip, ':');
+}
+
+int portd_forward_six(void)
+{
+  for (struct port *p = portd.ports; p; p = p->next) {
+    if (needs_six(p)) return 1;
+  }
+  return 0;
 }
 
 /* Hand one port's sockets over. 0; -1: the relay is lost, or will not have them (the port is then in error). */
@@ -110,9 +130,11 @@ static int relay_open(struct port *p, char *err, size_t errsize)
 {
   if (portd_bind(p, err, errsize) < 0) return -1;
   p->state = PORTD_LISTENING;
+  int renewed = needs_six(p) && portd_relay_renew();
   if (!portd_relay_there() && portd.chain && !portd.trouble[0]) {
     char why[sizeof portd.trouble];
     if (portd_relay_start(why, sizeof why) < 0) portd_chain_failed(why);
+    else if (renewed && relay_up(why, sizeof why) < 0) portd_chain_failed(why);
   }
   if (portd_relay_there() && add(p) < 0 && p->state == PORTD_ERROR) {
     struct rk_text t = rk_text_in(err, errsize);
@@ -130,7 +152,13 @@ static void relay_close(struct port *p)
 
 static void relay_change(struct port *p)
 {
+  char why[sizeof portd.trouble];
+
   del(p);
+  if (needs_six(p) && portd_relay_renew()) {
+    if (relay_up(why, sizeof why) < 0) portd_chain_failed(why);
+    return;
+  }
   if (portd_relay_there()) add(p);
 }
 
@@ -139,8 +167,10 @@ void portd_relay_stats(void)
   static struct rk_relay_stats s;
   struct rk_relay_head ask_stats = {RK_RELAY_VERSION, RK_RELAY_STATS};
   int changed = 0;
+  size_t left = 1; /* answers: each names a port at least, and a relay that was taken over must not keep us for ever */
 
   if (!portd_relay_there()) return;
+  for (struct port *p = portd.ports; p; p = p->next) left++;
   if (portd_relay_ask(&ask_stats, sizeof ask_stats, 0, 0, &s, sizeof s) < 0) return;
   for (;;) {
     for (uint32_t i = 0; i < s.n && i < RK_RELAY_STATS_MAX; i++) {
@@ -152,6 +182,11 @@ void portd_relay_stats(void)
       changed = 1;
     }
     if (!s.more) break;
+    if (!--left) {
+      strerr_warnw("rk-relay answers without end: it is replaced");
+      portd_relay_replace();
+      break;
+    }
     if (portd_relay_more(&s, sizeof s) < 0) break;
   }
   pace = changed ? STATS_MIN : pace * 2 > STATS_MAX ? STATS_MAX : pace * 2;

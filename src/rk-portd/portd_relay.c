@@ -31,6 +31,8 @@ static pid_t relay;          /* 0: none */
 static int control = -1;
 static int64_t started;
 static int again = AGAIN_MIN;
+static int six;              /* the relay may serve destinations of IPv6; once wanted, its successors may, too */
+static pid_t draining;       /* one that could not, and finishes its connections; 0: none */
 int portd_relay_srcip4, portd_relay_srcip6;
 
 static void hang_up(void)
@@ -52,6 +54,14 @@ void portd_relay_end(void)
   kill(relay, SIGKILL);
   while (waitpid(relay, 0, 0) < 0 && errno == EINTR);
   forget();
+}
+
+int portd_relay_renew(void)
+{
+  if (six || !portd_relay_there()) return 0;
+  draining = relay;
+  forget();
+  return 1;
 }
 
 int portd_relay_there(void)
@@ -185,6 +195,8 @@ static int begin(char *err, size_t errsize)
   fact_addr("net/gateway", AF_INET, &s.gateway4);
   fact_addr("net/gateway6", AF_INET6, &s.gateway6);
   s.patience = patience();
+  if (portd_forward_six()) six = 1;
+  s.six = (uint32_t)six;
   if (rk_fact_read(portd.dir, "net/ifname", ifname, sizeof ifname) > 0) memcpy(s.ifname, ifname, strlen(ifname));
   if (portd_relay_ask(&s, sizeof s, 0, 0, &say, sizeof say) < 0) {
     rk_text_str(&t, "rk-relay did not start: ");
@@ -233,6 +245,7 @@ void portd_relay_reaped(pid_t pid, int wstat)
   char what[40];
   struct rk_text t = rk_text_in(what, sizeof what);
 
+  if (pid == draining) draining = 0;
   if (pid != relay) return;
   forget();
   if (!portd.chain || chain_ended()) return;
@@ -250,16 +263,23 @@ void portd_relay_reaped(pid_t pid, int wstat)
   if (again < AGAIN_MAX) again *= 2;
 }
 
+void portd_relay_replace(void)
+{
+  kill(relay, SIGKILL);
+  hang_up();
+}
+
 int portd_relay_more(void *reply, size_t replylen)
 {
   if (recv(control, reply, replylen, MSG_TRUNC) == (ssize_t)replylen) return 0;
-  kill(relay, SIGKILL);
-  hang_up();
+  portd_relay_replace();
   return -1;
 }
 
 void portd_relay_leave(int gently)
 {
-  if (!gently) portd_relay_end();
-  else hang_up();
+  if (!gently) {
+    portd_relay_end();
+    if (draining) kill(draining, SIGKILL);
+  } else hang_up();
 }

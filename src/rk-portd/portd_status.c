@@ -83,7 +83,6 @@ static void write_one(struct port *p)
   char buf[3072], spec[256];
   struct rk_text t = rk_text_in(buf, sizeof buf);
   struct sockaddr_storage sa;
-  socklen_t len = sizeof sa;
 
   p->dirty = 0;
   field(&t, "state", states[p->state]);
@@ -96,7 +95,7 @@ static void write_one(struct port *p)
   }
   if (p->state != PORTD_ERROR) {
     if (portd.driver == &portd_by_relay) {
-      if (p->nfds && !getsockname(p->fds[0], (struct sockaddr *)&sa, &len)) address(&t, "listen", &sa, p->nfds);
+      if (portd_bound(p, &sa) == 0) address(&t, "listen", &sa, p->nfds);
       portd_target(p, &sa);
       address(&t, "target", &sa, p->nfds);
     }

@@ -98,11 +98,13 @@ void relay_say(char const *text, char const *why);      /* one warning */
 void relay_leave_when_idle(void);
 extern unsigned long relay_conns;                       /* TCP connections in all ports */
 extern int relay_draining;
+extern int relay_six;                                   /* destinations of IPv6 may be served (rk/relay.h) */
 
 /* relay_join.c: become a process of the namespace that nothing there can touch. 0, or -1 with errno and what failed. */
 int relay_join(char const **what);
-int relay_lock(char const **what);
-int seccomp_install(void);        /* relay_seccomp.c */
+int relay_lock(int six, char const **what);
+/* relay_seccomp.c. six: addresses of IPv6 may be connected to and bound, too. 0, or -1 with errno. */
+int seccomp_install(int six);
 
 /* relay_control.c */
 void control_start(void);

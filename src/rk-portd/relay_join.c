@@ -100,7 +100,7 @@ static void batch(void)
   if (syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none) == -1) relay_say("SCHED_BATCH is refused, so this will be slower: ", strerror(errno));
 }
 
-int relay_lock(char const **what)
+int relay_lock(int six, char const **what)
 {
   batch();
   *what = "make an empty root";
@@ -110,5 +110,5 @@ int relay_lock(char const **what)
   *what = "set no_new_privs";
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1) return -1;
   *what = "install the seccomp filter";
-  return seccomp_install();
+  return seccomp_install(six);
 }

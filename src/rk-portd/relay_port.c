@@ -102,7 +102,7 @@ static int resolve(struct target *t, struct rk_relay_add const *add, size_t n)
   if (add->dest.family == AF_INET) {
     t->dest.v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)number), .sin_addr = add->dest.addr.v4 };
     if (!t->dest.v4.sin_addr.s_addr) t->dest.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  } else if (add->dest.family == AF_INET6) {
+  } else if (add->dest.family == AF_INET6 && relay_six) {
     t->dest.v6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)number), .sin6_addr = add->dest.addr.v6 };
     if (IN6_IS_ADDR_UNSPECIFIED(&t->dest.v6.sin6_addr)) t->dest.v6.sin6_addr = in6addr_loopback;
   } else return errno = EAFNOSUPPORT, -1;

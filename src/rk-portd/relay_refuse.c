@@ -74,6 +74,14 @@ int refuse_start(void)
 
 int refuse_works(uint8_t proto) { return works[proto == IPPROTO_UDP]; }
 
+static int both_families(int fd)
+{
+  int only = 1;
+  socklen_t len = sizeof only;
+
+  return getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &len) == 0 && !only;
+}
+
 /* UDP: a connected socket takes datagrams of its peer only, for all others the kernel says "port unreachable". The peer
    is the address it is bound to itself, or the loopback one, at a port nobody sends from. */
 static int stop(struct listener *l)
@@ -86,12 +94,18 @@ static int stop(struct listener *l)
      those that still live (tcp, inet_csk_bind_conflict). */
   if (l->target->port->proto == IPPROTO_TCP) return setsockopt(l->src.fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off) == -1 ? -1 : shutdown(l->src.fd, SHUT_RD);
   if (getsockname(l->src.fd, &a.sa, &len) == -1) return -1;
+  /* A socket of both families can be connected to an address of IPv4, which a relay without IPv6 may name (relay_seccomp.c). */
+  if (a.sa.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&a.v6.sin6_addr) && both_families(l->src.fd)) {
+    a.v4 = (struct sockaddr_in){ .sin_family = AF_INET };
+    len = sizeof a.v4;
+  }
   if (a.sa.sa_family == AF_INET) {
     if (!a.v4.sin_addr.s_addr) a.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     a.v4.sin_port = htons(1);
   } else {
     if (IN6_IS_ADDR_UNSPECIFIED(&a.v6.sin6_addr)) a.v6.sin6_addr = in6addr_loopback;
     a.v6.sin6_port = htons(1);
+    if (!relay_six) return errno = EAFNOSUPPORT, -1;
   }
   return connect(l->src.fd, &a.sa, len);
 }

@@ -22,7 +22,7 @@
 
 enum { EVENTS = 128 };
 
-int relay_epoll, relay_draining;
+int relay_epoll, relay_draining, relay_six;
 unsigned long relay_conns;
 
 static struct source chain = { .fd = RK_RELAY_CHAIN_FD, .kind = KIND_CHAIN };
@@ -66,7 +66,8 @@ static void start(void)
       if (refuse_start() == 0) {
         srcip_start(&s, &say);
         refuse_patience(s.patience);
-        if (relay_lock(&what) == 0) what = 0;
+        relay_six = s.six != 0;
+        if (relay_lock(relay_six, &what) == 0) what = 0;
       }
     }
   }

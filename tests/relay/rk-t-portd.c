@@ -166,7 +166,7 @@ static int open_netns(char const *name, int *chain)
 
 int main(int argc, char **argv)
 {
-  struct rk_relay_start start = { .head = { RK_RELAY_VERSION, RK_RELAY_START } };
+  struct rk_relay_start start = { .head = { RK_RELAY_VERSION, RK_RELAY_START }, .six = 1 };
   struct rlimit files;
   char line[512];
   int o, pair[2], chain, netns;

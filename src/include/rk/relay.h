@@ -28,7 +28,7 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-enum { RK_RELAY_VERSION = 1 };
+enum { RK_RELAY_VERSION = 2 };
 enum { RK_RELAY_CONTROL_FD = 3, RK_RELAY_NETNS_FD = 4, RK_RELAY_CHAIN_FD = 5 };
 enum { RK_RELAY_FDS_MAX = 250 }; /* with one message; the kernel's SCM_MAX_FD is 253 */
 
@@ -53,6 +53,8 @@ struct rk_relay_start {
   char ifname[16];
   uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT) whose backend does not listen yet
                         wait for it: the chain is starting. After that, and once it has listened, who finds no backend is refused */
+  uint32_t six;      /* it will be given destinations of IPv6, or UDP sockets bound to an address of IPv6 that are to refuse: its filter then lets
+                        longer addresses through. Without it, such an ADD has the error EAFNOSUPPORT: start another relay */
 };
 
 struct rk_relay_say {
