@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/wait.h>
 #include <rk/env.h>
+#include <rk/fail.h>
+#include <rk/signals.h>
 #include <rk/sys.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -51,7 +53,7 @@ int rk_wait_tie(struct rk_wait const *w)
 
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return -1;
   if (poll(&p, 1, 0) == 0) return 0;
-  return errno = ESRCH, -1;
+  return rk_fail(ESRCH);
 }
 
 static void rename_pid(char const *name, pid_t was, char *buf)
@@ -78,46 +80,23 @@ void rk_wait_give_back(struct rk_wait const *w)
   mask(w->mask, NULL);
 }
 
-/* Has the terminal sent this to the whole process group, hence to the child too? (kill(2) of a group cannot be told from kill of
-   one process.) Only a session leader is sent SIGHUP and SIGCONT alone when the terminal hangs up. */
-static int delivered(siginfo_t const *si)
-{
-  if (si->si_code != SI_KERNEL) return 0;
-  switch (si->si_signo) {
-    case SIGINT: case SIGQUIT: case SIGTSTP: case SIGTTIN: case SIGTTOU: case SIGWINCH: return 1;
-    case SIGHUP: case SIGCONT: return getsid(0) != getpid();
-    default: return 0; /* an alarm(2) from before the exec, for instance */
-  }
-}
-
-static int is_stop(int sig)
-{
-  return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
-}
-
 static void forward(pid_t child, siginfo_t const *si)
 {
   if (si->si_code == SI_QUEUE) sigqueue(child, si->si_signo, si->si_value);
   else kill(child, si->si_signo);
 }
 
-/* The child has stopped by sig: do the same, so that a shell is told, and wake the child when woken. */
+/* The child has stopped by sig: do the same, and wake the child when woken. */
 static void suspend(pid_t child, int sig)
 {
-  struct sigaction const dfl = {.sa_handler = SIG_DFL};
   struct timespec const now = {0};
-  struct sigaction old;
   siginfo_t si = {0};
-  int changed = sigaction(sig, &dfl, &old) == 0;
 
-  kill(getpid(), sig);
-  mask(ALL & ~BIT(sig), NULL); /* stops here */
-  mask(ALL, NULL);
-  if (changed) sigaction(sig, &old, NULL);
+  rk_signal_suspend(sig);
   next(BIT(SIGCONT), &si, &now);
   /* Usually the whole group was continued, the child with it. */
   si.si_pid = 0;
-  if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) < 0 || !si.si_pid) kill(child, SIGCONT);
+  if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) == -1 || !si.si_pid) kill(child, SIGCONT);
 }
 
 static void give_terminal_back(struct rk_wait const *w)
@@ -168,8 +147,12 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
 
     if (next(ALL, &si, NULL) < 0) continue; /* EINTR: stopped and continued */
     if (si.si_signo != SIGCHLD) {
-      if (init && is_stop(si.si_signo)) kill(child, SIGSTOP), asked = si.si_signo;
-      else if (!delivered(&si)) forward(child, &si);
+      if (init && rk_signal_is_stop(si.si_signo)) {
+        kill(child, SIGSTOP);
+        asked = si.si_signo;
+      } else if (!rk_signal_delivered(si.si_signo, si.si_code)) {
+        forward(child, &si);
+      }
       continue;
     }
     while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {

@@ -2,6 +2,7 @@
    Signals: all that can be caught go on to the command. */
 #include <compat/go.h>
 #include "run.h"
+#include <rk/signals.h>
 #include <rk/sys.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,29 +27,13 @@ int run_signals_block(uint64_t *was)
   return fd;
 }
 
-static int is_stop(int sig)
-{
-  return sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU;
-}
-
-/* What the terminal sends to its foreground group has reached the command already. But when the terminal hangs up, the kernel sends
-   SIGHUP and SIGCONT to the session leader alone (tty_signal_session_leader in drivers/tty/tty_jobctrl.c). */
-static int delivered(struct signalfd_siginfo const *info)
-{
-  int sig = (int)info->ssi_signo;
-
-  if (info->ssi_code != SI_KERNEL) return 0;
-  if (sig == SIGHUP || sig == SIGCONT) return getsid(0) != getpid();
-  return is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH;
-}
-
 int run_signals_pass(int fd, int pidfd, pid_t pid)
 {
   struct signalfd_siginfo info;
   int ports = 0;
 
   while (read(fd, &info, sizeof info) == sizeof info) {
-    if (info.ssi_signo == SIGCHLD || delivered(&info)) continue;
+    if (info.ssi_signo == SIGCHLD || rk_signal_delivered((int)info.ssi_signo, info.ssi_code)) continue;
     if (info.ssi_signo == SIGIO && info.ssi_code > 0) { /* from the kernel; SI_KERNEL if its queue was full */
       ports = 1;
       continue;
@@ -61,12 +46,9 @@ int run_signals_pass(int fd, int pidfd, pid_t pid)
 void run_signals_stop(pid_t pid, int sig)
 {
   int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  uint64_t set = 1ull << (sig - 1);
 
   if (tty < 0) return; /* nobody does job control */
   close(tty);
-  kill(getpid(), sig);
-  syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, 0, sizeof set); /* stops here */
-  syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, 0, sizeof set);
+  rk_signal_suspend(sig);
   kill(pid, SIGCONT);
 }
