@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
+#include <rk/ns.h>
+#include <rk/proc.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -18,17 +20,34 @@ static int held(int dirfd)
   return r;
 }
 
-int rk_state_alive(int dirfd, pid_t *pid)
+/* A chain whose lock is free has a user namespace of its own: else it would hold the lock itself (rk-state, until rk-userns). Root
+   inside may write any process's name, but not make a process of the user's own namespace look so. */
+static int enclosed(pid_t pid)
+{
+  char path[RK_PROCPATH_MAX];
+  int fd = open(rk_procpath(path, pid, "ns/user"), O_RDONLY | O_CLOEXEC);
+  int r;
+
+  if (fd == -1) return 0;
+  r = rk_ns_same(fd, "/proc/self/ns/user") == 0;
+  close(fd);
+  return r;
+}
+
+int rk_state_owner(int dirfd, pid_t *pid)
 {
   char owner[RK_IDENTITY_MAX];
   unsigned int n = 0;
-  int r;
 
-  /* An .owner that cannot be read names nobody: then the lock alone decides. */
   if (rk_fact_read(dirfd, ".owner", owner, sizeof owner) == -1) owner[0] = 0;
   uint_scan(owner, &n);
   if (pid) *pid = (pid_t)n;
-  r = held(dirfd);
-  if (r == 0 && owner[0]) r = rk_identity_alive(owner) == 1;
-  return r;
+  return n && rk_identity_alive(owner) == 1 && enclosed((pid_t)n);
+}
+
+int rk_state_alive(int dirfd, pid_t *pid)
+{
+  int owner = rk_state_owner(dirfd, pid);
+
+  return owner ? owner : held(dirfd);
 }

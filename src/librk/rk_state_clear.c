@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
 #include <rk/sys.h>
+#include <rk/text.h>
 #include <rk/timer.h>
 #include <dirent.h>
 #include <errno.h>
@@ -202,4 +203,36 @@ int rk_state_aside(int dirfd, int everything)
   }
   close(d.fd);
   return e ? (errno = e, -1) : 0;
+}
+
+int rk_state_bare(int dirfd)
+{
+  struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  char const *name;
+
+  if (d.fd == -1) return 0;
+  while ((name = next_name(&d)) && !strcmp(name, "lock"));
+  close(d.fd);
+  return !name;
+}
+
+int rk_state_free(int dirfd, char const *name)
+{
+  char to[RK_TEMP_MAX];
+
+  if (rk_state_remove(dirfd, name) == 0) return 0;
+  rk_temp_name(OLD, "", to);
+  return renameat(dirfd, name, dirfd, to);
+}
+
+void rk_state_left(struct rk_text *t, char const *path, char const *rest, int e)
+{
+  rk_text_str(t, "unable to remove what a chain left in ");
+  rk_text_shell(t, path);
+  rk_text_add(t, ": ", strerror(e));
+  /* files of subordinate ids: root of a user namespace that has these ids may remove them */
+  if (e != EACCES && e != EPERM && e != ENOTEMPTY) return;
+  rk_text_str(t, "; run: rk-userns rk-idmap rm -rf ");
+  rk_text_shell(t, path);
+  rk_text_str(t, rest);
 }

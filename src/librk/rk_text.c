@@ -201,3 +201,45 @@ void rk_text_json_safe(struct rk_text *t, char const *json, size_t len)
 
   escaped(t, json, len, &none, 0);
 }
+
+static int plain(unsigned char c)
+{
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c && strchr("/._-+:,@", c));
+}
+
+/* Bytes for a terminal to act upon, as printf(1) makes them. A command substitution loses a newline at the end. */
+static void shell_odd(struct rk_text *t, char const *s)
+{
+  int ansi = s[strlen(s) - 1] == '\n';
+
+  rk_text_str(t, ansi ? "$'" : "\"$(printf '");
+  for (; *s; s++) {
+    unsigned char c = (unsigned char)*s;
+    char const octal[4] = {'\\', (char)('0' + (c >> 6)), (char)('0' + (c >> 3 & 7)), (char)('0' + (c & 7))};
+    if (c < ' ' || c > '~' || c == '\'' || c == '\\' || c == '%' || c == '!') rk_text_mem(t, octal, 4);
+    else rk_text_mem(t, s, 1);
+  }
+  rk_text_str(t, ansi ? "'" : "')\"");
+}
+
+void rk_text_shell(struct rk_text *t, char const *s)
+{
+  int bare = *s != 0, odd = 0;
+
+  for (unsigned char const *u = (unsigned char const *)s; *u; u++) {
+    if (!plain(*u)) bare = 0;
+    if (*u < ' ' || *u > '~') odd = 1;
+  }
+  if (bare) {
+    rk_text_str(t, s);
+  } else if (odd) {
+    shell_odd(t, s);
+  } else {
+    rk_text_str(t, "'");
+    for (; *s; s++) {
+      if (*s == '\'') rk_text_str(t, "'\\''");
+      else rk_text_mem(t, s, 1);
+    }
+    rk_text_str(t, "'");
+  }
+}

@@ -5,17 +5,15 @@
    changes  environment, one more fd (the lock, for rk-userns to take)
    fds/env  takes FD (-d); writes RK_STATE_DIR, RK_STATE_LOCK_FD, ROOTLESSKIT_STATE_DIR, ROOTLESSKIT_PARENT_EUID, ROOTLESSKIT_PARENT_EGID
    forks    no
-   exits    100 usage, 102 directory not ours, 111 in use or a system call failed, 126/127 prog
+   exits    100 usage, 102 directory not ours or not safe, 111 in use or a system call failed, 126/127 prog
 */
 #include <errno.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include <skalibs/allreadwrite.h>
@@ -27,6 +25,9 @@
 #include <rk/exit.h>
 #include <rk/link.h>
 #include <rk/state.h>
+#include <rk/sys.h>
+#include <rk/text.h>
+#include "rk-state.h"
 
 #define USAGE "rk-state [ -t ] [ -d fd ] dir prog..."
 
@@ -82,6 +83,20 @@ static void absolute(char const *dir)
   path[n + len] = 0;
 }
 
+/* The place at path bears a name of ours. If the user's own link or file lies there, a chain may have put it there to stop all later
+   ones: it is kept under another name. What belongs to somebody else is refused later. */
+static void set_aside(void)
+{
+  char to[PATH_MAX + RK_TEMP_MAX];
+  struct stat st;
+  size_t n = strlen(path);
+
+  if (lstat(path, &st) == -1 || S_ISDIR(st.st_mode) || st.st_uid != geteuid()) return;
+  memcpy(to, path, n);
+  rk_temp_name(".old", "", to + n);
+  if (rk_renameat2(AT_FDCWD, path, AT_FDCWD, to, 0) == 0) strerr_warnw(path, " was not a directory: it is ", to, " now");
+}
+
 /* The place for temporary directories: never shared, never world-writable. */
 static void runtime(void)
 {
@@ -102,81 +117,8 @@ static void runtime(void)
       strcat(path, uid);
     }
   }
+  set_aside();
   if (mkdir(path, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
-}
-
-/* Open the directory at path and make sure that nobody else can have prepared it. */
-static int own(void)
-{
-  struct stat st;
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-  if (fd < 0) {
-    if (errno == ENOENT) return -1; /* gone again: lock() will say so, and we start over */
-    if (errno == ELOOP || (errno == ENOTDIR && lstat(path, &st) == 0 && S_ISLNK(st.st_mode)))
-      strerr_dief(RK_EXIT_HOST, "state directory ", path, " is a symbolic link");
-    if (errno == ENOTDIR) strerr_dief(RK_EXIT_HOST, path, " is not a directory");
-    strerr_diefusys(RK_EXIT_SYS, "open state directory ", path);
-  }
-  if (fstat(fd, &st) < 0) strerr_diefusys(RK_EXIT_SYS, "stat ", path);
-  if (st.st_uid != geteuid()) strerr_dief(RK_EXIT_HOST, "state directory ", path, " belongs to another user");
-  if (st.st_mode & 022) strerr_dief(RK_EXIT_HOST, "state directory ", path, " is writable by others");
-  return fd;
-}
-
-/* Take the lock of the directory at fd, with create = O_CREAT make it: 0 with *lockfd, or -1 with EWOULDBLOCK (held). flock(2) belongs to the open file
-   description, so whoever inherits the fd keeps it. A cleaner may unlink the file between open and lock: look again. */
-static int lock(int fd, int create, int *lockfd)
-{
-  for (;;) {
-    struct stat mine, there;
-    int l = fd < 0 ? (errno = ENOENT, -1) : openat(fd, "lock", O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600);
-    int e;
-
-    if (l < 0) return -1;
-    if (flock(l, LOCK_EX | LOCK_NB) < 0 || fstat(l, &mine) < 0) {
-      e = errno;
-      close(l);
-      return errno = e, -1;
-    }
-    if (fstatat(fd, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0 && there.st_ino == mine.st_ino && there.st_dev == mine.st_dev) {
-      *lockfd = l;
-      return 0;
-    }
-    close(l);
-  }
-}
-
-/* Without an .owner it is being made right now, by somebody who holds no lock yet; or he was killed over it, a minute ago or longer. */
-static int orphan(int fd)
-{
-  struct stat st;
-
-  if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0) return 1;
-  return fstat(fd, &st) == 0 && st.st_mtime < time(0) - 60;
-}
-
-/* Remove the temporary directories of chains that are gone. What cannot be removed stays for the next one. */
-static void sweep(int parent)
-{
-  DIR *dir = fdopendir(dup(parent));
-  struct dirent *d;
-
-  if (!dir) return;
-  while ((d = readdir(dir))) {
-    int fd, l;
-    if (strncmp(d->d_name, "rk.", 3)) continue;
-    fd = openat(parent, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) continue;
-    if (orphan(fd) && rk_state_alive(fd, 0) == 0 && (lock(fd, 0, &l) == 0 || (errno == ENOENT && (l = -1)))) {
-      rk_state_clear(fd, 1);
-      unlinkat(fd, "lock", 0);
-      unlinkat(parent, d->d_name, AT_REMOVEDIR);
-      if (l >= 0) close(l);
-    }
-    close(fd);
-  }
-  closedir(dir);
 }
 
 static void temporary(char const *dir)
@@ -189,9 +131,9 @@ static void temporary(char const *dir)
     if (mkdir(path, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
   } else
     runtime();
-  parent = own();
+  parent = state_own(path, !*dir, 0);
   if (parent < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
-  sweep(parent);
+  state_sweep(parent, path);
   close(parent);
   if (strlen(path) + sizeof "/rk.XXXXXX" > RK_STATE_PATH_MAX)
     strerr_dief(RK_EXIT_USAGE, "path too long for a socket in a directory below it: ", path);
@@ -208,22 +150,19 @@ static int given(char const *s)
   return (int)fd;
 }
 
-static void fact(char const *name, char const *value)
+static void fact(int dir, char const *name, char const *value)
 {
   char text[PATH_MAX + 1];
   size_t len = strlen(value);
 
   memcpy(text, value, len);
   text[len++] = '\n';
-  if (rk_fact_write(dirfd_, name, text, len, 0600) < 0) die("write ", path, "/", name);
+  if (rk_fact_write(dir, name, text, len, 0600) < 0) die("write ", path, "/", name);
 }
 
-static void export(char const *name, char const *value)
+static void export(int env, char const *name, char const *value)
 {
-  char file[64] = "env/";
-
-  strcat(file, name);
-  fact(file, value);
+  fact(env, name, value);
   if (setenv(name, value, 1) < 0) die("set ", name);
 }
 
@@ -238,9 +177,81 @@ static void tell(int fd)
   close(fd);
 }
 
+/* Hold the lock of the state directory. Held although its owner is gone: rk-outside is clearing up after it, and will let go. */
+static int claim(void)
+{
+  static struct timespec const ms = {.tv_nsec = 1000000};
+  char number[UINT_FMT], owner[RK_IDENTITY_MAX];
+  int lockfd;
+
+  for (int tries = LEAVING_MS; rk_state_lock(dirfd_, O_CREAT, &lockfd) == -1; tries--) {
+    unsigned int n = 0;
+    int alive;
+    if (errno == ENOENT && tries) { /* it has just taken the directory away */
+      if (dirfd_ != -1) close(dirfd_);
+      make();
+      dirfd_ = state_own(path, 0, made);
+      continue;
+    }
+    if (errno != EWOULDBLOCK) die("lock ", path);
+    alive = rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
+    if (alive || !tries) {
+      if (alive) uint_scan(owner, &n);
+      number[uint_fmt(number, n)] = 0;
+      strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", n ? number : "unknown");
+    }
+    nanosleep(&ms, 0);
+  }
+  return lockfd;
+}
+
+/* The lock is free, but it dies with rk-outside: somebody may have killed that one alone. */
+static void check_owner(void)
+{
+  char number[UINT_FMT];
+  pid_t pid;
+
+  if (!rk_state_owner(dirfd_, &pid) || pid == getpid()) return;
+  number[uint_fmt(number, (unsigned int)pid)] = 0;
+  strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", number, ", whose rk-outside was killed");
+}
+
+/* What root inside, or a mount, keeps from being removed must not keep this chain from starting. */
+static void clear_stale(void)
+{
+  char text[8 * RK_STATE_PATH_MAX + 256];
+  struct rk_text t = rk_text_in(text, sizeof text);
+  int e;
+
+  if (rk_state_clear(dirfd_, 0) == 0) return;
+  e = errno;
+  if (rk_state_aside(dirfd_, 0) == -1) die("remove stale files from ", path);
+  rk_state_left(&t, path, "/.old-*", e);
+  strerr_warnw(text);
+}
+
+static void fill(char const *fate)
+{
+  char number[UINT_FMT], owner[RK_IDENTITY_MAX];
+  int env;
+
+  if (rk_identity(getpid(), owner, sizeof owner) < 0) die("read /proc/self/stat and the boot id");
+  fact(dirfd_, ".owner", owner);
+  if (*fate) fact(dirfd_, ".made", fate);
+  env = rk_state_sub(dirfd_, "env", 1);
+  if (env == -1) die("create ", path, "/env");
+  export(env, "RK_STATE_DIR", path);
+  export(env, "ROOTLESSKIT_STATE_DIR", path);
+  number[uid_fmt(number, geteuid())] = 0;
+  export(env, "ROOTLESSKIT_PARENT_EUID", number);
+  number[gid_fmt(number, getegid())] = 0;
+  export(env, "ROOTLESSKIT_PARENT_EGID", number);
+  close(env);
+}
+
 int main(int argc, char const *const *argv)
 {
-  char number[UINT_FMT], owner[RK_IDENTITY_MAX], was[16] = "";
+  char number[UINT_FMT], was[16] = "";
   int lockfd, temp = 0, said = -1;
 
   PROG = "rk-state";
@@ -264,51 +275,14 @@ int main(int argc, char const *const *argv)
     absolute(argv[0]);
     make();
   }
-  dirfd_ = own();
-
-  /* Held although its owner is gone: rk-outside is clearing up after it, and will let go. */
-  for (int tries = LEAVING_MS; lock(dirfd_, O_CREAT, &lockfd) < 0; tries--) {
-    static struct timespec const ms = {.tv_nsec = 1000000};
-    int alive;
-
-    if (errno == ENOENT && tries) { /* it has just taken the directory away */
-      close(dirfd_);
-      make();
-      dirfd_ = own();
-      continue;
-    }
-    if (errno != EWOULDBLOCK) die("lock ", path);
-    alive = rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
-    if (alive || !tries) {
-      unsigned int n = 0;
-      if (alive) uint_scan(owner, &n);
-      number[uint_fmt(number, n)] = 0;
-      strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", n ? number : "unknown");
-    }
-    nanosleep(&ms, 0);
+  dirfd_ = state_own(path, 0, made);
+  lockfd = claim();
+  if (!temp) {
+    check_owner();
+    rk_fact_read(dirfd_, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
+    clear_stale();
   }
-  /* The lock is free, but it dies with rk-outside: somebody may have killed that one alone. */
-  if (!temp && rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1) {
-    unsigned int n;
-    uint_scan(owner, &n);
-    if ((pid_t)n != getpid()) {
-      number[uint_fmt(number, n)] = 0;
-      strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", number, ", whose rk-outside was killed");
-    }
-  }
-  if (!temp) rk_fact_read(dirfd_, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
-  if (!temp && rk_state_clear(dirfd_, 0) < 0) die("remove stale files from ", path);
-
-  if (rk_identity(getpid(), owner, sizeof owner) < 0) die("read /proc/self/stat and the boot id");
-  fact(".owner", owner);
-  if (made || was[0]) fact(".made", temp ? "temporary" : made ? "made" : was);
-  if (mkdirat(dirfd_, "env", 0700) < 0) die("create ", path, "/env");
-  export("RK_STATE_DIR", path);
-  export("ROOTLESSKIT_STATE_DIR", path);
-  number[uid_fmt(number, geteuid())] = 0;
-  export("ROOTLESSKIT_PARENT_EUID", number);
-  number[gid_fmt(number, getegid())] = 0;
-  export("ROOTLESSKIT_PARENT_EGID", number);
+  fill(temp ? "temporary" : made ? "made" : was);
 
   lockfd = fcntl(lockfd, F_DUPFD, RK_FD_BASE); /* without close-on-exec; rk-userns hands it to rk-outside */
   if (lockfd < 0 && errno == EINVAL) errno = EMFILE; /* the limit of open files is below RK_FD_BASE */

@@ -21,6 +21,7 @@ struct outside {
   int questions;    /* listening socket .child of the state directory, -1: none */
   pid_t teller;     /* the child that answers there, 0: none */
   int tellerfd;     /* pidfd of it */
+  char made[16];    /* "temporary" or "made": rk-state made it; "": it was there */
 };
 extern struct outside outside;
 

@@ -21,6 +21,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/state.h>
 #include <rk/sys.h>
 
 enum { WATCHES = 24, LINKS = 16, PATH = 1024, SETTLE = 50 };
@@ -35,7 +36,7 @@ struct sink {
 };
 
 static struct file {
-  char const *name, *temp, *host;
+  char const *name, *host;
   void (*compose)(struct sink *);
   uint64_t hash;
   int written;
@@ -148,22 +149,31 @@ static int compose(struct file *f, int fd, struct sink *k)
 }
 
 /* A new file beside the old, renamed over it. */
-static int replace(int dir, struct file *f, char const *temp)
+static int replace(int dir, struct file *f)
 {
+  char temp[RK_TEMP_MAX];
   struct sink k;
-  int fd = -1, e;
+  int fd = rk_temp_open(dir, f->name, temp), e;
 
-  for (int tries = 0; tries < 2 && fd == -1; tries++) {
-    fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd == -1 && errno == EEXIST) unlinkat(dir, temp, 0);
-    else if (fd == -1) return -1;
-  }
   if (fd == -1) return -1;
   e = compose(f, fd, &k) == -1 || fchmod(fd, 0644) == -1 || rk_renameat2(dir, temp, dir, f->name, 0) == -1 ? errno : 0;
   close(fd);
   if (!e) return 0;
   unlinkat(dir, temp, 0);
   return errno = e, -1;
+}
+
+/* fstatat(2) of a file inside. Root inside may have mounted a FUSE file system over it that never answers: what is mounted there is not
+   looked at. */
+static int look(char const *name, struct stat *st)
+{
+  struct open_how const how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+  int fd = rk_openat2(etc, name, &how), r;
+
+  if (fd == -1) return -1;
+  r = fstat(fd, st);
+  close(fd);
+  return r;
 }
 
 static int same(struct stat const *a, struct stat const *b)
@@ -178,8 +188,8 @@ static int inner(struct file *f)
   struct sink k;
 
   if (mode == RK_ETC_REPLACE) {
-    if (f->written && (fstatat(etc, f->name, &st, AT_SYMLINK_NOFOLLOW) == -1 || !same(&st, &f->was))) return 0;
-    return replace(etc, f, f->temp) == -1 || fstatat(etc, f->name, &f->was, AT_SYMLINK_NOFOLLOW) == -1 ? -1 : 0;
+    if (f->written && (look(f->name, &st) == -1 || !same(&st, &f->was))) return 0;
+    return replace(etc, f) == -1 || look(f->name, &f->was) == -1 ? -1 : 0;
   }
   if (mode == RK_ETC_INPLACE) {
     if (f->written && (fstat(f->fd, &st) == -1 || !same(&st, &f->was))) return 0;
@@ -196,7 +206,7 @@ static int update(struct file *f)
   compose(f, -1, &k);
   if (f->written && k.hash == f->hash) return 0;
   f->hash = k.hash;
-  if (outside.state != -1 && replace(outside.state, f, f->temp) == -1) return -1;
+  if (outside.state != -1 && replace(outside.state, f) == -1) return -1;
   if (inner(f) == -1) return -1;
   f->written = 1;
   return 0;
@@ -325,8 +335,8 @@ static int open_inner(char const **what)
 int netup_etc_start(uint32_t m, char const **what)
 {
   mode = m;
-  files[0] = (struct file){.name = "resolv.conf", .temp = ".new-resolv.conf", .host = "/etc/resolv.conf", .compose = resolv, .fd = -1};
-  files[1] = (struct file){.name = "hosts", .temp = ".new-hosts", .host = "/etc/hosts", .compose = hosts, .fd = -1};
+  files[0] = (struct file){.name = "resolv.conf", .host = "/etc/resolv.conf", .compose = resolv, .fd = -1};
+  files[1] = (struct file){.name = "hosts", .host = "/etc/hosts", .compose = hosts, .fd = -1};
   if (mode != RK_ETC_NONE && open_inner(what) == -1) return -1;
   if (mode == RK_ETC_NONE && outside.state == -1) return 0;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {

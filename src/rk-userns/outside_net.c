@@ -18,7 +18,6 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 
@@ -69,8 +68,7 @@ void netup_status(char const *state, char const *why)
   for (size_t i = 0; i < t.len; i++)
     if ((unsigned char)text[i] < ' ') text[i] = ' ';
   text[t.len] = '\n';
-  if (outside.state != -1 && rk_fact_write(outside.state, "net/status", text, t.len + 1, 0644) == -1)
-    strerr_warnwusys("write net/status");
+  if (netup_fact("status", text, t.len + 1) == -1) strerr_warnwusys("write net/status");
 }
 
 /* A pipe out of the way of the fds that a driver gets. */

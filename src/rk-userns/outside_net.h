@@ -33,6 +33,8 @@ void netup_become(int const *fds, pid_t parent) __attribute__((noreturn));
 void netup_report_begin(void);
 int netup_report(char const *s, size_t n, char const **line);
 int netup_facts(void);
+/* Write one fact of net/ (n bytes, the newline among them), if there is a state directory: 0, or -1 with errno. */
+int netup_fact(char const *name, char const *text, size_t n);
 
 /* outside_etc.c: resolv.conf and hosts. start: mode is enum rk_etc; 0, or -1 with errno and *what. It writes both. */
 int netup_etc_start(uint32_t mode, char const **what);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <skalibs/fmtscan.h>
 #include <skalibs/types.h>
@@ -105,13 +104,24 @@ int netup_report(char const *s, size_t n, char const **bad)
   return done;
 }
 
+/* Opened once, before the program runs: root inside may then put what it likes in the place of net/. */
+static int directory = -1;
+
+int netup_fact(char const *name, char const *text, size_t n)
+{
+  if (outside.state == -1) return 0;
+  if (directory == -1) directory = rk_state_sub(outside.state, "net", 1);
+  return directory == -1 ? -1 : rk_fact_write(directory, name, text, n, 0644);
+}
+
+/* path: as readers of the state directory have it, net/NAME */
 static int fact(char const *path, char const *text, size_t n)
 {
   char out[128];
 
   memcpy(out, text, n);
   out[n] = '\n';
-  return rk_fact_write(outside.state, path, out, n + 1, 0644);
+  return netup_fact(path + sizeof "net/" - 1, out, n + 1);
 }
 
 static int fact_address(char const *path, struct in_addr const *a)
@@ -132,8 +142,6 @@ int netup_facts(void)
 {
   struct rk_ask_net const *a = &netup.ask;
 
-  if (outside.state == -1) return 0;
-  if (mkdirat(outside.state, "net", 0700) == -1 && errno != EEXIST) return -1;
   return fact("net/driver", a->driver, strlen(a->driver)) | fact("net/ifname", a->ifname, strlen(a->ifname)) |
     fact_address("net/ip", &a->ip) | fact_number("net/prefix", a->ip.s_addr ? a->prefix : 0) |
     fact_address("net/gateway", &a->gateway) | fact_address("net/dns", &a->dns) | fact_number("net/mtu", a->mtu);

@@ -29,6 +29,7 @@
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
+#include <rk/text.h>
 #include <rk/timer.h>
 #include "outside.h"
 
@@ -217,24 +218,59 @@ static void hear(int control, short revents)
   if (r == 0) shut();
 }
 
+/* The path may lead elsewhere by now. */
+static void remove_directory(void)
+{
+  struct stat ours, there;
+
+  if (fstat(outside.state, &ours) == -1 || lstat(outside.path, &there) == -1) return;
+  if (ours.st_ino == there.st_ino && ours.st_dev == there.st_dev) rmdir(outside.path);
+}
+
+static void say_left(int e)
+{
+  char text[8 * RK_STATE_PATH_MAX + 256];
+  struct rk_text t = rk_text_in(text, sizeof text);
+  int whole = !strcmp(outside.made, "temporary");
+
+  if (!whole && rk_state_aside(outside.state, 0) == -1) e = errno;
+  rk_state_left(&t, outside.path, whole ? "" : "/.old-*", e);
+  strerr_warnw(text);
+}
+
+static void clear_state(int alone)
+{
+  struct timespec const pause = {.tv_nsec = 2000000};
+  int temporary = !strcmp(outside.made, "temporary");
+  int r;
+
+  /* rk-portd and rk-apid may be writing their last facts there */
+  for (int tries = 50; (r = rk_state_clear(outside.state, temporary)) == -1 && errno == ENOTEMPTY && tries--;) nanosleep(&pause, 0);
+  /* the driver has been dying meanwhile, and may have left something */
+  if (!alone && outside_net_end()) r = rk_state_clear(outside.state, temporary);
+  if (r == -1) say_left(errno);
+  /* Somebody else's files may still lie there; then the directory is not ours to take away, but known to be ours to the next. */
+  if (outside.made[0] && !rk_state_bare(outside.state))
+    rk_fact_write(outside.state, ".made", outside.made, strlen(outside.made), 0600);
+  unlinkat(outside.state, "lock", 0);
+  if (outside.made[0]) remove_directory();
+}
+
+/* Root inside may have replaced the lock. Then the next chain may be there already: what lies there is its own. */
+static int still_ours(void)
+{
+  int fd;
+
+  if (rk_state_locked(outside.state, LOCK)) return 1;
+  return rk_state_lock(outside.state, O_CREAT, &fd) == 0; /* held until the exit */
+}
+
 static void finish(void)
 {
   int alone = outside_net_tell();
 
-  if (outside.state >= 0) {
-    struct timespec const pause = {.tv_nsec = 2000000};
-    char made[16] = "";
-    int temporary, r;
-    rk_fact_read(outside.state, ".made", made, sizeof made);
-    temporary = !strcmp(made, "temporary");
-    /* rk-portd and rk-apid may be writing their last facts there */
-    for (int tries = 50; (r = rk_state_clear(outside.state, temporary)) < 0 && errno == ENOTEMPTY && tries--;) nanosleep(&pause, 0);
-    /* the driver has been dying meanwhile, and may have left something */
-    if (!alone && outside_net_end()) r = rk_state_clear(outside.state, temporary);
-    if (r < 0) strerr_warnwusys("clear the state directory ", outside.path);
-    unlinkat(outside.state, "lock", 0);
-    /* somebody else's files may still lie there; then the directory is not ours to take away */
-    if (made[0]) rmdir(outside.path);
+  if (outside.state != -1 && still_ours()) {
+    clear_state(alone);
     close(LOCK); /* somebody may wait for it: at exit it would be let go after the inotify instance, whose end takes some 10 ms (SRCU) */
   }
   outside_net_end();
@@ -300,6 +336,7 @@ int main(void)
   if (outside.path && outside.lock >= 0) {
     outside.state = open(outside.path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (outside.state < 0) strerr_diefusys(RK_EXIT_SYS, "open the state directory ", outside.path);
+    rk_fact_read(outside.state, ".made", outside.made, sizeof outside.made); /* before root inside can write it */
     if (outside_child_listen() == -1) strerr_diefusys(RK_EXIT_SYS, "listen at ", outside.path, "/.child");
     outside_hold();
   }

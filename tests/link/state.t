@@ -61,7 +61,7 @@ ln -s mine "$T/link"
 run rk-state "$T/link" true
 is "$rc $err" "102 rk-state: fatal: state directory $T/link is a symbolic link" "a symbolic link is refused"
 chmod 770 "$T/mine"; run rk-state "$T/mine" true
-is "$rc $err" "102 rk-state: fatal: state directory $T/mine is writable by others" "a directory writable by others is refused"
+is "$rc $err" "102 rk-state: fatal: state directory $T/mine is writable by others: chmod go-w $T/mine" "a directory writable by others is refused"
 run rk-state /usr true
 is "$rc $err" "102 rk-state: fatal: state directory /usr belongs to another user" "somebody else's directory is refused"
 run rk-state "$T/mine/notes" true

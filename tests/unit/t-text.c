@@ -17,6 +17,26 @@ static void quotes(char const *s, char const *want, char const *what)
   is_str(buf, want, what);
 }
 
+static void shells(char const *s, char const *want, char const *what)
+{
+  char buf[128];
+  struct rk_text t = rk_text_in(buf, sizeof buf);
+
+  rk_text_shell(&t, s);
+  is_str(buf, want, what);
+}
+
+static void shell(void)
+{
+  shells("/run/user/1000/rk.x-1", "/run/user/1000/rk.x-1", "a word that needs no quotes");
+  shells("", "''", "an empty word");
+  shells("a b$c;d", "'a b$c;d'", "what a shell would act upon");
+  shells("it's", "'it'\\''s'", "a quote");
+  shells("\x1b]0;x\a", "\"$(printf '\\033]0;x\\007')\"", "what a terminal would act upon");
+  shells("\xc2\x9b%d\\'!", "\"$(printf '\\302\\233\\045d\\134\\047\\041')\"", "and what printf or a shell would, in the midst of it");
+  shells("a\n", "$'a\\012'", "a newline at the end is kept");
+}
+
 /* As Go's strconv.Quote has it. */
 static void quoting(void)
 {
@@ -91,6 +111,7 @@ int main(void)
 
   quoting();
   safe();
+  shell();
   is_str(rk_procpath(path, 42, "ns/user"), "/proc/42/ns/user", "a path of /proc");
   is_str(rk_procpath(path, 2147483647, "root"), "/proc/2147483647/root", "of the greatest pid");
   is_str(rk_procpath(path, 0, "stat"), "/proc/self/stat", "0 is this process");

@@ -44,9 +44,20 @@ ssize_t rk_identity(pid_t pid, char *buf, size_t size);
 /* Is the process that the text names still the one running? 1, 0, or -1 with errno EINVAL (no identity). */
 int rk_identity_alive(char const *text);
 
+/* Take the lock of the state directory, with create = O_CREAT make it: 0 with *lockfd (the caller's), or -1 with errno EWOULDBLOCK
+   (held), ENOENT (there is none, or dirfd is -1). flock(2) belongs to the open file description, so whoever inherits the fd keeps
+   it. What lies in its place and is no regular file of the user's is removed. */
+int rk_state_lock(int dirfd, int create, int *lockfd);
+
+/* Is lockfd still the lock of the directory? 1, or 0: root inside has replaced it, and another chain may hold the new one. */
+int rk_state_locked(int dirfd, int lockfd);
+
 /* Is the chain of the state directory open at dirfd alive: its lock held, or its recorded owner still running? 1 or 0,
    -1 with errno. *pid (if not null) becomes the owner's, 0 if unknown. A lock or an owner that is no regular file says nothing. */
 int rk_state_alive(int dirfd, pid_t *pid);
+
+/* Does the process recorded as owner still run, in a user namespace of its own? 1 or 0. *pid as above. */
+int rk_state_owner(int dirfd, pid_t *pid);
 
 /* Remove what a chain leaves in its state directory, but for the file "lock", which the caller holds and removes last.
    Never follows a symlink, never crosses a mount; takes back the permissions that root inside took away (modes of the user's
@@ -59,7 +70,18 @@ int rk_state_clear(int dirfd, int everything);
    subordinate ids cannot be removed by the user outside, but a directory of his they cannot keep. 0, or -1 with errno. */
 int rk_state_aside(int dirfd, int everything);
 
+/* Is there nothing but "lock"? 1 or 0. */
+int rk_state_bare(int dirfd);
+
 /* Remove the entry name of dirfd, whatever it is, in the same way. 0, or -1 with errno. */
 int rk_state_remove(int dirfd, char const *name);
+
+/* Make the name free: remove the entry, or else set it aside as above. 0, or -1 with errno. */
+int rk_state_free(int dirfd, char const *name);
+
+/* Add to t, in one line, what is left in the directory path for the reason e (errno), and how the user removes it: rest is "/.old-*"
+   after rk_state_aside, "" if the whole directory may go. "unable to remove ...; run: COMMAND". */
+struct rk_text;
+void rk_state_left(struct rk_text *t, char const *path, char const *rest, int e);
 
 #endif

@@ -29,6 +29,11 @@ void rk_text_num(struct rk_text *t, long long n);
    Go knows all of Unicode and escapes what is not assigned, too. */
 void rk_text_quote(struct rk_text *t, char const *s, size_t len);
 
+/* One word of a shell command: as it is if no shell gives its bytes a meaning, else in single quotes; control characters and bytes
+   that are not ASCII by way of printf(1), so that the word is safe to print and to paste. (If the last byte is a newline as
+   $'...', which POSIX has since 2024 and dash has not.) */
+void rk_text_shell(struct rk_text *t, char const *s);
+
 /* The same without quotes, and quotes and backslashes stay: for text in which ours and others' are mixed. What is quoted already stays
    as it is. Bytes that are not ours reach a terminal, a log or a line of a status file by one of these functions only. */
 void rk_text_safe(struct rk_text *t, char const *s, size_t len);

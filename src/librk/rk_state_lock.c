@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: ISC */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <rk/state.h>
+
+/* A lock is a regular file of ours. What else lies in its place was put there by a chain. */
+static int open_lock(int dir, int create)
+{
+  struct stat st;
+
+  if (fstatat(dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0) {
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
+      if (rk_state_free(dir, "lock") == -1) return -1;
+    } else if ((st.st_mode & 0600) != 0600) {
+      fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW);
+    }
+  }
+  return rk_regular_open(dir, "lock", O_RDWR | create);
+}
+
+int rk_state_locked(int dir, int lockfd)
+{
+  struct stat mine, there;
+
+  return fstat(lockfd, &mine) == 0 && fstatat(dir, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+    there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
+}
+
+/* A cleaner may unlink the file between open and lock: look again; but not for ever, if a chain does that on purpose. */
+int rk_state_lock(int dir, int create, int *lockfd)
+{
+  if (dir == -1) return errno = ENOENT, -1;
+  for (int tries = 100; tries--;) {
+    int l = open_lock(dir, create);
+    int e;
+
+    if (l == -1) return -1;
+    if (flock(l, LOCK_EX | LOCK_NB) == -1) {
+      e = errno;
+      close(l);
+      return errno = e, -1;
+    }
+    if (rk_state_locked(dir, l)) {
+      *lockfd = l;
+      return 0;
+    }
+    close(l);
+  }
+  return errno = EAGAIN, -1;
+}
