@@ -3,7 +3,7 @@
 
    where    outside: as the user whose chain it is, or as root
    changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0; capabilities; with another
-            user's chain the supplementary groups; session keyring; cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
+            user's chain the supplementary groups; session keyring; a seccomp filter (rk/tty.h); cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
             WATCHDOG_PID and pdeathsig
    fds/env  reads RK_STATE_DIR
    forks    only into a pid namespace, which a process cannot enter itself: then it stays as rk-pidns does. prog gets SIGKILL
@@ -29,10 +29,11 @@
 #include <rk/link.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
+#include <rk/tty.h>
 #include <rk/wait.h>
 #include "enter_target.h"
 
-#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -k ] prog..."
+#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -T ] [ -k ] prog..."
 
 /* From the first setns until exec this process holds fds of the outside in reach of the namespace's root, so it must not be
    dumpable. A change of ids, or capabilities gained in a namespace that is not this user's own, sets that to fs.suid_dumpable in the same
@@ -117,13 +118,13 @@ int main(int argc, char const *const *argv)
   struct rk_wait w;
   char const *dir = NULL;
   static char netns[PATH_MAX];
-  int detached = 0, keep = 0, keyring = 0, forks;
+  int detached = 0, keep = 0, keyring = 0, tty = 0, forks;
 
   PROG = "rk-enter";
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "s:p:nKk", &l);
+      int opt = subgetopt_r(argc, argv, "s:p:nKTk", &l);
       if (opt == -1) break;
       switch (opt) {
         case 's': dir = l.arg; break;
@@ -132,6 +133,7 @@ int main(int argc, char const *const *argv)
           break;
         case 'n': detached = 1; break;
         case 'K': keyring = 1; break;
+        case 'T': tty = 1; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -169,5 +171,6 @@ int main(int argc, char const *const *argv)
   }
   close(t.pidfd);
   if (t.children >= 0) close(t.children);
+  if (!tty && (t.flags & CLONE_NEWUSER)) rk_tty_no_input_or_die();
   rk_link_exec(argv, keep);
 }

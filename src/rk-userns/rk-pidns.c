@@ -2,7 +2,7 @@
    rk-pidns: a new pid namespace with its own /proc, then prog as a child in it.
 
    where    anywhere with CAP_SYS_ADMIN in its user namespace: after rk-idmap
-   changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; with -R also pdeathsig
+   changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; a seccomp filter (rk/tty.h); with -R also pdeathsig
    fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the control socket goes to the child
    forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
             only reaps. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
@@ -26,9 +26,10 @@
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/sys.h>
+#include <rk/tty.h>
 #include <rk/wait.h>
 
-#define USAGE "rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -k ] prog..."
+#define USAGE "rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -T ] [ -k ] prog..."
 
 static void make_namespaces(void)
 {
@@ -74,10 +75,11 @@ static void reap(struct rk_wait const *w)
   for (;;) pause();
 }
 
-static void become(struct rk_wait const *w, char const *const *argv, int keep)
+static void become(struct rk_wait const *w, char const *const *argv, int tty, int keep)
 {
   rk_wait_give_back(w);
   mount_proc();
+  if (!tty) rk_tty_no_input_or_die();
   rk_link_exec(argv, keep);
 }
 
@@ -85,7 +87,7 @@ int main(int argc, char const *const *argv)
 {
   struct rk_wait w;
   char const *keep_fds = NULL;
-  int reaper = 1, keep = 0;
+  int reaper = 1, tty = 0, keep = 0;
   unsigned int same = 0;
   pid_t init, child;
 
@@ -93,7 +95,7 @@ int main(int argc, char const *const *argv)
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "Rsf:k", &l);
+      int opt = subgetopt_r(argc, argv, "Rsf:Tk", &l);
       if (opt == -1) break;
       switch (opt) {
         case 'R': reaper = 0; break;
@@ -102,6 +104,7 @@ int main(int argc, char const *const *argv)
           if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
           keep_fds = l.arg;
           break;
+        case 'T': tty = 1; break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -120,11 +123,11 @@ int main(int argc, char const *const *argv)
   if (!init) {
     if (reaper) reap(&w);
     if (rk_wait_tie(&w) < 0) _exit(RK_EXIT_SYS);
-    become(&w, argv, keep);
+    become(&w, argv, tty, keep);
   }
   if (!reaper) _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
   child = fork();
   if (child < 0) strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
-  if (!child) become(&w, argv, keep);
+  if (!child) become(&w, argv, tty, keep);
   _exit(rk_wait_for(&w, child, init, same));
 }

@@ -12,7 +12,7 @@ fi
 . "$RK_TEST_LIB"
 IDS="CapEff CapPrm Gid Groups Uid env.RK_GID env.RK_UID gid_map ns.user uid_map"
 STATE="env.RK_STATE_DIR env.ROOTLESSKIT_PARENT_EGID env.ROOTLESSKIT_PARENT_EUID env.ROOTLESSKIT_STATE_DIR"
-PIDNS="ns.mnt ns.pid ns.pid_for_children pgid sid"
+PIDNS="Seccomp ns.mnt ns.pid ns.pid_for_children pgid sid"
 # the mounts are in the namespaces' own tests; a bounding set that is not full outside is inside
 passes() { # NAME KEYS LINK...
   passes_name=$1 passes_keys=$2; shift 2

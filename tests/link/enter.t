@@ -16,7 +16,7 @@ is "$(rk-enter -p "$chain" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink
 run env RK_STATE_DIR="$D" rk-enter id -u; is "$rc/$out" 0/0 "RK_STATE_DIR names the chain"
 changes rk-enter -s "$D"
 is "$(echo "$changed" | tr ' ' '\n' | grep -vE '^(mount\.|CapBnd)' | tr '\n' ' ')" \
-  "CapEff CapPrm Gid Groups Uid gid_map ns.ipc ns.mnt ns.user ns.uts uid_map " "what it changes" || diag "$diff"
+  "CapEff CapPrm Gid Groups Seccomp Uid gid_map ns.ipc ns.mnt ns.user ns.uts uid_map " "what it changes" || diag "$diff"
 is "$(attr Uid)/$(attr Gid)" "0 0 0 0/0 0 0 0" "root"
 is "$(attr dumpable)" "$(rk-t-probe | sed -n 's/^dumpable=//p')" "dumpable as before"
 run rk-enter -s "$D" sh -c 'echo $$ $PPID; exit 7' ; is "$rc" 7 "status"
@@ -33,7 +33,7 @@ is "$out/$err" "//rk-enter: warning: unable to stay in $T/gone (deleted) (now in
 cd "$T" || exit
 
 # refusals
-usage="rk-enter: usage: rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -k ] prog..."
+usage="rk-enter: usage: rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -T ] [ -k ] prog..."
 refused() { # CODE TEXT NAME ARGS...
   refused_code=$1 refused_text=$2 refused_name=$3; shift 3
   run rk-enter "$@" true
