@@ -61,6 +61,7 @@ struct portd {
   pid_t chain;               /* 0: none */
   int chainfd;               /* its pidfd, -1: none */
   int netns;                 /* its network namespace, -1: none */
+  int openerfd;              /* pidfd of the child that opens a detached one, or has failed to, -1: none */
   char trouble[256];         /* why the chain that is there cannot be served; "": it is */
 };
 extern struct portd portd;
@@ -109,6 +110,11 @@ int portd_given(char const *name);                  /* the fd, -1: no such name 
 void portd_chain_check(void);                       /* something in DIR changed: is there a chain to serve? */
 void portd_chain_again(void);                       /* its network driver was started anew: forward everything again */
 void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
+
+/* portd_netns.c: the network namespace of the chain's program. An fd, or -1 with errno; EXDEV: it is of this or an outer user namespace,
+   EPERM: of another than the chain's, ESRCH: the chain has ended, ETIMEDOUT: something inside keeps it from being opened. */
+struct rk_chain;
+int portd_netns_open(struct rk_chain const *chain);
 
 /* portd_slirp.c */
 void portd_slirp_socket(void);                      /* there is an API socket, perhaps of another slirp4netns */

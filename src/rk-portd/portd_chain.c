@@ -5,20 +5,16 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
-#include <linux/nsfs.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 
+#include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
+#include <rk/chain.h>
 #include <rk/state.h>
-#include <rk/sys.h>
 #include <rk/text.h>
 #include "portd.h"
 
-enum { AGAIN_MIN = 100, AGAIN_MAX = 5000, ENDING_MS = 1000 };
+enum { AGAIN_MIN = 100, AGAIN_MAX = 5000, ENDING_MS = 1000, ANSWER_MS = 1000 };
 static int again = AGAIN_MIN;
 
 static void tick(void);
@@ -75,47 +71,6 @@ void portd_chain_again(void)
   portd_status_all();
 }
 
-/* A namespace of our own user namespace is the host's (or one that rk did not make): what is published there would lead to
-   the host's own servers. The answer must come from the namespace itself, since a path inside belongs to the payload. */
-static int foreign(int netns)
-{
-  struct stat ours, theirs;
-  int user;
-
-  if (ioctl(netns, NS_GET_NSTYPE) != CLONE_NEWNET) return errno = EINVAL, -1;
-  if (stat("/proc/self/ns/user", &ours) < 0) return -1;
-  user = ioctl(netns, NS_GET_USERNS);
-  if (user < 0) return errno == EPERM ? (errno = EXDEV, -1) : -1; /* it belongs to a user namespace above ours */
-  if (fstat(user, &theirs) < 0) theirs = ours;
-  close(user);
-  if (theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev) return errno = EXDEV, -1;
-  return 0;
-}
-
-/* The detached one, if the chain made one (DIR/netns is then a mount inside), else that of its process. */
-static int open_netns(unsigned int pid)
-{
-  char path[32] = "/proc/";
-  size_t n = 6 + uint_fmt(path + 6, pid);
-  char inner[RK_STATE_PATH_MAX + sizeof "/netns"];
-  struct rk_text t = rk_text_in(inner, sizeof inner);
-  struct open_how how = {.flags = O_RDONLY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-  int root, fd;
-
-  if (faccessat(portd.dir, "netns", F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
-    memcpy(path + n, "/ns/net", 8);
-    return open(path, O_RDONLY | O_CLOEXEC);
-  }
-  memcpy(path + n, "/root", 6);
-  root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (root < 0) return -1;
-  rk_text_str(&t, portd.path + 1);
-  rk_text_str(&t, "/netns");
-  fd = t.cut ? (errno = ENAMETOOLONG, -1) : rk_openat2(root, inner, &how);
-  close(root);
-  return fd;
-}
-
 static void refuse(char const *what)
 {
   struct pollfd over = {.fd = portd.chainfd, .events = POLLIN};
@@ -131,8 +86,11 @@ static void refuse(char const *what)
   errno = e;
   char text[sizeof portd.trouble];
   struct rk_text t = rk_text_in(text, sizeof text);
-  char const *why = errno == EXDEV ? "it is the host's own: the chain needs rk-net" : portd_errtext(errno);
+  char const *why = portd_errtext(errno);
 
+  /* A published port would lead to the host's own servers, or to another chain's. */
+  if (errno == EXDEV) why = "it is the host's own: the chain needs rk-net";
+  if (errno == EPERM) why = "it is not the chain's own";
   rk_text_str(&t, what);
   rk_text_str(&t, ": ");
   rk_text_str(&t, why);
@@ -140,10 +98,38 @@ static void refuse(char const *what)
   portd_chain_failed(text);
 }
 
+/* Which process is the chain's, if there is a chain? child_pid is a sign only: root inside can write it. */
+static int find(void)
+{
+  char reason[200], text[sizeof portd.trouble];
+  struct rk_text why = rk_text_in(reason, sizeof reason), t = rk_text_in(text, sizeof text);
+  struct rk_chain chain;
+
+  if (faccessat(portd.dir, "child_pid", F_OK, AT_SYMLINK_NOFOLLOW) == -1) return -1;
+  if (rk_chain_find(portd.dir, ANSWER_MS, &chain, &why) == -1) {
+    /* none yet, none any more, or what a killed one left */
+    if (errno == EAGAIN || errno == ESRCH || rk_state_alive(portd.dir, NULL) == 0) {
+      portd.trouble[0] = 0;
+      return -1;
+    }
+    rk_text_str(&t, "unable to find the chain's process: ");
+    rk_text_str(&t, why.s);
+    portd_chain_failed(text);
+    return -1;
+  }
+  portd.chain = chain.pid;
+  portd.chainfd = chain.pidfd;
+  portd.netns = portd_netns_open(&chain);
+  fd_close(chain.userns);
+  if (portd.netns != -1) return 0;
+  if (errno == EXDEV || errno == EPERM) refuse("unable to use the chain's network namespace");
+  else refuse("unable to open the chain's network namespace");
+  return -1;
+}
+
 void portd_chain_check(void)
 {
-  char child[RK_IDENTITY_MAX], text[16], err[sizeof portd.trouble];
-  unsigned int pid;
+  char err[sizeof portd.trouble];
 
   if (portd.chain) {
     if (portd.trouble[0] && portd.driver->up(err, sizeof err) < 0) portd_chain_failed(err);
@@ -154,26 +140,7 @@ void portd_chain_check(void)
     }
     return;
   }
-  if (rk_fact_read(portd.dir, "child_pid", text, sizeof text) <= 0 || !uint0_scan(text, &pid) || !pid) return;
-  if (rk_fact_read(portd.dir, ".child", child, sizeof child) <= 0) return;
-  portd.chainfd = rk_pidfd_open((pid_t)pid, 0);
-  if (portd.chainfd < 0) return;
-  /* Only now is it certain that the pidfd is that of the process written down. */
-  if (rk_identity_alive(child) != 1 || strncmp(child, text, strlen(text)) || child[strlen(text)] != ' ') {
-    leave();
-    portd.trouble[0] = 0;
-    return;
-  }
-  portd.chain = (pid_t)pid;
-  portd.netns = open_netns(pid);
-  if (portd.netns < 0) {
-    refuse("unable to open the chain's network namespace");
-    return;
-  }
-  if (foreign(portd.netns) < 0) {
-    refuse("unable to use the chain's network namespace");
-    return;
-  }
+  if (find() == -1) return;
   portd_watch(portd.chainfd, ended);
   portd_status_all();
   if (portd.driver->up(err, sizeof err) < 0) {

@@ -13,6 +13,7 @@
 
 #include <skalibs/strerr.h>
 
+#include <rk/chain.h>
 #include <rk/exit.h>
 #include <rk/state.h>
 #include <rk/timer.h>
@@ -193,6 +194,7 @@ static int lock_status(void)
 void portd_dir_open(char const *path)
 {
   static char absolute[PATH_MAX];
+  char const *why;
 
   if (!*path) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
   if (mkdir(path, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", path);
@@ -202,6 +204,9 @@ void portd_dir_open(char const *path)
   portd.path = absolute;
   portd.dir = open(absolute, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (portd.dir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute);
+  /* Whoever writes there opens ports with our rights. */
+  why = rk_chain_foreign(portd.dir);
+  if (why) strerr_dief(RK_EXIT_HOST, "state directory ", absolute, " ", why);
   make("ports");
   make("ports.status");
   if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);

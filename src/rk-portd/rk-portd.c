@@ -4,9 +4,9 @@
    where    outside; before, with or after the chain
    changes  DIR/ports.status; makes DIR, DIR/ports, DIR/ports.status if they are missing
    fds/env  reads LISTEN_FDS LISTEN_FDNAMES LISTEN_PID, S6_FD# S6_FD_* S6_FDID_*; -d FD: a newline when all files have been tried
-   forks    rk-relay, which ends with the chain or with rk-portd
+   forks    rk-relay, which ends with the chain or with rk-portd; a child that opens a detached network namespace
    holds    the listening sockets of the host; not dumpable, so nobody inside can take one
-   exits    0 ended by signal, or DIR is gone; 100, 111
+   exits    0 ended by signal, or DIR is gone; 100, 102 DIR is another's, 111
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@
 
 enum { WATCH_MAX = 8, FLUSH_MAX = 32 };
 
-struct portd portd = {.driver = &portd_by_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1};
+struct portd portd = {.driver = &portd_by_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1, .openerfd = -1};
 
 static struct pollfd polled[WATCH_MAX];
 static void (*callback[WATCH_MAX])(void);

@@ -6,7 +6,7 @@
    forks    no
    holds    the user's host ids and write access to DIR; no sockets but its own
    lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then, but not one of -l
-   exits    0 after a signal, 100, 111
+   exits    0 after a signal, 100, 102 DIR is another's, 111
 */
 #include "apid.h"
 #include "apid_http.h"
@@ -33,6 +33,7 @@
 #include <skalibs/types.h>
 
 #include <compat/go.h>
+#include <rk/chain.h>
 #include <rk/exit.h>
 
 #define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
@@ -359,7 +360,7 @@ static void options(int argc, char const *const *argv, char const **readyfd, cha
 
 int main(int argc, char const *const *argv)
 {
-  char const *readyfd = 0, *listenfd = 0;
+  char const *readyfd = 0, *listenfd = 0, *why;
   static char path[PATH_MAX];
   int sigfd, watchfd, fd;
 
@@ -372,6 +373,8 @@ int main(int argc, char const *const *argv)
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
   apid.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  why = rk_chain_foreign(apid.dirfd);
+  if (why) strerr_dief(RK_EXIT_HOST, "state directory ", path, " ", why);
   sigfd = catch_signals();
   if (sigfd < 0) strerr_diefusys(RK_EXIT_SYS, "catch signals");
   /* without a port driver there is nothing to follow, and closing an inotify instance costs the end some 10 ms */
