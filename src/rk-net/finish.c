@@ -7,12 +7,12 @@
 #include <unistd.h>
 #include <sys/wait.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/put.h>
 
 static void driver_failed(struct net *n)
 {
@@ -21,10 +21,7 @@ static void driver_failed(struct net *n)
   char const *how = n->say.head.text;
   size_t len = strlen(n->say.log);
 
-  if (len) {
-    allwrite(2, n->say.log, len);
-    if (n->say.log[len - 1] != '\n') allwrite(2, "\n", 1);
-  }
+  rk_put_lines(2, n->say.log, len);
   if (status == -1) strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, ": ", how);
   if (WIFEXITED(status)) {
     if (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST) code = WEXITSTATUS(status);

@@ -108,14 +108,29 @@ static void cell(int column, char const *name, char const *text, char *buf)
   struct rk_text t = rk_text_in(buf, CELL);
 
   if (!column) {
-    size_t odd = strcspn(name, "\n\t \x1b");
-    if (name[odd]) rk_text_quote(&t, name, strlen(name));
-    else rk_text_str(&t, name);
+    size_t len = strlen(name);
+    rk_text_quote(&t, name, len);
+    if (t.len == len + 2 && !strchr(name, ' ')) { /* nothing was escaped: no quotes either */
+      t = rk_text_in(buf, CELL);
+      rk_text_str(&t, name);
+    }
     return;
   }
   if (!port_value(text, keys[column], value, sizeof value)) rk_text_str(&t, "-");
   else if (column >= 4 && column <= 7) human(value, buf, CELL);
-  else rk_text_str(&t, value);
+  else rk_text_safe(&t, value, strlen(value));
+}
+
+/* Why it is in that state, as rk-portd wrote it or somebody else did. */
+static void reason(char const *text, char const *key)
+{
+  char value[PORT_STATUS_MAX], safe[4 * PORT_STATUS_MAX];
+  struct rk_text t = rk_text_in(safe, sizeof safe);
+
+  if (!port_value(text, key, value, sizeof value)) return;
+  rk_text_safe(&t, value, strlen(value));
+  out("  ", 2);
+  out(t.s, t.len);
 }
 
 static void row(size_t const *width, char const *name, char const *text)
@@ -131,13 +146,7 @@ static void row(size_t const *width, char const *name, char const *text)
     if (c < COLUMNS - 1)
       for (size_t i = len; i < width[c] + 2; i++) out(" ", 1);
   }
-  if (text && port_value(text, "error", error, sizeof error)) {
-    out("  ", 2);
-    out(error, strlen(error));
-  } else if (text && port_value(text, "reason", error, sizeof error)) {
-    out("  ", 2);
-    out(error, strlen(error));
-  }
+  if (text) reason(text, port_value(text, "error", error, sizeof error) ? "error" : "reason");
   out("\n", 1);
 }
 

@@ -31,7 +31,7 @@ static void field(struct rk_text *t, char const *key, char const *value)
 {
   rk_text_str(t, key);
   rk_text_str(t, "=");
-  rk_text_str(t, value);
+  rk_text_safe(t, value, strlen(value)); /* one line, whatever it is */
   rk_text_str(t, "\n");
 }
 

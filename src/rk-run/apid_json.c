@@ -4,6 +4,7 @@
 #include "apid.h"
 #include "run.h"
 #include <rk/state.h>
+#include <rk/text.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -212,17 +213,23 @@ cJSON *apid_info(struct apid const *a)
 /* Go's encoder escapes the three characters that matter in HTML; in JSON they occur in strings only. */
 char *apid_text(cJSON *object, char const *tail)
 {
-  char *plain = object ? cJSON_PrintUnformatted(object) : 0, *out = 0, *o;
+  char *plain = object ? cJSON_PrintUnformatted(object) : 0, *out = 0;
+  size_t room;
+  struct rk_text t;
 
   cJSON_Delete(object);
   if (!plain) return 0;
-  out = malloc(6 * strlen(plain) + strlen(tail) + 1);
+  room = 6 * strlen(plain) + strlen(tail) + 1;
+  out = malloc(room);
   if (out) {
-    o = out;
-    for (char const *p = plain; *p; p++)
-      if (*p == '<' || *p == '>' || *p == '&') o += sprintf(o, "\\u%04x", (unsigned int)(unsigned char)*p);
-      else *o++ = *p;
-    strcpy(o, tail);
+    t = rk_text_in(out, room);
+    for (char const *p = plain; *p;) {
+      size_t n = strcspn(p, "<>&");
+      rk_text_json_safe(&t, p, n);
+      p += n;
+      if (*p) t.len += (size_t)sprintf(t.s + t.len, "\\u%04x", (unsigned int)(unsigned char)*p++);
+    }
+    rk_text_str(&t, tail);
   }
   cJSON_free(plain);
   return out;

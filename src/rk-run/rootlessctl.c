@@ -11,6 +11,8 @@
 #include <compat/goflags.h>
 #include "run.h"
 #include <rk/portspec.h>
+#include <rk/put.h>
+#include <rk/text.h>
 #include <stdarg.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -41,14 +43,14 @@ static struct goflag const BARE[] = {
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(char const *format, ...)
 {
-  char line[70000];
+  char line[70000] = "error: ";
   va_list ap;
 
   va_start(ap, format);
-  vsnprintf(line, sizeof line, format, ap);
+  vsnprintf(line + 7, sizeof line - 7, format, ap);
   va_end(ap);
   fflush(stdout);
-  dprintf(2, "error: %s\n", line);
+  rk_put_line(2, line, strlen(line));
   _exit(1);
 }
 
@@ -71,29 +73,63 @@ static cJSON *ask(char const *method, char const *path, char const *body)
   return v;
 }
 
+/* Text of the API's, for people. */
+static void print_safe(char const *s)
+{
+  for (size_t i = 0, len = strlen(s); i < len;) {
+    char one[RK_TEXT_STEP + 1];
+    struct rk_text t = rk_text_in(one, sizeof one);
+    i += rk_text_safe_one(&t, s + i, len - i);
+    fputs(one, stdout);
+  }
+}
+
+/* The value as JSON in one line that no terminal obeys, allocated; NULL: no memory. */
+static char *json_text(cJSON const *v)
+{
+  char *s = cJSON_PrintUnformatted(v), *safe;
+  size_t len = s ? strlen(s) : 0, room = 6 * len + 1;
+  struct rk_text t;
+
+  safe = s ? malloc(room) : NULL;
+  if (safe) {
+    t = rk_text_in(safe, room);
+    rk_text_json_safe(&t, s, len);
+  }
+  cJSON_free(s);
+  return safe;
+}
+
 /* The peer's encoder escapes these three. */
 static void print_compact(cJSON *v)
 {
-  char *s = cJSON_PrintUnformatted(v);
+  char *s = json_text(v);
 
   for (char const *p = s; p && *p; p++)
     if (strchr("<>&", *p)) printf("\\u%04x", (unsigned int)(unsigned char)*p);
     else putchar(*p);
   putchar('\n');
-  cJSON_free(s);
+  free(s);
 }
 
 enum { COLUMNS = 6 };
+
+static void cell(char *out, char const *s)
+{
+  struct rk_text t = rk_text_in(out, 64);
+
+  rk_text_safe(&t, s, strlen(s));
+}
 
 static void cells(cJSON const *status, char out[COLUMNS][64])
 {
   cJSON const *s = cJSON_GetObjectItem(status, "spec");
 
   snprintf(out[0], 64, "%ld", api_number(status, "id"));
-  snprintf(out[1], 64, "%s", api_text(s, "proto"));
-  snprintf(out[2], 64, "%s", api_text(s, "parentIP"));
+  cell(out[1], api_text(s, "proto"));
+  cell(out[2], api_text(s, "parentIP"));
   snprintf(out[3], 64, "%ld", api_number(s, "parentPort"));
-  snprintf(out[4], 64, "%s", api_text(s, "childIP"));
+  cell(out[4], api_text(s, "childIP"));
   snprintf(out[5], 64, "%ld", api_number(s, "childPort"));
 }
 
@@ -180,8 +216,24 @@ static void print_list(char const *title, cJSON const *list)
   int n = 0;
 
   printf("%s[", title);
-  cJSON_ArrayForEach(v, list) printf("%s%s", n++ ? " " : "", cJSON_IsString(v) ? v->valuestring : "");
+  cJSON_ArrayForEach(v, list) {
+    if (n++) putchar(' ');
+    if (cJSON_IsString(v)) print_safe(v->valuestring);
+  }
   printf("]\n");
+}
+
+static void print_key(char const *key)
+{
+  size_t len = strlen(key), room = 6 * len + 3;
+  char *s = malloc(room);
+  struct rk_text t;
+
+  if (!s) die("out of memory");
+  t = rk_text_in(s, room);
+  rk_text_json(&t, key, len);
+  printf("%s: ", s);
+  free(s);
 }
 
 /* Go's MarshalIndent with four blanks. cJSON's own formatting uses tabs, and puts arrays on one line. */
@@ -192,19 +244,26 @@ static void print_indented(cJSON const *v, int depth)
   char *s;
 
   if (!cJSON_IsObject(v) && !cJSON_IsArray(v)) {
-    s = cJSON_PrintUnformatted(v);
+    s = json_text(v);
     printf("%s", s ? s : "");
-    cJSON_free(s);
+    free(s);
     return;
   }
   putchar(cJSON_IsObject(v) ? '{' : '[');
   cJSON_ArrayForEach(item, v) {
     printf("%s\n%*s", n++ ? "," : "", 4 * (depth + 1), "");
-    if (cJSON_IsObject(v)) printf("\"%s\": ", item->string);
+    if (cJSON_IsObject(v)) print_key(item->string);
     print_indented(item, depth + 1);
   }
   if (n) printf("\n%*s", 4 * depth, "");
   putchar(cJSON_IsObject(v) ? '}' : ']');
+}
+
+static void print_item(char const *title, char const *text)
+{
+  printf("%s", title);
+  print_safe(text);
+  putchar('\n');
 }
 
 static void info(char const *const *args)
@@ -218,15 +277,17 @@ static void info(char const *const *args)
     putchar('\n');
     return;
   }
-  printf("- REST API version: %s\n- Implementation version: %s\n- State Directory: %s\n- Child PID: %ld\n",
-         api_text(v, "apiVersion"), api_text(v, "version"), api_text(v, "stateDir"), api_number(v, "childPID"));
+  print_item("- REST API version: ", api_text(v, "apiVersion"));
+  print_item("- Implementation version: ", api_text(v, "version"));
+  print_item("- State Directory: ", api_text(v, "stateDir"));
+  printf("- Child PID: %ld\n", api_number(v, "childPID"));
   if (net) {
-    printf("- Network Driver: %s\n", api_text(net, "driver"));
+    print_item("- Network Driver: ", api_text(net, "driver"));
     print_list("  - DNS: ", cJSON_GetObjectItem(net, "dns"));
-    if (*api_text(net, "childIP")) printf("  - IP: %s\n", api_text(net, "childIP"));
+    if (*api_text(net, "childIP")) print_item("  - IP: ", api_text(net, "childIP"));
   }
   if (ports) {
-    printf("- Port Driver: %s\n", api_text(ports, "driver"));
+    print_item("- Port Driver: ", api_text(ports, "driver"));
     print_list("  - Supported protocols: ", cJSON_GetObjectItem(ports, "protos"));
   }
 }
@@ -261,14 +322,19 @@ static struct command const *find(char const *name)
 {
   for (struct command const *c = COMMANDS; c->name; c++)
     if (!strcmp(c->name, name)) return c;
-  dprintf(2, "No help topic for '%s'\n", name);
+  char text[256];
+  snprintf(text, sizeof text, "No help topic for '%.200s'", name);
+  rk_put_line(2, text, strlen(text));
   _exit(3);
 }
 
 static void usage_error(struct command const *c, char const *err)
 {
   if (!goflags_two_forms(err)) {
-    dprintf(1, "Incorrect Usage: %s\n\n", err);
+    char text[1024];
+    snprintf(text, sizeof text, "Incorrect Usage: %s", err);
+    rk_put_line(1, text, strlen(text));
+    dprintf(1, "\n");
     print_help(c);
   }
   die("%s", err);

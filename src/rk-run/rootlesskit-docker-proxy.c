@@ -10,6 +10,8 @@
 #include "api_client.h"
 #include <compat/go.h>
 #include <compat/goflags.h>
+#include <rk/put.h>
+#include <rk/text.h>
 #include <rk/portspec.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,23 +42,28 @@ static char socket_path[4096];
 
 static void say(char const *text)
 {
+  char line[70100];
   char stamp[32];
   time_t t = time(0);
   struct tm tm;
 
   strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", localtime_r(&t, &tm));
-  dprintf(2, "%s %s\n", stamp, text);
+  snprintf(line, sizeof line, "%s %s", stamp, text);
+  rk_put_line(2, line, strlen(line));
 }
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(char const *format, ...)
 {
-  char text[70000];
+  char text[70000], safe[70000]; /* dockerd shows it to its client */
+  struct rk_text t;
   va_list ap;
 
   va_start(ap, format);
   vsnprintf(text, sizeof text, format, ap);
   va_end(ap);
-  dprintf(DOCKERD, "1\n%s", text);
+  t = rk_text_in(safe, sizeof safe);
+  rk_text_safe(&t, text, strlen(text));
+  dprintf(DOCKERD, "1\n%s", safe);
   say(text);
   _exit(1);
 }
@@ -145,7 +152,7 @@ int main(int argc, char const *const *argv)
 
   PROG = "rootlesskit-docker-proxy";
   if (goflags_parse(FLAGS, argv + (argc > 0), err, sizeof err) < 0) {
-    dprintf(2, "%s\n", err);
+    rk_put_line(2, err, strlen(err));
     goflags_help(2, FLAGS);
     return 2;
   }

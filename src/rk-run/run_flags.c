@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <rk/put.h>
 #include <skalibs/strerr.h>
 
 #if defined(__x86_64__)
@@ -96,7 +97,9 @@ void run_flags(struct run *r, char const *const *argv)
 
   if (n < 0) {
     if (!goflags_two_forms(err)) {
-      dprintf(1, "Incorrect Usage: %s\n\n", err);
+      char const *text = run_text("Incorrect Usage: %s", err);
+      rk_put_line(1, text, strlen(text));
+      dprintf(1, "\n");
       help();
     }
     run_die("%s", err);

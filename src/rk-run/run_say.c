@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <rk/put.h>
 
 static void say(char const *who, char const *level, char const *format, va_list ap)
 {
@@ -16,8 +17,7 @@ static void say(char const *who, char const *level, char const *format, va_list 
   size_t len = (size_t)head + (n < 0 ? 0 : (size_t)n);
 
   if (len > sizeof line - 2) len = sizeof line - 2;
-  line[len++] = '\n';
-  if (write(2, line, len) < 0) return; /* one write: lines of several processes do not mix */
+  rk_put_line(2, line, len);
 }
 
 void run_error(char const *who, char const *format, ...)

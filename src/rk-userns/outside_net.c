@@ -64,9 +64,10 @@ void netup_status(char const *state, char const *why)
   struct rk_text t = rk_text_in(text, sizeof text - 1);
 
   rk_text_str(&t, state);
-  if (why) rk_text_str(&t, ": "), rk_text_str(&t, why);
-  for (size_t i = 0; i < t.len; i++)
-    if ((unsigned char)text[i] < ' ') text[i] = ' ';
+  if (why) {
+    rk_text_str(&t, ": ");
+    rk_text_safe(&t, why, strlen(why)); /* the driver's words among it */
+  }
   text[t.len] = '\n';
   if (netup_fact("status", text, t.len + 1) == -1) strerr_warnwusys("write net/status");
 }

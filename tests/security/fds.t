@@ -93,7 +93,7 @@ pidns="rk-userns rk-idmap rk-pidns"
     passes $kind 3 $pidns
   done
   passes dir 3 rk-userns rk-idmap rk-net -f 3 -d none rk-pidns -f 3
-  for list in '' x 3, 3-5 -1; do
+  for list in '' x '3,' 3-5 -1; do
     run rk-userns rk-idmap rk-net -d none -f "$list" true; is "$rc" 100 "rk-net -f '$list' is no list"
     run rk-userns rk-idmap rk-pidns -f "$list" true; is "$rc" 100 "rk-pidns -f '$list' is no list"
   done
