@@ -187,6 +187,29 @@ int rk_state_clear(int dirfd, int everything)
   return sweep(&s, everything ? EVERYTHING : OWNED);
 }
 
+/* Does rk, or RootlessKit, make an entry of that name? */
+static int known(char const *name)
+{
+  static char const *const more[] = {"lock", "ports", "ports.status", "api.sock", ".apid.ids",
+    ".bp-ready.pipe", ".bp.sock", "vpnkit-ethernet.sock", "gvisortapvsock"};
+
+  if (wanted(name, OWNED) || begins(name, NEW)) return 1;
+  for (size_t i = 0; i < sizeof more / sizeof *more; i++)
+    if (!strcmp(name, more[i])) return 1;
+  return 0;
+}
+
+int rk_state_known(int dirfd)
+{
+  struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  char const *name;
+
+  if (d.fd == -1) return 0;
+  while ((name = next_name(&d)) && known(name));
+  close(d.fd);
+  return !name;
+}
+
 int rk_state_aside(int dirfd, int everything)
 {
   struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
@@ -199,7 +222,7 @@ int rk_state_aside(int dirfd, int everything)
     if (begins(name, OLD) || !wanted(name, everything ? EVERYTHING : OWNED)) continue;
     rk_temp_name(OLD, "", to);
     /* a directory that stays in its parent needs no permission of its own for that */
-    if (renameat(dirfd, name, dirfd, to) == -1 && errno != ENOENT && !e) e = errno;
+    if (renameat(dirfd, name, dirfd, to) == -1 && errno != ENOENT && known(name)) e = errno;
   }
   close(d.fd);
   return e ? (errno = e, -1) : 0;

@@ -4,7 +4,7 @@
 #include "run.h"
 #include <rk/proc.h>
 #include <rk/state.h>
-#include <dirent.h>
+#include <rk/text.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -59,60 +59,52 @@ static int wait_removal(int *left)
   return 1;
 }
 
-/* Take the lock file's lock, with create = O_CREAT make it: -1, with errno EWOULDBLOCK if somebody holds it, ENOENT if there is none. */
-static int take_lock(int dirfd, int create)
+/* Only a state directory is emptied: of this user, and one that a chain of ours has used, or in which nothing lies but what rk or
+   RootlessKit makes. A file "lock" alone says nothing: many projects have one. */
+static int is_ours(int dirfd)
 {
-  int fd = openat(dirfd, "lock", O_RDWR | create | O_CLOEXEC | O_NOFOLLOW, 0600), e;
-
-  if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0) return fd;
-  e = errno;
-  if (fd >= 0) close(fd);
-  return errno = e, -1;
-}
-
-static int is_empty(int dirfd)
-{
-  int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), n = 0;
-  DIR *dir = fd < 0 ? 0 : fdopendir(fd);
-
-  if (!dir) return 0;
-  for (struct dirent *d; n < 3 && (d = readdir(dir));) n++;
-  closedir(dir);
-  return n < 3;
-}
-
-/* Only a state directory may be emptied: one that is locked, or that has files which nobody else makes (a chain that was
-   killed leaves no lock behind, but the socket of an API whose server was killed with it). */
-static int is_state(int dirfd)
-{
-  static char const *const marks[] = {"lock", ".made", "api.sock", "ports.status"};
+  static char const *const marks[] = {".made", ".owner"};
   struct stat st;
 
   for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-    if (fstatat(dirfd, marks[i], &st, AT_SYMLINK_NOFOLLOW) == 0) return 1;
-  return 0;
+    if (fstatat(dirfd, marks[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()) return 1;
+  return rk_state_known(dirfd);
 }
 
-static int owner_lives(int dirfd)
+/* rk-state says the rest, before it makes anything. */
+static void check_owner(char const *dir, int fd)
 {
-  char owner[RK_IDENTITY_MAX];
+  struct stat st;
 
-  return rk_fact_read(dirfd, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
+  if (fstat(fd, &st) == -1) run_die("stat %s: %s", dir, go_errno(errno));
+  if (st.st_uid != geteuid()) run_die("the state directory %s belongs to another user, and would be emptied", dir);
+  if (!is_ours(fd)) run_die("the state directory %s has content that no chain made: it is not a state directory, and would be emptied", dir);
+}
+
+static void warn_left(char const *dir, char const *rest, int e)
+{
+  char text[8 * PATH_MAX];
+  struct rk_text t = rk_text_in(text, sizeof text);
+
+  rk_state_left(&t, dir, rest, e);
+  run_warn("%s", text);
 }
 
 /* One look at the directory. 1: it is ours to use; 0: somebody is there, *live: whose chain's process still runs. */
 static int claim(char const *dir, int fd, int *live)
 {
-  int lock;
+  int lock, e;
 
-  if (!is_state(fd)) {
-    if (is_empty(fd)) return 1;
-    run_die("the state directory %s has content but no lock file: it is not a state directory, and would be emptied", dir);
+  check_owner(dir, fd);
+  *live = rk_state_owner(fd, 0);
+  if (*live || rk_state_lock(fd, O_CREAT, &lock) == -1) return 0;
+  if (rk_state_clear(fd, 1) == -1) {
+    e = errno;
+    if (rk_state_aside(fd, 1) == -1) run_die("remove stale files from %s: %s", dir, go_errno(errno));
+    warn_left(dir, "/.old-*", e);
   }
-  *live = owner_lives(fd);
-  lock = *live ? -1 : take_lock(fd, O_CREAT);
-  if (lock < 0) return 0;
-  rk_state_clear(fd, 1);
+  /* As with RootlessKit it goes at the end even if it was there before: whoever comes after us may know that. */
+  rk_fact_write(fd, ".made", "made\n", 5, 0600);
   close(lock);
   return 1;
 }
@@ -149,7 +141,7 @@ static void wait_unlocked(int dirfd, int ms)
   struct itimerval const when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}, .it_interval = {.tv_usec = 100000}};
   static struct itimerval const never;
   sigset_t alarm;
-  int fd = openat(dirfd, "lock", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+  int fd = rk_regular_open(dirfd, "lock", O_RDWR);
 
   if (fd < 0) return;
   sigemptyset(&alarm);
@@ -165,26 +157,43 @@ static void wait_unlocked(int dirfd, int ms)
 
 /* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to do. Never make the lock file
    here: rk-outside may be just between taking it away and taking the directory away. */
+/* Empty and remove the directory, if nobody holds its lock. 1: that is done or somebody else's, 0: not yet, for the reason *e. */
+static int try_remove(char const *dir, int fd, int *e)
+{
+  int lock = -1, done = 0;
+
+  *e = 0;
+  if (rk_state_lock(fd, 0, &lock) == -1 && errno != ENOENT) {
+    *e = errno;
+    return rk_state_owner(fd, 0); /* another chain has it already */
+  }
+  if (!is_ours(fd)) {
+    run_warn("the state directory %s has been replaced by another one; it is left alone", dir);
+    done = 1;
+  } else {
+    if (rk_state_clear(fd, 1) == -1) *e = errno;
+    unlinkat(fd, "lock", 0);
+    done = rmdir(dir) == 0 || errno == ENOENT;
+  }
+  if (lock != -1) close(lock);
+  return done;
+}
+
+/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to do. Never make the lock file
+   here: rk-outside may be just between taking it away and taking the directory away. */
 void run_state_remove(char const *dir)
 {
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), left = LET_GO_MS;
+  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), left = LET_GO_MS, e;
 
-  if (fd >= 0 && !owner_lives(fd)) wait_unlocked(fd, LET_GO_MS);
+  if (fd >= 0 && !rk_state_owner(fd, 0)) wait_unlocked(fd, LET_GO_MS);
   if (fd >= 0) close(fd);
   while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
-    int lock = take_lock(fd, 0), held = lock < 0 && errno != ENOENT;
-    int done = held && owner_lives(fd); /* another chain has it already */
-    if (!held) {
-      rk_state_clear(fd, 1);
-      unlinkat(fd, "lock", 0);
-      done = rmdir(dir) == 0 || errno == ENOENT;
-    }
-    if (lock >= 0) close(lock);
+    int done = try_remove(dir, fd, &e);
     close(fd);
     if (done) return;
-    if (wait_removal(&left)) continue;
-    if (held) run_warn("the state directory %s is still locked; it is left alone", dir);
-    else run_warn("unable to remove the state directory %s", dir);
+    if (e != EACCES && e != EPERM && wait_removal(&left)) continue; /* what is of another id stays so */
+    if (e == EWOULDBLOCK) run_warn("the state directory %s is still locked; it is left alone", dir);
+    else warn_left(dir, "", e ? e : ENOTEMPTY);
     return;
   }
 }

@@ -67,8 +67,12 @@ int rk_state_owner(int dirfd, pid_t *pid);
 int rk_state_clear(int dirfd, int everything);
 
 /* After rk_state_clear has failed: rename what it left to ".old-...", so that the next chain can start all the same. Files of
-   subordinate ids cannot be removed by the user outside, but a directory of his they cannot keep. 0, or -1 with errno. */
+   subordinate ids cannot be removed by the user outside, but a directory of his they cannot keep.
+   0, or -1 with errno: a name that the next chain needs is still taken. */
 int rk_state_aside(int dirfd, int everything);
+
+/* Has the directory only entries that rk or RootlessKit makes in a state directory, by their names? 1 (also if it is empty) or 0. */
+int rk_state_known(int dirfd);
 
 /* Is there nothing but "lock"? 1 or 0. */
 int rk_state_bare(int dirfd);
