@@ -48,8 +48,15 @@ static char const *helper_path(void)
   rk_die_host("I13", "install the package lxc, or set RK_LXC_USER_NIC to the path of lxc-user-nic", "unable to find lxc-user-nic");
 }
 
-/* Enter the namespaces of the chain. Its mount namespace, too: what is then executed can be traced by namespace root, and must not lead to more
-   than that has already. */
+/* Root inside may trace whoever is in its user namespace and dumpable (ptrace(2)), and take his root directory and his fds: until
+   we have entered all of its namespaces, these are the host's. A change of ids makes dumpable again where fs.suid_dumpable is 1 (proc(5)). */
+static void stay_closed(void)
+{
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+}
+
+/* Enter the namespaces of the chain. Its mount namespace, too: what is then executed is dumpable, can be traced by namespace root, and
+   must not lead to more than that has already. */
 static void go_inside(void)
 {
   char path[32] = "/proc/";
@@ -58,11 +65,15 @@ static void go_inside(void)
 
   if (strlen(pid) > 10) strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
   strcat(strcpy(path + 6, pid), "/ns/mnt");
-  if (setns(USERNS, CLONE_NEWUSER) == -1 || setns(NETNS, CLONE_NEWNET) == -1) strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
+  stay_closed();
+  if (setns(USERNS, CLONE_NEWUSER) == -1 || setns(NETNS, CLONE_NEWNET) == -1) {
+    strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
+  }
   mnt = open(path, O_RDONLY | O_CLOEXEC);
   if (mnt == -1 || setns(mnt, CLONE_NEWNS) == -1) strerr_diefusys(RK_EXIT_SYS, "enter the mount namespace");
   close(mnt);
   if (setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become root inside");
+  stay_closed();
 }
 
 /* lxc-user-nic wants a pid; a namespace without a process of its own gets one for that moment. */
