@@ -54,6 +54,15 @@ int rk_caps_raise(void)
   return finish(sets, raise_all(sets));
 }
 
+int rk_caps_lower(int const *caps, size_t n)
+{
+  cap_t sets = cap_get_proc();
+
+  if (!sets) return -1;
+  if (cap_set_flag(sets, CAP_EFFECTIVE, (int)n, caps, CAP_CLEAR) == -1) return finish(sets, -1);
+  return finish(sets, cap_set_proc(sets));
+}
+
 int rk_caps_settle(void)
 {
   cap_t sets;

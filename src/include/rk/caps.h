@@ -13,6 +13,9 @@ int rk_caps_effective(int const *caps, size_t n);
    0, or -1 with errno: EPERM if the securebit NO_CAP_AMBIENT_RAISE is set. */
 int rk_caps_raise(void);
 
+/* Take these n out of the effective set; they stay permitted. 0, or -1 with errno. */
+int rk_caps_lower(int const *caps, size_t n);
+
 /* Clear the ambient and inheritable sets. Root keeps its capabilities by executing. 0, or -1 with errno. */
 int rk_caps_settle(void);
 

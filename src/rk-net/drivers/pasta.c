@@ -4,7 +4,7 @@
    where    outside, started by rk-outside
    changes  -
    fds/env  3-6 and RK_NET_* as in rk-net-drivers(7), RK_PORT_DRIVER, RK_DRIVER_PROGRAM; pasta itself gets none of the fds
-   forks    a helper that turns pasta's pid file into the report, and is gone then; becomes pasta (2023 or newer)
+   forks    a child that makes a private directory, and is gone; a helper that turns pasta's pid file into the report, and is gone then; becomes pasta (2023 or newer)
    exits    102 pasta is not installed, 111 a system call failed, 126 it cannot be executed
 */
 #include <errno.h>
@@ -28,6 +28,8 @@
 #include <rk/netlink.h>
 #include <rk/sys.h>
 #include "driver.h"
+
+#define PIDFILE "pid"
 
 /* Where the namespace has a name. pasta of 2024 and later closes all fds that it inherits, and opens the network namespace only after it has
    entered the user namespace, whence our own fds are out of its reach: so neither /proc/self/fd/3 nor /proc/OURPID/fd/3 would do. */
@@ -96,44 +98,27 @@ static char const *name_interface(char *name)
 }
 
 /* pasta says that it is ready by writing its pid file, and to nothing else. That file is a fifo, since a pipe has no name that every
-   version could open: before or after it has entered the user namespace, with our fds or after closing them. A helper reads it and
-   reports, or leaves when pasta has died; the fifo goes with it. */
-static void start_helper(char *path, size_t size)
+   version could open: before or after it has entered the user namespace, with our fds or after closing them. It lies in the private
+   directory, which is pasta's working directory until it has opened it: in any other the chain's root could put a symlink in its place,
+   and pasta would truncate what that leads to, outside. A helper reads it and reports, or leaves when pasta has died. */
+static void start_helper(int dir, char const *name)
 {
-  static char const *const places[] = {"RK_STATE_DIR", "XDG_RUNTIME_DIR", "TMPDIR"};
-  char const *dir = 0;
   int pidfd = rk_pidfd_open(getpid(), 0), fifo, status;
   pid_t pid;
 
-  for (size_t i = 0; i < sizeof places / sizeof *places && !(dir && *dir == '/'); i++) dir = getenv(places[i]);
-  if (!dir || *dir != '/') dir = "/tmp";
-  size_t n = strlen(dir);
-  if (n + 36 > size) strerr_dief(RK_EXIT_SYS, "path too long: ", dir);
-  memcpy(path, dir, n);
-  if (getenv("RK_STATE_DIR") == dir) { /* in its net/, which is cleared with all that is in it: we and the helper may be killed */
-    memcpy(path + n, "/net", 5);
-    n += 4;
-    if (mkdir(path, 0700) == -1 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "create ", path);
-  }
-  memcpy(path + n, "/.pasta-", 8);
-  path[n + 8 + uint_fmt(path + n + 8, (unsigned int)getpid())] = 0;
-  unlink(path);
-  if (pidfd == -1 || mkfifo(path, 0600) == -1 || (fifo = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK)) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "make a fifo in ", dir);
+  if (pidfd == -1 || mkfifoat(dir, name, 0600) == -1) strerr_diefusys(RK_EXIT_SYS, "make a fifo");
+  fifo = openat(dir, name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+  if (fifo == -1) strerr_diefusys(RK_EXIT_SYS, "open a fifo");
   pid = fork();
   if (!pid) {
     pid = fork(); /* twice: pasta shall have no child that it does not know */
     if (pid) _exit(pid == -1);
     struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
     while (poll(x, 2, -1) == -1 && errno == EINTR);
-    unlink(path);
     if (x[0].revents & POLLIN) allwrite(REPORT, "resolver=fixed\n\n", 16);
     _exit(0);
   }
-  if (pid == -1 || waitpid(pid, &status, 0) == -1 || status) {
-    unlink(path);
-    strerr_diefusys(RK_EXIT_SYS, "fork");
-  }
+  if (pid == -1 || waitpid(pid, &status, 0) == -1 || status) strerr_diefusys(RK_EXIT_SYS, "fork");
 }
 
 /* Does this pasta know the option? It says so by its exit status. */
@@ -156,17 +141,18 @@ static int knows(char const *option)
 
 int main(void)
 {
-  char netns[PATH_MAX], userns[64] = "/proc/", pidfile[PATH_MAX], ifname[IF_NAMESIZE];
+  char netns[PATH_MAX], userns[64] = "/proc/", ifname[IF_NAMESIZE];
   char const *pid = driver_plan("RK_NET_PID"), *interface = name_interface(ifname);
   /* -T none -U none: by default pasta re-opens the host's listeners on the namespace's own loopback. */
   char const *argv[64] = {
     "pasta", "--quiet", "--foreground", "--ns-ifname", driver_plan("RK_NET_IFNAME"), "--mtu", driver_plan("RK_NET_MTU"),
     "--address", driver_plan("RK_NET_IP"), "--netmask", driver_plan("RK_NET_PREFIX"), "--gateway", driver_plan("RK_NET_GATEWAY"),
     "--dns-forward", driver_plan("RK_NET_DNS"), "--tcp-ns", "none", "--udp-ns", "none",
-    "--no-netns-quit", "--userns", userns, "--netns", netns, "--pid", pidfile
+    "--no-netns-quit", "--userns", userns, "--netns", netns, "--pid", PIDFILE
   };
   size_t n = 26;
   char const *ports = getenv("RK_PORT_DRIVER");
+  int dir;
 
   PROG = "pasta (driver)";
   if (strlen(pid) > 10) strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
@@ -191,7 +177,9 @@ int main(void)
     argv[n++] = "--interface";
     argv[n++] = interface;
   }
-  start_helper(pidfile, sizeof pidfile);
+  dir = driver_private();
+  start_helper(dir, PIDFILE);
   for (int fd = NETNS; fd <= LEAVE; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
-  driver_become(argv, "install the package passt");
+  if (fchdir(dir) == -1) strerr_diefusys(RK_EXIT_SYS, "change to a private directory");
+  driver_become(dir, argv, "install the package passt");
 }
