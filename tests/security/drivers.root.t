@@ -44,7 +44,9 @@ done
 # The real ones: non-dumpable, as the owner of their files in /proc says (proc(5)), each time
 drivers=slirp4netns
 if command -v pasta > /dev/null; then drivers="$drivers pasta"; fi
-another() { d=$(pgrep -P "$o") && [ -n "$d" ] && [ "$d" != "$was" ] && [ "$(cat "$D/net/status")" = up ]; }
+another() {
+  d=$(pgrep -P "$o" -x "$driver|passt.*|pasta.*") && [ -n "$d" ] && [ "$d" != "$was" ] && [ "$(cat "$D/net/status")" = up ]
+}
 for driver in $drivers; do
   spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d "$driver" rk-t-hold; p=$pid
   wait_until test -s "$D/child_pid"
