@@ -20,7 +20,7 @@ synopsis() { # FILE
 is "$(for p in $all; do [ -n "$(page "$p")" ] || echo "$p"; done)" "" "every program has a page"
 is "$(for p in $all; do grep -rlqw -e "$p" tests --include='*.t' --include='*.sh' --exclude-dir=build --exclude-dir=bench || echo "$p"; done)" "" "every program has a test that names it"
 is "$(for f in doc/*.[1-9]; do mandoc -Tlint -W warning "$f"; done 2>&1)" "" "mandoc finds nothing wrong"
-is "$(for f in doc/*.[1-9]; do n=$(mandoc -Tascii "$f" | sed 's/.\x08//g' | wc -w); [ "$n" -le 1000 ] || echo "$f $n"; done)" "" "no page is longer than about 900 words"
+is "$(for f in doc/*.[1-9]; do n=$(mandoc -Tascii "$f" | sed 's/.\x08//g' | wc -w); [ "$n" -le 1200 ] || echo "$f $n"; done)" "" "no page is longer than about 1100 words"
 is "$(for f in doc/rk-*.1; do for s in NAME SYNOPSIS DESCRIPTION 'EXIT STATUS'; do
   grep -q "^\.Sh $s" "$f" || echo "$f: no $s"; done; done)" "" "every page has the sections"
 bad=''

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC
+   The filter beside a Landlock domain. Landlock judges connect(2) and bind(2) where the kernel runs them, whatever the ABI
+   of the caller. What it does not see: a connection opened by MSG_FASTOPEN (sendto(2), sendmsg(2), sendmmsg(2)), and what
+   io_uring does where its hooks are newer than the domain's. */
+#include <rk/landlock.h>
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
+#ifndef SYS_io_uring_setup
+#define SYS_io_uring_setup 425 /* on all architectures but alpha */
+#endif
+
+enum { FASTOPEN = 0x20000000 /* MSG_FASTOPEN, <linux/socket.h> */, X32 = 0x40000000 };
+
+/* The low half of an argument, where the flags are. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n))
+#else
+#define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n) + 4)
+#endif
+#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (what))
+#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, (what))
+#define ERROR(e) RETURN(SECCOMP_RET_ERRNO | (e))
+/* Each of these tests the call's number and falls through where it is another. */
+#define REFUSE(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), ERROR(ENOSYS)
+#define NO_FASTOPEN(nr, arg) \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), LOAD(ARG(arg)), \
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FASTOPEN, 0, 1), ERROR(EOPNOTSUPP), RETURN(SECCOMP_RET_ALLOW)
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+#if defined(__x86_64__)
+#define NATIVE AUDIT_ARCH_X86_64
+#elif defined(__i386__)
+#define NATIVE AUDIT_ARCH_I386
+#elif defined(__aarch64__)
+#define NATIVE AUDIT_ARCH_AARCH64
+#elif defined(__arm__)
+#define NATIVE AUDIT_ARCH_ARM
+#elif defined(__riscv) && __riscv_xlen == 64
+#define NATIVE AUDIT_ARCH_RISCV64
+#else
+#error "name this architecture's AUDIT_ARCH (linux/audit.h)"
+#endif
+
+static struct sock_filter const native[] = {
+  LOAD(offsetof(struct seccomp_data, nr)),
+#if defined(__x86_64__)
+  BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1), ERROR(ENOSYS), /* x32 has numbers of its own for the three */
+#endif
+  REFUSE(SYS_io_uring_setup),
+#ifdef SYS_socketcall
+  REFUSE(SYS_socketcall), /* its arguments are in memory */
+#endif
+  NO_FASTOPEN(SYS_sendto, 3),
+  NO_FASTOPEN(SYS_sendmsg, 2),
+  NO_FASTOPEN(SYS_sendmmsg, 3),
+  RETURN(SECCOMP_RET_ALLOW),
+};
+
+/* The 32-bit programs that the kernel runs beside the native ones. */
+#if defined(__x86_64__)
+#define FOREIGN AUDIT_ARCH_I386
+enum { F_SOCKETCALL = 102, F_SENDTO = 369, F_SENDMSG = 370, F_SENDMMSG = 345 };
+#elif defined(__aarch64__)
+#define FOREIGN AUDIT_ARCH_ARM
+enum { F_SOCKETCALL = 102, F_SENDTO = 290, F_SENDMSG = 296, F_SENDMMSG = 374 };
+#endif
+
+static struct sock_filter const foreign[] = {
+#ifdef FOREIGN
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FOREIGN, 1, 0),
+#endif
+  ERROR(ENOSYS), /* an ABI that we do not know */
+#ifdef FOREIGN
+  LOAD(offsetof(struct seccomp_data, nr)),
+  REFUSE(SYS_io_uring_setup),
+  REFUSE(F_SOCKETCALL),
+  NO_FASTOPEN(F_SENDTO, 3),
+  NO_FASTOPEN(F_SENDMSG, 2),
+  NO_FASTOPEN(F_SENDMMSG, 3),
+  RETURN(SECCOMP_RET_ALLOW),
+#endif
+};
+
+int rk_confine_calls(void)
+{
+  struct sock_filter code[2 + COUNT(native) + COUNT(foreign)] = {
+    LOAD(offsetof(struct seccomp_data, arch)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, COUNT(native)),
+  };
+  struct sock_fprog const prog = {.len = COUNT(code), .filter = code};
+
+  for (size_t i = 0; i < COUNT(native); i++) code[2 + i] = native[i];
+  for (size_t i = 0; i < COUNT(foreign); i++) code[2 + COUNT(native) + i] = foreign[i];
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0);
+}
