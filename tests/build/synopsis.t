@@ -24,7 +24,7 @@ $page" ;;
     section "$T/page" OPTIONS | grep -Eq -e "^ *-$o( |$|,)" || undocumented="$undocumented $p:-$o"
   done
   src=$(awk -v p="$p" '$1 == p { print $3 }' package/targets)
-  for c in $(sed -n '1,/\*\//s/^ *exits *//p' "$src" | grep -oE '\b1(00|02|11|26)\b' | sort -u); do
+  for c in $(sed '/\*\//q' "$src" | sed -n '/^ *exits /,$p' | grep -oE '\b1(00|02|11|26)\b' | sort -u); do
     section "$T/page" 'EXIT STATUS' | grep -qw "$c" || codes="$codes $p:$c"
   done
 done
