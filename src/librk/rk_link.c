@@ -17,7 +17,7 @@
 #include <skalibs/types.h>
 
 /* Removed before the program: they mean nothing to it. */
-static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_NET_STARTED"};
+static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_OUTSIDE_ROOT", "RK_NET_STARTED"};
 
 /* The programs that may hold the control socket: those that package/targets marks as links. */
 static char const *const LINKS[] = {RK_LINKS};

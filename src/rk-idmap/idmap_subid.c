@@ -150,6 +150,17 @@ static int both(struct idmap_who const *who, enum idmap_source source, struct rk
   return 1;
 }
 
+/* The map without its first line, the own id: 0 inside is then the first id of the ranges. */
+static uint32_t without_own(struct rk_idrange *map, uint32_t n, uint32_t *ids)
+{
+  for (uint32_t i = 1; i < n; i++) {
+    map[i - 1] = map[i];
+    map[i - 1].inside--;
+  }
+  --*ids;
+  return n - 1;
+}
+
 uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct rk_why *why)
 {
   uint32_t uids, gids;
@@ -169,5 +180,9 @@ uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, stru
   if (r != 1) return 0;
   ask->nuid = rk_subid_map(&subids[0], who->uid, ask->uid, &uids);
   ask->ngid = rk_subid_map(&subids[1], who->gid, ask->gid, &gids);
+  if (who->host_root) {
+    ask->nuid = without_own(ask->uid, ask->nuid, &uids);
+    ask->ngid = without_own(ask->gid, ask->ngid, &gids);
+  }
   return uids < gids ? uids : gids;
 }

@@ -3,7 +3,7 @@
 
    where    inside, ids not mapped yet
    changes  uid_map, gid_map (and setgroups with a single id); all ids become 0; ambient and inheritable capabilities cleared
-   fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID, RK_OUTSIDE_CAPS, GETSUBIDS, RK_HELPER_TIMEOUT, PATH
+   fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID, RK_OUTSIDE_CAPS, RK_OUTSIDE_ROOT, GETSUBIDS, RK_HELPER_TIMEOUT, PATH
    forks    getsubids, waited for, if that is the source; newuidmap and newgidmap are rk-outside's children
    exits    100 usage, 102 no subordinate ids or a helper that cannot work, 111 a system call failed, 126/127 prog
 */
@@ -25,6 +25,7 @@
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/proc.h>
+#include <rk/text.h>
 #include "idmap.h"
 
 #define USAGE "rk-idmap [ -m auto|subids|single|direct ] [ -s auto|static|dynamic ] [ -n min ] [ -g keep|drop ] [ -k ] prog..."
@@ -72,6 +73,16 @@ static void die(struct rk_why const *why) __attribute__((noreturn));
 static void die(struct rk_why const *why)
 {
   rk_die_host(why->id, why->fix, "unable to map ids: ", why->text);
+}
+
+/* The lower rungs would make root inside the host's root: only who names one of them gets it. */
+static void die_root(struct rk_why *why) __attribute__((noreturn));
+static void die_root(struct rk_why *why)
+{
+  struct rk_text fix = {.s = why->fix, .size = sizeof why->fix, .len = strlen(why->fix)};
+
+  rk_text_str(&fix, "; or use -m direct, with which root inside is the host's root");
+  die(why);
 }
 
 /* Ask for the rungs that may be tried; which one did it, or 0 and why. */
@@ -145,13 +156,14 @@ static void map(enum mode mode, enum idmap_source source, uint32_t min, struct i
   if (mode == DIRECT && !privileged)
     rk_die_host("I4", "be root outside, or use -m subids", "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
   if ((mode == AUTO || mode == SUBIDS) && ranges(who, source, min, privileged, &ask, &why)) ask.rungs |= RK_RUNG_SUBIDS;
-  if (mode == DIRECT || (mode == AUTO && privileged)) ask.rungs |= RK_RUNG_DIRECT;
+  if (mode == DIRECT || (mode == AUTO && privileged && !who->host_root)) ask.rungs |= RK_RUNG_DIRECT;
   if (ask.rungs) rung = ask_outside(&ask, &ids, &why);
   if (rung == RK_RUNG_DIRECT && !enough(ids, min, &last)) die(&last);
   if (rung == RK_RUNG_DIRECT && mode == AUTO)
     strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text, ")");
   if (rung) return;
 
+  if (mode == AUTO && who->host_root) die_root(&why);
   if (mode != SINGLE && (mode != AUTO || min > 1)) die(&why);
   if (idmap_single(who, &last) == -1) die(why.id[0] ? &why : &last);
   if (mode == AUTO) strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
@@ -164,7 +176,7 @@ int main(int argc, char const *const *argv)
   static char const *const groups[] = {"keep", "drop", 0};
   enum mode mode = AUTO;
   enum idmap_source source = IDMAP_AUTO;
-  int drop = 0, keep = 0;
+  int drop = -1, keep = 0;
   uint32_t min = 1, uid;
   struct idmap_who who;
 
@@ -188,6 +200,8 @@ int main(int argc, char const *const *argv)
   if (mode == SINGLE && min > 1) strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
   uid = id("RK_UID");
   who = idmap_look_up(uid, id("RK_GID"));
+  who.host_root = getenv("RK_OUTSIDE_ROOT") != NULL;
+  if (drop == -1) drop = who.host_root && (mode == AUTO || mode == SUBIDS); /* else the host's group 0 would come along */
   refuse_mapped();
 
   map(mode, source, min, &who);

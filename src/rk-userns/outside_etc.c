@@ -5,6 +5,7 @@
    Inside, the payload is root: names are looked up below an O_PATH fd of /etc taken before it ran, never through a symlink, nothing there
    is read, and a file that the payload has made its own is left alone. */
 #include "outside_net.h"
+#include "outside_why.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,9 @@
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/fsuid.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -182,6 +185,25 @@ static int same(struct stat const *a, struct stat const *b)
     a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* A file system of the namespace's takes no file of an owner who is not mapped there (EOVERFLOW), and in a chain of the host's root we
+   are none: then root inside makes it. Elsewhere these are our own ids. A change of ids makes dumpable if fs.suid_dumpable is 1. */
+static int replace_inside(struct file *f)
+{
+  uint32_t uid, gid;
+  int r, e;
+
+  if (outside_root_ids(outside.pid, &uid, &gid) == -1 || uid == geteuid()) return replace(etc, f);
+  setfsgid(gid);
+  setfsuid(uid);
+  r = replace(etc, f);
+  e = errno;
+  setfsuid(geteuid());
+  setfsgid(getegid());
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  errno = e;
+  return r;
+}
+
 static int inner(struct file *f)
 {
   struct stat st;
@@ -189,7 +211,7 @@ static int inner(struct file *f)
 
   if (mode == RK_ETC_REPLACE) {
     if (f->written && (look(f->name, &st) == -1 || !same(&st, &f->was))) return 0;
-    return replace(etc, f) == -1 || look(f->name, &f->was) == -1 ? -1 : 0;
+    return replace_inside(f) == -1 || look(f->name, &f->was) == -1 ? -1 : 0;
   }
   if (mode == RK_ETC_INPLACE) {
     if (f->written && (fstat(f->fd, &st) == -1 || !same(&st, &f->was))) return 0;

@@ -12,6 +12,7 @@
 #include <skalibs/types.h>
 
 #include <rk/caps.h>
+#include <rk/fail.h>
 #include <rk/host.h>
 #include <rk/proc.h>
 
@@ -117,4 +118,21 @@ void outside_why(struct rk_why *why, struct outside_map const *map, struct outsi
     return rk_because(why, "I4", "not all of the ids are mapped in the user namespace outside, see % there\n"
                       "let the container outside map more ids, or give the user a range within its own", map->ownfile);
   words(why, map, h);
+}
+
+int outside_root_ids(pid_t pid, uint32_t *uid, uint32_t *gid)
+{
+  static char const *const maps[] = {"uid_map", "gid_map"};
+  uint32_t v[3], *const id[] = {uid, gid};
+  char path[RK_PROCPATH_MAX], text[OUTSIDE_MAP_TEXT];
+
+  for (int i = 0; i < 2; i++) {
+    char *s = text;
+    int found = 0;
+    if (rk_slurp(rk_procpath(path, pid, maps[i]), text, sizeof text) == -1) return -1;
+    while (!found && outside_mapline(&s, v)) found = v[0] == 0;
+    if (!found) return rk_fail(ESRCH);
+    *id[i] = v[1];
+  }
+  return 0;
 }

@@ -35,4 +35,7 @@ void outside_why(struct rk_why *why, struct outside_map const *map, struct outsi
 /* Next line of a map: v = inside, outside, count; *s moves on. 0 at the end. */
 int outside_mapline(char **s, uint32_t v[3]);
 
+/* The ids of root in the user namespace of a process, as they are called outside. 0, or -1 with errno: the chain has ended. */
+int outside_root_ids(pid_t pid, uint32_t *uid, uint32_t *gid);
+
 #endif

@@ -3,7 +3,7 @@
 
    where    outside
    changes  user namespace; session keyring; all capabilities in it, ambient too, until rk-idmap
-   fds/env  takes RK_STATE_LOCK_FD; writes RK_OUTSIDE_FD, RK_UID, RK_GID, RK_OUTSIDE_CAPS
+   fds/env  takes RK_STATE_LOCK_FD; writes RK_OUTSIDE_FD, RK_UID, RK_GID, RK_OUTSIDE_CAPS, RK_OUTSIDE_ROOT
    forks    rk-outside (double fork, own session): nobody's child, lives on only while something is left to do outside
    exits    100 usage, 102 the host forbids user namespaces, 111 a system call failed, 126/127 prog
 */
@@ -124,6 +124,15 @@ static int high(int fd)
   return r;
 }
 
+/* Is this the host's root, or a user who is 0 in a namespace only? The files of procfs that belong to no process belong to the host's
+   0, which shows as another id where it is not mapped to 0 (user_namespaces(7)). */
+static int host_root(uid_t uid)
+{
+  struct stat st;
+
+  return uid == 0 && (stat("/proc/version", &st) == -1 || st.st_uid == 0);
+}
+
 static void export(char const *name, char *value, size_t len)
 {
   value[len] = 0;
@@ -157,6 +166,8 @@ int main(int argc, char const *const *argv)
   if (access(file, X_OK) < 0) strerr_diefusys(RK_EXIT_SYS, "find ", file);
   if (rk_proc_status("CapEff", text, sizeof text) < 0) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/status");
   if (setenv("RK_OUTSIDE_CAPS", text, 1) < 0) strerr_diefusys(RK_EXIT_SYS, "set RK_OUTSIDE_CAPS");
+  if (host_root(uid)) export("RK_OUTSIDE_ROOT", text, uint_fmt(text, 1));
+  else unsetenv("RK_OUTSIDE_ROOT");
   export("RK_UID", text, uid_fmt(text, uid));
   export("RK_GID", text, gid_fmt(text, gid));
 

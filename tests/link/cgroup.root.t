@@ -38,7 +38,7 @@ $controllers" "moved, the old group empty, its controllers enabled below, groups
   wait_until rmdir "$D/payload"
 done
 # every process of the group, also rk-outside and a bystander
-chmod 0777 "$T"
+chmod 1777 "$T"
 run in_group "$D" sh -c 'rk-t-hold & rk-state "$1" rk-userns rk-idmap rk-cgroup -e all sh -c "cat $0/cgroup.procs; wc -l < $0/all/cgroup.procs"; kill $!' "$D" "$T/state" </dev/null
 is "$rc/$out" "0/5" "all of it: shell, bystander, chain, rk-outside"
 for c in $controllers; do echo "-$c" > "$D/cgroup.subtree_control"; done
