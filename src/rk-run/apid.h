@@ -17,6 +17,11 @@ struct apid {
   char const *option[8];           /* lines for every port file, terminated by 0 */
 };
 
+/* apid_listen.c ---- */
+
+/* Listen at that name in the working directory, where the socket appears complete: with its mode, and listening. fd, or -1 with errno. */
+int apid_listen(char const *name);
+
 /* apid_option.c ---- */
 
 /* Dies, with 100, if this is no option of a port: refused at the start, not with every port. */

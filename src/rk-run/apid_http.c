@@ -2,6 +2,7 @@
    Answers in the peer's form. */
 #include "apid_http.h"
 #include "apid.h"
+#include "apid_conn.h"
 #include <stdint.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ enum MHD_Result apid_answer(struct MHD_Connection *c, int status, char *text, ch
   enum MHD_Result done;
 
   if (!r) return MHD_NO;
+  if (text) apid_conn_hold(apid_conn_of(c), strlen(text));
   if (type) header(r, "Content-Type", type);
   if (status == 404) header(r, "X-Content-Type-Options", "nosniff");
   done = MHD_queue_response(c, (unsigned int)status, r);
@@ -67,12 +69,32 @@ int apid_clean(char const *path, char *out)
   return strcmp(path, out) != 0;
 }
 
-enum MHD_Result apid_redirect(struct MHD_Connection *c, char const *to)
+/* What is not plain in a path (RFC 3986: unreserved and sub-delims, : @ and /) as %XX. out: three times as long as path, and 1. */
+static void escape(char const *path, char *out)
 {
+  static char const plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=:@/";
+  static char const hex[] = "0123456789ABCDEF";
+
+  for (; *path; path++) {
+    unsigned char c = (unsigned char)*path;
+    if (strchr(plain, c)) *out++ = *path;
+    else {
+      *out++ = '%';
+      *out++ = hex[c >> 4];
+      *out++ = hex[c & 15];
+    }
+  }
+  *out = 0;
+}
+
+enum MHD_Result apid_redirect(struct MHD_Connection *c, char const *path)
+{
+  char to[3 * 4096 + 1];
   struct MHD_Response *r = MHD_create_response_from_buffer(0, (void *)(uintptr_t)"", MHD_RESPMEM_PERSISTENT);
   enum MHD_Result done;
 
   if (!r) return MHD_NO;
+  escape(path, to);
   header(r, "Location", to);
   done = MHD_queue_response(c, 301, r);
   MHD_destroy_response(r);

@@ -13,7 +13,8 @@ enum MHD_Result apid_refuse(struct MHD_Connection *c, int status, char const *me
 /* Success; takes the object. */
 enum MHD_Result apid_json(struct MHD_Connection *c, int status, cJSON *object);
 enum MHD_Result apid_not_found(struct MHD_Connection *c);
-enum MHD_Result apid_redirect(struct MHD_Connection *c, char const *to);
+/* path: less than 4096 bytes, no control characters. */
+enum MHD_Result apid_redirect(struct MHD_Connection *c, char const *path);
 
 /* Path without empty and dot elements into out (at least as long as path, and 2). 1: it differs, 0: it was clean. */
 int apid_clean(char const *path, char *out);

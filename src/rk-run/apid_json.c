@@ -66,6 +66,32 @@ static cJSON *parse(char const *body, size_t len, char *err, size_t errsize)
   return 0;
 }
 
+static int is_control(char const *s, char const *end)
+{
+  static char const hex[] = "0123456789abcdefABCDEF";
+
+  if ((unsigned char)*s < 0x20 || *s == 0x7f) return 1;
+  if (*s != '\\' || end - s < 2) return 0;
+  if (strchr("bfnrt", s[1])) return s[1] != 0;
+  if (s[1] != 'u' || end - s < 6 || s[2] != '0' || s[3] != '0' || !strchr(hex, s[5])) return 0;
+  /* C0, DEL and C1 */
+  return s[4] == '0' || s[4] == '1' || s[4] == '8' || s[4] == '9' || (s[4] == '7' && (s[5] | 0x20) == 'f');
+}
+
+/* Does a string of the text have a control character, escaped or not? To cJSON \u0000 is the end of a string, and then what is checked is
+   not what was sent. */
+static int has_control(char const *s, char const *end)
+{
+  int quoted = 0;
+
+  for (; s < end; s++) {
+    if (quoted && is_control(s, end)) return 1;
+    if (quoted && *s == '\\') s++;
+    else if (*s == '"') quoted = !quoted;
+  }
+  return 0;
+}
+
 struct raw {
   char const *proto, *parentip, *childip;
   double parentport, childport;
@@ -131,9 +157,14 @@ static int fill(struct rk_portspec *spec, struct raw const *raw, char *err, size
 int apid_spec(char const *body, size_t len, struct rk_portspec *spec, char *err, size_t errsize)
 {
   struct raw raw = {.proto = "", .parentip = "", .childip = ""};
-  cJSON *v = parse(body, len, err, errsize);
+  cJSON *v;
   int r = 0;
 
+  if (has_control(body, body + len)) {
+    snprintf(err, errsize, "control character in a string");
+    return -1;
+  }
+  v = parse(body, len, err, errsize);
   if (!v) return -1;
   if (!cJSON_IsObject(v) && !cJSON_IsNull(v)) {
     snprintf(err, errsize, "json: cannot unmarshal %s into Go value of type port.Spec", kind(v));

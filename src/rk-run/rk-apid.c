@@ -9,6 +9,7 @@
    exits    0 after a signal, 100, 102 DIR is another's, 111
 */
 #include "apid.h"
+#include "apid_conn.h"
 #include "apid_http.h"
 #include "ports_dir.h"
 #include <errno.h>
@@ -24,8 +25,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/sgetopt.h>
@@ -38,7 +37,7 @@
 
 #define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
 
-enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000, IDLE_S = 120, CONNECTIONS = 512 };
+enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000, IDLE_S = 120 };
 
 enum wait { WAIT_NONE, WAIT_ADD, WAIT_REMOVE };
 
@@ -58,6 +57,7 @@ struct request {
 };
 
 static struct apid apid;
+static struct apid_conns conns;
 static struct request *waiting;
 static struct MHD_Daemon *daemon_;
 
@@ -76,6 +76,7 @@ static void suspend(struct request *q, enum wait wait, int ms)
   q->deadline = now_ms() + ms;
   q->next = waiting;
   waiting = q;
+  apid_conn_of(q->connection)->busy = 1;
   MHD_suspend_connection(q->connection);
 }
 
@@ -84,7 +85,12 @@ static enum MHD_Result add(struct request *q)
   char err[RK_PORTSPEC_ERRMAX];
   long id;
 
-  if (apid_spec(q->body ? q->body : "", q->len, &q->spec, err, sizeof err) < 0) return apid_refuse(q->connection, 400, err);
+  int r = apid_spec(q->body ? q->body : "", q->len, &q->spec, err, sizeof err);
+
+  free(q->body);
+  q->body = NULL;
+  apid_conn_hold(apid_conn_of(q->connection), 0);
+  if (r == -1) return apid_refuse(q->connection, 400, err);
   id = apid_conflict(&q->spec);
   if (id) {
     snprintf(err, sizeof err, "conflict with ID %ld", id);
@@ -155,11 +161,12 @@ static enum MHD_Result collect(struct request *q, char const *data, size_t *size
 {
   if (q->len + *size > BODY_MAX) return MHD_NO; /* closes the connection */
   if (q->len + *size > q->room) {
-    size_t room = 2 * (q->len + *size);
+    size_t room = 2 * (q->len + *size) < BODY_MAX ? 2 * (q->len + *size) : BODY_MAX;
     char *more = realloc(q->body, room);
     if (!more) return MHD_NO;
     q->body = more;
     q->room = room;
+    apid_conn_hold(apid_conn_of(q->connection), room);
   }
   memcpy(q->body + q->len, data, *size);
   q->len += *size;
@@ -171,19 +178,24 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, char const *u
                               char const *data, size_t *size, void **state)
 {
   struct request *q = *state;
+  struct apid_conn *conn = apid_conn_of(c);
   char path[4096];
 
   (void)cls;
   (void)version;
+  if (!conn || conn->gone) return MHD_NO;
   if (!q) {
     char const *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
     q = *state = calloc(1, sizeof *q);
     if (!q) return MHD_NO;
     q->connection = c;
+    apid_conn_begin(conn, now_ms());
+    if (conn->odd) return apid_refuse(c, 400, "control character in the path");
     if (length && (strlen(length) > 9 || atol(length) > BODY_MAX)) return apid_refuse(c, 413, "http: request body too large");
     return MHD_YES;
   }
   if (*size) return collect(q, data, size);
+  apid_conn_complete(conn);
   if (q->status) {
     char *text = q->text;
     q->text = 0;
@@ -199,8 +211,8 @@ static void completed(void *cls, struct MHD_Connection *c, void **state, enum MH
   struct request *q = *state;
 
   (void)cls;
-  (void)c;
   (void)code;
+  if (apid_conn_of(c)) apid_conn_over(apid_conn_of(c));
   if (!q) return;
   free(q->body);
   free(q->text);
@@ -234,17 +246,30 @@ static int settle(struct request *q, long long now)
   return 1;
 }
 
+/* Where all connections wait for rk-portd, and there are too many, the first to wait gets no answer from it. */
+static void make_room(long long now)
+{
+  struct request *first = waiting;
+
+  if (!first || !apid_conns_crowded(&conns)) return;
+  for (struct request *q = waiting; q; q = q->next)
+    if (q->deadline < first->deadline) first = q;
+  first->deadline = now;
+}
+
 /* Returns the milliseconds until the next deadline, -1: none. *resumed: how many have their answer. */
 static int settle_all(int *resumed)
 {
-  long long now = now_ms(), next = -1;
+  long long now = now_ms(), next = apid_conns_late(&conns, now);
 
   *resumed = 0;
+  make_room(now);
   apid_ports_refresh(&apid);
   for (struct request **p = &waiting; *p;) {
     struct request *q = *p;
     if (settle(q, now)) {
       *p = q->next;
+      apid_conn_of(q->connection)->busy = 0;
       MHD_resume_connection(q->connection);
       ++*resumed;
       continue;
@@ -253,26 +278,6 @@ static int settle_all(int *resumed)
     p = &q->next;
   }
   return (int)next;
-}
-
-/* The socket appears under its name complete: with its mode, and listening. */
-static int listen_at(char const *name)
-{
-  struct sockaddr_un sa = {.sun_family = AF_UNIX};
-  char tmp[64];
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-  if (fd < 0) return -1;
-  snprintf(tmp, sizeof tmp, ".new-%s", name);
-  unlink(tmp);
-  strcpy(sa.sun_path, tmp);
-  if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || chmod(tmp, 0600) < 0 || listen(fd, 128) < 0 || rename(tmp, name) < 0) {
-    int e = errno;
-    unlink(tmp);
-    close(fd);
-    return errno = e, -1;
-  }
-  return fd;
 }
 
 static int catch_signals(void)
@@ -380,10 +385,12 @@ int main(int argc, char const *const *argv)
   /* without a port driver there is nothing to follow, and closing an inotify instance costs the end some 10 ms */
   watchfd = apid.driver == APID_NONE ? -1 : apid_ports_open(&apid);
   if (watchfd < 0 && apid.driver != APID_NONE) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
-  fd = listenfd ? given(listenfd) : listen_at("api.sock");
+  fd = listenfd ? given(listenfd) : apid_listen("api.sock");
   if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
   daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,
-                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)CONNECTIONS,
+                             MHD_OPTION_NOTIFY_CONNECTION, apid_conn_notify, (void *)&conns,
+                             MHD_OPTION_UNESCAPE_CALLBACK, apid_conn_unescape, (void *)0,
+                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)APID_CONN_MAX,
                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, completed, (void *)0, MHD_OPTION_END);
   if (!daemon_) strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
   if (readyfd) ready(readyfd);
