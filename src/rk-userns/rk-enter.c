@@ -5,7 +5,7 @@
    changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0; capabilities; with another
             user's chain the supplementary groups; session keyring; a seccomp filter (rk/tty.h); cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
             WATCHDOG_PID and pdeathsig
-   fds/env  reads RK_STATE_DIR
+   fds/env  refuses fds that lead outside (-f keeps them); reads RK_STATE_DIR
    forks    only into a pid namespace, which a process cannot enter itself: then it stays as rk-pidns does. prog gets SIGKILL
             when this one ends.
    exits    100, 102 fs.suid_dumpable is 1 (root); 111 no such chain, not ready, refused; 126, 127; else prog's, 128 + n if signal n killed it
@@ -24,6 +24,7 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/fds.h>
 #include <rk/host.h>
 #include <rk/keyring.h>
 #include <rk/link.h>
@@ -33,7 +34,7 @@
 #include <rk/wait.h>
 #include "enter_target.h"
 
-#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -T ] [ -k ] prog..."
+#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] prog..."
 
 /* From the first setns until exec this process holds fds of the outside in reach of the namespace's root, so it must not be
    dumpable. A change of ids, or capabilities gained in a namespace that is not this user's own, sets that to fs.suid_dumpable in the same
@@ -116,7 +117,7 @@ int main(int argc, char const *const *argv)
 {
   struct target t = {.children = -1};
   struct rk_wait w;
-  char const *dir = NULL;
+  char const *dir = NULL, *keep_fds = NULL;
   static char netns[PATH_MAX];
   int detached = 0, keep = 0, keyring = 0, tty = 0, forks;
 
@@ -124,7 +125,7 @@ int main(int argc, char const *const *argv)
   {
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
-      int opt = subgetopt_r(argc, argv, "s:p:nKTk", &l);
+      int opt = subgetopt_r(argc, argv, "s:p:nf:KTk", &l);
       if (opt == -1) break;
       switch (opt) {
         case 's': dir = l.arg; break;
@@ -132,6 +133,10 @@ int main(int argc, char const *const *argv)
           if (!uint0_scan(l.arg, &t.pid) || !t.pid || t.pid > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
           break;
         case 'n': detached = 1; break;
+        case 'f':
+          if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+          keep_fds = l.arg;
+          break;
         case 'K': keyring = 1; break;
         case 'T': tty = 1; break;
         case 'k': keep = 1; break;
@@ -151,6 +156,8 @@ int main(int argc, char const *const *argv)
   else enter_state(&t, dir);
   enter_compare(&t);
   enter_check_ids(&t);
+  /* Root inside can trace prog and fetch its descriptors (pidfd_getfd(2)). */
+  rk_fds_refuse(keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, detached || (t.flags & CLONE_NEWNET) ? 0 : rk_netns_cookie());
 
   forks = (t.flags & CLONE_NEWPID) || t.children >= 0;
   if (forks && rk_wait_begin(&w) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd");

@@ -41,7 +41,7 @@ if [ -z "${INSIDE:-}" ]; then
   env -i "PATH=$PATH" rk-state "$T/held" rk-userns rk-idmap rk-pidns -f 101 rk-hold -d 5 5> "$T/ready" &
   tap_pids="$tap_pids $!"
   read -r line < "$T/ready"
-  passes "rk-enter" "CapEff CapPrm Gid Groups Uid gid_map uid_map ns.user pdeathsig $PIDNS" rk-enter -s "$T/held"
+  passes "rk-enter" "CapEff CapPrm Gid Groups Uid gid_map uid_map ns.user pdeathsig $PIDNS" rk-enter -s "$T/held" -f all
   INSIDE=1 rk-userns rk-idmap sh "$0" > "$T/inside"
   is $? 0 "and each link inside, below" || cat "$T/inside" >&2
   sed 's/^ok [0-9]*/#/; /^1\.\./d' "$T/inside"

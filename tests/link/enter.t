@@ -33,7 +33,7 @@ is "$out/$err" "//rk-enter: warning: unable to stay in $T/gone (deleted) (now in
 cd "$T" || exit
 
 # refusals
-usage="rk-enter: usage: rk-enter [ -s dir | -p pid ] [ -n ] [ -K ] [ -T ] [ -k ] prog..."
+usage="rk-enter: usage: rk-enter [ -s dir | -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] prog..."
 refused() { # CODE TEXT NAME ARGS...
   refused_code=$1 refused_text=$2 refused_name=$3; shift 3
   run rk-enter "$@" true

@@ -103,6 +103,20 @@ ok "a refused chain leaves no state directory" test ! -e "$T/st"
 run rk-userns rk-idmap rk-net -d none sh -c 'ls -l /proc/self/fd | grep -c socket'
 is "$out" 0 "the socket to rk-outside is neither refused nor handed on"
 
+# into a running chain
+mkfifo "$T/up"
+rk-state "$T/held" rk-userns rk-idmap rk-net -d none rk-hold -d 3 3> "$T/up" & tap_pids="$tap_pids $!"
+read -r line < "$T/up"
+for kind in tcp udp dir unix-dgram unix-pair; do
+  case $kind in dir) text='a directory' ;; unix-dgram) text='a unix datagram socket' ;; unix-pair) text='a connected unix socket' ;; *) text='an inet socket' ;; esac
+  refused $kind 3 "$text" rk-enter -s "$T/held"
+  passes $kind 3 rk-enter -s "$T/held" -f 3
+done
+passes unix-listen 3 rk-enter -s "$T/held"
+passes unix-pair 0 rk-enter -s "$T/held"
+run rk-enter -s "$T/held" sh -c 'ls -l /proc/self/fd'
+unlike "$out" 'socket|/proc/[0-9]+$|ns/' "rk-enter hands on no descriptor of its own" || diag "$out"
+
 # several at once: one line with all of them
 cat > "$T/many.py" <<'E'
 import fcntl, os, socket, sys
