@@ -20,7 +20,7 @@ enum { NOWN = sizeof OWN / sizeof *OWN };
 static char const NEW[] = ".new-", OLD[] = ".old-";
 
 /* A chain that is still there may fill a directory faster than it is emptied. */
-enum { PATIENCE_MS = 60000 };
+enum { PATIENCE_MS = 10000 };
 
 struct sweep {
   int top;              /* the directory to which everything nested is lifted */
@@ -239,13 +239,17 @@ int rk_state_bare(int dirfd)
   return !name;
 }
 
-int rk_state_free(int dirfd, char const *name)
+int rk_state_away(int dirfd, char const *name)
 {
   char to[RK_TEMP_MAX];
 
-  if (rk_state_remove(dirfd, name) == 0) return 0;
   rk_temp_name(OLD, "", to);
   return renameat(dirfd, name, dirfd, to);
+}
+
+int rk_state_free(int dirfd, char const *name)
+{
+  return rk_state_remove(dirfd, name) == 0 ? 0 : rk_state_away(dirfd, name);
 }
 
 void rk_state_left(struct rk_text *t, char const *path, char const *rest, int e)

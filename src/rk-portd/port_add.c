@@ -54,12 +54,11 @@ static size_t compose(char const *spec, char *buf, size_t size)
 static void publish(struct port_dirs const *d, char const *given, char const *text, size_t len, char *name, char *stamp)
 {
   struct stat st;
-  char tmp[32] = ".new-port.";
+  char tmp[RK_TEMP_MAX];
   unsigned long n = 0;
   int fd;
 
-  tmp[10 + uint_fmt(tmp + 10, (unsigned int)getpid())] = 0;
-  fd = openat(d->ports, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+  fd = rk_temp_open(d->ports, "port", tmp);
   if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "write ", d->path, "/ports");
   if (allwrite(fd, text, len) < len || fchmod(fd, 0644) < 0 || fstat(fd, &st) < 0) {
     int e = errno;

@@ -20,6 +20,7 @@
 
 #include <rk/clock.h>
 #include <rk/exit.h>
+#include <rk/state.h>
 #include <rk/portstatus.h>
 #include "port.h"
 
@@ -30,10 +31,7 @@ static int64_t deadline;
 
 static int open_dir(int dir, char const *name, int make, char const *path)
 {
-  int fd;
-
-  if (make && mkdirat(dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make ", path, "/", name);
-  fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  int fd = rk_state_sub(dir, name, make);
   if (fd < 0 && errno != ENOENT) strerr_diefusys(RK_EXIT_SYS, "open ", path, "/", name);
   return fd;
 }
@@ -63,47 +61,54 @@ int port_served(struct port_dirs const *d)
   return held;
 }
 
+/* inotify_add_watch(2) of an open directory: its path may lead elsewhere by now. */
+static int watch_fd(int inotify, int dir, uint32_t events)
+{
+  char path[40] = "/proc/self/fd/";
+
+  path[14 + uint_fmt(path + 14, (unsigned int)dir)] = 0;
+  return inotify_add_watch(inotify, path, events | IN_ONLYDIR);
+}
+
+static void await_refresh(struct port_dirs const *d, int inotify)
+{
+  struct pollfd x = {.fd = inotify, .events = POLLIN};
+  char ignored[4096];
+  int64_t left;
+
+  deadline = rk_clock_ms() + REFRESH_MS;
+  while ((left = deadline - rk_clock_ms()) > 0) {
+    if (faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == -1) return;
+    if (poll(&x, 1, (int)left) > 0)
+      while (read(inotify, ignored, sizeof ignored) > 0);
+  }
+}
+
 void port_refresh(struct port_dirs const *d)
 {
-  struct pollfd x = {.events = POLLIN};
-  char path[PATH_MAX];
-  size_t n = strlen(d->path);
-  int fd;
+  int inotify, fd;
 
-  if (!port_served(d) || n > PATH_MAX - sizeof "/ports") return;
-  memcpy(path, d->path, n);
-  memcpy(path + n, "/ports", sizeof "/ports");
-  x.fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (x.fd < 0) return;
-  if (inotify_add_watch(x.fd, path, IN_DELETE | IN_ONLYDIR) >= 0) {
-    fd = openat(d->ports, ".refresh", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    deadline = rk_clock_ms() + REFRESH_MS;
-    if (fd >= 0) {
-      close(fd);
-      while (rk_clock_ms() < deadline && faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        if (poll(&x, 1, (int)(deadline - rk_clock_ms() > 0 ? deadline - rk_clock_ms() : 0)) > 0) {
-          char ignored[4096];
-          while (read(x.fd, ignored, sizeof ignored) > 0);
-        }
-    }
+  if (!port_served(d)) return;
+  inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  if (inotify == -1) return;
+  if (watch_fd(inotify, d->ports, IN_DELETE) != -1) {
+    /* Whatever has that name already is a request as well; it is not opened. */
+    fd = openat(d->ports, ".refresh", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd != -1 || errno == EEXIST) await_refresh(d, inotify);
+    if (fd != -1) close(fd);
   }
-  close(x.fd);
+  close(inotify);
 }
 
 void port_watch(struct port_dirs *d, unsigned int seconds)
 {
-  char path[PATH_MAX];
-  size_t n = strlen(d->path);
   sigset_t set;
 
   deadline = rk_clock_ms() + (int64_t)seconds * 1000;
   if (notify >= 0) return;
-  if (n > PATH_MAX - sizeof "/ports.status") strerr_dief(RK_EXIT_USAGE, "path too long: ", d->path);
-  memcpy(path, d->path, n);
-  memcpy(path + n, "/ports.status", sizeof "/ports.status");
   notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (notify < 0 || inotify_add_watch(notify, path, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR) < 0)
-    strerr_diefusys(RK_EXIT_SYS, "follow ", path);
+  if (notify < 0 || watch_fd(notify, d->status, IN_MOVED_TO | IN_DELETE) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "follow ", d->path, "/ports.status");
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);

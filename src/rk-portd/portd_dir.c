@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 
 #include <skalibs/strerr.h>
+#include <skalibs/types.h>
 
 #include <rk/chain.h>
 #include <rk/exit.h>
@@ -37,23 +38,22 @@ static void unfollow(void)
   portswatch = portd.portsdir = -1;
 }
 
-/* The watch first, then the scan: nothing that happens in between is missed. */
+/* The watch first, then the scan: nothing that happens in between is missed. By the fd: the path may lead elsewhere by now. */
 static void follow(void)
 {
-  char path[PATH_MAX];
-  struct stat a, b;
+  char path[40] = "/proc/self/fd/";
 
   unfollow();
-  memcpy(path, portd.path, strlen(portd.path));
-  memcpy(path + strlen(portd.path), "/ports", 7);
-  portswatch = inotify_add_watch(notify, path, PORTS_EVENTS | IN_ONLYDIR | IN_DONT_FOLLOW);
-  if (portswatch < 0) {
-    if (errno != ENOENT) strerr_warnwusys("follow ", path);
+  portd.portsdir = rk_state_sub(portd.dir, "ports", 0);
+  if (portd.portsdir == -1) {
+    if (errno != ENOENT) strerr_warnwusys("follow ", portd.path, "/ports");
     return;
   }
-  portd.portsdir = openat(portd.dir, "ports", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  /* The path and the directory may have parted in between: an event for either is still to come, and we are called again. */
-  if (portd.portsdir < 0 || fstat(portd.portsdir, &a) < 0 || lstat(path, &b) < 0 || a.st_ino != b.st_ino) unfollow();
+  path[14 + uint_fmt(path + 14, (unsigned int)portd.portsdir)] = 0;
+  portswatch = inotify_add_watch(notify, path, PORTS_EVENTS | IN_ONLYDIR);
+  if (portswatch != -1) return;
+  strerr_warnwusys("follow ", portd.path, "/ports");
+  unfollow();
 }
 
 void portd_dir_scan(void)
@@ -119,7 +119,6 @@ static void gone(void)
   _exit(0);
 }
 
-static void make(char const *name);
 static int lock_status(void);
 
 /* ports.status is gone, and perhaps DIR with it: since it is open here, the kernel sends no IN_DELETE_SELF for it. */
@@ -129,7 +128,6 @@ static void status_gone(void)
 
   if (fstat(portd.dir, &st) < 0 || !st.st_nlink) gone();
   close(portd.statusdir);
-  make("ports.status");
   if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", portd.path);
   portd_status_all();
 }
@@ -172,18 +170,18 @@ static void events(void)
   }
 }
 
-static void make(char const *name)
-{
-  if (mkdirat(portd.dir, name, 0700) < 0 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", portd.path, "/", name);
-}
-
 /* -1: somebody else has it. One that was killed has it until its last fd is closed: a moment is waited. */
 static int lock_status(void)
 {
   int64_t until = rk_now() + DYING_MS;
 
-  portd.statusdir = openat(portd.dir, "ports.status", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (portd.statusdir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", portd.path, "/ports.status");
+  portd.statusdir = rk_state_sub(portd.dir, "ports.status", 1);
+  /* rk-portd's own name: a chain that puts something else there keeps nobody from publishing */
+  if (portd.statusdir == -1 && rk_state_away(portd.dir, "ports.status") == 0) {
+    strerr_warnw(portd.path, "/ports.status was no directory of ours: it is renamed");
+    portd.statusdir = rk_state_sub(portd.dir, "ports.status", 1);
+  }
+  if (portd.statusdir == -1) strerr_diefusys(RK_EXIT_SYS, "open ", portd.path, "/ports.status");
   while (flock(portd.statusdir, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && rk_now() < until)
     nanosleep(&(struct timespec){0, 2000000}, 0);
   if (flock(portd.statusdir, LOCK_EX | LOCK_NB) == 0) return 0;
@@ -207,8 +205,7 @@ void portd_dir_open(char const *path)
   /* Whoever writes there opens ports with our rights. */
   why = rk_chain_foreign(portd.dir);
   if (why) strerr_dief(RK_EXIT_HOST, "state directory ", absolute, " ", why);
-  make("ports");
-  make("ports.status");
+  if (mkdirat(portd.dir, "ports", 0700) == -1 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", absolute, "/ports");
   if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
   if (portd_status_clear()) portd_bind_patiently(500);
   notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

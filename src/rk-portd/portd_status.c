@@ -83,6 +83,7 @@ static void write_one(struct port *p)
   char buf[3072], spec[256];
   struct rk_text t = rk_text_in(buf, sizeof buf);
   struct sockaddr_storage sa;
+  int r;
 
   p->dirty = 0;
   field(&t, "state", states[p->state]);
@@ -106,8 +107,12 @@ static void write_one(struct port *p)
     portd_relay_srcip(p, &t);
     if (portd.driver == &portd_by_relay) counters(&t, p);
   }
+  r = rk_fact_write(portd.statusdir, p->name, t.s, t.len, 0644);
+  /* a chain may have made a directory of that name */
+  if (r == -1 && errno == EISDIR && rk_state_away(portd.statusdir, p->name) == 0)
+    r = rk_fact_write(portd.statusdir, p->name, t.s, t.len, 0644);
   /* ENOENT: the directory is gone, as at the end of a chain that owns it; an event that is on its way tells of it. */
-  if (rk_fact_write(portd.statusdir, p->name, t.s, t.len, 0644) < 0 && errno != ENOENT) strerr_warnwusys("write ports.status/", p->name);
+  if (r == -1 && errno != ENOENT) strerr_warnwusys("write ports.status/", p->name);
 }
 
 int portd_status_flush(unsigned int most)
@@ -152,7 +157,7 @@ int portd_status_clear(void)
     return 0;
   }
   while ((e = readdir(d)))
-    if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && !unlinkat(portd.statusdir, e->d_name, 0)) n++;
+    if (strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && rk_state_remove(portd.statusdir, e->d_name) == 0) n++;
   closedir(d);
   return n;
 }

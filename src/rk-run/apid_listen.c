@@ -1,28 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 #include "apid.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <rk/state.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-int apid_listen(char const *name)
+/* A chain may replace what lies under any name here: no chmod(2), and a name that it cannot guess. */
+static int publish(int fd, char const *name)
 {
   struct sockaddr_un sa = {.sun_family = AF_UNIX};
-  char tmp[64];
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  char tmp[RK_TEMP_MAX];
+  int e;
 
-  if (fd < 0) return -1;
-  snprintf(tmp, sizeof tmp, ".new-%s", name);
-  unlink(tmp);
+  rk_temp_name(".new-", name, tmp);
+  if (strlen(tmp) >= sizeof sa.sun_path) return errno = ENAMETOOLONG, -1;
   strcpy(sa.sun_path, tmp);
-  if (bind(fd, (struct sockaddr *)&sa, sizeof sa) < 0 || chmod(tmp, 0600) < 0 || listen(fd, 128) < 0 || rename(tmp, name) < 0) {
-    int e = errno;
-    unlink(tmp);
-    close(fd);
-    return errno = e, -1;
+  if (bind(fd, (struct sockaddr *)&sa, sizeof sa) == -1) return -1;
+  if (listen(fd, 128) == 0) {
+    if (rename(tmp, name) == 0) return 0;
+    /* a chain may have made a directory of that name */
+    if (errno == EISDIR && rk_state_away(AT_FDCWD, name) == 0 && rename(tmp, name) == 0) return 0;
   }
-  return fd;
+  e = errno;
+  unlink(tmp);
+  return errno = e, -1;
+}
+
+int apid_listen(char const *name)
+{
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  mode_t mask;
+  int r, e;
+
+  if (fd == -1) return -1;
+  mask = umask(0177);
+  r = publish(fd, name);
+  umask(mask);
+  if (r == 0) return fd;
+  e = errno;
+  close(fd);
+  return errno = e, -1;
 }

@@ -38,7 +38,13 @@ int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, cha
 
 int ports_remove(int dirfd, char const *name)
 {
-  return unlinkat(dirfd, path_of("ports", name), 0);
+  int fd = rk_state_sub(dirfd, "ports", 0), r, e;
+
+  if (fd == -1) return -1;
+  r = unlinkat(fd, name, 0);
+  e = errno;
+  close(fd);
+  return errno = e, r;
 }
 
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize)
@@ -61,9 +67,8 @@ static int watch(int inotify, int dirfd, char const *name, uint32_t events)
   char path[64];
   int fd, wd;
 
-  if (mkdirat(dirfd, name, 0700) < 0 && errno != EEXIST) return -1;
-  fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return -1;
+  fd = rk_state_sub(dirfd, name, 1);
+  if (fd == -1) return -1;
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   wd = inotify_add_watch(inotify, path, events);
   close(fd);

@@ -62,7 +62,7 @@ int rk_state_owner(int dirfd, pid_t *pid);
 /* Remove what a chain leaves in its state directory, but for the file "lock", which the caller holds and removes last.
    Never follows a symlink, never crosses a mount; takes back the permissions that root inside took away (modes of the user's
    own directories). Files of rk-portd, rk-apid and the user (ports/, ports.status/, api.sock) stay, unless everything is set
-   (a temporary directory). Takes a minute at most (ETIMEDOUT). 0, or -1 with the first errno: something is left, under its
+   (a temporary directory). Takes ten seconds at most (ETIMEDOUT). 0, or -1 with the first errno: something is left, under its
    name or as ".old-...", to which nested directories are moved to be removed. */
 int rk_state_clear(int dirfd, int everything);
 
@@ -79,6 +79,9 @@ int rk_state_bare(int dirfd);
 
 /* Remove the entry name of dirfd, whatever it is, in the same way. 0, or -1 with errno. */
 int rk_state_remove(int dirfd, char const *name);
+
+/* Rename the entry name to ".old-...", whatever it is. 0, or -1 with errno. */
+int rk_state_away(int dirfd, char const *name);
 
 /* Make the name free: remove the entry, or else set it aside as above. 0, or -1 with errno. */
 int rk_state_free(int dirfd, char const *name);
