@@ -1,5 +1,13 @@
 # rk: see README.md. `make` builds every program static against musl into build/static; MODE=dyn|asan|pie|cov choose otherwise.
 # What is built stands in package/targets, one line a program.
+#: make                    every program, into build/static; MODE=dyn, asan, pie or cov: another build
+#: make check              install what is missing, build, run all tests (MODE=... as above)
+#: make check TESTS='...'  only these, for instance TESTS='tests/link/userns.t tests/unit/t-nl'
+#: tests/run [-kvx] FILE   the same without installing; -k keeps what a test leaves, -x traces it, -s opens a shell in its place
+#: make demo               show what rk does; make bench: compare it; make fuzz: 20 seconds a parser
+#: make analyze            the compiler's own analysis; tests/build/counts: how dense the code is
+#: make install            PREFIX=/usr/local, DESTDIR=; make dist: a tarball; make html: the pages, for a browser
+#: make deps               install what building and testing needs; make clean, make distclean
 MODE ?= static
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -80,8 +88,12 @@ $(DEPS)/stamp:
 analyze: | $(STAMP)
 	@find src tests -name '*.c' ! -path 'tests/fuzz/*' ! -name covshim.c | LC_ALL=C sort | xargs -P 2 -I F $(CCOMP) -O2 -fanalyzer -Wno-analyzer-malloc-leak -fdiagnostics-plain-output -c -o /dev/null F
 
-check demo bench fuzz:
+check:
+	package/check -m $(MODE) $(TESTS)
+demo bench fuzz:
 	package/$@
+help:
+	@sed -n 's/^#: //p' Makefile
 deps:
 	package/deps
 # the manual pages, for a browser
@@ -96,5 +108,5 @@ clean:
 	rm -rf build/static build/pie build/dyn build/asan build/cov build/clang build/clang-dyn build/dist build/html
 distclean:
 	rm -rf build
-.PHONY: all analyze programs test-programs check demo bench fuzz deps install dist clean distclean
+.PHONY: all help analyze programs test-programs check demo bench fuzz deps install dist clean distclean
 .DELETE_ON_ERROR:

@@ -141,7 +141,9 @@ tap_end() {
   eval "$tap_exit"
   for tap_p in $tap_pids; do end "$tap_p"; done
   cd /
-  rm -rf "$T" 2>/dev/null || rk-userns rk-idmap rm -rf "$T" 2>/dev/null # files of subordinate ids
+  if [ -n "${RK_TEST_KEEP:-}" ]; then note "kept: $T"
+  else rm -rf "$T" 2>/dev/null || rk-userns rk-idmap rm -rf "$T" 2>/dev/null # files of subordinate ids
+  fi
   if [ "$tap_rc" = 0 ]; then
     [ -n "$tap_plan" ] || { echo "# no plan: the test ended too early" >&2; tap_rc=1; }
     [ "$tap_bad" = 0 ] || tap_rc=1

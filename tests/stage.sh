@@ -5,7 +5,7 @@
 make -s -C "$top" -j2 MODE="$mode" programs test-programs
 if [ "$(id -u)" = 0 ]; then user=$("$top/tests/user"); else user=$(id -un); fi
 stage=$(mktemp -d /tmp/rk-t.XXXXXX)
-trap 'cd /; rm -rf "$stage"' EXIT
+trap 'cd /; [ -n "${keep:-}" ] || rm -rf "$stage"; [ -z "${progress:-}" ] || kill "$progress" 2>/dev/null || :' EXIT
 trap 'exit 129' HUP; trap 'exit 130' INT; trap 'exit 143' TERM
 chmod 0755 "$stage"
 mkdir -p "$stage/rk" "$stage/inst" "$stage/test" "$stage/tap" "$stage/tmp" "$stage/xdg"
@@ -27,5 +27,6 @@ staged() {
     RK_TEST_LIB="$stage/rk/tests/lib.sh" RK_TEST_MODE="$mode" RK_TEST_STAGE="$stage" RK_TEST_INST="$stage/inst" RK_TEST_TOP="$top" \
     RK_TEST_USER="$user" RK_TEST_UID="$(id -u "$user")" RK_TEST_GID="$(id -g "$user")" RK_TEST_XDG="$stage/xdg" \
     RK_TEST_HOME="$(getent passwd "$user" | cut -d: -f6)" RK_TEST_TIMEOUT="${RK_TEST_TIMEOUT:-180}" \
+    RK_TEST_KEEP="${RK_TEST_KEEP:-}" RK_TEST_TRACE="${RK_TEST_TRACE:-}" \
     RK_BENCH_PEER="${RK_BENCH_PEER:-}" ROUNDS="${ROUNDS:-}" COLUMNS_ONLY="${COLUMNS_ONLY:-}" FORWARDERS="${FORWARDERS:-}" "$@"
 }

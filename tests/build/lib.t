@@ -1,6 +1,7 @@
 #!/bin/sh
 # the test library itself: what it says is true, also about failures
 . "${RK_TEST_LIB:-tests/lib.sh}"
+RK_TEST_KEEP='' # what is removed is looked at here
 plan 18
 is "$(id -un)" "$RK_TEST_USER" "a .t file runs as the test user"
 is "$(as_user id -un)" rktest "as_user is harmless there"
