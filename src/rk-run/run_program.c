@@ -5,16 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <skalibs/allreadwrite.h>
+#include <rk/helper.h>
 
 enum { OUTPUT_MS = 5000, PROGRAM_MAX = 8 << 20 };
 
@@ -51,60 +48,11 @@ char const *run_program(char const *name)
   run_die("exec: %s: executable file not found in $PATH", go_quote(name, quoted, sizeof quoted));
 }
 
-static void drain(int fd, char *out, size_t size, pid_t pid)
-{
-  struct timespec start, now;
-  size_t n = 0;
-  char waste[4096];
-
-  clock_gettime(CLOCK_MONOTONIC, &start);
-  for (;;) {
-    struct pollfd p = {.fd = fd, .events = POLLIN};
-    long left;
-    ssize_t r;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    left = OUTPUT_MS - (now.tv_sec - start.tv_sec) * 1000 - (now.tv_nsec - start.tv_nsec) / 1000000;
-    if (left <= 0 || poll(&p, 1, (int)left) == 0) {
-      kill(pid, SIGKILL);
-      break;
-    }
-    r = out && n < size - 1 ? read(fd, out + n, size - 1 - n) : read(fd, waste, sizeof waste);
-    if (r == 0 || (r < 0 && errno != EINTR)) break;
-    if (r > 0 && out && n < size - 1) n += (size_t)r;
-  }
-  if (out) out[n] = 0;
-}
-
 int run_output(char const *path, char const *arg, char *out, size_t size)
 {
-  int fd[2], wstat;
-  pid_t pid;
+  char const *const argv[] = {path, arg, NULL};
 
-  if (pipe2(fd, O_CLOEXEC) < 0) return -1;
-  pid = fork();
-  if (pid < 0) {
-    int e = errno;
-    close(fd[0]);
-    close(fd[1]);
-    errno = e;
-    return -1;
-  }
-  if (!pid) {
-    int null = open("/dev/null", O_RDWR);
-    if (null >= 0) {
-      dup2(null, 0);
-      dup2(null, 2);
-    }
-    dup2(fd[1], 1);
-    execl(path, path, arg, (char *)0);
-    _exit(127);
-  }
-  close(fd[1]);
-  drain(fd[0], out, size, pid);
-  close(fd[0]);
-  while (waitpid(pid, &wstat, 0) < 0)
-    if (errno != EINTR) return -1;
-  return wstat;
+  return rk_helper_run(path, argv, out, size, OUTPUT_MS);
 }
 
 int run_contains(char const *path, char const *const *words)

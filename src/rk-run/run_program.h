@@ -10,7 +10,7 @@
 char const *run_program(char const *name);
 
 /* Run `path arg`, stdin and stderr from /dev/null, at most 5 s. What it writes on stdout goes into out, terminated
-   (out may be 0). Returns its wait status, or -1 with errno. */
+   (out may be 0). Returns its wait status, or -1 with errno (ETIMEDOUT: it was killed). */
 int run_output(char const *path, char const *arg, char *out, size_t size);
 
 /* 1: path is an ELF program in whose file all these words are (terminated by 0), as what its help prints would be; 0: not, or it is a

@@ -88,5 +88,19 @@ int main(void)
   setenv("PATH", "/etc", 1);
   ok(rk_which("passwd", path, sizeof path) == -1 && errno == EACCES && !strcmp(path, "/etc/passwd"), "one that is not executable");
   ok(rk_which("/bin/sh", path, sizeof path) == 7, "a path");
+  {
+    char out[8];
+    char const *const shell[] = {"sh", "-c", "echo 0123456789; echo bad >&2; exit 4", NULL};
+    char const *const hang[] = {"sh", "-c", "exec sleep 60", NULL};
+    int status;
+    setenv("PATH", "/usr/bin:/bin", 1);
+    status = rk_helper_run("/bin/sh", shell, out, sizeof out, 10000);
+    ok(WIFEXITED(status) && WEXITSTATUS(status) == 4, "a helper from start to end: its status");
+    is_str(out, "0123456", "its stdout, cut, without its stderr");
+    is_num(WEXITSTATUS(rk_helper_run("/bin/sh", shell, NULL, 0, 10000)), 4, "the output may be left out");
+    ok(rk_helper_run("/bin/sh", hang, out, sizeof out, 100) == -1 && errno == ETIMEDOUT, "one that hangs is ETIMEDOUT");
+    ok(waitpid(-1, 0, WNOHANG) == -1 && errno == ECHILD, "and is not left");
+    is_num(WEXITSTATUS(rk_helper_run("/nowhere", shell, NULL, 0, 10000)), 127, "one that is not there is 127");
+  }
   return tap_done();
 }

@@ -31,6 +31,11 @@ enum { RK_HELPERS_MAX = 4 };
    what still runs then is killed and marked late. 0, or -1 with errno (poll failed; all are killed and late). */
 int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms);
 
+/* One helper, from start to end, in at most ms milliseconds: what it writes to stdout is kept in out, cut to size and terminated (out may
+   be NULL), its stderr goes to /dev/null. Returns its status as of waitpid(2), or -1 with errno: ETIMEDOUT (it was killed), or that of
+   rk_helper_start and rk_helpers_wait. */
+int rk_helper_run(char const *path, char const *const *argv, char *out, size_t size, int ms);
+
 /* How long helpers may take, in milliseconds: RK_HELPER_TIMEOUT (seconds) or 10 seconds; -1: it is no number from 1 to 3600. */
 int rk_helper_time(void);
 

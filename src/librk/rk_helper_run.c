@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+#include <rk/helper.h>
+
+#include <errno.h>
+
+#include <rk/fail.h>
+#include <rk/text.h>
+
+static void keep(void *data, char const *text, size_t len)
+{
+  if (data) rk_text_mem(data, text, len);
+}
+
+int rk_helper_run(char const *path, char const *const *argv, char *out, size_t size, int ms)
+{
+  char nothing[1];
+  struct rk_text t = rk_text_in(out ? out : nothing, out ? size : sizeof nothing);
+  struct rk_helper h = {.path = path, .argv = argv, .quiet = 1, .take = keep, .data = out ? &t : NULL};
+
+  if (rk_helper_start(&h) == -1 || rk_helpers_wait(&h, 1, -1, ms) == -1) return -1;
+  if (h.late) return rk_fail(ETIMEDOUT);
+  return h.status;
+}
