@@ -16,6 +16,7 @@
 
 #include <rk/chain.h>
 #include <rk/exit.h>
+#include <rk/host.h>
 #include <rk/state.h>
 #include <rk/timer.h>
 #include "portd.h"
@@ -204,7 +205,7 @@ void portd_dir_open(char const *path)
   if (portd.dir < 0) strerr_diefusys(RK_EXIT_SYS, "open ", absolute);
   /* Whoever writes there opens ports with our rights. */
   why = rk_chain_foreign(portd.dir);
-  if (why) strerr_dief(RK_EXIT_HOST, "state directory ", absolute, " ", why);
+  if (why) rk_die_host("T7", RK_CHAIN_OWN, "state directory ", absolute, " ", why);
   if (mkdirat(portd.dir, "ports", 0700) == -1 && errno != EEXIST) strerr_diefusys(RK_EXIT_SYS, "make directory ", absolute, "/ports");
   if (lock_status() < 0) strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
   if (portd_status_clear()) portd_bind_patiently(500);

@@ -34,6 +34,7 @@
 #include <compat/go.h>
 #include <rk/chain.h>
 #include <rk/exit.h>
+#include <rk/host.h>
 
 #define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
 
@@ -379,7 +380,7 @@ int main(int argc, char const *const *argv)
   apid.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
   why = rk_chain_foreign(apid.dirfd);
-  if (why) strerr_dief(RK_EXIT_HOST, "state directory ", path, " ", why);
+  if (why) rk_die_host("T7", RK_CHAIN_OWN, "state directory ", path, " ", why);
   sigfd = catch_signals();
   if (sigfd < 0) strerr_diefusys(RK_EXIT_SYS, "catch signals");
   /* without a port driver there is nothing to follow, and closing an inotify instance costs the end some 10 ms */

@@ -73,27 +73,39 @@ for below in '' 'unshare -U --map-root-user'; do
   follow
   served() { [ "$(python3 "$T/ask.py" "$port" 5)" = mine ]; }
   ok "an honest chain is served${below:+, $below}" wait_until served
+  spawn as_user rk-apid -d 1 "$A"; apid=$pid
+  wait_until test -s "$T/spawn.$apid.out"
+  child() { as_user rootlessctl --socket "$A/api.sock" info --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["childPID"])'; }
+  is "$(child)" "$chain" "the API names its process"
   # what is forged while it is served changes nothing
-  as_user sh -c 'echo 1 > "$0/new"; mv "$0/new" "$0/child_pid"; rm "$0/.child"' "$A"
+  as_user sh -c 'echo 1 > "$0/new"; mv "$0/new" "$0/child_pid"' "$A"
+  is "$(child)" "$chain" "also when child_pid has been changed"
+  as_user rm "$A/.child"
+  is "$(child)" 0 "or none, when nothing proves it"
   ok "and stays so" served
-  end "$portd"; over
+  end "$apid"; end "$portd"; over
 done
 
 # directories of others
+fix="info: T7: name a directory that belongs to the user who runs this, and take the others' right to write away: chmod go-w DIRECTORY"
 run rk-portd "$A"
-is "$rc/$err" "102/rk-portd: fatal: state directory $A belongs to another user" "root's rk-portd, a user's directory"
+is "$rc/$err" "102/rk-portd: fatal: state directory $A belongs to another user
+rk-portd: $fix" "root's rk-portd, a user's directory"
 run rk-apid "$A"
-is "$rc/$err" "102/rk-apid: fatal: state directory $A belongs to another user" "root's rk-apid"
+is "$rc/$err" "102/rk-apid: fatal: state directory $A belongs to another user
+rk-apid: $fix" "root's rk-apid"
 mkdir -m 0755 "$T/root"
 for p in rk-portd rk-apid; do
   run as_user $p "$T/root"
-  is "$rc/$err" "102/$p: fatal: state directory $T/root belongs to another user" "a user's $p, root's directory"
+  is "$rc/$err" "102/$p: fatal: state directory $T/root belongs to another user
+$p: $fix" "a user's $p, root's directory"
 done
 is "$(ls -A "$T/root")" "" "nothing was made there"
 as_user mkdir "$T/u/open"; chmod 0777 "$T/u/open"
 for p in rk-portd rk-apid; do
   run as_user $p "$T/u/open"
-  is "$rc/$err" "102/$p: fatal: state directory $T/u/open is writable by others" "$p: a directory that others can write to"
+  is "$rc/$err" "102/$p: fatal: state directory $T/u/open is writable by others
+$p: $fix" "$p: a directory that others can write to"
 done
 is "$(ls -A "$T/u/open")" "" "nothing was made there, either"
 done_testing
