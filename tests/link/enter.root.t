@@ -1,7 +1,7 @@
 #!/bin/sh
 # rk-enter by root, into a user's chain: root inside, none of root's groups outside come along
 . "${RK_TEST_LIB:-tests/lib.sh}"
-chmod 0777 "$T"
+chmod 1777 "$T"
 D=$T/state
 mkfifo "$T/ready"
 as_user rk-state "$D" rk-userns rk-idmap -g drop rk-unshare -u rk-pidns rk-hold -d 3 3> "$T/ready" &
