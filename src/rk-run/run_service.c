@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <rk/text.h>
 #include <sys/stat.h>
 
 static void make_dir(char const *path)
@@ -74,12 +75,30 @@ static void supervised(struct run *r, char const *dir, enum script_language lang
   daemon_service(dir, "apid", r, lang);
 }
 
+/* systemd.service(5), Command lines: one word, whatever it holds; a newline in it would be a line of the unit. */
+static void unit_word(int fd, char const *s)
+{
+  dprintf(fd, "\"");
+  for (; *s; s++) {
+    unsigned char c = (unsigned char)*s;
+    if (c < 0x20 || c == 0x7f) {
+      dprintf(fd, "\\x%02x", c);
+      continue;
+    }
+    if (c == '"' || c == '\\') dprintf(fd, "\\");
+    if (c == '%' || c == '$') dprintf(fd, "%c", c);
+    dprintf(fd, "%c", c);
+  }
+  dprintf(fd, "\"");
+}
+
 /* systemd wants one main process that passes signals on and takes all with it: rk-run itself. */
 static void unit(struct run const *r, char const *dir)
 {
   char const *name = strrchr(r->command[0], '/');
   char const *path;
-  char self[4096];
+  char self[4096], safe[1024];
+  struct rk_text t;
   ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
   int fd;
 
@@ -88,7 +107,11 @@ static void unit(struct run const *r, char const *dir)
   make_dir(dir);
   path = run_text("%s/%s.service", dir, name ? name + 1 : r->command[0]);
   fd = create(path, 0644);
-  dprintf(fd, "[Unit]\nDescription=%s in a user namespace\n\n[Service]\nExecStart=\"%s\"", name ? name + 1 : r->command[0], self);
+  name = name ? name + 1 : r->command[0];
+  t = rk_text_in(safe, sizeof safe);
+  rk_text_safe(&t, name, strlen(name));
+  dprintf(fd, "[Unit]\nDescription=%s in a user namespace\n\n[Service]\nExecStart=", safe);
+  unit_word(fd, self);
   for (char const *const *p = r->given; *p; p++) {
     if (p == r->command - 1) continue; /* the directory */
     if (p < r->command && (!strncmp(*p, "--service=", 10) || !strncmp(*p, "-service=", 9))) continue;
@@ -96,13 +119,8 @@ static void unit(struct run const *r, char const *dir)
       p++;
       continue;
     }
-    dprintf(fd, " \"");
-    for (char const *s = *p; *s; s++) {
-      if (*s == '"' || *s == '\\') dprintf(fd, "\\");
-      if (*s == '%' || *s == '$') dprintf(fd, "%c", *s);
-      dprintf(fd, "%c", *s);
-    }
-    dprintf(fd, "\"");
+    dprintf(fd, " ");
+    unit_word(fd, *p);
   }
   dprintf(fd, "\nExecReload=kill -s HUP $MAINPID\nType=simple\nNotifyAccess=all\nKillMode=mixed\nDelegate=yes\nRestart=always\n"
           "RestartSec=2\n\n[Install]\nWantedBy=default.target\n");

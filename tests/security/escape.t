@@ -71,6 +71,11 @@ clean 2 "rootlessctl: a command" rootlessctl "$BAD"
 clean 2 "rootlessctl: a socket" rootlessctl --socket "$T/$BAD" info
 clean 100 "rootlesskit-docker-proxy: a flag" rootlesskit-docker-proxy "--$BAD"
 
+# a unit for systemd: an argument is a word of its line, never a line of its own
+run rk-run --service=systemd "$T/unit" /bin/echo "$BAD" "$(printf 'a\nExecStartPre=/bin/evil')"
+is "$rc $(grep -c '^Exec' "$T/unit/echo.service") $(grep -c '^rk-x' "$T/unit/echo.service")" "0 2 0" "rk-run --service: no line but ours" || diag "$err"
+like "$(cat "$T/unit/echo.service")" '\\x1b.*\\x0a.*a\\x0aExecStartPre' "control characters are escaped"
+
 # files of the state directory: contents and names
 D=$T/d; mkdir -m 700 "$D" "$D/ports" "$D/ports.status"
 printf '%s\n' "$BAD spec" > "$D/ports/a"
