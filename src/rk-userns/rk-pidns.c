@@ -5,10 +5,12 @@
    changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; a seccomp filter (rk/tty.h); with -R also pdeathsig
    fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the control socket goes to the child
    forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
-            only reaps. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
+            only reaps. A child that locks /proc, and is gone. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
             This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends the namespace.
    exits    100, 102, 111, 126, 127; else prog's, 128 + n if signal n killed it; with -s the same signal ends this process
 */
+#include "pidns_lock.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -45,22 +47,23 @@ static void make_namespaces(void)
 }
 
 /* procfs shows the pid namespace of the process that mounts it. Inside a container whose own /proc is masked or read-only the
-   kernel refuses a fuller view than the present one (EPERM; mount_too_revealing() in fs/namespace.c). */
-static void mount_proc(void)
+   kernel refuses a fuller view than the present one (EPERM; mount_too_revealing() in fs/namespace.c). Returns whether it is ours. */
+static int mount_proc(void)
 {
   unsigned long const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   struct statfs fs;
 
-  if (mount("proc", "/proc", "proc", flags, NULL) == 0) return;
+  if (mount("proc", "/proc", "proc", flags, NULL) == 0) return 1;
   if (errno != EPERM) strerr_diefusys(RK_EXIT_SYS, "mount procfs on /proc");
   if (mount("proc", "/proc", "proc", flags | MS_RDONLY, NULL) == 0) {
     strerr_warnw("unable to mount procfs on /proc for writing: it is read-only, as the one below it (D9)");
-    return;
+    return 1;
   }
   if (statfs("/proc", &fs) < 0 || (unsigned long)fs.f_type != PROC_SUPER_MAGIC)
     rk_die_host("D9", "mount procfs on /proc before entering the user namespace; in a container, let its runtime leave /proc unmasked",
                 "unable to mount procfs on /proc: the kernel allows it only where one can be seen already");
   strerr_warnw("unable to mount procfs on /proc: the outer one stays, and shows outer numbers, because parts of it are masked (D9)");
+  return 0;
 }
 
 /* pid 1. The kernel reaps the children of a process that ignores SIGCHLD; signals stay blocked. */
@@ -78,7 +81,7 @@ static void reap(struct rk_wait const *w)
 static void become(struct rk_wait const *w, char const *const *argv, int tty, int keep)
 {
   rk_wait_give_back(w);
-  mount_proc();
+  if (mount_proc()) pidns_lock_proc();
   if (!tty) rk_tty_no_input_or_die();
   rk_link_exec(argv, keep);
 }
