@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <skalibs/allreadwrite.h>
 
+#include <rk/fail.h>
+
 /* Root inside writes the same directory at the same moment: it may put a link, a FIFO or another directory in the place of
    anything between two of our calls. So no component of a path is followed if it is a link, nothing is opened so that the
    open can wait, and what we write goes into a file that did not exist before, under a name that cannot be guessed. */
@@ -33,7 +35,7 @@ static int parent(int dirfd, char const *path, char const **last)
       e = errno;
     }
     if (at != dirfd) close(at);
-    if (next == -1) return errno = e, -1;
+    if (next == -1) return rk_fail(e);
     at = next;
     path = slash + 1;
   }
@@ -83,7 +85,7 @@ static int write_in(int dirfd, char const *name, char const *text, size_t len, m
     e = errno;
   }
   unlinkat(dirfd, temp, 0);
-  return errno = e, -1;
+  return rk_fail(e);
 }
 
 int rk_fact_write(int dirfd, char const *path, char const *text, size_t len, mode_t mode)
@@ -108,10 +110,10 @@ int rk_regular_open(int dirfd, char const *path, int flags)
   fd = openat(at, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
   e = errno;
   if (at != dirfd) close(at);
-  if (fd == -1) return errno = e, -1;
+  if (fd == -1) return rk_fail(e);
   if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) return fd;
   close(fd);
-  return errno = S_ISDIR(st.st_mode) ? EISDIR : EINVAL, -1;
+  return rk_fail(S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
 }
 
 ssize_t rk_fact_read(int dirfd, char const *path, char *buf, size_t size)
@@ -125,7 +127,7 @@ ssize_t rk_fact_read(int dirfd, char const *path, char *buf, size_t size)
   len = allread(fd, buf, size - 1);
   e = errno;
   close(fd);
-  if (e && e != EPIPE) return errno = e, -1;
+  if (e && e != EPIPE) return rk_fail(e);
   if (len && buf[len - 1] == '\n') len--;
   buf[len] = 0;
   return (ssize_t)len;
@@ -141,5 +143,5 @@ int rk_state_sub(int dirfd, char const *name, int make)
   if (fd == -1) return -1;
   if (fstat(dirfd, &above) == 0 && fstat(fd, &st) == 0 && st.st_uid == above.st_uid) return fd;
   close(fd);
-  return errno = EPERM, -1;
+  return rk_fail(EPERM);
 }

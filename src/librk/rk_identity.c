@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
+#include <rk/fail.h>
 #include <rk/proc.h>
 #include <errno.h>
 #include <string.h>
@@ -12,7 +13,7 @@ ssize_t rk_identity(pid_t pid, char *buf, size_t size)
   ssize_t bootlen;
   size_t n = 0;
 
-  if (size < RK_IDENTITY_MAX) return errno = ENAMETOOLONG, -1;
+  if (size < RK_IDENTITY_MAX) return rk_fail(ENAMETOOLONG);
   if (rk_proc_stat(pid, 22, &start) < 0) return -1;
   bootlen = rk_slurp("/proc/sys/kernel/random/boot_id", boot, 40);
   if (bootlen < 0) return -1;
@@ -31,7 +32,7 @@ int rk_identity_alive(char const *text)
   unsigned int pid;
   size_t n = uint_scan(text, &pid);
 
-  if (!n || text[n] != ' ' || !pid) return errno = EINVAL, -1;
+  if (!n || text[n] != ' ' || !pid) return rk_fail(EINVAL);
   if (rk_identity((pid_t)pid, now, sizeof now) < 0) return 0;
   if (strcmp(now, text)) return 0;
   /* A zombie still has its number and start time, but none of its namespaces: field 24 (rss) is 0 and it owns no address space (field 23, vsize). */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/link.h>
 #include <rk/env.h>
+#include <rk/fail.h>
 #include <rk/exit.h>
 #include <rk/helper.h>
 #include <rk/outside.h>
@@ -29,9 +30,9 @@ int rk_control(void)
   int type;
   socklen_t len = sizeof type;
 
-  if (!s || !*s) return errno = ENOENT, -1;
-  if (!uint0_scan(s, &fd) || fd > 0x7fffffff) return errno = EBADF, -1;
-  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) return errno = EBADF, -1;
+  if (!s || !*s) return rk_fail(ENOENT);
+  if (!uint0_scan(s, &fd) || fd > 0x7fffffff) return rk_fail(EBADF);
+  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) return rk_fail(EBADF);
   if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) return -1;
   return (int)fd;
 }
@@ -71,9 +72,9 @@ int rk_ask_recv(void *reply, size_t replylen)
   if (control == -1) return -1;
   do r = recv(control, reply, replylen, MSG_TRUNC);
   while (r < 0 && errno == EINTR);
-  if (r == 0 || (r < 0 && errno == ECONNRESET)) return errno = EPIPE, -1;
+  if (r == 0 || (r < 0 && errno == ECONNRESET)) return rk_fail(EPIPE);
   if (r < 0) return -1;
-  if ((size_t)r != replylen) return errno = EPROTO, -1;
+  if ((size_t)r != replylen) return rk_fail(EPROTO);
   return 0;
 }
 
@@ -126,10 +127,10 @@ static int beside(char const *name, char *path, size_t size)
   char *dir;
 
   if (r == -1) return -1;
-  if ((size_t)r >= size) return errno = ENAMETOOLONG, -1;
+  if ((size_t)r >= size) return rk_fail(ENAMETOOLONG);
   path[r] = 0;
   dir = strrchr(path, '/');
-  if (!dir || (size_t)(dir - path) + 1 + nlen >= size) return errno = ENAMETOOLONG, -1;
+  if (!dir || (size_t)(dir - path) + 1 + nlen >= size) return rk_fail(ENAMETOOLONG);
   memcpy(dir + 1, name, nlen + 1);
   return 0;
 }
@@ -188,7 +189,7 @@ int rk_libexec(char const *name, char *path, size_t size)
   char *dir;
 
   if (r < 0) return -1;
-  if ((size_t)r >= size) return errno = ENAMETOOLONG, -1;
+  if ((size_t)r >= size) return rk_fail(ENAMETOOLONG);
   path[r] = 0;
   dir = strstr(path, "/libexec/rk/");
   if (dir) /* the last one, should the prefix itself hold such a name */
@@ -197,9 +198,9 @@ int rk_libexec(char const *name, char *path, size_t size)
     dir = strrchr(path, '/');
     if (dir) *dir = 0;
     dir = strrchr(path, '/'); /* PREFIX/bin, or any directory beside libexec */
-    if (!dir) return errno = ENOENT, -1;
+    if (!dir) return rk_fail(ENOENT);
   }
-  if ((size_t)(dir - path) + sizeof "/libexec/rk/" + nlen > size) return errno = ENAMETOOLONG, -1;
+  if ((size_t)(dir - path) + sizeof "/libexec/rk/" + nlen > size) return rk_fail(ENAMETOOLONG);
   memcpy(dir, "/libexec/rk/", 12);
   memcpy(dir + 12, name, nlen + 1);
   return 0;

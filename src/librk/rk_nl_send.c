@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <sys/socket.h>
 
+#include <rk/fail.h>
+
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
 #endif
@@ -27,7 +29,7 @@ static ssize_t receive(int fd, void *buf, size_t size)
   for (;;) {
     ssize_t r = recv(fd, buf, size, MSG_TRUNC);
     if (r == -1 && errno == EINTR) continue;
-    if (r > (ssize_t)size) return errno = EMSGSIZE, -1;
+    if (r > (ssize_t)size) return rk_fail(EMSGSIZE);
     return r;
   }
 }
@@ -36,7 +38,7 @@ static int post(int fd, struct rk_nl *batch, uint16_t flags)
 {
   struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 
-  if (batch->full) return errno = EMSGSIZE, -1;
+  if (batch->full) return rk_fail(EMSGSIZE);
   for (size_t at = 0; at < batch->len;) {
     struct nlmsghdr head;
     memcpy(&head, batch->buf.b + at, sizeof head);
@@ -89,7 +91,10 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
     if (r == -1) return error->error = errno, -1;
     if (!NLMSG_OK(&answer.head, (size_t)r) || answer.head.nlmsg_type != NLMSG_ERROR) continue;
     struct nlmsgerr verdict;
-    if ((size_t)r < NLMSG_LENGTH(sizeof verdict)) return error->error = errno = EPROTO, -1;
+    if ((size_t)r < NLMSG_LENGTH(sizeof verdict)) {
+      error->error = EPROTO;
+      return rk_fail(EPROTO);
+    }
     memcpy(&verdict, answer.b + NLMSG_HDRLEN, sizeof verdict);
     acks++;
     if (!verdict.error || error->error) continue;
@@ -98,7 +103,7 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
     error->what = error->n < batch->n ? batch->what[error->n] : "?";
     explain(&answer.head, error->text, sizeof error->text);
   }
-  if (error->error) return errno = error->error, -1;
+  if (error->error) return rk_fail(error->error);
   return 0;
 }
 
@@ -117,8 +122,8 @@ int rk_nl_dump(int fd, struct rk_nl *batch, int (*each)(struct nlmsghdr const *,
       if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
         int e = 0;
         if (m->nlmsg_len >= NLMSG_LENGTH(sizeof e)) memcpy(&e, NLMSG_DATA(m), sizeof e);
-        if (e) return errno = -e, -1;
-        return changed ? (errno = EINTR, -1) : 0;
+        if (e) return rk_fail(-e);
+        return changed ? rk_fail(EINTR) : 0;
       }
       int stop = each(m, data);
       if (stop) return stop;

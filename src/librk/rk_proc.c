@@ -47,19 +47,19 @@ int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
   }
   /* The name stands in parentheses and may contain any byte: fields are counted from the last one. */
   p = strrchr(buf, ')');
-  if (!p || field < 4) return errno = EINVAL, -1;
+  if (!p || field < 4) return rk_fail(EINVAL);
   for (p++; field > 2 && *p; field--) {
     while (*p == ' ') p++;
     if (field == 3) {
       uint64_t v = 0;
-      if (*p == '-') return errno = ERANGE, -1;
+      if (*p == '-') return rk_fail(ERANGE);
       if (!uint64_scan(p, &v)) break;
       *value = v;
       return 0;
     }
     while (*p && *p != ' ') p++;
   }
-  return errno = EINVAL, -1;
+  return rk_fail(EINVAL);
 }
 
 int rk_descends(pid_t pid, pid_t root, unsigned int depth)
@@ -87,13 +87,13 @@ ssize_t rk_proc_status(char const *key, char *buf, size_t size)
       line += klen + 1;
       line += strspn(line, " \t");
       len = strlen(line);
-      if (len >= size) return errno = ENAMETOOLONG, -1;
+      if (len >= size) return rk_fail(ENAMETOOLONG);
       memcpy(buf, line, len + 1);
       return (ssize_t)len;
     }
     line = next;
   }
-  return errno = ENOENT, -1;
+  return rk_fail(ENOENT);
 }
 
 /* "Pid:\t1234" of /proc/self/fdinfo/N (proc_pid_fdinfo(5)). */

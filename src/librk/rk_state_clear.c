@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
+#include <rk/fail.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 #include <rk/timer.h>
@@ -174,7 +175,7 @@ int rk_state_remove(int dirfd, char const *name)
   take(&s, name);
   e = s.error;
   if (s.lifted && sweep(&s, LIFTED) == -1 && !e) e = errno;
-  return e ? (errno = e, -1) : 0;
+  return e ? rk_fail(e) : 0;
 }
 
 int rk_state_clear(int dirfd, int everything)
@@ -225,7 +226,7 @@ int rk_state_aside(int dirfd, int everything)
     if (renameat(dirfd, name, dirfd, to) == -1 && errno != ENOENT && known(name)) e = errno;
   }
   close(d.fd);
-  return e ? (errno = e, -1) : 0;
+  return e ? rk_fail(e) : 0;
 }
 
 int rk_state_bare(int dirfd)

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include <rk/fail.h>
 #include <rk/state.h>
 
 /* A lock is a regular file of ours. What else lies in its place was put there by a chain. */
@@ -33,7 +34,7 @@ int rk_state_locked(int dir, int lockfd)
 /* A cleaner may unlink the file between open and lock: look again; but not for ever, if a chain does that on purpose. */
 int rk_state_lock(int dir, int create, int *lockfd)
 {
-  if (dir == -1) return errno = ENOENT, -1;
+  if (dir == -1) return rk_fail(ENOENT);
   for (int tries = 100; tries--;) {
     int l = open_lock(dir, create);
     int e;
@@ -42,7 +43,7 @@ int rk_state_lock(int dir, int create, int *lockfd)
     if (flock(l, LOCK_EX | LOCK_NB) == -1) {
       e = errno;
       close(l);
-      return errno = e, -1;
+      return rk_fail(e);
     }
     if (rk_state_locked(dir, l)) {
       *lockfd = l;
@@ -50,5 +51,5 @@ int rk_state_lock(int dir, int create, int *lockfd)
     }
     close(l);
   }
-  return errno = EAGAIN, -1;
+  return rk_fail(EAGAIN);
 }

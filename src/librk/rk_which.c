@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rk/fail.h>
+
 ssize_t rk_which(char const *name, char *path, size_t size)
 {
   char const *dir = getenv("PATH");
@@ -20,7 +22,7 @@ ssize_t rk_which(char const *name, char *path, size_t size)
     char const *end = strchrnul(dir, ':');
     size_t len = (size_t)(end - dir);
 
-    if (len + 1 + nlen >= sizeof try || len + 1 + nlen >= size) return errno = ENAMETOOLONG, -1;
+    if (len + 1 + nlen >= sizeof try || len + 1 + nlen >= size) return rk_fail(ENAMETOOLONG);
     memcpy(try, dir, len);
     if (len) try[len++] = '/';
     memcpy(try + len, name, nlen + 1);
@@ -32,6 +34,6 @@ ssize_t rk_which(char const *name, char *path, size_t size)
       denied = 1;
     }
     dir = end;
-    if (!*dir) return errno = denied ? EACCES : ENOENT, -1;
+    if (!*dir) return rk_fail(denied ? EACCES : ENOENT);
   }
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <rk/fail.h>
 #include <rk/state.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -18,7 +19,7 @@ static int publish(int fd, char const *name)
   int e;
 
   rk_temp_name(".new-", name, tmp);
-  if (strlen(tmp) >= sizeof sa.sun_path) return errno = ENAMETOOLONG, -1;
+  if (strlen(tmp) >= sizeof sa.sun_path) return rk_fail(ENAMETOOLONG);
   strcpy(sa.sun_path, tmp);
   if (bind(fd, (struct sockaddr *)&sa, sizeof sa) == -1) return -1;
   if (listen(fd, 128) == 0) {
@@ -28,7 +29,7 @@ static int publish(int fd, char const *name)
   }
   e = errno;
   unlink(tmp);
-  return errno = e, -1;
+  return rk_fail(e);
 }
 
 int apid_listen(char const *name)
@@ -44,5 +45,5 @@ int apid_listen(char const *name)
   if (r == 0) return fd;
   e = errno;
   close(fd);
-  return errno = e, -1;
+  return rk_fail(e);
 }
