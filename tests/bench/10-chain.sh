@@ -4,7 +4,8 @@
 cd "$TMPDIR" || exit 1
 echo "## The chain on the host's network"
 echo
-echo "Cold start of a static program that does nothing. The floor is a C program that only does what mapping all ids needs:"
+echo "Cold start of a static program that does nothing. The floor is a C program that only does what mapping all ids" \
+  "needs:"
 echo "newuidmap and newgidmap side by side, a user and a mount namespace."
 echo
 set -- -- 'floor: newuidmap and newgidmap in parallel' rk-t-floor rk-t-true \
@@ -59,7 +60,8 @@ for r in $peers; do
   echo "| rootlesskit $("$r" --version | awk '{ print $3 }') (with its child) | $# | $(pss "$@") |"
   kill "$pid"; wait "$pid" 2>/dev/null || :
 done
-resident '`rk-state DIR rk-userns rk-idmap rk-copyup ""`' rk-state "$RK_TEST_XDG/bench" rk-userns rk-idmap rk-copyup '' rk-t-hold 9
+resident '`rk-state DIR rk-userns rk-idmap rk-copyup ""`' \
+  rk-state "$RK_TEST_XDG/bench" rk-userns rk-idmap rk-copyup '' rk-t-hold 9
 
 echo
 echo "Size of the programs, stripped, without any shared library:"

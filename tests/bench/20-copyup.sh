@@ -4,8 +4,11 @@
 cd "$TMPDIR" || exit 1
 echo "## Writable directories"
 echo
-echo "Start of a static program that does nothing, in one user namespace made before (\`unshare -Ur\`), so that the figures are"
-echo "those of rk-copyup alone. /etc has $(find /etc | wc -l) entries here, $(find /etc -mindepth 1 -maxdepth 1 | wc -l) of them at its top; /run $(find /run -xdev | wc -l)."
+echo "Start of a static program that does nothing, in one user namespace made before (\`unshare -Ur\`), so" \
+  "that the figures are"
+top=$(find /etc -mindepth 1 -maxdepth 1 | wc -l)
+echo "those of rk-copyup alone. /etc has $(find /etc | wc -l) entries here, $top of them at its top;" \
+  "/run $(find /run -xdev | wc -l)."
 echo
 set --
 for m in symlink overlay copy; do
@@ -17,7 +20,9 @@ done
 cp "$(command -v rk-t-bench)" bench; chmod 0755 bench
 as_user unshare -Ur ./bench -n "${ROUNDS:-200}" "$@" 2> /dev/null > starts
 printf '| command | median ms | 5 %% | 95 %% | ratio |\n| --- | ---: | ---: | ---: | ---: |\n'
-awk -F'\t' 'NR == 1 { first = $2 } { printf "| %s | %.2f | %.2f | %.2f | %.2f |\n", $1, $2 / 1000, $3 / 1000, $4 / 1000, $2 / first }' starts
+awk -F'\t' '
+  NR == 1 { first = $2 }
+  { printf "| %s | %.2f | %.2f | %.2f | %.2f |\n", $1, $2 / 1000, $3 / 1000, $4 / 1000, $2 / first }' starts
 echo
 echo "The same in whole chains, beside the peer."
 echo
@@ -26,6 +31,7 @@ set -- -- '`rk-userns rk-idmap rk-copyup "" true`' rk-userns rk-idmap rk-copyup 
 for r in /usr/bin/rootlesskit ${RK_BENCH_PEER:+"$RK_BENCH_PEER/rootlesskit"}; do # by path: rk has one of that name
   [ -x "$r" ] || continue
   v=$("$r" --version | awk '{ print $3 }')
-  set -- "$@" -- "rootlesskit $v \`true\`" "$r" rk-t-true -- "rootlesskit $v \`--copy-up=/etc --copy-up=/run true\`" "$r" --copy-up=/etc --copy-up=/run rk-t-true
+  set -- "$@" -- "rootlesskit $v \`true\`" "$r" rk-t-true \
+    -- "rootlesskit $v \`--copy-up=/etc --copy-up=/run true\`" "$r" --copy-up=/etc --copy-up=/run rk-t-true
 done
 starts "${ROUNDS:-100}" "$@"
