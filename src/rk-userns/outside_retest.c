@@ -54,7 +54,9 @@ static void visit(int userns, int netns, struct rk_say_net const *say)
   if (dup2(userns, 0) == -1 || dup2(netns, 1) == -1) _exit(1);
   rk_close_range(2, UINT_MAX, 0);
   if (setns(0, CLONE_NEWUSER) == -1) _exit(1);
-  /* Gaining capabilities there has undone both (commit_creds(): fs.suid_dumpable may be 1). */
+  /* Gaining capabilities there undoes both, unless the namespace is that of our own user, or below one that is (cred_cap_issubset,
+     kernel/cred.c). If it was another's, and fs.suid_dumpable is 1, root inside may have us by now. */
+  if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1) _exit(1);
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || setns(1, CLONE_NEWNET) == -1) _exit(1);
   for (int i = 0; i < TARGETS; i++) {
     tcp[i] = (struct pollfd){.fd = -1, .events = POLLOUT};

@@ -72,6 +72,19 @@ wait_gone "$pid"; is "$(cat "$T/spawn.$pid.err")" "" "and eight at once"
 is "$(cat "/proc/$o/task/$o/children")" "" "nobody who has answered stays"
 run as_user rk-enter -s "$A" rk-t-attack "$o"
 is "$rc/$(echo "$out" | grep ' ok$' | tr '\n' ' ')" "0/pidfd_open ok kill ok " "rk-outside itself is not dumpable for having answered"
+# the child that answers is, for that time: root inside can do to it what it can to any outer process of the user (list names, write
+# oom_score_adj and coredump_filter, signal), and cannot trace it, or read its memory or fds
+spawn as_user python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); s.recv(99); print("met", flush=True); s.recv(99)' "$A/.child"; asker=$pid
+wait_until grep -q met "$T/spawn.$asker.out"
+teller=$(cat "/proc/$o/task/$o/children"); teller=${teller% }
+run as_user rk-enter -p "$chain" rk-t-attack "$teller"
+is "$(echo "$out" | grep ' ok$' | grep -v '^list:' | tr '\n' ' ')" "pidfd_open ok write:oom_score_adj ok write:coredump_filter ok kill ok " \
+  "nor can root inside trace or read the child that answers" || diag "$out"
+is "$(sed -n 's/^Max core file size *//p' "/proc/$teller/limits" | tr -s ' ')/$(sed -n 's/^CapPrm:[^0-9a-f]*//p' "/proc/$teller/status")" "1 1 bytes /0000000000000000" \
+  "it leaves no core and has no capability"
+is "$(find "/proc/$teller/fd" -mindepth 1 -printf '%f ')" "0 1 " "and no fd but the connection and the program's pidfd"
+end "$asker"
 over
 
 # the program may be in a user namespace below the chain's
