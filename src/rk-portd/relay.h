@@ -153,7 +153,8 @@ int srcip_tick(void);
 
 /* relay_nft.c: answers from behind DNAT. */
 void nft_start(uint32_t mark);
-void nft_event(void);
+void nft_event(struct source const *src);
+int nft_tick(void);                      /* timer */
 int nft_active(void);                    /* is there DNAT in this namespace? Then marks are kept across it. */
 
 /* relay_route.c */

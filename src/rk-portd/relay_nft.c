@@ -24,9 +24,23 @@
 
 #include "relay.h"
 
-static struct source events = { .fd = -1, .kind = KIND_NFT };
-static int command = -1, legacy[2] = {-1, -1}, active;
+enum { PAUSE = 1000 /* ms between two installations */, AT_ONCE = 64 /* answers read in a row */ };
+
+static struct source events = { .fd = -1, .kind = KIND_NFT }, list = { .fd = -1, .kind = KIND_NFT };
+static int command = -1, legacy[2] = {-1, -1};
 static uint32_t our_mark;
+static struct {
+  int active, said;
+  int listing, changed;  /* a list is being read; it has changed meanwhile */
+  int again, wanted;     /* at the next tick: read the list; install */
+  uint64_t installed;    /* when, 0: never */
+} state;
+
+static void scan_later(void)
+{
+  state.again = 1;
+  timer_arm(TIMER_SECOND);
+}
 
 static uint16_t type(int message) { return (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | message); }
 static void text(struct rk_nl *nl, uint16_t attr, char const *s) { rk_nl_attr(nl, attr, s, strlen(s) + 1); }
@@ -126,7 +140,7 @@ static int install(void)
   if (nl.full) return errno = EMSGSIZE, -1;
   if (send(command, nl.buf.b, nl.len, 0) == -1) return -1;
   /* The kernel has done it all inside send; only errors are answered, as nothing asked for an acknowledgement. */
-  for (;;) {
+  for (int i = 0; i < AT_ONCE; i++) {
     ssize_t n = recv(command, &answer, sizeof answer, MSG_DONTWAIT);
     if (n == -1 && errno == EINTR) continue;
     if (n < (ssize_t)NLMSG_LENGTH(sizeof e)) break;
@@ -135,70 +149,118 @@ static int install(void)
   return e ? (errno = -e, -1) : 0;
 }
 
+/* Ours must be there when DNAT is. The kernel takes milliseconds for it, and whoever makes chains without end makes us want it as often: once a
+   second is enough. */
+static void install_now(void)
+{
+  state.wanted = 0;
+  state.installed = relay_now;
+  timer_arm(TIMER_SECOND);
+  if (install() == 0) {
+    state.active = 1;
+    return;
+  }
+  if (state.said) return;
+  state.said = 1;
+  relay_say("unable to keep clients' addresses behind DNAT: ", strerror(errno));
+}
+
 static void wanted(void)
 {
-  static int said;
-
-  if (install() == 0) active = 1;
-  else if (!said) {
-    said = 1;
-    relay_say("unable to keep clients' addresses behind DNAT: ", strerror(errno));
+  if (state.installed && relay_now - state.installed < PAUSE) {
+    state.wanted = 1;
+    timer_arm(TIMER_SECOND);
+    return;
   }
+  install_now();
 }
 
 static int is_nat(struct nlmsghdr const *m)
 {
   size_t len = 0;
-  char const *s = m->nlmsg_type == type(NFT_MSG_NEWCHAIN) ? rk_nl_find(m, sizeof(struct nfgenmsg), NFTA_CHAIN_TYPE, &len) : 0;
+  char const *s = NULL;
 
-  return s && len == 4 && !memcmp(s, "nat", 4);
+  if (m->nlmsg_type == type(NFT_MSG_NEWCHAIN)) s = rk_nl_find(m, sizeof(struct nfgenmsg), NFTA_CHAIN_TYPE, &len);
+  return s && len == 4 && memcmp(s, "nat", 4) == 0;
 }
 
-static int found_nat(struct nlmsghdr const *m, void *found)
-{
-  if (is_nat(m)) *(int *)found = 1;
-  return 0;
-}
-
+/* The list of all chains can be long, and can change for ever while it is read. So it is asked for here, and read by nft_listed, one answer an
+   event; a list that has changed meanwhile is asked for again after a pause. */
 static void scan(void)
 {
   struct nfgenmsg head = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0 };
   struct rk_nl nl;
-  int found = 0;
 
+  if (list.fd == -1 || state.listing) return;
+  state.again = 0;
   rk_nl_init(&nl);
-  rk_nl_msg(&nl, type(NFT_MSG_GETCHAIN), 0, &head, sizeof head, "list chains");
-  while (rk_nl_dump(command, &nl, found_nat, &found) == -1 && errno == EINTR);
+  rk_nl_msg(&nl, type(NFT_MSG_GETCHAIN), NLM_F_DUMP, &head, sizeof head, "list chains");
+  if (send(list.fd, nl.buf.b, nl.len, MSG_DONTWAIT) == -1) return scan_later();
+  state.listing = 1;
+  state.changed = 0;
+}
+
+/* One answer of the list's socket. 1: there may be more; 0: none now. */
+static int listed(void)
+{
+  static union { struct nlmsghdr head; char room[32768]; } answer;
+  int found = 0;
+  ssize_t r = recv(list.fd, &answer, sizeof answer, MSG_DONTWAIT);
+
+  if (r == -1) {
+    if (errno == EAGAIN || errno == EINTR) return 0;
+    state.listing = 0;
+    scan_later();
+    return 0;
+  }
+  size_t left = (size_t)r;
+  for (struct nlmsghdr const *m = &answer.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+    found |= is_nat(m);
+    if (m->nlmsg_flags & NLM_F_DUMP_INTR) state.changed = 1;
+    if (m->nlmsg_type != NLMSG_DONE && m->nlmsg_type != NLMSG_ERROR) continue;
+    state.listing = 0;
+    if (state.changed) scan_later();
+  }
   if (found) wanted();
+  return 1;
+}
+
+static int open_watched(struct source *src, uint32_t groups)
+{
+  struct sockaddr_nl address = { .nl_family = AF_NETLINK, .nl_groups = groups };
+
+  src->fd = rk_nl_open(NETLINK_NETFILTER);
+  if (src->fd == -1) return -1;
+  /* bind, and not NETLINK_ADD_MEMBERSHIP: notices do not reach a socket without a number of its own (af_netlink.c) */
+  if (bind(src->fd, (struct sockaddr const *)&address, sizeof address) == 0 && relay_watch(src, EPOLLIN) == 0) return 0;
+  close(src->fd);
+  src->fd = -1;
+  return -1;
 }
 
 void nft_start(uint32_t mark)
 {
-  struct sockaddr_nl group = { .nl_family = AF_NETLINK, .nl_groups = 1U << (NFNLGRP_NFTABLES - 1) };
-
   our_mark = mark;
   legacy[0] = open("/proc/thread-self/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
   legacy[1] = open("/proc/thread-self/net/ip6_tables_names", O_RDONLY | O_CLOEXEC);
   command = rk_nl_open(NETLINK_NETFILTER);
   if (command == -1) return; /* a kernel without it has no nftables to look for */
-  events.fd = rk_nl_open(NETLINK_NETFILTER);
-  /* bind, and not NETLINK_ADD_MEMBERSHIP: notices do not reach a socket without a number of its own (af_netlink.c) */
-  if (events.fd != -1 && (bind(events.fd, (struct sockaddr const *)&group, sizeof group) == -1
-   || relay_watch(&events, EPOLLIN) == -1)) {
-    close(events.fd);
-    events.fd = -1;
-  }
+  open_watched(&events, 1U << (NFNLGRP_NFTABLES - 1));
+  if (open_watched(&list, 0) == -1) return;
+  timer_look();
   scan();
+  /* The first clients should find it done. What a usual set of rules has fits one or two answers. */
+  for (int i = 0; i < AT_ONCE && state.listing && listed(); i++);
 }
 
-void nft_event(void)
+static void noticed(void)
 {
   static union { struct nlmsghdr head; char room[16384]; } answer;
   int found = 0;
 
-  for (;;) {
+  for (int i = 0; i < AT_ONCE; i++) {
     ssize_t r = recv(events.fd, &answer, sizeof answer, MSG_DONTWAIT);
-    if (r == -1 && errno == ENOBUFS) return scan(); /* some were lost */
+    if (r == -1 && errno == ENOBUFS) scan_later(); /* some were lost */
     if (r == -1) break;
     size_t left = (size_t)r;
     for (struct nlmsghdr const *m = &answer.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) found |= is_nat(m);
@@ -206,15 +268,28 @@ void nft_event(void)
   if (found) wanted();
 }
 
+void nft_event(struct source const *src)
+{
+  if (src == &list) listed();
+  else noticed();
+}
+
+int nft_tick(void)
+{
+  if (state.wanted && relay_now - state.installed >= PAUSE) install_now();
+  if (state.again) scan();
+  return state.wanted || state.again;
+}
+
 int nft_active(void)
 {
   char names[512];
 
-  for (int i = 0; !active && i < 2; i++) {
+  for (int i = 0; !state.active && i < 2; i++) {
     ssize_t n = legacy[i] == -1 ? 0 : pread(legacy[i], names, sizeof names - 1, 0);
     if (n <= 0) continue;
     names[n] = 0;
     if (command != -1 && strstr(names, "nat\n")) wanted();
   }
-  return active;
+  return state.active;
 }

@@ -15,7 +15,7 @@ static struct { uint64_t due; unsigned int period; int (*run)(void); } timers[TI
 
 static int second(void)
 {
-  return port_tick() | srcip_tick();
+  return port_tick() | srcip_tick() | nft_tick();
 }
 
 void timer_look(void)

@@ -89,7 +89,7 @@ static void dispatch(struct epoll_event const *e)
   case KIND_LISTENER: return accept_event((struct listener *)src, e->events);
   case KIND_DGRAM: return udp_event((struct listener *)src, e->events);
   case KIND_SESSION: return udp_session_event(src);
-  case KIND_NFT: return nft_event();
+  case KIND_NFT: return nft_event(src);
   case KIND_CHAIN: _exit(0);
   default: strerr_dief(RK_EXIT_BUG, "event of an unknown kind");
   }
