@@ -18,6 +18,7 @@
 #include <linux/capability.h>
 #include <linux/nsfs.h>
 
+#include <rk/dump.h>
 #include <rk/caps.h>
 #include <rk/sys.h>
 
@@ -45,7 +46,7 @@ int relay_join(char const **what)
   *what = "close what was left open";
   if (rk_close_range(RK_RELAY_CHAIN_FD + 1, ~0U, 0) == -1) return -1;
   *what = "become untraceable";
-  if (prctl(PR_SET_DUMPABLE, 0) == -1) return -1;
+  if (rk_no_dump() == -1) return -1;
   *what = "find the owner of the network namespace";
   userns = ioctl(RK_RELAY_NETNS_FD, NS_GET_USERNS);
   if (userns == -1) return -1;

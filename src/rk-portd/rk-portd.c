@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -26,6 +25,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/dump.h>
 #include <rk/exit.h>
 #include <rk/timer.h>
 #include "portd.h"
@@ -145,7 +145,7 @@ int main(int argc, char const *const *argv)
   if (notify && (readyfd > INT_MAX || fcntl((int)readyfd, F_SETFD, FD_CLOEXEC) < 0))
     strerr_diefusys(RK_EXIT_USAGE, "use the fd of -d");
 
-  if (prctl(PR_SET_DUMPABLE, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  rk_no_dump_or_die();
   raise_limit();
   portd_given_init();
   catch_signals();

@@ -22,7 +22,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
@@ -33,6 +32,7 @@
 
 #include <compat/go.h>
 #include <rk/chain.h>
+#include <rk/dump.h>
 #include <rk/exit.h>
 #include <rk/host.h>
 
@@ -376,7 +376,7 @@ int main(int argc, char const *const *argv)
   if (!realpath(apid.dir, path)) strerr_diefusys(RK_EXIT_SYS, "find ", apid.dir);
   apid.dir = path;
   /* Namespace root has the user's own kuid: without this it could read our memory (ptrace(2)). */
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  rk_no_dump_or_die();
   apid.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
   why = rk_chain_foreign(apid.dirfd);

@@ -17,13 +17,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/dump.h>
 #include <rk/exit.h>
 #include <rk/netlink.h>
 #include <rk/proc.h>
@@ -316,7 +316,7 @@ int main(void)
 
   PROG = "rk-outside";
   /* Namespace root has the user's own kuid: without this it could list our fds and read our memory (ptrace(2)). */
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  rk_no_dump_or_die();
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, 0);
   for (int sig = 1; sig < 32; sig++)
