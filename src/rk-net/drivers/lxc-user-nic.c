@@ -88,7 +88,9 @@ static pid_t make_resident(int *hold)
     close(p[1]);
     close(ready[0]);
     go_inside();
-    rk_close_range(REPORT, LEAVE, 0);
+    rk_close_range(NETNS, LEAVE, 0);
+    /* lxc-user-nic asks whether its user may read our /proc/PID/ns/net. All our namespaces are the chain's by now, and so is what we hold. */
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1) _exit(RK_EXIT_SYS);
     if (write(ready[1], "", 1) == 1) while (read(p[0], &c, 1) == -1 && errno == EINTR);
     _exit(0);
   }
