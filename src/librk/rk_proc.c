@@ -31,17 +31,11 @@ ssize_t rk_slurp(char const *path, char *buf, size_t size)
 
 int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
 {
-  char path[32 + UINT_FMT] = "/proc/self/stat";
+  char path[RK_PROCPATH_MAX];
   char buf[1024];
   char *p;
 
-  if (pid) {
-    size_t n = 6;
-    memcpy(path, "/proc/", 6);
-    n += uint_fmt(path + n, (unsigned int)pid);
-    memcpy(path + n, "/stat", 6);
-  }
-  if (rk_slurp(path, buf, sizeof buf) < 0) {
+  if (rk_slurp(rk_procpath(path, pid, "stat"), buf, sizeof buf) < 0) {
     if (errno == ENOENT) errno = ESRCH;
     return -1;
   }
