@@ -17,7 +17,7 @@ static int open_lock(int dir, int create)
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
       if (rk_state_free(dir, "lock") == -1) return -1;
     } else if ((st.st_mode & 0600) != 0600) {
-      fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW);
+      if (fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW) == -1) { /* if it matters, the open fails */ }
     }
   }
   return rk_regular_open(dir, "lock", O_RDWR | create);

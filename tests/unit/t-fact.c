@@ -124,7 +124,7 @@ static void clearing(void)
   mkdirat(dir, "child_pid", 0700);
   mkdirat(dir, ".owner", 0);
   mkdirat(dir, "ports", 0700);
-  symlinkat("real", dir, "net");
+  is_num(symlinkat("real", dir, "net"), 0, "a symlink among them");
   close(openat(dir, "env", O_CREAT | O_WRONLY, 0));
   close(openat(dir, ".new-child_pid-0123456789abcdef", O_CREAT | O_WRONLY, 0));
   close(openat(dir, ".new-theirs-0123456789abcdef", O_CREAT | O_WRONLY, 0));
