@@ -55,7 +55,7 @@ void mounts_sysfs(void);
 void mounts_etc(struct net *n);
 void mounts_netns(char const *path);
 
-/* probe.c */
+/* leaktest_send.c */
 void probe_send(struct net *n);
 
 /* finish.c: wait for the driver; have the loopback test judged, resolv.conf and hosts written */

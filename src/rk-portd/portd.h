@@ -71,11 +71,11 @@ void portd_watch(int fd, void (*ready)(void));      /* call ready() when fd is r
 void portd_unwatch(int fd);
 void portd_after(int ms, void (*due)(void));        /* once; again: a new time; ms < 0: never */
 
-/* portd_dir.c: the state directory */
+/* dir.c: the state directory */
 void portd_dir_open(char const *path);              /* makes what is missing, locks, watches; dies if it cannot */
 void portd_dir_scan(void);                          /* read everything anew; what failed is tried again */
 
-/* portd_port.c: the table */
+/* table.c: the table */
 struct port *portd_port_find(char const *name);
 struct port *portd_port_id(uint32_t id);
 void portd_port_load(char const *name);             /* the file was written, or may have been */
@@ -85,14 +85,14 @@ void portd_port_retry(void);                        /* try again what may have b
 void portd_port_fail(struct port *p, char const *text, int retry);
 void portd_port_close_all(void);
 
-/* portd_status.c: DIR/ports.status */
+/* status.c: DIR/ports.status */
 void portd_status_dirty(struct port *p);            /* to be written before the loop sleeps */
 void portd_status_all(void);                        /* every port's status has changed (chain) */
 int portd_status_flush(unsigned int most);          /* write so many of those that are behind; are there more? */
 void portd_status_remove(struct port *p);
 int portd_status_clear(void);                       /* how many files an rk-portd that was killed had left */
 
-/* portd_bind.c: sockets */
+/* bind.c: sockets */
 void portd_bind_patiently(int ms);                  /* for so long a port in use is tried again: its holder is ending */
 int portd_bind(struct port *p, char *err, size_t errsize); /* fills fds; 0 or -1 */
 void portd_unbind(struct port *p);
@@ -102,24 +102,24 @@ void portd_target(struct port const *p, struct sockaddr_storage *sa); /* where i
 char const *portd_errtext(int e);                   /* the peer's words for an errno */
 size_t portd_listen_text(struct port const *p, int64_t port, char *buf, size_t size); /* "listen tcp 127.0.0.1:80" */
 
-/* portd_given.c: sockets that rk-portd was started with */
+/* listenfds.c: sockets that rk-portd was started with */
 void portd_given_init(void);
 int portd_given(char const *name);                  /* the fd, -1: no such name */
 
-/* portd_chain.c: the chain of the state directory */
+/* chain.c: the chain of the state directory */
 void portd_chain_check(void);                       /* something in DIR changed: is there a chain to serve? */
 void portd_chain_again(void);                       /* its network driver was started anew: forward everything again */
 void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
 
-/* portd_netns.c: the network namespace of the chain's program. An fd, or -1 with errno; EXDEV: it is of this or an outer user namespace,
+/* netns.c: the network namespace of the chain's program. An fd, or -1 with errno; EXDEV: it is of this or an outer user namespace,
    EPERM: of another than the chain's, ESRCH: the chain has ended, ETIMEDOUT: something inside keeps it from being opened. */
 struct rk_chain;
 int portd_netns_open(struct rk_chain const *chain);
 
-/* portd_slirp.c */
+/* forward_slirp.c */
 void portd_slirp_socket(void);                      /* there is an API socket, perhaps of another slirp4netns */
 
-/* portd_relay.c: the relay as a process. */
+/* relay_process.c: the relay as a process. */
 extern int portd_relay_srcip4, portd_relay_srcip6;  /* why clients' addresses cannot be kept (errno), 0: they can */
 int portd_relay_start(char *err, size_t errsize);   /* unless there is one. 0, or -1 with err */
 void portd_relay_end(void);                         /* SIGKILL, and gone when this returns */
@@ -134,7 +134,7 @@ int portd_relay_more(void *reply, size_t replylen); /* a further answer; -1 as a
 void portd_relay_reaped(pid_t pid, int wstat);      /* a child ended */
 void portd_relay_leave(int gently);                 /* rk-portd ends: kill the relay, or let it finish its connections */
 
-/* portd_forward.c: the ports that it has. */
+/* forward_relay.c: the ports that it has. */
 int portd_forward_six(void);                        /* does one need IPv6 (rk/relay.h)? */
 void portd_relay_lost(void);                        /* it is gone: none */
 void portd_relay_stats(void);                       /* ask for counters now */

@@ -10,7 +10,7 @@
    exits    the command's status; 255 when a signal ended it; 1 for every error of its own (doc/rk-run.1)
 */
 #include "run.h"
-#include "run_state.h"
+#include "state.h"
 #include <string.h>
 #include <unistd.h>
 #include <skalibs/strerr.h>

@@ -4,12 +4,9 @@
 #define RUN_H
 
 #include <compat/goflags.h>
+#include <compat/version.h>
 #include <stdint.h>
 #include <sys/types.h>
-
-/* The release of RootlessKit whose command line and API this program speaks. */
-#define COMPAT_VERSION "3.0.1"
-#define COMPAT_API "1.1.1"
 
 struct run {
   int debug, help, version;
@@ -33,18 +30,18 @@ struct run {
   char const *const *command;   /* what to run, terminated by 0 */
 };
 
-/* run_flags.c: read the command line into r; prints help, version, usage errors and exits where the peer does. */
+/* flags.c: read the command line into r; prints help, version, usage errors and exits where the peer does. */
 void run_flags(struct run *r, char const *const *argv);
 
-/* run_check.c: the peer's checks in the peer's order, warnings included; one that fails ends the program (exit 1) before
+/* check.c: the peer's checks in the peer's order, warnings included; one that fails ends the program (exit 1) before
    anything was made. Resolves paths (state_dir, programs of drivers). */
 void run_check(struct run *r);
 
-/* run_fds.c: what run.keep_fds is to be. Of the inherited descriptors that lead outside (rk/fds.h) 0, 1, 2 and those of LISTEN_FDS are
+/* fds.c: what run.keep_fds is to be. Of the inherited descriptors that lead outside (rk/fds.h) 0, 1, 2 and those of LISTEN_FDS are
    kept; the others are made close-on-exec, with a warning each. Allocated. */
 char const *run_fds(struct run const *r);
 
-/* run_chain.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
+/* compose.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
    else by bare name, for people. gate: 0, or three descriptor numbers: two for rk-gate before the command, one on which rk-state tells
    the directory.
    state_dir: which directory, or 0: rk-state -t makes one. */
@@ -53,19 +50,19 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
 /* NAME=VALUE words for the driver outside, terminated by 0; a printed chain begins with them. */
 char const *const *run_driver_env(struct run const *r);
 
-/* run_print.c */
+/* print.c */
 void run_print(struct run const *r) __attribute__((noreturn));
-/* run_service.c */
+/* service_dir.c */
 void run_service(struct run *r) __attribute__((noreturn));
-/* run_supervise.c: run the chain, serve ports and the API, pass signals on. Returns the exit status. */
+/* supervise.c: run the chain, serve ports and the API, pass signals on. Returns the exit status. */
 int run_supervise(struct run const *r);
 /* End what was started (the chain, the helpers), take the state directory away, and die with that text. */
 void run_end(char const *text) __attribute__((noreturn));
 
-/* run_report.c: say how the chain's process ended and map it to the peer's exit status. started: the command was let go;
+/* report.c: say how the chain's process ended and map it to the peer's exit status. started: the command was let go;
    e: errno of an exec of the command that failed, or 0. */
 int run_report(struct run const *r, int wstat, int started, int e);
-/* run_signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
+/* signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
 int run_signals_block(uint64_t *was);
 /* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both, nor the SIGIO that the kernel sends
    when a directory watched by F_NOTIFY changes: returns whether that came. */
@@ -73,7 +70,7 @@ int run_signals_pass(int fd, int pidfd, pid_t pid);
 /* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued, continue pid. */
 void run_signals_stop(pid_t pid, int sig);
 
-/* run_say.c: messages in the peer's form. */
+/* say.c: messages in the peer's form. */
 void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));
 void run_warn(char const *format, ...) __attribute__((format(printf, 1, 2)));

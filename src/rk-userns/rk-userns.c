@@ -32,7 +32,7 @@
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
-#include "userns_why.h"
+#include "userns_diagnose.h"
 
 #define USAGE "rk-userns [ -K ] [ -k ] prog..."
 

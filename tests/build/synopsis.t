@@ -6,7 +6,7 @@ text() { mandoc -Tascii -O width=1000 "$1" | sed 's/.\x08//g'; }
 section() { awk -v s="$2" '/^[A-Z]/ { on = $0 == s; next } on' "$1"; }
 words() { sed 's/ *| */|/g; s/\[ */[/g; s/ *\]/]/g; s/\]\.\.\./]/g; s/  */ /g; s/^ //; s/ $//'; }
 bad='' undocumented='' codes=''
-for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $3 ~ /\.c$/ { print $1 }' package/targets); do
+for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $3 !~ /^=/ { print $1 }' package/targets); do
   f=doc/$p.1
   [ -e "$f" ] || continue
   text "$f" > "$T/page"
@@ -23,7 +23,7 @@ $page" ;;
   for o in $(section "$T/page" SYNOPSIS | tr ' ' '\n' | sed -n 's/^\[*-\([A-Za-z0-9]\)\]*$/\1/p' | sort -u); do
     section "$T/page" OPTIONS | grep -Eq -e "^ *-$o( |$|,)" || undocumented="$undocumented $p:-$o"
   done
-  src=$(awk -v p="$p" '$1 == p { print $3 }' package/targets)
+  src=$(awk -v p="$p" '$1 == p { print $3 ~ /\/$/ ? $3 p ".c" : $3 }' package/targets)
   for c in $(sed '/\*\//q' "$src" | sed -n '/^ *exits /,$p' | grep -oE '\b1(00|02|11|26)\b' | sort -u); do
     section "$T/page" 'EXIT STATUS' | grep -qw "$c" || codes="$codes $p:$c"
   done

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-run/apid_json.c src/rk-run/apid_http.c src/rk-run/apid_conn.c src/libcompat/go_quote.c src/libcompat/go_text.c
+   fuzz: src/rk-api/json.c src/rk-api/http.c src/rk-api/conn.c src/libcompat/go_quote.c src/libcompat/go_text.c
    fuzz-libs: microhttpd cjson
    Any bytes as the body of a POST and as the path of a request: a spec that is accepted goes through the answer's JSON and
    comes back the same; a cleaned path is clean. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../src/rk-run/apid_http.h"
-#include "../../src/rk-run/apid.h"
+#include "../../src/rk-api/http.h"
+#include "../../src/rk-api/apid.h"
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size);
 

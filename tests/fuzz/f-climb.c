@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-copyup/copyup_leaving.c src/rk-copyup/copyup_list.c
+   fuzz: src/rk-copyup/escape.c src/rk-copyup/list.c
    The text of a symbolic link: walking it by hand from depth d must end outside only if copyup_climb says that it may. */
 #include <stdlib.h>
 #include <string.h>

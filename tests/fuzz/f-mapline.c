@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-userns/outside_why.c
+   fuzz: src/rk-outside/idmap_diagnose.c
    fuzz-libs: cap
    Any text as a uid_map: reading ends, and within the text. */
-#include "../../src/rk-userns/outside_why.h"
+#include "../../src/rk-outside/idmap_diagnose.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "../../src/rk-portd/relay.h"
+#include "../../src/rk-relay/relay.h"
 #include "tap.h"
 
 enum { SYS_NONE = -1 };

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC
+   A network driver's executable, its environment and its fds. */
+#include "driver.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+
+#include <skalibs/fmtscan.h>
+#include <skalibs/posixplz.h>
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/link.h>
+#include <rk/sys.h>
+#include <rk/text.h>
+
+enum { ENV_MAX = 512, FDS = 5 };
+#define OURS "RK_" "NET_"
+
+static char file[512];
+
+/* RK_NET_PATH stood in the environment before the user namespace was entered: it is the user's word, not the chain's. */
+int netup_find(void)
+{
+  char const *s = getenv("RK_NET_PATH"), *name = netup.ask.driver;
+  size_t n = strlen(name);
+
+  if (!n || *name == '.' || strchr(name, '/')) return errno = EINVAL, -1;
+  while (s && *s) {
+    size_t len = strcspn(s, ":");
+    if (len && len + n + 2 <= sizeof file) {
+      memcpy(file, s, len);
+      file[len] = '/';
+      memcpy(file + len + 1, name, n + 1);
+      if (access(file, X_OK) == 0) return 0;
+    }
+    s += len + (s[len] == ':');
+  }
+  char rel[4 + sizeof netup.ask.driver] = "net/";
+  memcpy(rel + 4, name, n + 1);
+  return rk_libexec(rel, file, sizeof file) == -1 ? -1 : access(file, X_OK);
+}
+
+struct words {
+  char **v;
+  size_t n;
+  struct rk_text t;
+};
+
+/* One variable NAME=VALUE, cut off never: the buffer holds the longest plan. */
+static void variable(struct words *w, char const *name, char const *value)
+{
+  w->v[w->n++] = w->t.s + w->t.len;
+  rk_text_str(&w->t, name);
+  rk_text_str(&w->t, "=");
+  rk_text_str(&w->t, value);
+  w->t.len++; /* the terminator stays */
+  w->v[w->n] = 0;
+}
+
+static void variable_ip4(struct words *w, char const *name, struct in_addr const *addr)
+{
+  char text[IP4_FMT + 1];
+
+  text[ip4_fmt(text, (char const *)addr)] = 0;
+  if (addr->s_addr) variable(w, name, text);
+}
+
+static void variable_ip6(struct words *w, char const *name, struct in6_addr const *addr)
+{
+  char text[IP6_FMT + 1];
+
+  text[ip6_fmt(text, (char const *)addr)] = 0;
+  if (addr->s6_addr[0]) variable(w, name, text);
+}
+
+static void variable_num(struct words *w, char const *name, unsigned int u)
+{
+  char text[UINT_FMT];
+
+  text[uint_fmt(text, u)] = 0;
+  variable(w, name, text);
+}
+
+/* In the child. Ours take the place of any of the same name; without malloc. */
+static void environment(char **v, char *buf, size_t size)
+{
+  struct words w = {.v = v, .t = rk_text_in(buf, size)};
+  struct rk_ask_net const *a = &netup.ask;
+  char cidr[IP4_FMT + 1 + UINT_FMT];
+  size_t n = ip4_fmt(cidr, (char const *)&a->network);
+
+  for (char **e = environ; *e && w.n < ENV_MAX; e++)
+    if (strncmp(*e, OURS, sizeof OURS - 1)) w.v[w.n++] = *e;
+  cidr[n++] = '/';
+  cidr[n + uint_fmt(cidr + n, a->prefix)] = 0;
+  variable(&w, "RK_NET_CIDR", cidr);
+  variable_num(&w, "RK_NET_PREFIX", a->prefix);
+  variable_ip4(&w, "RK_NET_IP", &a->ip);
+  variable_ip4(&w, "RK_NET_GATEWAY", &a->gateway);
+  variable_ip4(&w, "RK_NET_DNS", &a->dns);
+  variable_ip6(&w, "RK_NET_IP6", &a->ip6);
+  variable_ip6(&w, "RK_NET_GATEWAY6", &a->gateway6);
+  variable(&w, "RK_NET_IPV6", a->ip6.s6_addr[0] ? "1" : "0");
+  variable_num(&w, "RK_NET_MTU", a->mtu);
+  variable(&w, "RK_NET_IFNAME", a->ifname);
+  variable(&w, "RK_NET_HOST_LOOPBACK", a->host_loopback ? "1" : "0");
+  variable(&w, "RK_NET_DETACHED", a->detached ? "1" : "0");
+  variable_num(&w, "RK_NET_PID", (unsigned int)netup.pid);
+}
+
+void netup_become(int const *fds, pid_t parent)
+{
+  static char *env[ENV_MAX + 20];
+  static char text[1024];
+  char const *const argv[] = {netup.ask.driver, 0};
+
+  PROG = "rk-outside (driver)";
+  environment(env, text, sizeof text);
+  signal(SIGPIPE, SIG_DFL);
+  setpgid(0, 0);
+  /* Not the network's only leash: a driver that changes its ids loses it (prctl(2)); fd 6 stays. */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent) _exit(111);
+  for (int i = 0; i < FDS; i++)
+    if (dup2(fds[i], 2 + i) == -1) strerr_diefusys(111, "arrange the fds of the driver");
+  rk_close_range(2 + FDS, UINT_MAX, 0);
+  execve(file, (char **)(uintptr_t)argv, env);
+  strerr_diefusys(errno == ENOENT ? 127 : 126, "exec ", file);
+}

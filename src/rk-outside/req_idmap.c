@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: ISC
+   rk-outside's request "idmap": newuidmap and newgidmap side by side (each takes most of a millisecond), or the maps
+   themselves where we are privileged already. Of the request only numbers are used, and newuidmap checks those; whose maps
+   they become the pidfd of the chain decides. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+#include <linux/capability.h>
+
+#include <skalibs/allreadwrite.h>
+#include <skalibs/types.h>
+
+#include <rk/helper.h>
+#include <rk/proc.h>
+#include "outside.h"
+#include "idmap_diagnose.h"
+
+/* One helper with all that it is told: NAME PID, then three numbers a line of the map. */
+struct job {
+  struct outside_map map;
+  struct outside_helper helper;
+  char path[PATH_MAX];
+  char const *argv[2 + 3 * RK_MAP_MAX + 1];
+  char words[UINT_FMT * (1 + 3 * RK_MAP_MAX)];
+};
+
+static void spell(struct job *j)
+{
+  size_t a = 0, t = 0;
+
+  j->argv[a++] = j->map.helper;
+  j->argv[a++] = j->words;
+  t += uint_fmt(j->words, (unsigned int)outside.pid);
+  j->words[t++] = 0;
+  for (uint32_t i = 0; i < j->map.n; i++) {
+    uint32_t const v[3] = {j->map.range[i].inside, j->map.range[i].outside, j->map.range[i].count};
+    for (int k = 0; k < 3; k++) {
+      j->argv[a++] = j->words + t;
+      t += uint32_fmt(j->words + t, v[k]);
+      j->words[t++] = 0;
+    }
+  }
+  j->argv[a] = 0;
+}
+
+/* Keep the first line of what a helper writes. */
+static void take(void *data, char const *text, size_t len)
+{
+  struct outside_helper *h = data;
+  size_t have = strlen(h->text), room = sizeof h->text - 1 - have;
+  char const *nl = memchr(text, '\n', len);
+
+  if (have && h->text[have - 1] == '\n') return;
+  if (nl) len = (size_t)(nl - text) + 1;
+  if (len > room) len = room;
+  memcpy(h->text + have, text, len);
+  h->text[have + len] = 0;
+}
+
+static int chain_is_gone(void)
+{
+  struct pollfd x = {.fd = outside.chain, .events = POLLIN};
+  return poll(&x, 1, 0) != 0;
+}
+
+static void find(struct job *j)
+{
+  struct outside_helper *h = &j->helper;
+
+  h->path = j->path;
+  if (rk_which(j->map.helper, j->path, sizeof j->path) == -1) h->end = errno == EACCES ? OUTSIDE_NOEXEC : OUTSIDE_MISSING;
+}
+
+/* The number in /proc names our chain and nobody else as long as its pidfd is silent, before and after. newuidmap itself
+   insists that /proc/PID belongs to its caller, and no map can be written twice. */
+static int by_helpers(struct job job[2], struct rk_say_idmap *say)
+{
+  static struct rk_helper h[2];
+  int did = 0, ms = rk_helper_time(); /* rk-idmap has refused a malformed one */
+
+  for (int i = 0; i < 2; i++) {
+    find(&job[i]);
+    if (job[i].helper.end) {
+      /* Neither is started if one is missing: a map that is written cannot be taken back. */
+      outside_why(&say->why, &job[i].map, &job[i].helper);
+      return 0;
+    }
+  }
+  if (chain_is_gone()) return 0;
+  for (int i = 0; i < 2; i++) {
+    h[i] = (struct rk_helper){.path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
+    spell(&job[i]);
+    if (rk_helper_start(&h[i]) == -1) {
+      job[i].helper.end = OUTSIDE_UNSTARTED;
+      strncpy(job[i].helper.text, strerror(errno), sizeof job[i].helper.text - 1);
+    }
+  }
+  rk_helpers_wait(h, 2, outside.chain, ms < 0 ? 10000 : ms);
+  for (int i = 0; i < 2; i++) {
+    struct outside_helper *helper = &job[i].helper;
+    size_t len = strlen(helper->text);
+
+    if (len && helper->text[len - 1] == '\n') helper->text[len - 1] = 0;
+    if (h[i].late) helper->end = OUTSIDE_LATE;
+    helper->status = h[i].status;
+    if (!helper->end && !helper->status) did++;
+    else if (!say->why.id[0]) outside_why(&say->why, &job[i].map, helper);
+  }
+  say->half = did == 1;
+  return did == 2 && !chain_is_gone();
+}
+
+/* All ids of our own namespace, each under its own number, line by line as they stand there: a line of a map must lie within one
+   line of the map above it. Written in one piece, user_namespaces(7). */
+static int direct(int proc, struct outside_map const *map, uint32_t *ids)
+{
+  static char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];
+  char *s = own;
+  uint32_t v[3];
+  size_t len = 0;
+  int fd, e;
+
+  *ids = 0;
+  if (rk_slurp(map->ownfile, own, sizeof own) == -1) return -1;
+  while (outside_mapline(&s, v)) {
+    len += uint32_fmt(text + len, v[0]);
+    text[len++] = ' ';
+    len += uint32_fmt(text + len, v[0]);
+    text[len++] = ' ';
+    len += uint32_fmt(text + len, v[2]);
+    text[len++] = '\n';
+    *ids += v[2];
+  }
+  fd = openat(proc, map->file, O_WRONLY | O_CLOEXEC);
+  if (fd == -1) return -1;
+  e = write(fd, text, len) == (ssize_t)len ? 0 : errno;
+  close(fd);
+  return e ? (errno = e, -1) : 0;
+}
+
+/* /proc/PID, once opened, stands for that process and no later one; so the pidfd is asked after the opening. */
+static int by_hand(struct job const job[2], struct rk_say_idmap *say)
+{
+  char dir[6 + UINT_FMT] = "/proc/";
+  char const *what = dir;
+  int proc, e = 0;
+
+  dir[6 + uint_fmt(dir + 6, (unsigned int)outside.pid)] = 0;
+  proc = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (proc == -1 || chain_is_gone()) e = proc == -1 ? errno : ESRCH;
+  for (int i = 0; i < 2 && !e; i++) {
+    uint32_t ids = 0;
+    what = job[i].map.file;
+    if (direct(proc, &job[i].map, &ids) == -1) e = errno;
+    else say->half = !i;
+    if (!i || ids < say->ids) say->ids = ids;
+  }
+  if (proc != -1) close(proc);
+  if (e && !say->why.id[0])
+    rk_because(&say->why, "I4", "unable to write % from outside: %\nlet the container that runs this keep cap_setuid, cap_setgid and cap_setfcap",
+               what, strerror(e));
+  return !e;
+}
+
+void outside_idmap(struct rk_ask_idmap const *ask, int fd)
+{
+  static struct job job[2];
+  static struct rk_say_idmap say;
+
+  (void)fd;
+  if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX || !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {
+    outside_refuse(&say.head, sizeof say, EINVAL, "no such way to map ids");
+    return;
+  }
+  say.head.version = RK_OUTSIDE_VERSION;
+  job[0].map = (struct outside_map){"newuidmap", CAP_SETUID, "uid_map", "/proc/self/uid_map", ask->uid, ask->nuid};
+  job[1].map = (struct outside_map){"newgidmap", CAP_SETGID, "gid_map", "/proc/self/gid_map", ask->gid, ask->ngid};
+  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(job, &say)) say.rung = RK_RUNG_SUBIDS;
+  else if ((ask->rungs & RK_RUNG_DIRECT) && !say.half && by_hand(job, &say)) say.rung = RK_RUNG_DIRECT;
+  else say.head.error = EPERM;
+  outside_say(&say, sizeof say);
+}

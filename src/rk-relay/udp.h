@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC
+   UDP sessions (udp.c) and runs of datagrams on their way out (udp_batch.c). */
+#ifndef RELAY_UDP_H
+#define RELAY_UDP_H
+
+#include <sys/uio.h>
+
+#include "relay.h"
+
+enum { NO_SEGMENTS = 1, ENDED = 2 };
+struct session {
+  struct source src;
+  struct listener *from;
+  struct session *next;            /* of the bucket, or of the dead */
+  struct session *older, *newer;   /* of the port */
+  uint64_t used;
+  struct client *client;
+  union address peer;
+  struct in6_addr asked;           /* v4: mapped; unspecified: the listener's own */
+  uint16_t batch;
+};
+
+/* Neighbours of one session and one direction: equal sizes, the last one may be shorter. Begins with n = 0. */
+enum { SEGMENTS = 60 };
+struct run {
+  struct session *session;
+  int back;                  /* to the client */
+  unsigned int n;
+  size_t size, total;        /* of a segment; of all */
+  int closed;
+  struct iovec v[SEGMENTS];
+};
+
+/* Add a datagram; the run before it leaves if it does not fit. data must stay until the run has left.
+   segment: of a super-packet (UDP_GRO), else 0. */
+void run_pass(struct run *r, struct session *s, int back, char *data, size_t len, size_t segment);
+void run_flush(struct run *r);   /* it leaves now */
+
+#endif
