@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-void rk_because(struct rk_why *why, char const *id, char const *form, ...)
+void rk_cause_set(struct rk_cause *why, char const *id, char const *form, ...)
 {
   char *to = why->text, *end = why->text + sizeof why->text - 1;
   va_list arg;

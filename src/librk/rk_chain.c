@@ -17,7 +17,7 @@
 
 #include <rk/fail.h>
 #include <rk/ns.h>
-#include <rk/outside.h>
+#include <rk/ctl.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
 #include <rk/timer.h>
@@ -94,7 +94,7 @@ static int reach(struct question *q, int dirfd)
 }
 
 /* One message, its sender, and the fd that came with it or -1. */
-static int hear(struct question *q, struct rk_say_child *say, struct ucred *from, int *fd)
+static int hear(struct question *q, struct rk_reply_child *say, struct ucred *from, int *fd)
 {
   union {
     struct cmsghdr align;
@@ -132,7 +132,7 @@ static int hear(struct question *q, struct rk_say_child *say, struct ucred *from
 /* The first message: who speaks, and from which user namespace? */
 static int meet(struct question *q, struct rk_chain *chain)
 {
-  struct rk_say_child say;
+  struct rk_reply_child say;
   struct ucred from;
   int fd, userns, r;
 
@@ -155,7 +155,7 @@ static int meet(struct question *q, struct rk_chain *chain)
 /* The second: of the same process, which has not ended meanwhile. */
 static int ask(struct question *q, struct rk_chain *chain)
 {
-  struct rk_say_child say;
+  struct rk_reply_child say;
   struct ucred from;
 
   if (send(q->sock, "?", 1, MSG_NOSIGNAL) == -1) return rk_fail(ECONNRESET);

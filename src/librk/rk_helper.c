@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include <rk/helper.h>
+#include <rk/spawn.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +30,8 @@ static void in_english(char *env[ENV_MAX])
   env[n] = 0;
 }
 
-static void become(struct rk_helper const *h, int outfd, pid_t parent) __attribute__((noreturn));
-static void become(struct rk_helper const *h, int outfd, pid_t parent)
+static void become(struct rk_spawn const *h, int outfd, pid_t parent) __attribute__((noreturn));
+static void become(struct rk_spawn const *h, int outfd, pid_t parent)
 {
   struct sigaction def = {.sa_handler = SIG_DFL};
   sigset_t none;
@@ -45,7 +45,7 @@ static void become(struct rk_helper const *h, int outfd, pid_t parent)
   /* The parent may have died before prctl took effect. */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent) _exit(126);
   nullfd = open("/dev/null", O_RDWR);
-  /* outfd is above 2 (rk_helper_start), so none of these steps on another. */
+  /* outfd is above 2 (rk_spawn_start), so none of these steps on another. */
   if (nullfd == -1 || dup2(nullfd, 0) == -1 || dup2(outfd, 1) == -1 || dup2(h->quiet ? nullfd : outfd, 2) == -1) _exit(126);
   rk_close_range(3, ~0U, 0);
   in_english(env); /* what it says is quoted and looked into */
@@ -56,7 +56,7 @@ static void become(struct rk_helper const *h, int outfd, pid_t parent)
   _exit(nullfd);
 }
 
-int rk_helper_start(struct rk_helper *h)
+int rk_spawn_start(struct rk_spawn *h)
 {
   pid_t parent = getpid();
   int p[2], up;
@@ -93,7 +93,7 @@ failed:
 }
 
 /* At most what a pipe holds: one that writes without end must not keep us from looking at the clock. */
-static void drain(struct rk_helper *h, int everything)
+static void drain(struct rk_spawn *h, int everything)
 {
   char buf[4096];
   ssize_t r = 1;
@@ -108,7 +108,7 @@ static void drain(struct rk_helper *h, int everything)
   }
 }
 
-static void finish(struct rk_helper *h, int late)
+static void finish(struct rk_spawn *h, int late)
 {
   struct pollfd x = {.fd = h->pidfd, .events = POLLIN};
 
@@ -135,7 +135,7 @@ static int alarm_in(int ms)
   return fd;
 }
 
-int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms)
+int rk_spawn_wait(struct rk_spawn *h, size_t n, int untilfd, int ms)
 {
   int timer = alarm_in(ms), e = timer == -1 ? errno : 0;
 
@@ -165,7 +165,7 @@ int rk_helpers_wait(struct rk_helper *h, size_t n, int untilfd, int ms)
   return e ? -1 : 0;
 }
 
-int rk_helper_time(void)
+int rk_spawn_time(void)
 {
   char const *s = getenv("RK_HELPER_TIMEOUT");
   unsigned int seconds = 10;

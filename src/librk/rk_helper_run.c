@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include <rk/helper.h>
+#include <rk/spawn.h>
 
 #include <errno.h>
 
@@ -15,9 +15,9 @@ int rk_helper_run(char const *path, char const *const *argv, char *out, size_t s
 {
   char nothing[1];
   struct rk_text t = rk_text_in(out ? out : nothing, out ? size : sizeof nothing);
-  struct rk_helper h = {.path = path, .argv = argv, .quiet = 1, .take = keep, .data = out ? &t : NULL};
+  struct rk_spawn h = {.path = path, .argv = argv, .quiet = 1, .take = keep, .data = out ? &t : NULL};
 
-  if (rk_helper_start(&h) == -1 || rk_helpers_wait(&h, 1, -1, ms) == -1) return -1;
+  if (rk_spawn_start(&h) == -1 || rk_spawn_wait(&h, 1, -1, ms) == -1) return -1;
   if (h.late) return rk_fail(ETIMEDOUT);
   return h.status;
 }

@@ -3,8 +3,8 @@
 #include <rk/env.h>
 #include <rk/fail.h>
 #include <rk/exit.h>
-#include <rk/helper.h>
-#include <rk/outside.h>
+#include <rk/spawn.h>
+#include <rk/ctl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -23,7 +23,7 @@ static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_O
 /* The programs that may hold the control socket: those that package/targets marks as links. */
 static char const *const LINKS[] = {RK_LINKS};
 
-int rk_control(void)
+int rk_ctl_fd(void)
 {
   char const *s = getenv("RK_OUTSIDE_FD");
   unsigned int fd;
@@ -37,7 +37,7 @@ int rk_control(void)
   return (int)fd;
 }
 
-int rk_ask_send(void const *request, size_t len, int fd)
+int rk_ctl_send(void const *request, size_t len, int fd)
 {
   union {
     struct cmsghdr align;
@@ -45,7 +45,7 @@ int rk_ask_send(void const *request, size_t len, int fd)
   } ancillary = {0};
   struct iovec iov = {.iov_base = (void *)(uintptr_t)request, .iov_len = len};
   struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-  int control = rk_control();
+  int control = rk_ctl_fd();
   ssize_t r;
 
   if (control == -1) return -1;
@@ -64,9 +64,9 @@ int rk_ask_send(void const *request, size_t len, int fd)
   return r < 0 ? (errno = errno == ECONNRESET ? EPIPE : errno, -1) : 0;
 }
 
-int rk_ask_recv(void *reply, size_t replylen)
+int rk_ctl_recv(void *reply, size_t replylen)
 {
-  int control = rk_control();
+  int control = rk_ctl_fd();
   ssize_t r;
 
   if (control == -1) return -1;
@@ -78,12 +78,12 @@ int rk_ask_recv(void *reply, size_t replylen)
   return 0;
 }
 
-int rk_ask(void const *request, size_t len, int fd, void *reply, size_t replylen)
+int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen)
 {
-  return rk_ask_send(request, len, fd) < 0 ? -1 : rk_ask_recv(reply, replylen);
+  return rk_ctl_send(request, len, fd) < 0 ? -1 : rk_ctl_recv(reply, replylen);
 }
 
-void rk_ask_die(char const *what)
+void rk_ctl_die(char const *what)
 {
   if (errno == ENOENT)
     strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": no control socket to rk-outside: start the chain with rk-userns, "
@@ -93,22 +93,22 @@ void rk_ask_die(char const *what)
   strerr_diefusys(RK_EXIT_SYS, what);
 }
 
-void rk_ask_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen)
+void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen)
 {
-  if (rk_ask(request, len, fd, reply, replylen) < 0) rk_ask_die(what);
+  if (rk_ctl_call(request, len, fd, reply, replylen) < 0) rk_ctl_die(what);
 }
 
-void rk_control_close(void)
+void rk_ctl_close(void)
 {
-  int control = rk_control();
+  int control = rk_ctl_fd();
 
   if (control != -1) {
     if (getenv("RK_NET_STARTED")) /* without the control socket nobody would test the host's loopback */
       strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
     if (getenv("RK_STATE_DIR")) {
-      static struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
-      struct rk_say say;
-      rk_ask_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
+      static struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
+      struct rk_reply say;
+      rk_ctl_call_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
       if (say.error) {
         errno = say.error;
         strerr_diefusys(RK_EXIT_SYS, "write the state directory");
@@ -157,7 +157,7 @@ static int is_link(char const *prog, char *path)
   if (rk_which(prog, path, PATH_MAX) > 0 && strchr(path, '/') && beside(base, own, sizeof own) == 0 && stat(own, &want) == 0 &&
       stat(path, &is) == 0 && want.st_dev == is.st_dev && want.st_ino == is.st_ino)
     return 1;
-  if (rk_control() != -1)
+  if (rk_ctl_fd() != -1)
     strerr_warnw(prog, " is not the one beside this program: it gets no control socket to rk-outside (-k gives it)");
   return 0;
 }
@@ -174,10 +174,10 @@ void rk_link_exec(char const *const *argv, int keep)
     file = path; /* what was looked at is what is executed */
   }
   if (keep) {
-    control = rk_control();
+    control = rk_ctl_fd();
     if (control != -1 && fcntl(control, F_SETFD, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
   } else {
-    rk_control_close();
+    rk_ctl_close();
   }
   xexec_a(file, argv);
 }

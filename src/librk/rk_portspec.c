@@ -79,7 +79,7 @@ static int refuse_number(char *err, size_t size, char const *what, struct piece 
   return -1;
 }
 
-/* The peer's scanner skips blanks before a token. */
+/* RootlessKit's scanner skips blanks before a token. */
 static struct piece unblank(struct piece p)
 {
   while (p.len && (*p.s == ' ' || *p.s == '\t' || *p.s == '\n' || *p.s == '\r')) p.s++, p.len--;
@@ -171,7 +171,7 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
   memcpy(spec->parentip, f[0].s, f[0].len);
   memcpy(spec->childip, f[2].s, f[2].len);
 
-  /* The peer swaps the two words; its callers see them so. */
+  /* RootlessKit swaps the two words; its callers see them so. */
   fault = range(f[1], rk, &spec->parentport, &parentlast);
   if (fault) return refuse_number(err, errsize, rk ? "unexpected ParentPort in" : "unexpected ChildPort in", whole, f[1], fault);
   fault = range(childport, rk, &spec->childport, &childlast);

@@ -113,7 +113,7 @@ static void give_terminal_back(struct rk_wait const *w)
 
 /* A zombie that an outsider does not reap (the child of a stopped rk-enter) keeps a dying pid 1 waiting: everything in
    the namespace is dead by then, so do not wait for ever. */
-static void bury(pid_t helper)
+static void reap_helper(pid_t helper)
 {
   struct timespec const linger = {.tv_sec = LINGER};
   siginfo_t si;
@@ -162,7 +162,7 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
       } else if (pid == child) {
         if (helper) {
           rk_wait_tidy();
-          bury(helper);
+          reap_helper(helper);
         }
         give_terminal_back(w);
         if ((flags & RK_WAIT_SAME) && WIFSIGNALED(status)) die_by(WTERMSIG(status));

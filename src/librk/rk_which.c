@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include <rk/helper.h>
+#include <rk/spawn.h>
 
 #include <errno.h>
 #include <limits.h>

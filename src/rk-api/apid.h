@@ -29,7 +29,7 @@ void apid_option_check(char const *option);
 
 /* json.c ---- */
 
-/* Body of a POST into a checked spec. 0, or -1 with the peer's words in err. */
+/* Body of a POST into a checked spec. 0, or -1 with RootlessKit's words in err. */
 int apid_spec(char const *body, size_t len, struct rk_portspec *spec, char *err, size_t errsize);
 
 /* {"id":N,"spec":{...}}: the k-th port of the range (0 for a single port). Fresh object. */
@@ -66,7 +66,7 @@ char const *apid_name(long id);
 /* What rk-portd made of the file. */
 enum ports_state apid_state(char const *name);
 
-/* The id of a port that the peer would call in conflict with spec, or 0. */
+/* The id of a port that RootlessKit would call in conflict with spec, or 0. */
 long apid_conflict(struct rk_portspec const *spec);
 
 #endif

@@ -7,7 +7,7 @@
 #include <cjson/cJSON.h>
 
 /* Do METHOD on path ("/v1/ports") at socket. body: JSON text or 0. *answer becomes the answer's body,
-   allocated and terminated. 0, or -1 with the reason in err: the peer's words for a missing socket, or for an HTTP status that
+   allocated and terminated. 0, or -1 with the reason in err: RootlessKit's words for a missing socket, or for an HTTP status that
    is no success (the "message" of the answer). */
 int api_call(char const *socket, char const *method, char const *path, char const *body, char **answer, char *err, size_t errsize);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Answers in the peer's form. */
+   Answers in RootlessKit's form. */
 #include "http.h"
 #include "apid.h"
 #include "conn.h"
@@ -27,7 +27,7 @@ enum MHD_Result apid_answer(struct MHD_Connection *c, int status, char *text, ch
   return done;
 }
 
-/* The peer sets the type of an error too late, so that Go guesses it: text/plain. Clients go by the body. */
+/* RootlessKit sets the type of an error too late, so that Go guesses it: text/plain. Clients go by the body. */
 enum MHD_Result apid_refuse(struct MHD_Connection *c, int status, char const *message)
 {
   return apid_answer(c, status, apid_message(message), "text/plain; charset=utf-8");
@@ -45,7 +45,7 @@ enum MHD_Result apid_not_found(struct MHD_Connection *c)
   return apid_answer(c, 404, strdup("404 page not found\n"), "text/plain; charset=utf-8");
 }
 
-/* Lexically clean path into out (as long as path at most); 1: it differs. The peer redirects there. */
+/* Lexically clean path into out (as long as path at most); 1: it differs. RootlessKit redirects there. */
 int apid_clean(char const *path, char *out)
 {
   char *o = out;

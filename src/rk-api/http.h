@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Answers in the peer's form: each queues one and returns what the handler is to return. */
+   Answers in RootlessKit's form: each queues one and returns what the handler is to return. */
 #ifndef APID_HTTP_H
 #define APID_HTTP_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   JSON as the peer writes and reads it: key order, case-insensitive keys, Go's error texts. */
+   JSON as RootlessKit writes and reads it: key order, case-insensitive keys, Go's error texts. */
 #include <compat/go.h>
 #include "apid.h"
 #include <compat/version.h>

@@ -60,7 +60,7 @@ struct request {
 static struct apid apid;
 static struct apid_conns conns;
 static struct request *waiting;
-static struct MHD_Daemon *daemon_;
+static struct MHD_Daemon *mhd;
 
 static long long now_ms(void)
 {
@@ -121,7 +121,7 @@ static int read_id(char const *s, long *id, char *err, size_t errsize)
   return 0;
 }
 
-static enum MHD_Result remove_(struct request *q, char const *which)
+static enum MHD_Result delete_port(struct request *q, char const *which)
 {
   char const *name;
   char err[512];
@@ -153,7 +153,7 @@ static enum MHD_Result route(struct request *q, char const *url, char const *met
   if (!strncmp(url, "/v1/ports/", 10) && url[10] && !strchr(url + 10, '/')) {
     if (strcmp(method, "DELETE")) return apid_answer(c, 405, 0, 0);
     if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
-    return remove_(q, url + 10);
+    return delete_port(q, url + 10);
   }
   return apid_not_found(c);
 }
@@ -296,7 +296,7 @@ static int catch_signals(void)
 
 static void loop(int sigfd, int watchfd)
 {
-  union MHD_DaemonInfo const *info = MHD_get_daemon_info(daemon_, MHD_DAEMON_INFO_EPOLL_FD);
+  union MHD_DaemonInfo const *info = MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD);
   struct pollfd p[3] = {{.fd = sigfd, .events = POLLIN}, {.fd = watchfd, .events = POLLIN}, {.events = POLLIN}};
 
   if (!info) strerr_dief(RK_EXIT_BUG, "libmicrohttpd has no epoll");
@@ -306,10 +306,10 @@ static void loop(int sigfd, int watchfd)
     int wait, resumed;
     /* a request that MHD has suspended just now may be answered already, and one that is resumed wants another turn */
     do {
-      MHD_run(daemon_);
+      MHD_run(mhd);
       wait = settle_all(&resumed);
     } while (resumed);
-    if (MHD_get_timeout(daemon_, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait)) wait = ms > INT_MAX ? INT_MAX : (int)ms;
+    if (MHD_get_timeout(mhd, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait)) wait = ms > INT_MAX ? INT_MAX : (int)ms;
     if (poll(p, 3, wait) < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
     if (p[0].revents) return;
   }
@@ -388,12 +388,12 @@ int main(int argc, char const *const *argv)
   if (watchfd < 0 && apid.driver != APID_NONE) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
   fd = listenfd ? given(listenfd) : apid_listen("api.sock");
   if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
-  daemon_ = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,
+  mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,
                              MHD_OPTION_NOTIFY_CONNECTION, apid_conn_notify, (void *)&conns,
                              MHD_OPTION_UNESCAPE_CALLBACK, apid_conn_unescape, (void *)0,
                              MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)APID_CONN_MAX,
                              MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, completed, (void *)0, MHD_OPTION_END);
-  if (!daemon_) strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
+  if (!mhd) strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
   if (readyfd) ready(readyfd);
   loop(sigfd, watchfd);
   if (!listenfd) unlink("api.sock");

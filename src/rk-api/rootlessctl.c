@@ -100,7 +100,7 @@ static char *json_text(cJSON const *v)
   return safe;
 }
 
-/* The peer's encoder escapes these three. */
+/* RootlessKit's encoder escapes these three. */
 static void print_compact(cJSON *v)
 {
   char *s = json_text(v);
@@ -173,11 +173,11 @@ static void add_ports(char const *const *args)
 
   if (!*args) die("no port specified");
   for (char const *const *a = args; *a; a++)
-    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_PEER, &spec, err, sizeof err) < 0) die("%s", err);
+    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err) < 0) die("%s", err);
   for (; *args; args++) {
     char *body;
     cJSON *status;
-    rk_portspec_parse(*args, strlen(*args), RK_PORTSPEC_PEER, &spec, err, sizeof err);
+    rk_portspec_parse(*args, strlen(*args), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err);
     body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip, spec.childport);
     status = ask("POST", "/v1/ports", body);
     if (json) print_compact(status);

@@ -55,18 +55,18 @@ int copyup_next(struct copyup_list *list, char const **name, unsigned char *type
 
 /* Where the relative links of one entry of a directory lead: out of the directory, or to which of its entries. A set of names
    is 64 bits, one a hash value: it may say yes too often. */
-struct copyup_climb {
+struct escape_climb {
   int out;
   uint64_t tops;
 };
-uint64_t copyup_bit(char const *name, size_t len);
+uint64_t escape_bit(char const *name, size_t len);
 
 /* Add the text of a symbolic link that lies depth directories below the directory. Every ".." is counted as one level up, since
    a component before it may be a link itself. Pure. */
-void copyup_climb(struct copyup_climb *climb, char const *text, unsigned int depth);
+void escape_climb(struct escape_climb *climb, char const *text, unsigned int depth);
 
 /* Add all links of the directory name below dirfd. If that would cost too much, out is set. */
-void copyup_search(struct copyup_climb *climb, int dirfd, char const *name);
+void escape_search(struct escape_climb *climb, int dirfd, char const *name);
 
 /* Contents (holes stay holes) and attributes of a regular file. in and out: fds. -1 with errno. */
 int copyup_data(int in, int out, off_t size);

@@ -15,7 +15,7 @@
    is one system call, a directory four, a mount some fifteen) or lies deeper is not searched to its end. */
 enum { PRICE_MAX = 64, PRICE_LINK = 4, PRICE_DIR = 16, DEPTH_MAX = 24 };
 
-uint64_t copyup_bit(char const *name, size_t len)
+uint64_t escape_bit(char const *name, size_t len)
 {
   uint32_t h = 2166136261u;
 
@@ -23,7 +23,7 @@ uint64_t copyup_bit(char const *name, size_t len)
   return (uint64_t)1 << (h >> 26);
 }
 
-void copyup_climb(struct copyup_climb *climb, char const *text, unsigned int depth)
+void escape_climb(struct escape_climb *climb, char const *text, unsigned int depth)
 {
   unsigned int ups = 0;
   char const *top = text; /* what follows the last ".." */
@@ -42,10 +42,10 @@ void copyup_climb(struct copyup_climb *climb, char const *text, unsigned int dep
   if (ups < depth) return;
   while (*top == '/' || (*top == '.' && (top[1] == '/' || !top[1]))) top++;
   len = strcspn(top, "/");
-  climb->tops |= len ? copyup_bit(top, len) : ~(uint64_t)0; /* the directory itself: any entry may follow */
+  climb->tops |= len ? escape_bit(top, len) : ~(uint64_t)0; /* the directory itself: any entry may follow */
 }
 
-static void search(struct copyup_climb *climb, int parent, char const *name, unsigned int depth, int *left)
+static void search(struct escape_climb *climb, int parent, char const *name, unsigned int depth, int *left)
 {
   struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_XDEV};
   struct copyup_list list;
@@ -68,14 +68,14 @@ static void search(struct copyup_climb *climb, int parent, char const *name, uns
       ssize_t len = readlinkat(list.fd, name, text, sizeof text - 1);
       if (len < 0) continue;
       text[len] = 0;
-      copyup_climb(climb, text, depth);
+      escape_climb(climb, text, depth);
     }
   }
   if (r < 0) climb->out = 1;
   close(list.fd);
 }
 
-void copyup_search(struct copyup_climb *climb, int dirfd, char const *name)
+void escape_search(struct escape_climb *climb, int dirfd, char const *name)
 {
   int left = PRICE_MAX;
 

@@ -87,7 +87,7 @@ static void mount_alone(char const *name)
   copyup_attach(fd, cover, ro, dir->path);
   close(fd);
   make_link(ro, name);
-  astray |= copyup_bit(name, strlen(name));
+  astray |= escape_bit(name, strlen(name));
 }
 
 /* 0: no room left */
@@ -112,7 +112,7 @@ static void settle(void)
       char const *name = names + waiting[i].name;
       if (!(waiting[i].tops & astray)) continue;
       waiting[i].tops = 0;
-      if (!waiting[i].is_dir) astray |= copyup_bit(name, strlen(name));
+      if (!waiting[i].is_dir) astray |= escape_bit(name, strlen(name));
       else if (unlinkat(cover, name, 0) < 0) copyup_die("unlink", dir->path, name);
       else mount_alone(name);
     }
@@ -121,7 +121,7 @@ static void settle(void)
 
 static void link_again(char const *name)
 {
-  struct copyup_climb climb = {0};
+  struct escape_climb climb = {0};
   char text[PATH_MAX];
   ssize_t len = readlinkat(dir->fd, name, text, sizeof text - 1);
 
@@ -133,8 +133,8 @@ static void link_again(char const *name)
   if (len < 0) copyup_die("read link", dir->path, name);
   text[len] = 0;
   make_link(text, name);
-  copyup_climb(&climb, text, 0);
-  if (climb.out || (climb.tops && !wait_for(climb.tops, name, 0))) astray |= copyup_bit(name, strlen(name));
+  escape_climb(&climb, text, 0);
+  if (climb.out || (climb.tops && !wait_for(climb.tops, name, 0))) astray |= escape_bit(name, strlen(name));
 }
 
 void copyup_symlink(struct copyup const *directory)
@@ -160,12 +160,12 @@ void copyup_symlink(struct copyup const *directory)
 
   base[baselen++] = '/';
   while ((r = copyup_next(&list, &name, &type)) > 0) {
-    struct copyup_climb climb = {0};
+    struct escape_climb climb = {0};
     if (type == DT_LNK) {
       link_again(name);
       continue;
     }
-    if (type == DT_DIR) copyup_search(&climb, list.fd, name);
+    if (type == DT_DIR) escape_search(&climb, list.fd, name);
     if (climb.out || (climb.tops && !wait_for(climb.tops, name, 1))) mount_alone(name);
     else link_below(name);
   }

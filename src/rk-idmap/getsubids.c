@@ -9,7 +9,7 @@
 
 #include <skalibs/types.h>
 
-#include <rk/helper.h>
+#include <rk/spawn.h>
 #include <rk/subid.h>
 
 struct answer {
@@ -54,7 +54,7 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
 {
   static struct answer answer[2];
   static char path[4096];
-  struct rk_helper h[2] = {{0}};
+  struct rk_spawn h[2] = {{0}};
   char const *program = getenv("GETSUBIDS");
   char uid[UINT_FMT];
   char const *const owner[2] = {who->name, uid};
@@ -72,14 +72,14 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
     if (!owner[i]) continue;
     if (kind) *a++ = "-g";
     *a = owner[i];
-    h[i] = (struct rk_helper){.path = path, .argv = argv[i], .quiet = 1, .take = take, .data = &answer[i]};
-    if (rk_helper_start(&h[i]) == -1) h[i].late = 1;
+    h[i] = (struct rk_spawn){.path = path, .argv = argv[i], .quiet = 1, .take = take, .data = &answer[i]};
+    if (rk_spawn_start(&h[i]) == -1) h[i].late = 1;
   }
-  rk_helpers_wait(h, 2, -1, rk_helper_time());
+  rk_spawn_wait(h, 2, -1, rk_spawn_time());
   forget_children(&old, pending);
   for (int i = 0; i < 2; i++) {
     if (!h[i].argv || h[i].late) continue;
-    /* 127, 126: it could not even be executed (rk/helper.h) */
+    /* 127, 126: it could not even be executed (rk/spawn.h) */
     if (WIFEXITED(h[i].status) && WEXITSTATUS(h[i].status) < 126) answers++;
     if (h[i].status) continue;
     rk_subid_feed(s, answer[i].text, answer[i].len);

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 #include <rk/host.h>
-#include <rk/outside.h>
+#include <rk/ctl.h>
 
 /* Whose ids: the user outside. name: null if there is none in the user database. host_root: it is the host's root, whose own id
    root inside must not have: then it would own the host's files. */
@@ -26,13 +26,13 @@ enum idmap_source { IDMAP_AUTO, IDMAP_STATIC, IDMAP_DYNAMIC };
 
 /* The user's ranges into ask, behind the own id, or without it for the host's root. Returns how many ids the shorter map has, or 0
    and why. */
-uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_ask_idmap *ask, struct rk_why *why);
+uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source, struct rk_req_idmap *ask, struct rk_cause *why);
 
 /* What getsubids says, for uids (kind 0) or gids (kind 1): -1 if it cannot be had, else as rk_subid_end left it. */
 struct rk_subids;
 int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s);
 
 /* Map the one own id, without any help. 0, or -1 and why. */
-int idmap_single(struct idmap_who const *who, struct rk_why *why);
+int idmap_single(struct idmap_who const *who, struct rk_cause *why);
 
 #endif

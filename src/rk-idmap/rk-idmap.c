@@ -21,7 +21,7 @@
 
 #include <rk/caps.h>
 #include <rk/exit.h>
-#include <rk/helper.h>
+#include <rk/spawn.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/proc.h>
@@ -69,15 +69,15 @@ static int privileged_outside(void)
   return s && uint640_xscan(s, &caps) && (caps & need) == need;
 }
 
-static void die(struct rk_why const *why) __attribute__((noreturn));
-static void die(struct rk_why const *why)
+static void die(struct rk_cause const *why) __attribute__((noreturn));
+static void die(struct rk_cause const *why)
 {
   rk_die_host(why->id, why->fix, "unable to map ids: ", why->text);
 }
 
 /* The lower rungs would make root inside the host's root: only who names one of them gets it. */
-static void die_root(struct rk_why *why) __attribute__((noreturn));
-static void die_root(struct rk_why *why)
+static void die_root(struct rk_cause *why) __attribute__((noreturn));
+static void die_root(struct rk_cause *why)
 {
   struct rk_text fix = {.s = why->fix, .size = sizeof why->fix, .len = strlen(why->fix)};
 
@@ -86,11 +86,11 @@ static void die_root(struct rk_why *why)
 }
 
 /* Ask for the rungs that may be tried; which one did it, or 0 and why. */
-static uint32_t ask_outside(struct rk_ask_idmap const *ask, uint32_t *ids, struct rk_why *why)
+static uint32_t ask_outside(struct rk_req_idmap const *ask, uint32_t *ids, struct rk_cause *why)
 {
-  static struct rk_say_idmap say;
+  static struct rk_reply_idmap say;
 
-  rk_ask_or_die("map ids", ask, sizeof *ask, -1, &say, sizeof say);
+  rk_ctl_call_or_die("map ids", ask, sizeof *ask, -1, &say, sizeof say);
   if (!why->id[0]) *why = say.why;
   if (!say.rung && !why->id[0]) { /* no reason: the chain's process was gone in between, says rk-outside */
     errno = say.head.error;
@@ -117,14 +117,14 @@ static void become_root(int drop)
 }
 
 /* Enough? Said before anything depends on it, instead of by a chown that fails an hour later. */
-static int enough(uint32_t ids, uint32_t min, struct rk_why *why)
+static int enough(uint32_t ids, uint32_t min, struct rk_cause *why)
 {
   char have[UINT_FMT], want[UINT_FMT];
 
   if (ids >= min) return 1;
   have[uint_fmt(have, ids)] = 0;
   want[uint_fmt(want, min)] = 0;
-  rk_because(why, "I10", "only % ids can be mapped, -n asks for %\n"
+  rk_cause_set(why, "I10", "only % ids can be mapped, -n asks for %\n"
              "give the user a larger range in /etc/subuid and /etc/subgid (usermod --add-subuids, --add-subgids), or ask for fewer",
              have, want);
   return 0;
@@ -132,12 +132,12 @@ static int enough(uint32_t ids, uint32_t min, struct rk_why *why)
 
 /* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's newidmapd). */
 static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min, int privileged,
-                  struct rk_ask_idmap *ask, struct rk_why *why)
+                  struct rk_req_idmap *ask, struct rk_cause *why)
 {
   uint32_t ids;
 
   if (!privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-    rk_because(why, "I4", "no_new_privs is set, so newuidmap cannot gain its privilege\n%", RK_FIX_NNP);
+    rk_cause_set(why, "I4", "no_new_privs is set, so newuidmap cannot gain its privilege\n%", RK_FIX_NNP);
     return 0;
   }
   ids = idmap_subid(who, source, ask, why);
@@ -147,12 +147,12 @@ static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_
 /* Down the ladder. */
 static void map(enum mode mode, enum idmap_source source, uint32_t min, struct idmap_who const *who)
 {
-  static struct rk_ask_idmap ask;
-  static struct rk_why why, last;
+  static struct rk_req_idmap ask;
+  static struct rk_cause why, last;
   int privileged = privileged_outside();
   uint32_t rung = 0, ids = min;
 
-  ask.head = (struct rk_ask){RK_OUTSIDE_VERSION, RK_OP_IDMAP};
+  ask.head = (struct rk_req){RK_OUTSIDE_VERSION, RK_OP_IDMAP};
   if (mode == DIRECT && !privileged)
     rk_die_host("I4", "be root outside, or use -m subids", "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
   if ((mode == AUTO || mode == SUBIDS) && ranges(who, source, min, privileged, &ask, &why)) ask.rungs |= RK_RUNG_SUBIDS;
@@ -196,7 +196,7 @@ int main(int argc, char const *const *argv)
     argv += l.ind;
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (rk_helper_time() < 0) strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
+  if (rk_spawn_time() < 0) strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
   if (mode == SINGLE && min > 1) strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
   uid = id("RK_UID");
   who = idmap_look_up(uid, id("RK_GID"));

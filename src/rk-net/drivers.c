@@ -11,7 +11,7 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
-#include <rk/helper.h>
+#include <rk/spawn.h>
 #include <rk/host.h>
 #include <rk/link.h>
 
@@ -104,7 +104,7 @@ struct driver const *driver_choose(char const *name)
       if (rk_which(known[i].binary, path, sizeof path) > 0 && executable(known[i].name)) return known + i;
     rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -d", "no network driver is installed");
   }
-  if (!*name || strlen(name) >= sizeof ((struct rk_ask_net *)0)->driver || *name == '.' || strchr(name, '/')) unknown(name);
+  if (!*name || strlen(name) >= sizeof ((struct rk_req_net *)0)->driver || *name == '.' || strchr(name, '/')) unknown(name);
   for (size_t i = 0; i < KNOWN; i++)
     if (!strcmp(name, known[i].name)) {
       if (known[i].binary && !(own && *own) && rk_which(known[i].binary, path, sizeof path) < 0)

@@ -36,19 +36,19 @@ static void driver_failed(struct net *n)
 
 void finish_await(struct net *n)
 {
-  struct rk_ask const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_AWAIT};
+  struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_AWAIT};
 
-  rk_ask_or_die("connect the network", &ask, sizeof ask, -1, &n->say, sizeof n->say);
+  rk_ctl_call_or_die("connect the network", &ask, sizeof ask, -1, &n->say, sizeof n->say);
   if (n->say.head.error) driver_failed(n);
 }
 
 /* What rk-outside must judge stands in its hands now; then it writes resolv.conf and hosts. */
-void finish_wired(struct net *n)
+void net_verify(struct net *n)
 {
-  struct rk_ask_wired const ask = {.head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_WIRED}, .etc = n->etc};
-  struct rk_say say;
+  struct rk_req_net_verify const ask = {.head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET_VERIFY}, .etc = n->etc};
+  struct rk_reply say;
 
-  rk_ask_or_die("finish the network", &ask, sizeof ask, -1, &say, sizeof say);
+  rk_ctl_call_or_die("finish the network", &ask, sizeof ask, -1, &say, sizeof say);
   if (say.error == EEXIST)
     strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text, " (-l allows it)");
   if (say.error) {

@@ -6,12 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <netinet/in.h>
-#include <rk/outside.h>
+#include <rk/ctl.h>
 #include "plan.h"
 
 struct net {
-  struct rk_ask_net ask;  /* the plan (-w: none) */
-  struct rk_say_net say;  /* what rk-outside made of it: all that -w knows */
+  struct rk_req_net ask;  /* the plan (-w: none) */
+  struct rk_reply_net say;  /* what rk-outside made of it: all that -w knows */
   struct driver const *driver;
   uint32_t txqlen;        /* of the tap, 0: the kernel's */
   uint32_t etc;           /* enum rk_etc */
@@ -60,6 +60,6 @@ void probe_send(struct net *n);
 
 /* finish.c: wait for the driver; have the loopback test judged, resolv.conf and hosts written */
 void finish_await(struct net *n);
-void finish_wired(struct net *n);
+void net_verify(struct net *n);
 
 #endif

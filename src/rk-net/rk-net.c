@@ -74,14 +74,14 @@ static void refuse_fds(struct net const *n, struct options const *o)
 {
   uint64_t own = n->ask.detached ? rk_netns_cookie() : 0;
 
-  rk_control(); /* close-on-exec for now: it is ours, and rk_link_exec decides */
+  rk_ctl_fd(); /* close-on-exec for now: it is ours, and rk_link_exec decides */
   rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
 }
 
 /* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether rk-outside knows of it. */
 static int start(struct net *n, struct options const *o)
 {
-  n->ask.head = (struct rk_ask){.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET};
+  n->ask.head = (struct rk_req){.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET};
   n->driver = driver_choose(o->driver);
   memcpy(n->ask.driver, n->driver->name, strlen(n->driver->name));
   n->txqlen = n->driver->txqlen;
@@ -94,14 +94,14 @@ static int start(struct net *n, struct options const *o)
   netns_refuse_second();
   if (n->ask.detached && !getenv("RK_STATE_DIR")) strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
   /* Driver none has nothing to ask for, and asks all the same: the request is granted once, and must not be left to the program. */
-  int outside = rk_control() != -1;
-  if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR"))) rk_ask_die("connect the network");
+  int outside = rk_ctl_fd() != -1;
+  if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR"))) rk_ctl_die("connect the network");
   /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
   if (o->half && !n->driver->tap) strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 
   if (!o->half) mounts_own();
   netns_do(n, netns_make);
-  if (outside && rk_ask_send(&n->ask, sizeof n->ask, n->netns) == -1) rk_ask_die("connect the network");
+  if (outside && rk_ctl_send(&n->ask, sizeof n->ask, n->netns) == -1) rk_ctl_die("connect the network");
   /* The driver starts meanwhile. */
   netns_do(n, netns_configure);
   return outside;
@@ -163,7 +163,7 @@ int main(int argc, char const *const *argv)
   if (outside) {
     finish_await(&n);
     if (connected && !n.say.plan.host_loopback) netns_do(&n, probe_send);
-    finish_wired(&n);
+    net_verify(&n);
   }
   close(n.rtnl);
   close(n.netns);

@@ -26,7 +26,7 @@
 /* How long an answer may take, in seconds: nobody holds up the others for longer. */
 enum { TELL_S = 3, CONNECTION = 0, PROGRAM = 1 };
 
-static int say(struct rk_say_child const *answer, int pidfd)
+static int say(struct rk_reply_child const *answer, int pidfd)
 {
   union {
     struct cmsghdr align;
@@ -50,7 +50,7 @@ static int say(struct rk_say_child const *answer, int pidfd)
 
 /* In the child. The limit of 1 byte also keeps a core from a program that core_pattern pipes it to (core(5)); raising it would
    take CAP_SYS_RESOURCE outside. Without capabilities, anybody of the same user may look (PTRACE_MODE_READ_FSCREDS of ptrace(2)). */
-static void tell(int connection, struct rk_say_child *answer)
+static void tell(int connection, struct rk_reply_child *answer)
 {
   struct rlimit const no_core = {.rlim_cur = 1, .rlim_max = 1};
   struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -74,7 +74,7 @@ static void told(int fd, short revents);
 
 static void asked(int fd, short revents)
 {
-  struct rk_say_child answer = {.version = RK_OUTSIDE_VERSION};
+  struct rk_reply_child answer = {.version = RK_OUTSIDE_VERSION};
   struct stat st;
   int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
 

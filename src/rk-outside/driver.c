@@ -31,12 +31,12 @@ enum {
   FIRST_FD = 10
 };
 
-struct netup netup;
+struct netup netdriver;
 
 static int netns = -1, userns = -1, report = -1, errors = -1, leave = -1, pidfd = -1;
 static pid_t driver;
-static enum { NOTHING, STARTING, KNOWN, TOLD, WIRED } stage; /* of the first start: its outcome is known, told, and the chain has wired its side */
-static struct rk_say_net outcome;
+static enum { NOTHING, STARTING, KNOWN, TOLD, VERIFIED } stage; /* of the first start: its outcome is known, told, and the chain has wired its side */
+static struct rk_reply_net outcome;
 static int awaited;             /* the chain waits for it */
 static int restarted;           /* its report is awaited for another time: then the loopback test is due again */
 static int untested;            /* that is due, but the first is not judged yet */
@@ -44,11 +44,11 @@ static int refused;             /* it failed that test: it is not started again 
 static int fails;
 static int64_t since;
 static char const *because;     /* why it was killed by us, null: it was not */
-static char log_[RK_NET_LOG];
+static char errtext[RK_NET_LOG];
 static size_t loglen;
 
 static void died(int fd, short revents);
-static void again(void);
+static void start_due(void);
 static void late(void);
 
 static int64_t now(void)
@@ -58,7 +58,7 @@ static int64_t now(void)
   return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-void netup_status(char const *state, char const *why)
+void driver_status(char const *state, char const *why)
 {
   char text[256];
   struct rk_text t = rk_text_in(text, sizeof text - 1);
@@ -101,12 +101,12 @@ static void listen_errors(int fd, short revents)
 
   (void)revents;
   for (;;) {
-    if (loglen > sizeof log_ * 3 / 4) {
-      memmove(log_, log_ + loglen / 2, loglen - loglen / 2);
+    if (loglen > sizeof errtext * 3 / 4) {
+      memmove(errtext, errtext + loglen / 2, loglen - loglen / 2);
       loglen -= loglen / 2;
     }
-    r = read(fd, log_ + loglen, sizeof log_ - 1 - loglen);
-    if (r > 0) log_[loglen += (size_t)r] = 0;
+    r = read(fd, errtext + loglen, sizeof errtext - 1 - loglen);
+    if (r > 0) errtext[loglen += (size_t)r] = 0;
     else if (r == 0) drop(&errors);
     if (r <= 0) return;
   }
@@ -117,28 +117,28 @@ static char const *last_words(void)
 {
   char *s, *end;
 
-  while (loglen && log_[loglen - 1] == '\n') log_[--loglen] = 0;
-  s = strstr(log_, ": fatal: ");
+  while (loglen && errtext[loglen - 1] == '\n') errtext[--loglen] = 0;
+  s = strstr(errtext, ": fatal: ");
   if (s) {
     end = strchr(s, '\n');
     if (end) *end = 0;
   }
-  s = strrchr(log_, '\n');
-  return s ? s + 1 : log_;
+  s = strrchr(errtext, '\n');
+  return s ? s + 1 : errtext;
 }
 
-static void tell(void)
+static void reply_send(void)
 {
   if (stage != KNOWN || !awaited) return;
   stage = TOLD;
   outside_say(&outcome, sizeof outcome);
 }
 
-int outside_await(void)
+int req_await(void)
 {
   if (stage == NOTHING) return -1;
   awaited = 1;
-  tell();
+  reply_send();
   return 0;
 }
 
@@ -149,11 +149,11 @@ static void answer(int error, char const *text, int status)
 
   if (stage > KNOWN) return;
   stage = KNOWN;
-  outcome = (struct rk_say_net){.head = {.version = RK_OUTSIDE_VERSION, .error = error}, .status = status, .plan = netup.ask};
+  outcome = (struct rk_reply_net){.head = {.version = RK_OUTSIDE_VERSION, .error = error}, .status = status, .plan = netdriver.ask};
   memcpy(outcome.head.text, text, n < sizeof outcome.head.text ? n : sizeof outcome.head.text - 1);
-  memcpy(outcome.log, log_, loglen);
-  if (!error) netup_probe_tell(&outcome);
-  tell();
+  memcpy(outcome.log, errtext, loglen);
+  if (!error) leaktest_fill(&outcome);
+  reply_send();
 }
 
 static void kill_driver(char const *why)
@@ -174,7 +174,7 @@ static void retested(char const *where, int cut)
   } else if (cut)
     rk_text_str(&t, "the test that the host's loopback is closed was cut short");
   else {
-    netup_status("up", 0);
+    driver_status("up", 0);
     return;
   }
   text[t.len] = 0;
@@ -183,8 +183,8 @@ static void retested(char const *where, int cut)
 
 static void retest(void)
 {
-  untested = stage != WIRED; /* the listeners are those of the first test until then */
-  if (!untested && netup_retest(userns, netns, retested) == -1) kill_driver("unable to test that the host's loopback is closed");
+  untested = stage != VERIFIED; /* the listeners are those of the first test until then */
+  if (!untested && leaktest_repeat(userns, netns, retested) == -1) kill_driver("unable to test that the host's loopback is closed");
 }
 
 static void hear(int fd, short revents)
@@ -197,10 +197,10 @@ static void hear(int fd, short revents)
   if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (r <= 0) {
     drop(&report); /* closed: there is nothing more to say, or the driver is about to be found dead */
-    if (!netup.ready) outside_after(CLOSED_MS, late);
+    if (!netdriver.ready) outside_after(CLOSED_MS, late);
     return;
   }
-  switch (netup_report(buf, (size_t)r, &line)) {
+  switch (report_take(buf, (size_t)r, &line)) {
     case 0: return;
     case -1: {
       static char text[192];
@@ -213,12 +213,12 @@ static void hear(int fd, short revents)
     }
   }
   outside_after(-1, late);
-  netup.ready = 1;
+  netdriver.ready = 1;
   answer(0, "", -1); /* net/ is there before the program all the same: rk-net asks for the verdict next */
-  if (netup_facts()) strerr_warnwusys("write net/ in the state directory");
-  netup_etc_again();
-  if (restarted && !netup.ask.host_loopback) retest();
-  else netup_status("up", 0);
+  if (report_facts()) strerr_warnwusys("write net/ in the state directory");
+  etc_dns_changed();
+  if (restarted && !netdriver.ask.host_loopback) retest();
+  else driver_status("up", 0);
   restarted = 0;
 }
 
@@ -227,15 +227,15 @@ static int start(void)
   int reportp[2] = {-1, -1}, errorsp[2] = {-1, -1}, leavep[2] = {-1, -1}, e;
   pid_t parent = getpid();
 
-  netup_report_begin();
+  report_begin();
   loglen = 0;
-  log_[0] = 0;
+  errtext[0] = 0;
   because = 0;
-  netup.resident = 1;
+  netdriver.resident = 1;
   if (pipe_up(reportp) == -1 || pipe_up(errorsp) == -1 || pipe_up(leavep) == -1) goto failed;
   driver = fork();
   if (driver == -1) goto failed;
-  if (!driver) netup_become((int const[]){errorsp[1], netns, userns, reportp[1], leavep[0]}, parent);
+  if (!driver) driver_exec((int const[]){errorsp[1], netns, userns, reportp[1], leavep[0]}, parent);
   setpgid(driver, driver);
   close(reportp[1]);
   close(errorsp[1]);
@@ -281,7 +281,7 @@ static void describe(char *text, size_t size, int status)
   struct rk_text t = rk_text_in(text, size);
   char const *words = last_words();
 
-  rk_text_str(&t, netup.ask.driver);
+  rk_text_str(&t, netdriver.ask.driver);
   if (because) rk_text_str(&t, " was ended: "), rk_text_str(&t, because);
   else if (WIFSIGNALED(status)) rk_text_str(&t, " was killed by signal "), rk_text_num(&t, WTERMSIG(status));
   else rk_text_str(&t, " exited with status "), rk_text_num(&t, WEXITSTATUS(status));
@@ -295,13 +295,13 @@ static void postpone(char const *why)
 {
   int pause = PAUSE_MS;
 
-  if (netup.ready && now() - since >= STEADY_MS) fails = 0;
+  if (netdriver.ready && now() - since >= STEADY_MS) fails = 0;
   for (int i = 0; i < fails && pause < PAUSE_MAX_MS; i++) pause *= 2;
   if (pause > PAUSE_MAX_MS) pause = PAUSE_MAX_MS;
   fails++;
-  netup_status(fails > HOPELESS ? "failed" : "restarting", why);
+  driver_status(fails > HOPELESS ? "failed" : "restarting", why);
   strerr_warnw("network driver ", why, fails > HOPELESS ? "; trying again every 30 seconds" : "; starting it again");
-  outside_after(pause, again);
+  outside_after(pause, start_due);
 }
 
 static void died(int fd, short revents)
@@ -321,52 +321,52 @@ static void died(int fd, short revents)
   drop(&errors);
   drop(&leave);
   outside_after(-1, late);
-  if (netup.ready && !netup.resident && WIFEXITED(status) && !WEXITSTATUS(status)) return;
+  if (netdriver.ready && !netdriver.resident && WIFEXITED(status) && !WEXITSTATUS(status)) return;
   if (stage < TOLD) {
-    netup.ready = 0;
+    netdriver.ready = 0;
     answer(ECHILD, because ? because : "", because ? -1 : status);
     return;
   }
   describe(why, sizeof why, status);
   untested = 0;
-  netup_retest_stop();
+  leaktest_stop();
   if (refused) {
-    netup_status("failed", why);
+    driver_status("failed", why);
     strerr_warnw("network driver ", why, "; it is not started again");
     return;
   }
   postpone(why);
 }
 
-static void again(void)
+static void start_due(void)
 {
   restarted = 1;
   if (start() == -1) postpone(strerror(errno));
 }
 
-void netup_again(void)
+void driver_restart(void)
 {
   if (driver > 0) kill_driver("the host's resolver changed");
 }
 
-void outside_net(struct rk_ask_net const *ask, int fd)
+void req_net(struct rk_req_net const *ask, int fd)
 {
   char path[32] = "/proc/";
   size_t n = 6;
 
-  netup.ask = *ask;
-  netup.pid = outside.sender;
-  netup.ask.driver[sizeof netup.ask.driver - 1] = 0;
-  netup.ask.ifname[sizeof netup.ask.ifname - 1] = 0;
-  outside_hold();
+  netdriver.ask = *ask;
+  netdriver.pid = outside.sender;
+  netdriver.ask.driver[sizeof netdriver.ask.driver - 1] = 0;
+  netdriver.ask.ifname[sizeof netdriver.ask.ifname - 1] = 0;
+  outside_job_begin();
   stage = STARTING;
-  if (!strcmp(netup.ask.driver, "none")) {
+  if (!strcmp(netdriver.ask.driver, "none")) {
     close(fd);
-    netup.ready = 1;
-    if (netup_facts()) strerr_warnwusys("write net/ in the state directory");
-    netup_status("up", 0);
+    netdriver.ready = 1;
+    if (report_facts()) strerr_warnwusys("write net/ in the state directory");
+    driver_status("up", 0);
     answer(0, "", -1);
-    outside_release();
+    outside_job_end();
     return;
   }
   netns = fcntl(fd, F_DUPFD_CLOEXEC, FIRST_FD);
@@ -377,39 +377,39 @@ void outside_net(struct rk_ask_net const *ask, int fd)
   userns = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, FIRST_FD);
   if (low != -1) close(low);
   if (netns == -1 || userns == -1) answer(errno, "unable to open the namespaces", -1);
-  else if (netup_find() == -1) answer(errno, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)", -1);
+  else if (driver_find() == -1) answer(errno, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)", -1);
   else if (start() == -1) answer(errno, "unable to start it", -1);
-  else if (!netup.ask.host_loopback) netup_probe_open(); /* while it starts */
+  else if (!netdriver.ask.host_loopback) leaktest_open(); /* while it starts */
 }
 
-void outside_wired(struct rk_ask_wired const *ask)
+void req_net_verify(struct rk_req_net_verify const *ask)
 {
-  struct rk_say say = {.version = RK_OUTSIDE_VERSION};
-  char const *text = netup_probe_judge();
+  struct rk_reply say = {.version = RK_OUTSIDE_VERSION};
+  char const *text = leaktest_judge();
 
   if (text) say.error = EEXIST;
-  else if (!netup.ready) say.error = EPROTO, text = "no driver is ready";
-  else if (strcmp(netup.ask.driver, "none") && netup_etc_start(ask->etc, &text) == -1) say.error = errno;
+  else if (!netdriver.ready) say.error = EPROTO, text = "no driver is ready";
+  else if (strcmp(netdriver.ask.driver, "none") && etc_start(ask->etc, &text) == -1) say.error = errno;
   if (say.error) {
     size_t n = strlen(text);
     memcpy(say.text, text, n < sizeof say.text ? n : sizeof say.text - 1);
   }
   outside_say(&say, sizeof say);
   if (say.error) return;
-  stage = WIRED;
+  stage = VERIFIED;
   if (untested) retest();
-  netup_etc_follow(); /* the program starts meanwhile */
+  etc_follow(); /* the program starts meanwhile */
 }
 
-int outside_net_tell(void)
+int driver_terminate(void)
 {
   if (driver <= 0) return 1;
   drop(&leave);
   kill(-driver, SIGTERM);
-  return !strcmp(netup.ask.driver, "slirp4netns") && !getenv("RK_PORT_DRIVER");
+  return !strcmp(netdriver.ask.driver, "slirp4netns") && !getenv("RK_PORT_DRIVER");
 }
 
-int outside_net_end(void)
+int driver_end(void)
 {
   if (driver <= 0) return 0;
   poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, END_MS);

@@ -25,9 +25,9 @@ enum { ENV_MAX = 512, FDS = 5 };
 static char file[512];
 
 /* RK_NET_PATH stood in the environment before the user namespace was entered: it is the user's word, not the chain's. */
-int netup_find(void)
+int driver_find(void)
 {
-  char const *s = getenv("RK_NET_PATH"), *name = netup.ask.driver;
+  char const *s = getenv("RK_NET_PATH"), *name = netdriver.ask.driver;
   size_t n = strlen(name);
 
   if (!n || *name == '.' || strchr(name, '/')) return errno = EINVAL, -1;
@@ -41,7 +41,7 @@ int netup_find(void)
     }
     s += len + (s[len] == ':');
   }
-  char rel[4 + sizeof netup.ask.driver] = "net/";
+  char rel[4 + sizeof netdriver.ask.driver] = "net/";
   memcpy(rel + 4, name, n + 1);
   return rk_libexec(rel, file, sizeof file) == -1 ? -1 : access(file, X_OK);
 }
@@ -91,7 +91,7 @@ static void variable_num(struct words *w, char const *name, unsigned int u)
 static void environment(char **v, char *buf, size_t size)
 {
   struct words w = {.v = v, .t = rk_text_in(buf, size)};
-  struct rk_ask_net const *a = &netup.ask;
+  struct rk_req_net const *a = &netdriver.ask;
   char cidr[IP4_FMT + 1 + UINT_FMT];
   size_t n = ip4_fmt(cidr, (char const *)&a->network);
 
@@ -111,14 +111,14 @@ static void environment(char **v, char *buf, size_t size)
   variable(&w, "RK_NET_IFNAME", a->ifname);
   variable(&w, "RK_NET_HOST_LOOPBACK", a->host_loopback ? "1" : "0");
   variable(&w, "RK_NET_DETACHED", a->detached ? "1" : "0");
-  variable_num(&w, "RK_NET_PID", (unsigned int)netup.pid);
+  variable_num(&w, "RK_NET_PID", (unsigned int)netdriver.pid);
 }
 
-void netup_become(int const *fds, pid_t parent)
+void driver_exec(int const *fds, pid_t parent)
 {
   static char *env[ENV_MAX + 20];
   static char text[1024];
-  char const *const argv[] = {netup.ask.driver, 0};
+  char const *const argv[] = {netdriver.ask.driver, 0};
 
   PROG = "rk-outside (driver)";
   environment(env, text, sizeof text);

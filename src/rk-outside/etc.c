@@ -101,8 +101,8 @@ static void resolv(struct sink *k)
   int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK), keep = 0, server = 0;
   ssize_t r;
 
-  if (netup.ask.dns.s_addr) nameserver(k, addr, ip4_fmt(addr, (char const *)&netup.ask.dns));
-  if (netup.ask.dns6.s6_addr[0]) nameserver(k, addr, ip6_fmt(addr, (char const *)&netup.ask.dns6));
+  if (netdriver.ask.dns.s_addr) nameserver(k, addr, ip4_fmt(addr, (char const *)&netdriver.ask.dns));
+  if (netdriver.ask.dns6.s6_addr[0]) nameserver(k, addr, ip6_fmt(addr, (char const *)&netdriver.ask.dns6));
   nameservers = FNV;
   while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0)
     for (ssize_t i = 0; i < r; i++) {
@@ -110,7 +110,7 @@ static void resolv(struct sink *k)
       if (col != (size_t)-1 && (c == ' ' || c == '\t')) {
         word[col] = 0;
         server = !strcmp(word, "nameserver");
-        keep = server && !netup.ask.dns.s_addr;
+        keep = server && !netdriver.ask.dns.s_addr;
         for (size_t j = 0; j < sizeof kept / sizeof *kept; j++) keep |= !strcmp(word, kept[j]);
         if (keep) put(k, word, col);
         col = (size_t)-1;
@@ -299,10 +299,10 @@ static void refresh(void)
   follow();
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
     if (update(files + i) == -1) strerr_warnwusys("follow the host's ", files[i].host);
-  if (netup.dnsfixed && nameservers != before) netup_again();
+  if (netdriver.dnsfixed && nameservers != before) driver_restart();
 }
 
-void netup_etc_again(void)
+void etc_dns_changed(void)
 {
   if (files[0].written && update(files) == -1) strerr_warnwusys("write resolv.conf");
 }
@@ -354,7 +354,7 @@ static int open_inner(char const **what)
   return close(root), 0;
 }
 
-int netup_etc_start(uint32_t m, char const **what)
+int etc_start(uint32_t m, char const **what)
 {
   mode = m;
   files[0] = (struct file){.name = "resolv.conf", .host = "/etc/resolv.conf", .compose = resolv, .fd = -1};
@@ -368,7 +368,7 @@ int netup_etc_start(uint32_t m, char const **what)
   return 0;
 }
 
-void netup_etc_follow(void)
+void etc_follow(void)
 {
   if (!files[0].written) return;
   notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

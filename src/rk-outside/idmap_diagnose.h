@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <rk/outside.h>
+#include <rk/ctl.h>
 
 /* A map as the kernel shows it: 340 lines of three padded numbers. */
 enum { OUTSIDE_MAP_TEXT = RK_MAP_MAX * 36 };
@@ -30,7 +30,7 @@ struct outside_helper {
 };
 
 /* Say why the helper of this map failed: the setting of the host that can be found to be wrong, or else its own words. */
-void outside_why(struct rk_why *why, struct outside_map const *map, struct outside_helper const *h);
+void idmap_diagnose(struct rk_cause *why, struct outside_map const *map, struct outside_helper const *h);
 
 /* Next line of a map: v = inside, outside, count; *s moves on. 0 at the end. */
 int outside_mapline(char **s, uint32_t v[3]);

@@ -28,24 +28,24 @@ union address {
   struct sockaddr_in6 six;
 };
 
-static socklen_t target(int i, struct rk_say_net const *say, int tcp, union address *a)
+static socklen_t target(int i, struct rk_reply_net const *say, int tcp, union address *a)
 {
   memset(a, 0, sizeof *a);
   if (i < 2) {
     a->four.sin_family = AF_INET;
-    a->four.sin_addr.s_addr = i ? htonl(INADDR_LOOPBACK) : netup.ask.gateway.s_addr;
+    a->four.sin_addr.s_addr = i ? htonl(INADDR_LOOPBACK) : netdriver.ask.gateway.s_addr;
     a->four.sin_port = htons(tcp ? say->tcp4 : say->udp4);
     return a->four.sin_addr.s_addr && a->four.sin_port ? sizeof a->four : 0;
   }
   a->six.sin6_family = AF_INET6;
-  a->six.sin6_addr = i == 2 ? netup.ask.gateway6 : in6addr_loopback;
+  a->six.sin6_addr = i == 2 ? netdriver.ask.gateway6 : in6addr_loopback;
   a->six.sin6_port = htons(tcp ? say->tcp6 : say->udp6);
-  return netup.ask.gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
+  return netdriver.ask.gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
 }
 
 /* In the child. Errors of sending are as good as silence; those of entering are not. Not dumpable, with memory of the outer user namespace
    and nothing of ours in its hands, it is out of namespace root's reach (ptrace(2)). */
-static void visit(int userns, int netns, struct rk_say_net const *say)
+static void visit(int userns, int netns, struct rk_reply_net const *say)
 {
   struct pollfd tcp[TARGETS];
   union address a;
@@ -91,26 +91,26 @@ static void back(int fd, short revents)
   (void)revents;
   if (fd != pidfd) return;
   end(&status);
-  judged(netup_probe_judge(), status != 0);
+  judged(leaktest_judge(), status != 0);
 }
 
-void netup_retest_stop(void)
+void leaktest_stop(void)
 {
   int status;
 
   if (!visitor) return;
   kill(visitor, SIGKILL);
   end(&status);
-  netup_probe_judge(); /* closes the listeners */
+  leaktest_judge(); /* closes the listeners */
 }
 
-int netup_retest(int userns, int netns, void (*then)(char const *where, int cut))
+int leaktest_repeat(int userns, int netns, void (*then)(char const *where, int cut))
 {
-  struct rk_say_net say = {0};
+  struct rk_reply_net say = {0};
 
-  netup_retest_stop();
-  netup_probe_open();
-  netup_probe_tell(&say);
+  leaktest_stop();
+  leaktest_open();
+  leaktest_fill(&say);
   judged = then;
   visitor = fork();
   if (!visitor) visit(userns, netns, &say);
@@ -124,6 +124,6 @@ int netup_retest(int userns, int netns, void (*then)(char const *where, int cut)
     waitpid(visitor, 0, 0);
   }
   visitor = 0;
-  netup_probe_judge();
+  leaktest_judge();
   return errno = e, -1;
 }

@@ -34,13 +34,13 @@ static uint16_t listener(int i)
   return 0;
 }
 
-void netup_probe_open(void)
+void leaktest_open(void)
 {
   if (getrandom(nonce, sizeof nonce, 0) != (ssize_t)sizeof nonce) return;
   for (int i = 0; i < SOCKETS; i++) port[i] = listener(i); /* 0 on a host without IPv6 */
 }
 
-void netup_probe_tell(struct rk_say_net *say)
+void leaktest_fill(struct rk_reply_net *say)
 {
   memcpy(say->nonce, nonce, sizeof nonce);
   say->tcp4 = port[TCP4];
@@ -57,7 +57,7 @@ static int matches(int fd, int patience)
   return poll(&x, 1, patience) == 1 && recv(fd, got, sizeof got, MSG_DONTWAIT) == RK_NONCE && !memcmp(got, nonce, RK_NONCE);
 }
 
-char const *netup_probe_judge(void)
+char const *leaktest_judge(void)
 {
   static char const *const name[SOCKETS] = {"TCP to 127.0.0.1", "UDP to 127.0.0.1", "TCP to ::1", "UDP to ::1"};
   char const *arrived = 0;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
-#include <rk/outside.h>
+#include <rk/ctl.h>
 
 /* What rk-outside holds. */
 struct outside {
@@ -27,8 +27,8 @@ extern struct outside outside;
 
 /* Answer a request. */
 void outside_say(void const *reply, size_t len);
-/* Answer with head alone (struct rk_say) or a longer reply that begins with one: error as errno, text for people. */
-void outside_refuse(struct rk_say *reply, size_t len, int error, char const *text);
+/* Answer with head alone (struct rk_reply) or a longer reply that begins with one: error as errno, text for people. */
+void outside_refuse(struct rk_reply *reply, size_t len, int error, char const *text);
 
 /* Call ready(revents) whenever poll(2) reports one of events on fd; until outside_unwatch. At most 16. */
 void outside_watch(int fd, short events, void (*ready)(int fd, short revents));
@@ -36,22 +36,22 @@ void outside_unwatch(int fd);
 /* Call due() once, when ms milliseconds from now have passed (monotonic clock); again replaces the earlier deadline of the same due. ms < 0: never. */
 void outside_after(int ms, void (*due)(void));
 /* Something is left to do (a driver): do not leave when the control socket is closed. Each hold needs its release. */
-void outside_hold(void);
-void outside_release(void);
+void outside_job_begin(void);
+void outside_job_end(void);
 
 /* Requests: the message has the exact size of its struct. fd is -1, or an fd that travelled with it, owned by the callee. */
-void outside_idmap(struct rk_ask_idmap const *ask, int fd);
-void outside_net(struct rk_ask_net const *ask, int fd);
-int outside_await(void); /* -1: for nothing */
-void outside_wired(struct rk_ask_wired const *ask);
+void req_idmap(struct rk_req_idmap const *ask, int fd);
+void req_net(struct rk_req_net const *ask, int fd);
+int req_await(void); /* -1: for nothing */
+void req_net_verify(struct rk_req_net_verify const *ask);
 
-/* child.c: answer at the socket .child of the state directory which process is the chain's (struct rk_say_child). 0, or -1 with errno. */
+/* child.c: answer at the socket .child of the state directory which process is the chain's (struct rk_reply_child). 0, or -1 with errno. */
 int outside_child_listen(void);
 
 /* The chain is gone: tell the driver to leave. 1: it can be left to that, having neither files in the state directory nor ports of the
    host; 0: its end must be awaited before the state directory is let go. */
-int outside_net_tell(void);
+int driver_terminate(void);
 /* Then wait for its end, a third of a second at most; returns whether there was one. */
-int outside_net_end(void);
+int driver_end(void);
 
 #endif

@@ -15,7 +15,7 @@
 static char line[128];
 static size_t len;
 
-void netup_report_begin(void)
+void report_begin(void)
 {
   len = 0;
 }
@@ -40,8 +40,8 @@ static int name(char const *s)
   size_t n = strlen(s);
 
   if (!rk_ifname_ok(s)) return 0;
-  memset(netup.ask.ifname, 0, sizeof netup.ask.ifname);
-  memcpy(netup.ask.ifname, s, n);
+  memset(netdriver.ask.ifname, 0, sizeof netdriver.ask.ifname);
+  memcpy(netdriver.ask.ifname, s, n);
   return 1;
 }
 
@@ -65,14 +65,14 @@ static int take(void)
   char const *v;
 
   if ((v = value_of("ifname="))) return name(v);
-  if ((v = value_of("ip="))) return address(v, &netup.ask.ip);
-  if ((v = value_of("gateway="))) return address(v, &netup.ask.gateway);
-  if ((v = value_of("dns="))) return address(v, &netup.ask.dns);
-  if ((v = value_of("prefix="))) return number(v, 32, &netup.ask.prefix);
-  if ((v = value_of("mtu="))) return number(v, 65535, &netup.ask.mtu);
-  if ((v = value_of("configured="))) return boolean(v, &netup.configured);
-  if ((v = value_of("resident="))) return boolean(v, &netup.resident);
-  if ((v = value_of("resolver="))) return !strcmp(v, "fixed") ? netup.dnsfixed = 1 : !strcmp(v, "followed");
+  if ((v = value_of("ip="))) return address(v, &netdriver.ask.ip);
+  if ((v = value_of("gateway="))) return address(v, &netdriver.ask.gateway);
+  if ((v = value_of("dns="))) return address(v, &netdriver.ask.dns);
+  if ((v = value_of("prefix="))) return number(v, 32, &netdriver.ask.prefix);
+  if ((v = value_of("mtu="))) return number(v, 65535, &netdriver.ask.mtu);
+  if ((v = value_of("configured="))) return boolean(v, &netdriver.configured);
+  if ((v = value_of("resident="))) return boolean(v, &netdriver.resident);
+  if ((v = value_of("resolver="))) return !strcmp(v, "fixed") ? netdriver.dnsfixed = 1 : !strcmp(v, "followed");
   return 0;
 }
 
@@ -84,7 +84,7 @@ static int complete(void)
   return take() ? 0 : -1;
 }
 
-int netup_report(char const *s, size_t n, char const **bad)
+int report_take(char const *s, size_t n, char const **bad)
 {
   int done = 0;
 
@@ -138,9 +138,9 @@ static int fact_number(char const *path, uint32_t u)
   return u ? fact(path, text, uint_fmt(text, u)) : 0;
 }
 
-int netup_facts(void)
+int report_facts(void)
 {
-  struct rk_ask_net const *a = &netup.ask;
+  struct rk_req_net const *a = &netdriver.ask;
 
   return fact("net/driver", a->driver, strlen(a->driver)) | fact("net/ifname", a->ifname, strlen(a->ifname)) |
     fact_address("net/ip", &a->ip) | fact_number("net/prefix", a->ip.s_addr ? a->prefix : 0) |

@@ -13,7 +13,7 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
-#include <rk/helper.h>
+#include <rk/spawn.h>
 #include <rk/proc.h>
 #include "outside.h"
 #include "idmap_diagnose.h"
@@ -76,29 +76,29 @@ static void find(struct job *j)
 
 /* The number in /proc names our chain and nobody else as long as its pidfd is silent, before and after. newuidmap itself
    insists that /proc/PID belongs to its caller, and no map can be written twice. */
-static int by_helpers(struct job job[2], struct rk_say_idmap *say)
+static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
 {
-  static struct rk_helper h[2];
-  int did = 0, ms = rk_helper_time(); /* rk-idmap has refused a malformed one */
+  static struct rk_spawn h[2];
+  int did = 0, ms = rk_spawn_time(); /* rk-idmap has refused a malformed one */
 
   for (int i = 0; i < 2; i++) {
     find(&job[i]);
     if (job[i].helper.end) {
       /* Neither is started if one is missing: a map that is written cannot be taken back. */
-      outside_why(&say->why, &job[i].map, &job[i].helper);
+      idmap_diagnose(&say->why, &job[i].map, &job[i].helper);
       return 0;
     }
   }
   if (chain_is_gone()) return 0;
   for (int i = 0; i < 2; i++) {
-    h[i] = (struct rk_helper){.path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
+    h[i] = (struct rk_spawn){.path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
     spell(&job[i]);
-    if (rk_helper_start(&h[i]) == -1) {
+    if (rk_spawn_start(&h[i]) == -1) {
       job[i].helper.end = OUTSIDE_UNSTARTED;
       strncpy(job[i].helper.text, strerror(errno), sizeof job[i].helper.text - 1);
     }
   }
-  rk_helpers_wait(h, 2, outside.chain, ms < 0 ? 10000 : ms);
+  rk_spawn_wait(h, 2, outside.chain, ms < 0 ? 10000 : ms);
   for (int i = 0; i < 2; i++) {
     struct outside_helper *helper = &job[i].helper;
     size_t len = strlen(helper->text);
@@ -107,7 +107,7 @@ static int by_helpers(struct job job[2], struct rk_say_idmap *say)
     if (h[i].late) helper->end = OUTSIDE_LATE;
     helper->status = h[i].status;
     if (!helper->end && !helper->status) did++;
-    else if (!say->why.id[0]) outside_why(&say->why, &job[i].map, helper);
+    else if (!say->why.id[0]) idmap_diagnose(&say->why, &job[i].map, helper);
   }
   say->half = did == 1;
   return did == 2 && !chain_is_gone();
@@ -142,7 +142,7 @@ static int direct(int proc, struct outside_map const *map, uint32_t *ids)
 }
 
 /* /proc/PID, once opened, stands for that process and no later one; so the pidfd is asked after the opening. */
-static int by_hand(struct job const job[2], struct rk_say_idmap *say)
+static int by_hand(struct job const job[2], struct rk_reply_idmap *say)
 {
   char dir[6 + UINT_FMT] = "/proc/";
   char const *what = dir;
@@ -160,15 +160,15 @@ static int by_hand(struct job const job[2], struct rk_say_idmap *say)
   }
   if (proc != -1) close(proc);
   if (e && !say->why.id[0])
-    rk_because(&say->why, "I4", "unable to write % from outside: %\nlet the container that runs this keep cap_setuid, cap_setgid and cap_setfcap",
+    rk_cause_set(&say->why, "I4", "unable to write % from outside: %\nlet the container that runs this keep cap_setuid, cap_setgid and cap_setfcap",
                what, strerror(e));
   return !e;
 }
 
-void outside_idmap(struct rk_ask_idmap const *ask, int fd)
+void req_idmap(struct rk_req_idmap const *ask, int fd)
 {
   static struct job job[2];
-  static struct rk_say_idmap say;
+  static struct rk_reply_idmap say;
 
   (void)fd;
   if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX || !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {

@@ -62,12 +62,12 @@ void outside_after(int ms, void (*due)(void))
   if (rk_after(ms, due) < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
 }
 
-void outside_hold(void)
+void outside_job_begin(void)
 {
   held++;
 }
 
-void outside_release(void)
+void outside_job_end(void)
 {
   held--;
 }
@@ -78,7 +78,7 @@ void outside_say(void const *reply, size_t len)
   while (outside.control >= 0 && send(outside.control, reply, len, MSG_NOSIGNAL) < 0 && errno == EINTR);
 }
 
-void outside_refuse(struct rk_say *reply, size_t len, int error, char const *text)
+void outside_refuse(struct rk_reply *reply, size_t len, int error, char const *text)
 {
   size_t n = strlen(text);
 
@@ -102,7 +102,7 @@ static void shut(void)
    the chain's, or in a pid namespace its first. It waits for the answer, so the number is still its own. */
 static void ready(pid_t pid)
 {
-  struct rk_say say = {.version = RK_OUTSIDE_VERSION};
+  struct rk_reply say = {.version = RK_OUTSIDE_VERSION};
   char text[UINT_FMT];
 
   if (outside.state >= 0) {
@@ -118,7 +118,7 @@ static void ready(pid_t pid)
    sends one is not our link. */
 static int serve(void const *message, size_t len, pid_t sender, int fd)
 {
-  struct rk_ask const *head = message;
+  struct rk_req const *head = message;
 
   if (len < sizeof *head || head->version != RK_OUTSIDE_VERSION || head->op > 31 || (served & 1u << head->op)) return -1;
   if (!rk_descends(sender, outside.pid, DEPTH)) return -1;
@@ -126,25 +126,25 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
   served |= 1u << head->op;
   switch (head->op) {
     case RK_OP_IDMAP:
-      if (len != sizeof(struct rk_ask_idmap) || fd >= 0) return -1;
-      outside_idmap(message, fd);
+      if (len != sizeof(struct rk_req_idmap) || fd >= 0) return -1;
+      req_idmap(message, fd);
       return 0;
     case RK_OP_NET:
-      if (len != sizeof(struct rk_ask_net) || fd < 0) return -1;
-      if (!rk_ifname_ok(((struct rk_ask_net const *)message)->ifname)) return -1;
-      outside_net(message, fd);
+      if (len != sizeof(struct rk_req_net) || fd < 0) return -1;
+      if (!rk_ifname_ok(((struct rk_req_net const *)message)->ifname)) return -1;
+      req_net(message, fd);
       return 0;
-    case RK_OP_WIRED:
-      if (len != sizeof(struct rk_ask_wired) || fd >= 0) return -1;
-      outside_wired(message);
+    case RK_OP_NET_VERIFY:
+      if (len != sizeof(struct rk_req_net_verify) || fd >= 0) return -1;
+      req_net_verify(message);
       return 0;
     case RK_OP_READY:
-      if (len != sizeof(struct rk_ask) || fd >= 0) return -1;
+      if (len != sizeof(struct rk_req) || fd >= 0) return -1;
       ready(sender);
       return 0;
     case RK_OP_AWAIT:
-      if (len != sizeof(struct rk_ask) || fd >= 0) return -1;
-      return outside_await();
+      if (len != sizeof(struct rk_req) || fd >= 0) return -1;
+      return req_await();
   }
   return -1;
 }
@@ -183,10 +183,10 @@ static int take_control(struct msghdr *msg, struct ucred *cred, int *fd)
 static void hear(int control, short revents)
 {
   static union {
-    struct rk_ask head;
-    struct rk_ask_idmap idmap;
-    struct rk_ask_net net;
-    char bytes[sizeof(struct rk_ask_idmap) + sizeof(struct rk_ask_net)];
+    struct rk_req head;
+    struct rk_req_idmap idmap;
+    struct rk_req_net net;
+    char bytes[sizeof(struct rk_req_idmap) + sizeof(struct rk_req_net)];
   } message;
   union {
     struct cmsghdr align;
@@ -247,7 +247,7 @@ static void clear_state(int alone)
   /* rk-portd and rk-apid may be writing their last facts there */
   for (int tries = 50; (r = rk_state_clear(outside.state, temporary)) == -1 && errno == ENOTEMPTY && tries--;) nanosleep(&pause, 0);
   /* the driver has been dying meanwhile, and may have left something */
-  if (!alone && outside_net_end()) r = rk_state_clear(outside.state, temporary);
+  if (!alone && driver_end()) r = rk_state_clear(outside.state, temporary);
   if (r == -1) say_left(errno);
   /* Somebody else's files may still lie there; then the directory is not ours to take away, but known to be ours to the next. */
   if (outside.made[0] && !rk_state_bare(outside.state))
@@ -267,13 +267,13 @@ static int still_ours(void)
 
 static void finish(void)
 {
-  int alone = outside_net_tell();
+  int alone = driver_terminate();
 
   if (outside.state != -1 && still_ours()) {
     clear_state(alone);
     close(LOCK); /* somebody may wait for it: at exit it would be let go after the inotify instance, whose end takes some 10 ms (SRCU) */
   }
-  outside_net_end();
+  driver_end();
   _exit(0);
 }
 
@@ -338,7 +338,7 @@ int main(void)
     if (outside.state < 0) strerr_diefusys(RK_EXIT_SYS, "open the state directory ", outside.path);
     rk_fact_read(outside.state, ".made", outside.made, sizeof outside.made); /* before root inside can write it */
     if (outside_child_listen() == -1) strerr_diefusys(RK_EXIT_SYS, "listen at ", outside.path, "/.child");
-    outside_hold();
+    outside_job_begin();
   }
   if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
 

@@ -129,7 +129,7 @@ static void await(struct port_dirs const *d, char const *name, char const *spec,
   }
 }
 
-int port_add(int argc, char const *const *argv)
+int verb_add(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;
@@ -165,7 +165,7 @@ int port_add(int argc, char const *const *argv)
   return 0;
 }
 
-int port_rm(int argc, char const *const *argv)
+int verb_rm(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;

@@ -170,7 +170,7 @@ static void table(struct port_dirs const *d, char const *const *names)
   }
 }
 
-int port_ls(int argc, char const *const *argv)
+int verb_ls(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;

@@ -31,10 +31,10 @@ char **port_names(struct port_dirs const *d);
 /* The name of the port with this id, or null. The text lives until the next call. */
 char const *port_by_id(struct port_dirs const *d, char const *id);
 
-int port_add(int argc, char const *const *argv);
-int port_rm(int argc, char const *const *argv);
-int port_ls(int argc, char const *const *argv);
-int port_wait(int argc, char const *const *argv);
+int verb_add(int argc, char const *const *argv);
+int verb_rm(int argc, char const *const *argv);
+int verb_ls(int argc, char const *const *argv);
+int verb_wait(int argc, char const *const *argv);
 
 #define PORT_USAGE_ADD "rk-port add [ -n name ] [ -o key=value ] [ -t seconds ] [ -N ] dir spec..."
 #define PORT_USAGE_RM "rk-port rm [ -i ] [ -t seconds ] dir name..."

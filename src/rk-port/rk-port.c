@@ -21,7 +21,7 @@ int main(int argc, char const *const *argv)
   static struct {
     char const *verb;
     int (*run)(int argc, char const *const *argv);
-  } const verbs[] = {{"add", port_add}, {"rm", port_rm}, {"ls", port_ls}, {"wait", port_wait}};
+  } const verbs[] = {{"add", verb_add}, {"rm", verb_rm}, {"ls", verb_ls}, {"wait", verb_wait}};
 
   PROG = "rk-port";
   if (argc > 1)

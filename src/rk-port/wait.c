@@ -208,7 +208,7 @@ static int there(struct port_dirs const *d, char const *name, int chain, char *e
   return !chain || (port_value(text, "chain", value, sizeof value) && !strcmp(value, "attached"));
 }
 
-int port_wait(int argc, char const *const *argv)
+int verb_wait(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;

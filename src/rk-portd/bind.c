@@ -50,7 +50,7 @@ static in_addr_t hostip(void)
   return ip;
 }
 
-void portd_target(struct port const *p, struct sockaddr_storage *sa)
+void portd_target(struct published const *p, struct sockaddr_storage *sa)
 {
   struct rk_portspec const *spec = &p->file.spec;
   struct in6_addr addr;
@@ -61,7 +61,7 @@ void portd_target(struct port const *p, struct sockaddr_storage *sa)
   else rk_portspec_target(spec, hostip(), sa);
 }
 
-size_t portd_listen_text(struct port const *p, int64_t port, char *buf, size_t size)
+size_t portd_listen_text(struct published const *p, int64_t port, char *buf, size_t size)
 {
   struct rk_text t = rk_text_in(buf, size);
   char const *ip = p->file.spec.parentip;
@@ -95,7 +95,7 @@ static void privileged(struct rk_text *t, int64_t port)
   rk_text_str(t, "): ");
 }
 
-static int refuse(struct port const *p, int64_t port, int e, char *err, size_t errsize)
+static int refuse(struct published const *p, int64_t port, int e, char *err, size_t errsize)
 {
   struct rk_text t = rk_text_in(err, errsize);
   char what[80];
@@ -173,10 +173,10 @@ static int one_patiently(struct sockaddr_storage const *sa, int v6only, int tcp)
   }
 }
 
-static int borrow(struct port *p, char *err, size_t errsize)
+static int borrow(struct published *p, char *err, size_t errsize)
 {
   struct rk_text t = rk_text_in(err, errsize);
-  int fd = portd_given(p->file.listenfd), type = -1, domain = -1, listening = 0;
+  int fd = listenfds(p->file.listenfd), type = -1, domain = -1, listening = 0;
   int tcp = rk_proto_is_tcp(p->file.spec.proto);
   socklen_t len = sizeof(int);
 
@@ -191,7 +191,7 @@ static int borrow(struct port *p, char *err, size_t errsize)
     rk_text_str(&t, tcp ? ": not a TCP socket" : ": not a UDP socket");
     return -1;
   }
-  for (struct port *o = portd.ports; o; o = o->next) {
+  for (struct published *o = portd.ports; o; o = o->next) {
     if (o == p || !o->borrowed || o->fds[0] != fd) continue;
     rk_text_str(&t, ": in use by ID ");
     rk_text_num(&t, o->id);
@@ -210,7 +210,7 @@ static int borrow(struct port *p, char *err, size_t errsize)
   return 0;
 }
 
-int portd_bind(struct port *p, char *err, size_t errsize)
+int portd_bind(struct published *p, char *err, size_t errsize)
 {
   struct rk_portspec spec = p->file.spec;
   struct sockaddr_storage sa;
@@ -247,7 +247,7 @@ int portd_bind(struct port *p, char *err, size_t errsize)
   return 0;
 }
 
-void portd_unbind(struct port *p)
+void portd_unbind(struct published *p)
 {
   while (p->nfds) {
     p->nfds--;
@@ -259,7 +259,7 @@ void portd_unbind(struct port *p)
 }
 
 /* A mapped address is the IPv4 address that it is, see one(). */
-int portd_bound(struct port const *p, struct sockaddr_storage *sa)
+int portd_bound(struct published const *p, struct sockaddr_storage *sa)
 {
   socklen_t len = sizeof *sa;
   struct sockaddr_in6 v6;
@@ -275,7 +275,7 @@ int portd_bound(struct port const *p, struct sockaddr_storage *sa)
   return 0;
 }
 
-void portd_listen_again(struct port *p)
+void portd_listen_again(struct published *p)
 {
   int on = 1;
 

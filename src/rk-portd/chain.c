@@ -14,8 +14,8 @@
 #include <rk/text.h>
 #include "portd.h"
 
-enum { AGAIN_MIN = 100, AGAIN_MAX = 5000, ENDING_MS = 1000, ANSWER_MS = 1000 };
-static int again = AGAIN_MIN;
+enum { BACKOFF_MIN = 100, BACKOFF_MAX = 5000, ENDING_MS = 1000, ANSWER_MS = 1000 };
+static int backoff = BACKOFF_MIN;
 
 static void tick(void);
 
@@ -37,7 +37,7 @@ static void ended(void)
   leave();
   portd.trouble[0] = 0;
   portd_status_all();
-  again = AGAIN_MIN;
+  backoff = BACKOFF_MIN;
   portd_chain_check(); /* the next one may be there already */
 }
 
@@ -56,11 +56,11 @@ void portd_chain_failed(char const *text)
     rk_text_str(&t, text);
     portd_status_all();
   }
-  portd_after(again, portd_chain_check);
-  if (again < AGAIN_MAX) again *= 2;
+  portd_after(backoff, portd_chain_check);
+  if (backoff < BACKOFF_MAX) backoff *= 2;
 }
 
-void portd_chain_again(void)
+void portd_chain_reforward(void)
 {
   char err[sizeof portd.trouble];
 
@@ -135,7 +135,7 @@ void portd_chain_check(void)
     if (portd.trouble[0] && portd.driver->up(err, sizeof err) < 0) portd_chain_failed(err);
     else if (portd.trouble[0]) {
       portd.trouble[0] = 0;
-      again = AGAIN_MIN;
+      backoff = BACKOFF_MIN;
       portd_status_all();
     }
     return;
@@ -148,6 +148,6 @@ void portd_chain_check(void)
     return;
   }
   portd.trouble[0] = 0;
-  again = AGAIN_MIN;
+  backoff = BACKOFF_MIN;
   tick();
 }

@@ -64,7 +64,7 @@ void portd_dir_scan(void)
   struct dirent *e;
 
   if (portd.portsdir < 0) follow();
-  for (struct port *p = portd.ports; p; p = p->next) p->seen = 0;
+  for (struct published *p = portd.ports; p; p = p->next) p->seen = 0;
   if (portd.portsdir >= 0) {
     fd = openat(portd.portsdir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     d = fd < 0 ? 0 : fdopendir(fd);
@@ -144,7 +144,7 @@ static void dir_event(struct inotify_event const *e)
     if (e->mask & (IN_DELETE | IN_MOVED_FROM)) portd_after(GONE_MS, status_gone);
   } else if (!strcmp(e->name, "child_pid")) {
     portd_chain_check();
-  } else if (!strcmp(e->name, ".s4nn.sock") && e->mask & IN_CREATE && portd.driver == &portd_by_slirp) {
+  } else if (!strcmp(e->name, ".s4nn.sock") && e->mask & IN_CREATE && portd.driver == &forward_slirp) {
     portd_after(SETTLE_MS, portd_slirp_socket); /* it is bound, and listens in a moment */
   }
 }

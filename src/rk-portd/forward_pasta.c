@@ -40,7 +40,7 @@ static int open_at(int family, int protocol, int64_t port)
   return a.head.nlmsg_type == SOCK_DIAG_BY_FAMILY;
 }
 
-static int open_anywhere(struct port const *p)
+static int open_anywhere(struct published const *p)
 {
   struct rk_portspec const *s = &p->file.spec;
   int protocol = rk_proto_is_tcp(s->proto) ? IPPROTO_TCP : IPPROTO_UDP;
@@ -51,7 +51,7 @@ static int open_anywhere(struct port const *p)
   return 0;
 }
 
-static int pasta_open(struct port *p, char *err, size_t errsize)
+static int pasta_open(struct published *p, char *err, size_t errsize)
 {
   struct rk_text t = rk_text_in(err, errsize);
   struct rk_portspec const *s = &p->file.spec;
@@ -76,12 +76,12 @@ static int pasta_open(struct port *p, char *err, size_t errsize)
   return -1;
 }
 
-static void pasta_close(struct port *p)
+static void pasta_close(struct published *p)
 {
   p->forwarded = 0;
 }
 
-static void pasta_change(struct port *p)
+static void pasta_change(struct published *p)
 {
   (void)p;
 }
@@ -92,7 +92,7 @@ static int pasta_up(char *err, size_t errsize)
 
   if (diag < 0) diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
   if (diag >= 0) {
-    for (struct port *p = portd.ports; p; p = p->next) portd_status_dirty(p);
+    for (struct published *p = portd.ports; p; p = p->next) portd_status_dirty(p);
     return 0;
   }
   rk_text_str(&t, "unable to ask the kernel for sockets: ");
@@ -102,7 +102,7 @@ static int pasta_up(char *err, size_t errsize)
 
 static void pasta_down(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next) {
+  for (struct published *p = portd.ports; p; p = p->next) {
     p->forwarded = 0;
     if (p->state == PORTD_LISTENING) p->state = PORTD_WAITING;
   }
@@ -110,7 +110,7 @@ static void pasta_down(void)
 
 static int pasta_tick(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next) {
+  for (struct published *p = portd.ports; p; p = p->next) {
     int there;
     if (p->state == PORTD_ERROR) continue;
     there = open_anywhere(p);
@@ -123,7 +123,7 @@ static int pasta_tick(void)
   return LOOK_MS;
 }
 
-struct portd_driver const portd_by_pasta = {
+struct forwarder const forward_pasta = {
   .name = "implicit", .waiting = "pasta listens there once a program inside does; a pasta of 2023 never",
   .open = pasta_open, .close = pasta_close, .change = pasta_change, .up = pasta_up, .down = pasta_down, .tick = pasta_tick,
 };

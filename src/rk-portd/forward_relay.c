@@ -15,7 +15,7 @@ static int pace = STATS_MIN;
 
 void portd_relay_lost(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next) {
+  for (struct published *p = portd.ports; p; p = p->next) {
     p->sum.total += p->stat.total;
     p->sum.in += p->stat.in;
     p->sum.out += p->stat.out;
@@ -28,7 +28,7 @@ void portd_relay_lost(void)
   }
 }
 
-static void fail(struct port *p, struct rk_relay_say const *say)
+static void fail(struct published *p, struct rk_relay_say const *say)
 {
   char text[300];
   struct rk_text t = rk_text_in(text, sizeof text);
@@ -42,7 +42,7 @@ static void fail(struct port *p, struct rk_relay_say const *say)
   portd_port_fail(p, text, 1);
 }
 
-static int needs_six(struct port const *p)
+static int needs_six(struct published const *p)
 {
   struct sockaddr_storage sa;
 
@@ -54,14 +54,14 @@ static int needs_six(struct port const *p)
 
 int portd_forward_six(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next) {
+  for (struct published *p = portd.ports; p; p = p->next) {
     if (needs_six(p)) return 1;
   }
   return 0;
 }
 
 /* Hand one port's sockets over. 0; -1: the relay is lost, or will not have them (the port is then in error). */
-static int add(struct port *p)
+static int add(struct published *p)
 {
   struct rk_relay_add add = {.head = {RK_RELAY_VERSION, RK_RELAY_ADD}};
   struct rk_relay_say say;
@@ -102,7 +102,7 @@ static int add(struct port *p)
   return 0;
 }
 
-static void del(struct port *p)
+static void del(struct published *p)
 {
   struct rk_relay_del d = {{RK_RELAY_VERSION, RK_RELAY_DEL}, p->id};
   struct rk_relay_say say;
@@ -116,7 +116,7 @@ static int relay_up(char *err, size_t errsize)
   if (!portd_relay_there()) pace = STATS_MIN;
   if (!portd.ports) return 0; /* a chain that publishes nothing needs no relay: the first port brings it */
   if (portd_relay_start(err, errsize) < 0) return -1;
-  for (struct port *p = portd.ports; p; p = p->next)
+  for (struct published *p = portd.ports; p; p = p->next)
     if (p->state == PORTD_LISTENING && add(p) < 0 && !portd_relay_there()) break; /* its death is on its way by SIGCHLD */
   return 0;
 }
@@ -126,7 +126,7 @@ static void relay_down(void)
   portd_relay_end();
 }
 
-static int relay_open(struct port *p, char *err, size_t errsize)
+static int relay_open(struct published *p, char *err, size_t errsize)
 {
   if (portd_bind(p, err, errsize) < 0) return -1;
   p->state = PORTD_LISTENING;
@@ -144,13 +144,13 @@ static int relay_open(struct port *p, char *err, size_t errsize)
   return PORTD_LISTENING;
 }
 
-static void relay_close(struct port *p)
+static void relay_close(struct published *p)
 {
   del(p);
   portd_unbind(p);
 }
 
-static void relay_change(struct port *p)
+static void relay_change(struct published *p)
 {
   char why[sizeof portd.trouble];
 
@@ -170,11 +170,11 @@ void portd_relay_stats(void)
   size_t left = 1; /* answers: each names a port at least, and a relay that was taken over must not keep us for ever */
 
   if (!portd_relay_there()) return;
-  for (struct port *p = portd.ports; p; p = p->next) left++;
+  for (struct published *p = portd.ports; p; p = p->next) left++;
   if (portd_relay_ask(&ask_stats, sizeof ask_stats, 0, 0, &s, sizeof s) < 0) return;
   for (;;) {
     for (uint32_t i = 0; i < s.n && i < RK_RELAY_STATS_MAX; i++) {
-      struct port *p = portd_port_id(s.stat[i].id);
+      struct published *p = portd_port_id(s.stat[i].id);
       s.stat[i].id = 0;
       if (!p || !memcmp(&p->stat, &s.stat[i], sizeof p->stat)) continue;
       p->stat = s.stat[i];
@@ -198,11 +198,11 @@ static int relay_tick(void)
   return pace;
 }
 
-void portd_relay_srcip(struct port const *p, struct rk_text *t)
+void portd_relay_srcip(struct published const *p, struct rk_text *t)
 {
   int e = portd_relay_srcip4 ? portd_relay_srcip4 : portd_relay_srcip6;
 
-  if (portd.driver != &portd_by_relay) {
+  if (portd.driver != &forward_relay) {
     if (p->forwarded) rk_text_str(t, "srcip=kept\n"); /* both do, by their nature */
     return;
   }
@@ -218,6 +218,6 @@ void portd_relay_srcip(struct port const *p, struct rk_text *t)
   rk_text_str(t, "\n");
 }
 
-struct portd_driver const portd_by_relay = {
+struct forwarder const forward_relay = {
   .name = "relay", .open = relay_open, .close = relay_close, .change = relay_change, .up = relay_up, .down = relay_down, .tick = relay_tick,
 };

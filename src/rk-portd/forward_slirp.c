@@ -71,7 +71,7 @@ static void quoted(struct rk_text *t, char const *key, char const *value)
 }
 
 /* One port of the range. 0, or -1 with err and errno (0: slirp4netns refused). */
-static int add(struct port const *p, uint32_t k, char const *guest, unsigned int *id, char *err, size_t errsize)
+static int add(struct published const *p, uint32_t k, char const *guest, unsigned int *id, char *err, size_t errsize)
 {
   struct rk_portspec const *s = &p->file.spec;
   char request[TEXT_MAX], answer[TEXT_MAX];
@@ -98,7 +98,7 @@ static int add(struct port const *p, uint32_t k, char const *guest, unsigned int
   return 0;
 }
 
-static void withdraw(struct port *p)
+static void withdraw(struct published *p)
 {
   char request[TEXT_MAX], answer[TEXT_MAX];
 
@@ -125,7 +125,7 @@ static int guest_address(char *guest, size_t size)
 }
 
 /* 0; -1: err, and *lost if it is slirp4netns as a whole. */
-static int publish(struct port *p, char *err, size_t errsize, int *lost)
+static int publish(struct published *p, char *err, size_t errsize, int *lost)
 {
   char guest[RK_PORTSPEC_IPMAX] = "";
   struct rk_portspec const *s = &p->file.spec;
@@ -162,7 +162,7 @@ static int publish(struct port *p, char *err, size_t errsize, int *lost)
 }
 
 /* What slirp4netns cannot do is refused whether there is a chain or not. */
-static int possible(struct port const *p, char *err, size_t errsize)
+static int possible(struct published const *p, char *err, size_t errsize)
 {
   struct rk_text t = rk_text_in(err, errsize);
   struct rk_portspec const *s = &p->file.spec;
@@ -191,7 +191,7 @@ static int possible(struct port const *p, char *err, size_t errsize)
   return -1;
 }
 
-static int slirp_open(struct port *p, char *err, size_t errsize)
+static int slirp_open(struct published *p, char *err, size_t errsize)
 {
   int lost;
 
@@ -203,7 +203,7 @@ static int slirp_open(struct port *p, char *err, size_t errsize)
   return PORTD_WAITING;
 }
 
-static void slirp_change(struct port *p)
+static void slirp_change(struct published *p)
 {
   char err[TEXT_MAX];
   int state;
@@ -228,14 +228,14 @@ static int same_socket(void)
 void portd_slirp_socket(void)
 {
   if (!portd.chain) return;
-  if (!same_socket()) portd_chain_again();
+  if (!same_socket()) portd_chain_reforward();
   else if (portd.trouble[0]) portd_chain_check();
 }
 
 static int slirp_up(char *err, size_t errsize)
 {
   if (fstatat(portd.dir, ".s4nn.sock", &asked, AT_SYMLINK_NOFOLLOW) < 0) memset(&asked, 0, sizeof asked);
-  for (struct port *p = portd.ports; p; p = p->next) {
+  for (struct published *p = portd.ports; p; p = p->next) {
     int lost;
     if (p->state != PORTD_WAITING) continue;
     if (publish(p, err, errsize, &lost) == 0) {
@@ -253,7 +253,7 @@ static int slirp_up(char *err, size_t errsize)
 
 static void slirp_down(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next) {
+  for (struct published *p = portd.ports; p; p = p->next) {
     if (p->state != PORTD_LISTENING) continue;
     p->forwarded = 0;
     withdraw(p);
@@ -267,6 +267,6 @@ static int slirp_tick(void)
   return -1;
 }
 
-struct portd_driver const portd_by_slirp = {
+struct forwarder const forward_slirp = {
   .name = "slirp4netns", .open = slirp_open, .close = withdraw, .change = slirp_change, .up = slirp_up, .down = slirp_down, .tick = slirp_tick,
 };

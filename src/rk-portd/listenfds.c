@@ -71,7 +71,7 @@ static void from_s6(void)
   }
 }
 
-void portd_given_init(void)
+void listenfds_init(void)
 {
   if (!getenv("LISTEN_FDS") && !getenv("S6_FD#")) return;
   given = calloc(GIVEN_MAX, sizeof *given);
@@ -80,7 +80,7 @@ void portd_given_init(void)
   from_s6();
 }
 
-int portd_given(char const *name)
+int listenfds(char const *name)
 {
   for (unsigned int i = 0; i < ngiven; i++)
     if (!strcmp(given[i].name, name)) return given[i].fd;

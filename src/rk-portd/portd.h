@@ -16,8 +16,8 @@ enum { PORTD_NAME_MAX = 250 };
 
 enum portd_state { PORTD_ERROR = 0, PORTD_WAITING, PORTD_LISTENING };
 
-struct port {
-  struct port *next;         /* in the table, oldest first */
+struct published {
+  struct published *next;         /* in the table, oldest first */
   struct rk_portfile file;   /* all zero if the file could not be read or parsed */
   struct timespec mtime;     /* of the file that the status is about */
   uint32_t id;               /* shown as id=, and the relay's number for it */
@@ -39,25 +39,25 @@ struct port {
 /* How ports are forwarded. open: make the port ready to be connected to; the state it then has, or -1 with err.
    close: undo open. up: a chain is there, forward what is not forwarded yet. down: it is gone. change: options but not the
    listening side have changed. tick: every now and then while a chain is there; returns ms to the next, -1: no need. */
-struct portd_driver {
+struct forwarder {
   char const *name;
   char const *waiting; /* why a port may wait though there is a chain; null: it does not */
-  int (*open)(struct port *p, char *err, size_t errsize);
-  void (*close)(struct port *p);
-  void (*change)(struct port *p);
+  int (*open)(struct published *p, char *err, size_t errsize);
+  void (*close)(struct published *p);
+  void (*change)(struct published *p);
   int (*up)(char *err, size_t errsize);
   void (*down)(void);
   int (*tick)(void);
 };
-extern struct portd_driver const portd_by_relay, portd_by_slirp, portd_by_pasta;
+extern struct forwarder const forward_relay, forward_slirp, forward_pasta;
 
 struct portd {
-  struct portd_driver const *driver;
+  struct forwarder const *driver;
   char const *path;          /* absolute, of the state directory */
   int dir;                   /* the state directory */
   int portsdir;              /* DIR/ports, -1: there is none now */
   int statusdir;             /* DIR/ports.status, locked for life */
-  struct port *ports;
+  struct published *ports;
   pid_t chain;               /* 0: none */
   int chainfd;               /* its pidfd, -1: none */
   int netns;                 /* its network namespace, -1: none */
@@ -76,39 +76,39 @@ void portd_dir_open(char const *path);              /* makes what is missing, lo
 void portd_dir_scan(void);                          /* read everything anew; what failed is tried again */
 
 /* table.c: the table */
-struct port *portd_port_find(char const *name);
-struct port *portd_port_id(uint32_t id);
+struct published *portd_port_find(char const *name);
+struct published *portd_port_id(uint32_t id);
 void portd_port_load(char const *name);             /* the file was written, or may have been */
 void portd_port_remove(char const *name);           /* the file is gone */
 void portd_port_sweep(void);                        /* remove those not seen by this scan */
 void portd_port_retry(void);                        /* try again what may have become possible */
-void portd_port_fail(struct port *p, char const *text, int retry);
+void portd_port_fail(struct published *p, char const *text, int retry);
 void portd_port_close_all(void);
 
 /* status.c: DIR/ports.status */
-void portd_status_dirty(struct port *p);            /* to be written before the loop sleeps */
+void portd_status_dirty(struct published *p);            /* to be written before the loop sleeps */
 void portd_status_all(void);                        /* every port's status has changed (chain) */
 int portd_status_flush(unsigned int most);          /* write so many of those that are behind; are there more? */
-void portd_status_remove(struct port *p);
+void portd_status_remove(struct published *p);
 int portd_status_clear(void);                       /* how many files an rk-portd that was killed had left */
 
 /* bind.c: sockets */
 void portd_bind_patiently(int ms);                  /* for so long a port in use is tried again: its holder is ending */
-int portd_bind(struct port *p, char *err, size_t errsize); /* fills fds; 0 or -1 */
-void portd_unbind(struct port *p);
-int portd_bound(struct port const *p, struct sockaddr_storage *sa); /* what its first socket is bound to: 0; -1: it has none */
-void portd_listen_again(struct port *p);            /* a relay that died may have left the sockets shut */
-void portd_target(struct port const *p, struct sockaddr_storage *sa); /* where inside its first port leads */
+int portd_bind(struct published *p, char *err, size_t errsize); /* fills fds; 0 or -1 */
+void portd_unbind(struct published *p);
+int portd_bound(struct published const *p, struct sockaddr_storage *sa); /* what its first socket is bound to: 0; -1: it has none */
+void portd_listen_again(struct published *p);            /* a relay that died may have left the sockets shut */
+void portd_target(struct published const *p, struct sockaddr_storage *sa); /* where inside its first port leads */
 char const *portd_errtext(int e);                   /* the peer's words for an errno */
-size_t portd_listen_text(struct port const *p, int64_t port, char *buf, size_t size); /* "listen tcp 127.0.0.1:80" */
+size_t portd_listen_text(struct published const *p, int64_t port, char *buf, size_t size); /* "listen tcp 127.0.0.1:80" */
 
 /* listenfds.c: sockets that rk-portd was started with */
-void portd_given_init(void);
-int portd_given(char const *name);                  /* the fd, -1: no such name */
+void listenfds_init(void);
+int listenfds(char const *name);                  /* the fd, -1: no such name */
 
 /* chain.c: the chain of the state directory */
 void portd_chain_check(void);                       /* something in DIR changed: is there a chain to serve? */
-void portd_chain_again(void);                       /* its network driver was started anew: forward everything again */
+void portd_chain_reforward(void);                       /* its network driver was started anew: forward everything again */
 void portd_chain_failed(char const *text);          /* serving it failed; tried again soon */
 
 /* netns.c: the network namespace of the chain's program. An fd, or -1 with errno; EXDEV: it is of this or an outer user namespace,
@@ -139,6 +139,6 @@ int portd_forward_six(void);                        /* does one need IPv6 (rk/re
 void portd_relay_lost(void);                        /* it is gone: none */
 void portd_relay_stats(void);                       /* ask for counters now */
 struct rk_text;
-void portd_relay_srcip(struct port const *p, struct rk_text *t); /* what backends see of clients, for the status */
+void portd_relay_srcip(struct published const *p, struct rk_text *t); /* what backends see of clients, for the status */
 
 #endif

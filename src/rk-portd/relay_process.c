@@ -25,12 +25,12 @@
 #include "portd.h"
 
 /* A relay that does not answer for so long is replaced; long, since that cuts its connections and a machine may be busy. */
-enum { LOOK_S = 1, LOOKS = 20, QUICK_MS = 1000, AGAIN_MIN = 50, AGAIN_MAX = 5000, PATIENCE_MS = 10000 };
+enum { LOOK_S = 1, LOOKS = 20, QUICK_MS = 1000, BACKOFF_MIN = 50, BACKOFF_MAX = 5000, PATIENCE_MS = 10000 };
 
 static pid_t relay;          /* 0: none */
 static int control = -1;
 static int64_t started;
-static int again = AGAIN_MIN;
+static int backoff = BACKOFF_MIN;
 static int six;              /* the relay may serve destinations of IPv6; once wanted, its successors may, too */
 static pid_t draining;       /* one that could not, and finishes its connections; 0: none */
 int portd_relay_srcip4, portd_relay_srcip6;
@@ -258,9 +258,9 @@ void portd_relay_reaped(pid_t pid, int wstat)
   }
   strerr_warnw("rk-relay ended: ", what,
                WIFSIGNALED(wstat) && WTERMSIG(wstat) == SIGSYS ? ": it broke its own system call filter" : "", ": starting another");
-  if (rk_now() - started >= QUICK_MS) again = AGAIN_MIN;
-  portd_after(rk_now() - started >= QUICK_MS ? 0 : again, restart);
-  if (again < AGAIN_MAX) again *= 2;
+  if (rk_now() - started >= QUICK_MS) backoff = BACKOFF_MIN;
+  portd_after(rk_now() - started >= QUICK_MS ? 0 : backoff, restart);
+  if (backoff < BACKOFF_MAX) backoff *= 2;
 }
 
 void portd_relay_replace(void)

@@ -34,7 +34,7 @@
 
 enum { WATCH_MAX = 8, FLUSH_MAX = 32 };
 
-struct portd portd = {.driver = &portd_by_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1, .openerfd = -1};
+struct portd portd = {.driver = &forward_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1, .openerfd = -1};
 
 static struct pollfd polled[WATCH_MAX];
 static void (*callback[WATCH_MAX])(void);
@@ -115,9 +115,9 @@ static void raise_limit(void)
   if (setrlimit(RLIMIT_NOFILE, &r) < 0) strerr_warnwusys("raise the limit of open files");
 }
 
-static struct portd_driver const *driver_named(char const *name)
+static struct forwarder const *driver_named(char const *name)
 {
-  static struct portd_driver const *const all[] = {&portd_by_relay, &portd_by_slirp, &portd_by_pasta};
+  static struct forwarder const *const all[] = {&forward_relay, &forward_slirp, &forward_pasta};
 
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (!strcmp(all[i]->name, name)) return all[i];
@@ -147,7 +147,7 @@ int main(int argc, char const *const *argv)
 
   rk_no_dump_or_die();
   raise_limit();
-  portd_given_init();
+  listenfds_init();
   catch_signals();
   portd_dir_open(argv[0]);
   portd_chain_check();

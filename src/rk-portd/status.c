@@ -16,7 +16,7 @@
 
 static int anydirty;
 
-void portd_status_dirty(struct port *p)
+void portd_status_dirty(struct published *p)
 {
   p->dirty = 1;
   anydirty = 1;
@@ -24,7 +24,7 @@ void portd_status_dirty(struct port *p)
 
 void portd_status_all(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next) portd_status_dirty(p);
+  for (struct published *p = portd.ports; p; p = p->next) portd_status_dirty(p);
 }
 
 static void field(struct rk_text *t, char const *key, char const *value)
@@ -64,7 +64,7 @@ static void address(struct rk_text *t, char const *key, struct sockaddr_storage 
   rk_text_str(t, "\n");
 }
 
-static void counters(struct rk_text *t, struct port const *p)
+static void counters(struct rk_text *t, struct published const *p)
 {
   count(t, "connections", p->stat.now);
   count(t, "total", p->sum.total + p->stat.total);
@@ -77,7 +77,7 @@ static void counters(struct rk_text *t, struct port const *p)
   if (p->stat.state & RK_RELAY_REFUSING) field(t, "refusing", "yes");
 }
 
-static void write_one(struct port *p)
+static void write_one(struct published *p)
 {
   static char const *const states[] = {"error", "waiting", "listening"};
   char buf[3072], spec[256];
@@ -95,7 +95,7 @@ static void write_one(struct port *p)
     field(&t, "spec", spec);
   }
   if (p->state != PORTD_ERROR) {
-    if (portd.driver == &portd_by_relay) {
+    if (portd.driver == &forward_relay) {
       if (portd_bound(p, &sa) == 0) address(&t, "listen", &sa, p->nfds);
       portd_target(p, &sa);
       address(&t, "target", &sa, p->nfds);
@@ -105,7 +105,7 @@ static void write_one(struct port *p)
     if (!p->forwarded && portd.trouble[0]) field(&t, "reason", portd.trouble);
     else if (!p->forwarded && portd.chain && portd.driver->waiting) field(&t, "reason", portd.driver->waiting);
     portd_relay_srcip(p, &t);
-    if (portd.driver == &portd_by_relay) counters(&t, p);
+    if (portd.driver == &forward_relay) counters(&t, p);
   }
   r = rk_fact_write(portd.statusdir, p->name, t.s, t.len, 0644);
   /* a chain may have made a directory of that name */
@@ -117,13 +117,13 @@ static void write_one(struct port *p)
 
 int portd_status_flush(unsigned int most)
 {
-  static struct port *next; /* where the last round ended; only compared */
-  struct port *p = portd.ports;
+  static struct published *next; /* where the last round ended; only compared */
+  struct published *p = portd.ports;
 
   if (!anydirty) return 0;
   while (p && p != next) p = p->next;
   if (!p) p = portd.ports;
-  for (struct port *from = p; p && most;) {
+  for (struct published *from = p; p && most;) {
     if (p->dirty) {
       write_one(p);
       most--;
@@ -138,7 +138,7 @@ int portd_status_flush(unsigned int most)
   return anydirty = p != 0;
 }
 
-void portd_status_remove(struct port *p)
+void portd_status_remove(struct published *p)
 {
   if (unlinkat(portd.statusdir, p->name, 0) < 0 && errno != ENOENT) strerr_warnwusys("remove ports.status/", p->name);
 }

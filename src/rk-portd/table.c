@@ -17,18 +17,18 @@
 
 static uint32_t lastid;
 
-struct port *portd_port_find(char const *name)
+struct published *portd_port_find(char const *name)
 {
   size_t len = strlen(name);
 
-  for (struct port *p = portd.ports; p; p = p->next)
+  for (struct published *p = portd.ports; p; p = p->next)
     if (p->namelen == len && !memcmp(p->name, name, len)) return p;
   return 0;
 }
 
-struct port *portd_port_id(uint32_t id)
+struct published *portd_port_id(uint32_t id)
 {
-  for (struct port *p = portd.ports; p; p = p->next)
+  for (struct published *p = portd.ports; p; p = p->next)
     if (p->id == id) return p;
   return 0;
 }
@@ -48,10 +48,10 @@ static uint32_t newid(char const *name)
   return lastid;
 }
 
-static struct port *create(char const *name)
+static struct published *create(char const *name)
 {
   size_t len = strlen(name);
-  struct port *p = calloc(1, sizeof *p + len + 1), **end = &portd.ports;
+  struct published *p = calloc(1, sizeof *p + len + 1), **end = &portd.ports;
 
   if (!p) {
     strerr_warnwusys("follow port ", name);
@@ -65,7 +65,7 @@ static struct port *create(char const *name)
   return p;
 }
 
-static void shut(struct port *p)
+static void shut(struct published *p)
 {
   if (p->state != PORTD_ERROR) portd.driver->close(p);
   p->state = PORTD_ERROR;
@@ -74,21 +74,21 @@ static void shut(struct port *p)
   memset(&p->sum, 0, sizeof p->sum);
 }
 
-enum { AGAIN_MIN = 100, AGAIN_MAX = 60000 };
-static int again = AGAIN_MIN;
+enum { BACKOFF_MIN = 100, BACKOFF_MAX = 60000 };
+static int backoff = BACKOFF_MIN;
 
 static void retry_due(void)
 {
-  if (again < AGAIN_MAX) again *= 2;
+  if (backoff < BACKOFF_MAX) backoff *= 2;
   portd_port_retry();
-  for (struct port *p = portd.ports; p; p = p->next)
+  for (struct published *p = portd.ports; p; p = p->next)
     if (p->state == PORTD_ERROR && p->retry) {
-      portd_after(again, retry_due);
+      portd_after(backoff, retry_due);
       return;
     }
 }
 
-void portd_port_fail(struct port *p, char const *text, int retry)
+void portd_port_fail(struct published *p, char const *text, int retry)
 {
   int known = p->error && !strcmp(p->error, text);
 
@@ -101,14 +101,14 @@ void portd_port_fail(struct port *p, char const *text, int retry)
     free(p->error);
     p->error = strdup(text);
     if (retry) {
-      again = AGAIN_MIN;
-      portd_after(again, retry_due);
+      backoff = BACKOFF_MIN;
+      portd_after(backoff, retry_due);
     }
   }
   if (!known || p->state != PORTD_ERROR) portd_status_dirty(p);
 }
 
-static void good(struct port *p, enum portd_state state)
+static void good(struct published *p, enum portd_state state)
 {
   free(p->error);
   p->error = 0;
@@ -117,12 +117,12 @@ static void good(struct port *p, enum portd_state state)
   portd_status_dirty(p);
 }
 
-static void open_port(struct port *p)
+static void open_port(struct published *p)
 {
   char err[1024];
   int state;
 
-  for (struct port *o = portd.ports; o; o = o->next) {
+  for (struct published *o = portd.ports; o; o = o->next) {
     if (o == p || o->state == PORTD_ERROR || o->borrowed || p->file.listenfd[0]) continue;
     if (rk_portspec_conflict(&o->file.spec, &p->file.spec)) {
       struct rk_text t = rk_text_in(err, sizeof err);
@@ -201,7 +201,7 @@ void portd_port_load(char const *name)
   struct rk_portfile file;
   struct timespec mtime = {0, 0};
   char err[RK_PORTSPEC_ERRMAX + 32];
-  struct port *p = portd_port_find(name);
+  struct published *p = portd_port_find(name);
   int r;
 
   if (name[0] == '.' || portd.portsdir < 0) return;
@@ -237,9 +237,9 @@ void portd_port_load(char const *name)
   open_port(p);
 }
 
-static void drop(struct port **at)
+static void drop(struct published **at)
 {
-  struct port *p = *at;
+  struct published *p = *at;
 
   shut(p);
   portd_status_remove(p);
@@ -250,7 +250,7 @@ static void drop(struct port **at)
 
 void portd_port_remove(char const *name)
 {
-  struct port **at = &portd.ports;
+  struct published **at = &portd.ports;
 
   while (*at && strcmp((*at)->name, name)) at = &(*at)->next;
   if (!*at) return;
@@ -260,7 +260,7 @@ void portd_port_remove(char const *name)
 
 void portd_port_sweep(void)
 {
-  struct port **at = &portd.ports;
+  struct published **at = &portd.ports;
 
   while (*at) {
     if ((*at)->seen) at = &(*at)->next;
@@ -270,7 +270,7 @@ void portd_port_sweep(void)
 
 void portd_port_retry(void)
 {
-  for (struct port *p = portd.ports; p; p = p->next)
+  for (struct published *p = portd.ports; p; p = p->next)
     if (p->state == PORTD_ERROR && p->retry) open_port(p);
 }
 

@@ -16,11 +16,11 @@ static int spare[2] = {-1, -1};  /* v4, v6 */
 static struct listener *first, **last = &first;
 static uint64_t said;
 
-static void rest(struct listener *l)
+static void pause_listener(struct listener *l)
 {
   if (!(l->src.bits & LISTENER_PAUSED)) {
-    if (!said || relay_now - said > SAID_FOR) relay_say("accepting is paused, clients wait: ", strerror(errno));
-    said = relay_now ? relay_now : 1;
+    if (!said || relay_now_ms - said > SAID_FOR) relay_say("accepting is paused, clients wait: ", strerror(errno));
+    said = relay_now_ms ? relay_now_ms : 1;
     relay_rewatch(&l->src, 0);
     l->src.bits |= LISTENER_PAUSED;
     l->target->port->paused++;
@@ -85,7 +85,7 @@ static void drop(int fd, int linger)
 }
 
 /* The client's address and port; when that pair is taken towards this backend, its address with another port. */
-static int call(struct listener *l, int *backend, union address *client, struct client **ref, int *kept)
+static int connect_backend(struct listener *l, int *backend, union address *client, struct client **ref, int *kept)
 {
   union address dest = l->target->dest;
   int family = dest.sa.sa_family;
@@ -122,7 +122,7 @@ void accept_event(struct listener *l, uint32_t events)
     int e = errno;
     if (c) tcp_free(c);
     errno = e;
-    return rest(l);
+    return pause_listener(l);
   }
   int fd = accept4(l->src.fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd == -1) {
@@ -130,10 +130,10 @@ void accept_event(struct listener *l, uint32_t events)
     spare[family == AF_INET6] = backend;
     tcp_free(c);
     errno = e;
-    if (scarce(e)) rest(l);
+    if (scarce(e)) pause_listener(l);
     return; /* EAGAIN: another relay was faster; errors of the client's own (accept(2)): it has gone */
   }
-  int failed = call(l, &backend, &client, &shown, &kept);
+  int failed = connect_backend(l, &backend, &client, &shown, &kept);
   if (failed || tcp_begin(c, l, fd, backend, shown) == -1) {
     p->stat.total++;
     p->stat.refused++;

@@ -154,7 +154,7 @@ static int install(void)
 static void install_now(void)
 {
   state.wanted = 0;
-  state.installed = relay_now;
+  state.installed = relay_now_ms;
   timer_arm(TIMER_SECOND);
   if (install() == 0) {
     state.active = 1;
@@ -167,7 +167,7 @@ static void install_now(void)
 
 static void wanted(void)
 {
-  if (state.installed && relay_now - state.installed < PAUSE) {
+  if (state.installed && relay_now_ms - state.installed < PAUSE) {
     state.wanted = 1;
     timer_arm(TIMER_SECOND);
     return;
@@ -247,7 +247,7 @@ void nft_start(uint32_t mark)
   if (command == -1) return; /* a kernel without it has no nftables to look for */
   open_watched(&events, 1U << (NFNLGRP_NFTABLES - 1));
   if (open_watched(&list, 0) == -1) return;
-  timer_look();
+  clock_update();
   scan();
   /* The first clients should find it done. What a usual set of rules has fits one or two answers. */
   for (int i = 0; i < AT_ONCE && state.listing && listed(); i++);
@@ -276,7 +276,7 @@ void nft_event(struct source const *src)
 
 int nft_tick(void)
 {
-  if (state.wanted && relay_now - state.installed >= PAUSE) install_now();
+  if (state.wanted && relay_now_ms - state.installed >= PAUSE) install_now();
   if (state.again) scan();
   return state.wanted || state.again;
 }

@@ -150,7 +150,7 @@ void refuse_wait(struct listener *l)
 {
   struct target *t = l->target;
 
-  if (relay_now >= patient_until || t->port->refuse || t->routed || t->n > PATIENT_RANGE || nft_active() || !refuse_works(t->port->proto) || backend_there(l)) return;
+  if (relay_now_ms >= patient_until || t->port->refuse || t->routed || t->n > PATIENT_RANGE || nft_active() || !refuse_works(t->port->proto) || backend_there(l)) return;
   relay_unwatch(&l->src);
   l->src.bits |= LISTENER_WAITING;
   l->queue = first;
@@ -177,7 +177,7 @@ void refuse_forget(struct listener *l)
 int refuse_poll(void)
 {
   struct listener *next;
-  int patient = first && relay_now < patient_until && !nft_active(); /* once for all: there may be a thousand */
+  int patient = first && relay_now_ms < patient_until && !nft_active(); /* once for all: there may be a thousand */
 
   for (struct listener *l = first; l; l = next) {
     next = l->queue;

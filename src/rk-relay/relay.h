@@ -83,10 +83,10 @@ size_t pool_size(int number);
 
 /* timer.c */
 enum timer { TIMER_RESUME, TIMER_REFUSE, TIMER_SECOND, TIMERS };
-extern uint64_t relay_now;        /* milliseconds, CLOCK_MONOTONIC_COARSE, as of the last epoll_wait */
+extern uint64_t relay_now_ms;        /* milliseconds, CLOCK_MONOTONIC_COARSE, as of the last epoll_wait */
 void timer_arm(enum timer which);
 int timer_wait(void);             /* milliseconds for epoll_wait, -1: for ever */
-void timer_look(void);            /* set relay_now */
+void clock_update(void);            /* set relay_now_ms */
 void timer_run(void);
 
 /* rk-relay.c */
@@ -102,7 +102,7 @@ extern int relay_six;                                   /* destinations of IPv6 
 
 /* sandbox.c: become a process of the namespace that nothing there can touch. 0, or -1 with errno and what failed. */
 int relay_join(char const **what);
-int relay_lock(int six, char const **what);
+int relay_sandbox(int six, char const **what);
 /* seccomp.c. six: addresses of IPv6 may be connected to and bound, too. 0, or -1 with errno. */
 int seccomp_install(int six);
 
@@ -132,14 +132,14 @@ int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd
 void tcp_event(struct source *side, uint32_t events);
 void tcp_reset_all(struct port *p);
 int tcp_ready(void);                     /* run those whose budget was used up; 1: some are left */
-void tcp_bury(void);                     /* free what ended in this batch of events */
+void tcp_free_dead(void);                     /* free what ended in this batch of events */
 
 /* udp.c */
 void udp_prepare(struct listener *l);
 void udp_event(struct listener *l, uint32_t events);
 void udp_session_event(struct source *session);
 void udp_end_all(struct port *p);
-void udp_bury(void);
+void udp_free_dead(void);
 int udp_tick(struct port *first);        /* timer */
 
 /* srcip.c: what a backend sees of a client. */

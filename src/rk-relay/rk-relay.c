@@ -67,7 +67,7 @@ static void start(void)
         srcip_start(&s, &say);
         refuse_patience(s.patience);
         relay_six = s.six != 0;
-        if (relay_lock(relay_six, &what) == 0) what = 0;
+        if (relay_sandbox(relay_six, &what) == 0) what = 0;
       }
     }
   }
@@ -108,14 +108,14 @@ int main(void)
     int n = epoll_wait(relay_epoll, events, EVENTS, busy ? 0 : timer_wait());
     if (n == -1 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "wait for events");
     uint32_t asked = 0;
-    timer_look(); /* it may have slept for hours, and sessions are stamped */
+    clock_update(); /* it may have slept for hours, and sessions are stamped */
     for (int i = 0; i < n; i++)
       if (((struct source *)events[i].data.ptr)->kind == KIND_CONTROL) asked = events[i].events;
       else dispatch(events + i);
     if (asked) control_event(asked);
     busy = tcp_ready();
     timer_run();
-    tcp_bury();
-    udp_bury();
+    tcp_free_dead();
+    udp_free_dead();
   }
 }

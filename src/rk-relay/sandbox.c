@@ -101,7 +101,7 @@ static void batch(void)
   if (syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none) == -1) relay_say("SCHED_BATCH is refused, so this will be slower: ", strerror(errno));
 }
 
-int relay_lock(int six, char const **what)
+int relay_sandbox(int six, char const **what)
 {
   batch();
   *what = "make an empty root";

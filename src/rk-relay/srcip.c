@@ -91,7 +91,7 @@ static void unlink_idle(struct client *c)
 void client_drop(struct client *c)
 {
   if (--c->refs) return;
-  c->since = relay_now;
+  c->since = relay_now_ms;
   c->newer = 0;
   c->older = newest;
   if (newest) newest->newer = c; else oldest = c;
@@ -141,7 +141,7 @@ static struct client *client_get(union address const *a, uint32_t table, union a
 
 int srcip_tick(void)
 {
-  for (int n = 0; oldest && n < PER_TICK && relay_now - oldest->since > LINGER; n++) forget(oldest);
+  for (int n = 0; oldest && n < PER_TICK && relay_now_ms - oldest->since > LINGER; n++) forget(oldest);
   return !!oldest;
 }
 

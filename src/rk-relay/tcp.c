@@ -224,7 +224,7 @@ static enum verdict pump(struct conn *c, struct side *in)
 }
 
 /* What an event or a turn has made possible, both ways. */
-static void turn(struct conn *c)
+static void run_conn(struct conn *c)
 {
   int again = 0;
 
@@ -307,7 +307,7 @@ void tcp_event(struct source *src, uint32_t events)
     if (!(events & EPOLLOUT)) return;
     c->state &= ~(uint32_t)CONNECTING;
   }
-  turn(c);
+  run_conn(c);
 }
 
 int tcp_ready(void)
@@ -323,13 +323,13 @@ int tcp_ready(void)
       c->queue = dead;
       dead = c;
     }
-    else turn(c);
+    else run_conn(c);
   }
   return !!ready;
 }
 
 /* An event of the same batch may still name one that has ended, so memory is freed after the batch. */
-void tcp_bury(void)
+void tcp_free_dead(void)
 {
   while (dead) {
     struct conn *c = dead;

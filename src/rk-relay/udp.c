@@ -88,7 +88,7 @@ static void age_append(struct port *p, struct session *s)
   s->older = p->newest;
   if (p->newest) p->newest->newer = s; else p->oldest = s;
   p->newest = s;
-  s->used = relay_now;
+  s->used = relay_now_ms;
 }
 
 static void end(struct session *s)
@@ -110,7 +110,7 @@ static void end(struct session *s)
   accept_resume_one();
 }
 
-void udp_bury(void)
+void udp_free_dead(void)
 {
   while (dead) {
     struct session *s = dead;
@@ -129,7 +129,7 @@ int udp_tick(struct port *first)
   static int was_dirty;
 
   for (struct port *p = first; p; p = p->next)
-    while (p->oldest && relay_now - p->oldest->used >= (uint64_t)p->idle * 1000) end(p->oldest);
+    while (p->oldest && relay_now_ms - p->oldest->used >= (uint64_t)p->idle * 1000) end(p->oldest);
   /* A burst may have filled 4 MiB; a second without one gives them back. */
   if (was_dirty && !dirty) madvise(slots, sizeof slots, MADV_DONTNEED);
   was_dirty = dirty;
@@ -138,7 +138,7 @@ int udp_tick(struct port *first)
 }
 
 /* A socket inside that looks like the client; another source port if its own is taken towards the backend. */
-static int call(struct listener *l, union address *client, struct client **ref, int *kept)
+static int connect_backend(struct listener *l, union address *client, struct client **ref, int *kept)
 {
   union address dest = l->target->dest;
   int family = dest.sa.sa_family, on = 1, bytes = 2 << 20;
@@ -171,11 +171,11 @@ static struct session *begin(struct listener *l, union address const *peer, stru
   struct port *p = l->target->port;
   union address shown = *peer;
   struct client *ref = 0;
-  int kept = 0, fd = call(l, &shown, &ref, &kept);
+  int kept = 0, fd = connect_backend(l, &shown, &ref, &kept);
 
   if (fd == -1 && (errno == EMFILE || errno == ENFILE) && p->oldest) {
     end(p->oldest); /* somebody must go: the one that was silent longest */
-    fd = call(l, &shown, &ref, &kept);
+    fd = connect_backend(l, &shown, &ref, &kept);
   }
   struct session *s = fd == -1 ? 0 : slab_get(&sessions);
   if (s) {
@@ -291,7 +291,7 @@ void udp_event(struct listener *l, uint32_t events)
   if (l->src.bits & LISTENER_REFUSING || l->src.fd == -1) return;
   if (events & EPOLLERR) errors(l);
   for (int round = 0; round < ROUNDS; round++) {
-    struct run r;
+    struct batch r;
     uint16_t batch = l->batch;
     int got = gather(l->src.fd, batch, 1);
     r.n = 0;
@@ -304,7 +304,7 @@ void udp_event(struct listener *l, uint32_t events)
       size_t segment = details(m, &asked);
       struct session *s = find(l, &names[i], &asked);
       if (!s) {
-        run_flush(&r); /* making room may end the session of the run */
+        batch_flush(&r); /* making room may end the session of the run */
         s = begin(l, &names[i], &asked);
       }
       if (!s) {
@@ -314,10 +314,10 @@ void udp_event(struct listener *l, uint32_t events)
       if (s->from->target->port->newest != s) {
         age_unlink(l->target->port, s);
         age_append(l->target->port, s);
-      } else s->used = relay_now;
-      run_pass(&r, s, 0, slots[i], messages[i].msg_len, segment);
+      } else s->used = relay_now_ms;
+      batch_add(&r, s, 0, slots[i], messages[i].msg_len, segment);
     }
-    run_flush(&r);
+    batch_flush(&r);
     if (got >= YIELD) sched_yield();
     if (got < batch || batch == 1) return; /* a single echo has no second one behind it */
   }
@@ -329,7 +329,7 @@ void udp_session_event(struct source *src)
 
   if (src->bits & ENDED) return;
   for (int round = 0; round < ROUNDS; round++) {
-    struct run r;
+    struct batch r;
     struct listener *l = s->from;
     uint16_t batch = s->batch;
     int got = gather(src->fd, batch, 0);
@@ -342,13 +342,13 @@ void udp_session_event(struct source *src)
       return refuse_check(l);
     }
     s->batch = resize(batch, got);
-    s->used = relay_now;
+    s->used = relay_now_ms;
     if (l->target->port->newest != s) {
       age_unlink(l->target->port, s);
       age_append(l->target->port, s);
     }
-    for (int i = 0; i < got; i++) run_pass(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
-    run_flush(&r);
+    for (int i = 0; i < got; i++) batch_add(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
+    batch_flush(&r);
     if (got >= YIELD) sched_yield();
     if (got < batch || batch == 1) return; /* a single echo has no second one behind it */
   }

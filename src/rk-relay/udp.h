@@ -22,7 +22,7 @@ struct session {
 
 /* Neighbours of one session and one direction: equal sizes, the last one may be shorter. Begins with n = 0. */
 enum { SEGMENTS = 60 };
-struct run {
+struct batch {
   struct session *session;
   int back;                  /* to the client */
   unsigned int n;
@@ -33,7 +33,7 @@ struct run {
 
 /* Add a datagram; the run before it leaves if it does not fit. data must stay until the run has left.
    segment: of a super-packet (UDP_GRO), else 0. */
-void run_pass(struct run *r, struct session *s, int back, char *data, size_t len, size_t segment);
-void run_flush(struct run *r);   /* it leaves now */
+void batch_add(struct batch *r, struct session *s, int back, char *data, size_t len, size_t segment);
+void batch_flush(struct batch *r);   /* it leaves now */
 
 #endif

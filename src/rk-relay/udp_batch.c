@@ -12,7 +12,7 @@
 
 enum { TOTAL = 65000 };
 
-static ssize_t put(struct run *r, struct iovec *v, size_t n, size_t segment)
+static ssize_t put(struct batch *r, struct iovec *v, size_t n, size_t segment)
 {
   struct session *s = r->session;
   union { struct cmsghdr align; char room[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(uint16_t))]; } c;
@@ -67,7 +67,7 @@ static ssize_t put(struct run *r, struct iovec *v, size_t n, size_t segment)
   }
 }
 
-void run_flush(struct run *r)
+void batch_flush(struct batch *r)
 {
   struct port *p;
   size_t sent = 0;
@@ -95,9 +95,9 @@ void run_flush(struct run *r)
   r->n = 0;
 }
 
-void run_pass(struct run *r, struct session *s, int back, char *data, size_t len, size_t segment)
+void batch_add(struct batch *r, struct session *s, int back, char *data, size_t len, size_t segment)
 {
-  if (r->n && (r->session != s || r->closed || segment || !len || len > r->size || r->n == SEGMENTS || r->total + len > TOTAL)) run_flush(r);
+  if (r->n && (r->session != s || r->closed || segment || !len || len > r->size || r->n == SEGMENTS || r->total + len > TOTAL)) batch_flush(r);
   if (!r->n) {
     r->session = s;
     r->back = back;

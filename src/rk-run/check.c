@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   What the peer checks before (3.1 of its command line) and after (3.2) it has started its child: here all of it comes before
+   What RootlessKit checks before (3.1 of its command line) and after (3.2) it has started its child: here all of it comes before
    anything is made, so that a wrong option leaves nothing behind. The first failure ends the program. */
 #include <compat/go.h>
 #include "run.h"
@@ -51,7 +51,7 @@ static void check_cidr(char const *cidr)
     run_die("cidr must be like %s/%lu, not like %s", inet_ntop(AF_INET, &masked, net, sizeof net), prefix, cidr);
 }
 
-/* A copy-up of the working directory destroys it in the peer (its section 9.3): relative and empty ones are refused. */
+/* A copy-up of the working directory destroys it in RootlessKit (its section 9.3): relative and empty ones are refused. */
 static void check_mounts(struct run const *r)
 {
   static char const *const shared[] = {"shared", "rshared", 0};
@@ -197,7 +197,7 @@ static void check_ports(struct run const *r)
     run_die("port driver requires non-host network");
   if (is(r->port_driver, "gvisor-tap-vsock")) run_die("gvisor-tap-vsock port driver disabled by build tag no_gvisortapvsock");
   for (size_t i = 0; i < r->publish.len; i++)
-    if (rk_portspec_parse(r->publish.item[i], strlen(r->publish.item[i]), RK_PORTSPEC_PEER, &spec, err, sizeof err) < 0 ||
+    if (rk_portspec_parse(r->publish.item[i], strlen(r->publish.item[i]), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err) < 0 ||
         rk_portspec_check(&spec, err, sizeof err) < 0)
       run_die("%s", err);
 }

@@ -20,7 +20,7 @@ static void add(struct words *w, char const *word)
   w->word[w->len++] = word;
 }
 
-static void link_(struct words *w, char const *name)
+static void add_link(struct words *w, char const *name)
 {
   add(w, w->bin ? run_text("%s/%s", w->bin, name) : name);
 }
@@ -49,14 +49,14 @@ static char const *copy_up_dirs(struct run const *r)
 static void namespaces(struct words *w, struct run const *r)
 {
   if (r->utsns || r->ipcns || r->cgroupns) {
-    link_(w, "rk-unshare");
+    add_link(w, "rk-unshare");
     if (r->utsns) add(w, "-u");
     if (r->ipcns) add(w, "-i");
     if (r->cgroupns) add(w, "-c");
   }
 }
 
-/* For another word the peer makes no mount call at all: what was shared then arrives as a slave (mount_namespaces(7)). */
+/* For another word RootlessKit makes no mount call at all: what was shared then arrives as a slave (mount_namespaces(7)). */
 static char const *propagation(char const *word)
 {
   static char const *const known[] = {"private", "rprivate", "slave", "rslave", "shared", "rshared"};
@@ -85,7 +85,7 @@ static void network(struct words *w, struct run const *r)
   int host = !strcmp(r->net, "host");
 
   if (host && !r->detach_netns) return;
-  link_(w, "rk-net");
+  add_link(w, "rk-net");
   keep_fds(w, r);
   if (two_steps(r)) add(w, "-s");
   add(w, "-d");
@@ -99,7 +99,7 @@ static void network(struct words *w, struct run const *r)
   if (!r->no_host_loopback) add(w, "-l");
 }
 
-/* Variables of the network driver outside: what of the peer's flags is no option of rk-net. rk-gate removes them. */
+/* Variables of the network driver outside: what of RootlessKit's flags is no option of rk-net. rk-gate removes them. */
 char const *const *run_driver_env(struct run const *r)
 {
   static char const *env[5];
@@ -124,40 +124,40 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
     add(&w, "env");
     for (char const *const *e = run_driver_env(r); *e; e++) add(&w, *e);
   }
-  link_(&w, "rk-state");
+  add_link(&w, "rk-state");
   if (!state_dir) add(&w, "-t");
   if (gate) add(&w, "-d"), add(&w, run_text("%d", gate[2]));
   add(&w, state_dir ? state_dir : "");
-  link_(&w, "rk-userns");
-  link_(&w, "rk-idmap");
+  add_link(&w, "rk-userns");
+  add_link(&w, "rk-idmap");
   add(&w, "-m");
   add(&w, "subids");
   if (*r->subid_source && strcmp(r->subid_source, "auto")) add(&w, "-s"), add(&w, r->subid_source);
   if (two_steps(r)) network(&w, r);
   namespaces(&w, r);
-  link_(&w, "rk-copyup");
+  add_link(&w, "rk-copyup");
   add(&w, "-p");
   add(&w, propagation(r->propagation));
   add(&w, copy_up_dirs(r));
   if (*r->evacuate) {
-    /* In the cgroup namespace, which then shows 0::/GROUP, and before the network, whose driver is to be moved too. The peer
+    /* In the cgroup namespace, which then shows 0::/GROUP, and before the network, whose driver is to be moved too. RootlessKit
        mounts cgroup2 on /sys/fs/cgroup also where that is a hybrid tree. */
-    link_(&w, "rk-cgroup");
+    add_link(&w, "rk-cgroup");
     add(&w, "-w");
     add(&w, "-e"), add(&w, r->evacuate);
     add(&w, "-m"), add(&w, "/sys/fs/cgroup");
   }
-  if (two_steps(r)) link_(&w, "rk-net"), add(&w, "-w");
+  if (two_steps(r)) add_link(&w, "rk-net"), add(&w, "-w");
   else network(&w, r);
   if (r->pidns) {
-    /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in the peer the command is not pid 1
+    /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in RootlessKit the command is not pid 1
        either, and nobody wants zombies. */
-    link_(&w, "rk-pidns");
+    add_link(&w, "rk-pidns");
     add(&w, "-s");
     keep_fds(&w, r);
   }
   if (gate) {
-    link_(&w, "rk-gate");
+    add_link(&w, "rk-gate");
     if (!strcmp(r->port_driver, "slirp4netns")) add(&w, "-e"); /* rk-portd has to find the chain to publish anything */
     add(&w, run_text("%d", gate[0]));
     add(&w, run_text("%d", gate[1]));

@@ -13,7 +13,7 @@ static int needs_outside(struct run const *r)
   return strcmp(r->port_driver, "none") && strcmp(r->port_driver, "implicit");
 }
 
-/* rk-portd's name for the peer's port driver. */
+/* rk-portd's name for RootlessKit's port driver. */
 char const *portd_driver(struct run const *r)
 {
   return strcmp(r->port_driver, "builtin") ? r->port_driver : "relay";

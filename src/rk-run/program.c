@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <skalibs/allreadwrite.h>
-#include <rk/helper.h>
+#include <rk/spawn.h>
 
 enum { OUTPUT_MS = 5000, PROGRAM_MAX = 8 << 20 };
 

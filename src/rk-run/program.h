@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Absolute path of name (searched in PATH unless it has a slash), allocated; dies with the peer's words. */
+/* Absolute path of name (searched in PATH unless it has a slash), allocated; dies with RootlessKit's words. */
 char const *run_program(char const *name);
 
 /* Run `path arg`, stdin and stderr from /dev/null, at most 5 s. What it writes on stdout goes into out, terminated

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   How it ended, in the peer's exit status and words. */
+   How it ended, in RootlessKit's exit status and words. */
 #include <compat/go.h>
 #include "run.h"
 #include <errno.h>

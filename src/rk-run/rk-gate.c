@@ -68,12 +68,12 @@ int main(int argc, char const *const *argv)
   readyfd = given(argv[0], "READYFD");
   gofd = given(argv[1], "GOFD");
 
-  if (early) rk_control_close();
+  if (early) rk_ctl_close();
   if (allwrite(readyfd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "write to READYFD");
   wait_for_go(gofd);
   close(gofd);
   /* Only now: who finds child_pid finds everything else as well. */
-  if (!early) rk_control_close();
+  if (!early) rk_ctl_close();
 
   for (size_t i = 0; i < sizeof DRIVERS / sizeof *DRIVERS; i++) rk_env_unset(DRIVERS[i]);
   exec(argv + 2);

@@ -30,10 +30,10 @@ struct run {
   char const *const *command;   /* what to run, terminated by 0 */
 };
 
-/* flags.c: read the command line into r; prints help, version, usage errors and exits where the peer does. */
+/* flags.c: read the command line into r; prints help, version, usage errors and exits where RootlessKit does. */
 void run_flags(struct run *r, char const *const *argv);
 
-/* check.c: the peer's checks in the peer's order, warnings included; one that fails ends the program (exit 1) before
+/* check.c: RootlessKit's checks in RootlessKit's order, warnings included; one that fails ends the program (exit 1) before
    anything was made. Resolves paths (state_dir, programs of drivers). */
 void run_check(struct run *r);
 
@@ -59,7 +59,7 @@ int run_supervise(struct run const *r);
 /* End what was started (the chain, the helpers), take the state directory away, and die with that text. */
 void run_end(char const *text) __attribute__((noreturn));
 
-/* report.c: say how the chain's process ended and map it to the peer's exit status. started: the command was let go;
+/* report.c: say how the chain's process ended and map it to RootlessKit's exit status. started: the command was let go;
    e: errno of an exec of the command that failed, or 0. */
 int run_report(struct run const *r, int wstat, int started, int e);
 /* signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
@@ -70,7 +70,7 @@ int run_signals_pass(int fd, int pidfd, pid_t pid);
 /* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued, continue pid. */
 void run_signals_stop(pid_t pid, int sig);
 
-/* say.c: messages in the peer's form. */
+/* say.c: messages in RootlessKit's form. */
 void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));
 void run_warn(char const *format, ...) __attribute__((format(printf, 1, 2)));

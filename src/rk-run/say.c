@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Messages in the peer's form: errors are one plain line, `[rootlesskit:parent] error: TEXT`. */
+   Messages in RootlessKit's form: errors are one plain line, `[rootlesskit:parent] error: TEXT`. */
 #include "run.h"
 #include <compat/go.h>
 #include <stdarg.h>

@@ -15,7 +15,7 @@ void script_chain(int fd, enum script_language lang, struct run const *r, char c
 /* A whole script: port files and daemons, then the chain. */
 void script_print(int fd, enum script_language lang, struct run const *r);
 
-/* rk-portd's name for the peer's port driver. */
+/* rk-portd's name for RootlessKit's port driver. */
 char const *portd_driver(struct run const *r);
 
 #endif

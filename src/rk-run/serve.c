@@ -30,10 +30,10 @@ static struct {
   int waiting; /* rk-portd is to be started before the command */
   int ready;   /* the chain is set up */
   int changed; /* ports/ has changed before that */
-  struct run_helper portd, apid;
+  struct service portd, apid;
 } s = {.apifd = -1, .portsfd = -1, .portd = {.pidfd = -1, .fd = -1}, .apid = {.pidfd = -1, .fd = -1}};
 
-/* What the service sees of a client, as in the peer. */
+/* What the service sees of a client, as in RootlessKit. */
 static char const *srcip(void)
 {
   return s.r->srcip ? "srcip=loopback" : "srcip=plain";
@@ -95,23 +95,23 @@ static void ask_for_ports(void)
   for (size_t i = 0; i < s.r->publish.len; i++) {
     struct rk_portspec spec;
     char name[32], err[RK_PORTSPEC_ERRMAX];
-    rk_portspec_parse(s.r->publish.item[i], strlen(s.r->publish.item[i]), RK_PORTSPEC_PEER, &spec, err, sizeof err);
+    rk_portspec_parse(s.r->publish.item[i], strlen(s.r->publish.item[i]), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err);
     snprintf(name, sizeof name, "%zu", i + 1);
     run_debug(s.r, "asks for port %s", s.r->publish.item[i]);
     if (ports_write(s.dirfd, name, &spec, options) < 0) run_end(run_text("write %s/ports/%s: %s", s.dir, name, go_errno(errno)));
   }
 }
 
-static void start(struct run_helper *h)
+static void start(struct service *h)
 {
-  run_helper_start(h);
+  service_start(h);
   run_debug(s.r, "starts %s as process %ld: %s", h->name, (long)h->pid, run_words(h->argv));
 }
 
 /* Start rk-portd with "-d FD", where a newline tells that it is ready, and wait for that. */
 static void start_portd_ready(void)
 {
-  struct run_helper *h = &s.portd;
+  struct service *h = &s.portd;
   char const *const *plain = h->argv;
   char const *argv[8] = {plain[0], "-d"};
   int fd[2];
@@ -169,7 +169,7 @@ static enum ports_state outcome(int *watchfd, char const *name, char *err, size_
   return state;
 }
 
-/* The first -p that fails ends it all, as in the peer. */
+/* The first -p that fails ends it all, as in RootlessKit. */
 static void check_ports(void)
 {
   int watchfd = -1;
@@ -177,7 +177,7 @@ static void check_ports(void)
   for (size_t i = 0; i < s.r->publish.len; i++) {
     struct rk_portspec spec;
     char name[32], err[RK_PORTSPEC_ERRMAX];
-    rk_portspec_parse(s.r->publish.item[i], strlen(s.r->publish.item[i]), RK_PORTSPEC_PEER, &spec, err, sizeof err);
+    rk_portspec_parse(s.r->publish.item[i], strlen(s.r->publish.item[i]), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err);
     snprintf(name, sizeof name, "%zu", i + 1);
     if (outcome(&watchfd, name, err, sizeof err) != PORTS_LISTENING)
       run_end(run_text("failed to expose port {%s %s %lld %lld %s}: %s", rk_proto_name(spec.proto), spec.parentip,
@@ -247,7 +247,7 @@ static int sooner(int a, int b)
 int run_serve_fds(struct pollfd p[RUN_SERVE_FDS])
 {
   long long now = run_now_ms();
-  int wait = sooner(run_helper_due(&s.portd, now), run_helper_due(&s.apid, now));
+  int wait = sooner(service_due(&s.portd, now), service_due(&s.apid, now));
 
   p[0] = (struct pollfd){.fd = s.portd.pidfd, .events = POLLIN};
   p[1] = (struct pollfd){.fd = s.apid.pidfd, .events = POLLIN};
@@ -257,8 +257,8 @@ int run_serve_fds(struct pollfd p[RUN_SERVE_FDS])
 
 void run_serve_step(struct pollfd const p[RUN_SERVE_FDS], int signalled)
 {
-  if (p[0].revents) run_helper_mind(&s.portd);
-  if (p[1].revents) run_helper_mind(&s.apid);
+  if (p[0].revents) service_reap(&s.portd);
+  if (p[1].revents) service_reap(&s.apid);
   if (p[2].revents) start(&s.apid);
   s.changed |= signalled;
   if (s.changed && s.ready && s.portsfd >= 0) {
@@ -271,8 +271,8 @@ void run_serve_step(struct pollfd const p[RUN_SERVE_FDS], int signalled)
 /* All are told before one is waited for: each takes some 10 ms to close its inotify. */
 void run_serve_end(void)
 {
-  run_helper_tell(&s.apid);
-  run_helper_tell(&s.portd);
-  run_helper_stop(&s.apid);
-  run_helper_stop(&s.portd);
+  service_terminate(&s.apid);
+  service_terminate(&s.portd);
+  service_stop(&s.apid);
+  service_stop(&s.portd);
 }

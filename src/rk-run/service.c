@@ -19,8 +19,8 @@
 
 enum { RESTART_MS = 1000, END_MS = 2000, STACK = 65536 };
 
-static uint64_t mask_;
-static void (*sigpipe_)(int) = SIG_DFL;
+static uint64_t startmask;
+static void (*startsigpipe)(int) = SIG_DFL;
 
 /* What a new process is given, in memory that it shares with us until it execs. */
 static struct {
@@ -29,7 +29,7 @@ static struct {
   char *listen; /* where its LISTEN_PID is to be written, or 0 */
   pid_t parent;
   int fd;
-} birth;
+} spawn_args;
 
 long long run_now_ms(void)
 {
@@ -41,21 +41,21 @@ long long run_now_ms(void)
 
 void run_spawn_restores(uint64_t mask, void (*sigpipe)(int))
 {
-  mask_ = mask;
-  sigpipe_ = sigpipe;
+  startmask = mask;
+  startsigpipe = sigpipe;
 }
 
-static int born(void *unused)
+static int spawn_child(void *unused)
 {
   (void)unused;
-  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask_, 0, sizeof mask_);
-  signal(SIGPIPE, sigpipe_);
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &startmask, 0, sizeof startmask);
+  signal(SIGPIPE, startsigpipe);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != birth.parent) return 1; /* the parent died before the line above */
-  if (birth.listen) snprintf(birth.listen, 16, "%ld", (long)getpid());
-  if (birth.fd >= 0) fcntl(birth.fd, F_SETFD, 0);
-  execve(birth.argv[0], (char **)(uintptr_t)birth.argv, birth.env);
-  run_error("parent", "failed to start the child: fork/exec %s: %s", birth.argv[0], go_errno(errno));
+  if (getppid() != spawn_args.parent) return 1; /* the parent died before the line above */
+  if (spawn_args.listen) snprintf(spawn_args.listen, 16, "%ld", (long)getpid());
+  if (spawn_args.fd >= 0) fcntl(spawn_args.fd, F_SETFD, 0);
+  execve(spawn_args.argv[0], (char **)(uintptr_t)spawn_args.argv, spawn_args.env);
+  run_error("parent", "failed to start the child: fork/exec %s: %s", spawn_args.argv[0], go_errno(errno));
   return 127;
 }
 
@@ -65,15 +65,15 @@ static void prepare_env(void)
   char const *pid = getenv("LISTEN_PID");
   size_t n = 0;
 
-  birth.env = environ;
-  birth.listen = 0;
-  if (!pid || !getenv("LISTEN_FDS") || strcmp(pid, run_text("%ld", (long)birth.parent))) return;
+  spawn_args.env = environ;
+  spawn_args.listen = 0;
+  if (!pid || !getenv("LISTEN_FDS") || strcmp(pid, run_text("%ld", (long)spawn_args.parent))) return;
   while (environ[n]) n++;
-  birth.env = run_alloc((n + 1) * sizeof *birth.env);
-  memcpy(birth.env, environ, (n + 1) * sizeof *birth.env);
-  for (n = 0; strncmp(birth.env[n], "LISTEN_PID=", 11); n++);
-  birth.env[n] = run_text("LISTEN_PID=%16s", "");
-  birth.listen = birth.env[n] + 11;
+  spawn_args.env = run_alloc((n + 1) * sizeof *spawn_args.env);
+  memcpy(spawn_args.env, environ, (n + 1) * sizeof *spawn_args.env);
+  for (n = 0; strncmp(spawn_args.env[n], "LISTEN_PID=", 11); n++);
+  spawn_args.env[n] = run_text("LISTEN_PID=%16s", "");
+  spawn_args.listen = spawn_args.env[n] + 11;
 }
 
 /* CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns the program has been executed, or has said why not. */
@@ -82,16 +82,16 @@ pid_t run_spawn(char const *const *argv, int fd)
   static _Alignas(16) char stack[STACK];
   pid_t pid;
 
-  birth.argv = argv;
-  birth.parent = getpid();
-  birth.fd = fd;
+  spawn_args.argv = argv;
+  spawn_args.parent = getpid();
+  spawn_args.fd = fd;
   prepare_env();
-  pid = clone(born, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0);
+  pid = clone(spawn_child, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0);
   if (pid < 0) run_die("failed to start the child: fork/exec %s: %s", argv[0], go_errno(errno));
   return pid;
 }
 
-void run_helper_start(struct run_helper *h)
+void service_start(struct service *h)
 {
   h->again = 0;
   h->pid = run_spawn(h->argv, h->fd);
@@ -99,7 +99,7 @@ void run_helper_start(struct run_helper *h)
   if (h->pidfd < 0) run_end(run_text("pidfd_open: %s", go_errno(errno)));
 }
 
-void run_helper_mind(struct run_helper *h)
+void service_reap(struct service *h)
 {
   int wstat = 0;
 
@@ -111,25 +111,25 @@ void run_helper_mind(struct run_helper *h)
   h->again = run_now_ms() + RESTART_MS;
 }
 
-int run_helper_due(struct run_helper *h, long long now)
+int service_due(struct service *h, long long now)
 {
   if (!h->again) return -1;
   if (h->again > now) return (int)(h->again - now);
-  run_helper_start(h);
+  service_start(h);
   return -1;
 }
 
-void run_helper_tell(struct run_helper const *h)
+void service_terminate(struct service const *h)
 {
   if (h->pid > 0) kill(h->pid, SIGTERM);
 }
 
-void run_helper_stop(struct run_helper *h)
+void service_stop(struct service *h)
 {
   struct pollfd p = {.fd = h->pidfd, .events = POLLIN};
 
   if (h->pid <= 0) return;
-  run_helper_tell(h);
+  service_terminate(h);
   if (poll(&p, 1, END_MS) == 0) kill(h->pid, SIGKILL);
   while (waitpid(h->pid, 0, 0) < 0 && errno == EINTR);
   close(h->pidfd);

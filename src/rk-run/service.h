@@ -7,7 +7,7 @@
 #include <sys/types.h>
 
 /* Started when it is needed, again when it dies. Begin with {.pidfd = -1}. */
-struct run_helper {
+struct service {
   char const *name;
   char const *const *argv; /* terminated by 0; the first is a path */
   int fd;                  /* one that it is given open under the same number, or -1 */
@@ -27,18 +27,18 @@ pid_t run_spawn(char const *const *argv, int fd);
 long long run_now_ms(void);
 
 /* Start it now. Not twice at a time. */
-void run_helper_start(struct run_helper *h);
+void service_start(struct service *h);
 
 /* Has it died? Then say so and plan to start it again, a second later lest it spin. */
-void run_helper_mind(struct run_helper *h);
+void service_reap(struct service *h);
 
 /* Start it if it is planned for now or earlier. Milliseconds until then, -1: nothing is planned. */
-int run_helper_due(struct run_helper *h, long long now);
+int service_due(struct service *h, long long now);
 
 /* Tell it to end, without waiting. */
-void run_helper_tell(struct run_helper const *h);
+void service_terminate(struct service const *h);
 
 /* End it and wait for that, at most 2 s before it is killed. */
-void run_helper_stop(struct run_helper *h);
+void service_stop(struct service *h);
 
 #endif

@@ -80,7 +80,7 @@ void run_end(char const *text)
   run_die("%s", text);
 }
 
-static int tell_go(void)
+static int open_gate(void)
 {
   if (!s.told) s.told = write(s.gofd, "\n", 1) == 1; /* EPIPE: the chain has died; the next turn sees it */
   return s.told;
@@ -102,7 +102,7 @@ static void take_state(void)
   run_debug(s.r, "the state directory is %s", s.dir);
   dirfd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (dirfd < 0) run_end(run_text("open %s: %s", s.dir, go_errno(errno)));
-  if (!run_serve(s.r, s.dir, dirfd, s.sigfd, s.pidfd, s.pid)) tell_go();
+  if (!run_serve(s.r, s.dir, dirfd, s.sigfd, s.pidfd, s.pid)) open_gate();
 }
 
 /* The chain is at the gate. */
@@ -114,7 +114,7 @@ static int let_go(void)
   run_debug(s.r, "the chain is set up");
   run_serve_ready();
   run_debug(s.r, "the command starts: %s", run_words(s.r->command));
-  return tell_go();
+  return open_gate();
 }
 
 /* Until the chain's process has ended: its wait status. *started: the gate was opened. */

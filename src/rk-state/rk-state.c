@@ -35,15 +35,15 @@
 enum { LEAVING_MS = 5000 };
 
 static char path[PATH_MAX];
-static int dirfd_ = -1;
+static int statefd = -1;
 static int made; /* this process made the directory: take it away again on failure */
 
 static void undo(void)
 {
   if (!made) return;
-  if (dirfd_ >= 0) {
-    rk_state_clear(dirfd_, 1);
-    unlinkat(dirfd_, "lock", 0);
+  if (statefd >= 0) {
+    rk_state_clear(statefd, 1);
+    unlinkat(statefd, "lock", 0);
   }
   rmdir(path);
 }
@@ -167,7 +167,7 @@ static void export(int env, char const *name, char const *value)
 }
 
 /* Whoever started us may use the directory from now on. */
-static void tell(int fd)
+static void notify_ready(int fd)
 {
   size_t len = strlen(path);
 
@@ -184,17 +184,17 @@ static int claim(void)
   char number[UINT_FMT], owner[RK_IDENTITY_MAX];
   int lockfd;
 
-  for (int tries = LEAVING_MS; rk_state_lock(dirfd_, O_CREAT, &lockfd) == -1; tries--) {
+  for (int tries = LEAVING_MS; rk_state_lock(statefd, O_CREAT, &lockfd) == -1; tries--) {
     unsigned int n = 0;
     int alive;
     if (errno == ENOENT && tries) { /* it has just taken the directory away */
-      if (dirfd_ != -1) close(dirfd_);
+      if (statefd != -1) close(statefd);
       make();
-      dirfd_ = state_own(path, 0, made);
+      statefd = state_own(path, 0, made);
       continue;
     }
     if (errno != EWOULDBLOCK) die("lock ", path);
-    alive = rk_fact_read(dirfd_, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
+    alive = rk_fact_read(statefd, ".owner", owner, sizeof owner) > 0 && rk_identity_alive(owner) == 1;
     if (alive || !tries) {
       if (alive) uint_scan(owner, &n);
       number[uint_fmt(number, n)] = 0;
@@ -211,7 +211,7 @@ static void check_owner(void)
   char number[UINT_FMT];
   pid_t pid;
 
-  if (!rk_state_owner(dirfd_, &pid) || pid == getpid()) return;
+  if (!rk_state_owner(statefd, &pid) || pid == getpid()) return;
   number[uint_fmt(number, (unsigned int)pid)] = 0;
   strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", number, ", whose rk-outside was killed");
 }
@@ -223,9 +223,9 @@ static void clear_stale(void)
   struct rk_text t = rk_text_in(text, sizeof text);
   int e;
 
-  if (rk_state_clear(dirfd_, 0) == 0) return;
+  if (rk_state_clear(statefd, 0) == 0) return;
   e = errno;
-  if (rk_state_aside(dirfd_, 0) == -1) die("remove stale files from ", path);
+  if (rk_state_aside(statefd, 0) == -1) die("remove stale files from ", path);
   rk_state_left(&t, path, "/.old-*", e);
   strerr_warnw(text);
 }
@@ -236,9 +236,9 @@ static void fill(char const *fate)
   int env;
 
   if (rk_identity(getpid(), owner, sizeof owner) < 0) die("read /proc/self/stat and the boot id");
-  fact(dirfd_, ".owner", owner);
-  if (*fate) fact(dirfd_, ".made", fate);
-  env = rk_state_sub(dirfd_, "env", 1);
+  fact(statefd, ".owner", owner);
+  if (*fate) fact(statefd, ".made", fate);
+  env = rk_state_sub(statefd, "env", 1);
   if (env == -1) die("create ", path, "/env");
   export(env, "RK_STATE_DIR", path);
   export(env, "ROOTLESSKIT_STATE_DIR", path);
@@ -275,11 +275,11 @@ int main(int argc, char const *const *argv)
     absolute(argv[0]);
     make();
   }
-  dirfd_ = state_own(path, 0, made);
+  statefd = state_own(path, 0, made);
   lockfd = claim();
   if (!temp) {
     check_owner();
-    rk_fact_read(dirfd_, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
+    rk_fact_read(statefd, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
     clear_stale();
   }
   fill(temp ? "temporary" : made ? "made" : was);
@@ -289,7 +289,7 @@ int main(int argc, char const *const *argv)
   if (lockfd < 0) die("duplicate the lock's fd");
   number[uint_fmt(number, (unsigned int)lockfd)] = 0;
   if (setenv("RK_STATE_LOCK_FD", number, 1) < 0) die("set RK_STATE_LOCK_FD");
-  if (said >= 0) tell(said);
+  if (said >= 0) notify_ready(said);
   exec(argv + 1);
   {
     int e = errno;

@@ -58,7 +58,7 @@ int main(int argc, char const *const *argv)
   add_unless_ignored(&end, SIGHUP);
   sigprocmask(SIG_BLOCK, &end, NULL);
   if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
-  rk_control_close();
+  rk_ctl_close();
   if (ready) {
     if (fd_write((int)readyfd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "say ready");
     close((int)readyfd);

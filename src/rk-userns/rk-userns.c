@@ -59,36 +59,36 @@ static struct {
   int control, chain, lock;
   char const *what;
   int error;
-} leaving;
+} fork_args;
 
 enum { STACK = 8192 };
 static _Alignas(16) char stack[2][STACK];
 
 static int failed(char const *what)
 {
-  leaving.what = what;
-  leaving.error = errno;
+  fork_args.what = what;
+  fork_args.error = errno;
   return 1;
 }
 
 /* rk-outside finds its control socket on 3, the chain's pidfd on 4 and the lock on 5, and nothing else above stderr. */
-static int become_outside(void *unused)
+static int exec_outside(void *unused)
 {
   static char const *const argv[] = {"rk-outside", 0};
 
   (void)unused;
-  if (dup2(leaving.control, 3) < 0 || dup2(leaving.chain, 4) < 0 || (leaving.lock >= 0 && dup2(leaving.lock, 5) < 0) ||
-      rk_close_range(leaving.lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
+  if (dup2(fork_args.control, 3) < 0 || dup2(fork_args.chain, 4) < 0 || (fork_args.lock >= 0 && dup2(fork_args.lock, 5) < 0) ||
+      rk_close_range(fork_args.lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
     return failed("arrange the fds of ");
-  execve(leaving.file, (char **)(uintptr_t)argv, environ);
+  execve(fork_args.file, (char **)(uintptr_t)argv, environ);
   return failed("exec ");
 }
 
-static int step_aside(void *unused)
+static int first_child(void *unused)
 {
   (void)unused;
   setsid();
-  return clone(become_outside, stack[1] + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0) < 0 ? failed("fork for ") : 0;
+  return clone(exec_outside, stack[1] + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0) < 0 ? failed("fork for ") : 0;
 }
 
 /* Forked twice, so that rk-outside is nobody's child; the first time without an exit signal, so that the chain, which soon is
@@ -96,14 +96,14 @@ static int step_aside(void *unused)
    CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns rk-outside has been executed, or has said why not. */
 static void leave_outside(void)
 {
-  pid_t pid = clone(step_aside, stack[0] + STACK, CLONE_VM | CLONE_VFORK, 0);
+  pid_t pid = clone(first_child, stack[0] + STACK, CLONE_VM | CLONE_VFORK, 0);
 
   if (pid < 0) failed("fork for ");
   else
     while (waitpid(pid, 0, __WALL) < 0 && errno == EINTR);
-  if (leaving.error) {
-    errno = leaving.error;
-    strerr_diefusys(RK_EXIT_SYS, leaving.what, leaving.file);
+  if (fork_args.error) {
+    errno = fork_args.error;
+    strerr_diefusys(RK_EXIT_SYS, fork_args.what, fork_args.file);
   }
 }
 
@@ -160,7 +160,7 @@ int main(int argc, char const *const *argv)
   }
   if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
   lock = takelock();
-  rk_control_close(); /* of a chain outside of this one: to it, this is the program */
+  rk_ctl_close(); /* of a chain outside of this one: to it, this is the program */
   if (rk_libexec("rk-outside", file, sizeof file) < 0)
     rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
   if (access(file, X_OK) < 0) strerr_diefusys(RK_EXIT_SYS, "find ", file);
@@ -187,10 +187,10 @@ int main(int argc, char const *const *argv)
     close(p);
     close(control[1]);
   }
-  leaving.file = file;
-  leaving.control = control[0];
-  leaving.chain = chain;
-  leaving.lock = lock;
+  fork_args.file = file;
+  fork_args.control = control[0];
+  fork_args.chain = chain;
+  fork_args.lock = lock;
   leave_outside();
   close(control[0]);
   close(chain);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    fuzz: src/rk-copyup/escape.c src/rk-copyup/list.c
-   The text of a symbolic link: walking it by hand from depth d must end outside only if copyup_climb says that it may. */
+   The text of a symbolic link: walking it by hand from depth d must end outside only if escape_climb says that it may. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static int leaves(char const *s, int d)
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 {
-  struct copyup_climb c = {0};
+  struct escape_climb c = {0};
   char *text;
   unsigned int depth;
 
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   if (!text) abort();
   memcpy(text, data + 1, size - 1);
   text[size - 1] = 0;
-  copyup_climb(&c, text, depth);
+  escape_climb(&c, text, depth);
   if (leaves(text, (int)depth) && !c.out) abort();
   if (*text == '/' && (c.out || c.tops)) abort();
   free(text);

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   char err[RK_PORTSPEC_ERRMAX], small[5];
 
   if (!rk_portfile_parse((char const *)data, size, &f, &line, err, sizeof err)) again(&f.spec);
-  if (!rk_portspec_parse((char const *)data, size, RK_PORTSPEC_PEER, &s, small, sizeof small) &&
+  if (!rk_portspec_parse((char const *)data, size, RK_PORTSPEC_ROOTLESSKIT, &s, small, sizeof small) &&
       !rk_portspec_check(&s, err, sizeof err)) again(&s);
   return 0;
 }

@@ -9,7 +9,7 @@
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size);
 
 struct outside outside = {.state = -1};
-struct netup netup;
+struct netup netdriver;
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 {
@@ -20,17 +20,17 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 
   if (!size) return 0;
   cut = data[0] % size;
-  memset(&netup, 0, sizeof netup);
-  netup_report_begin();
+  memset(&netdriver, 0, sizeof netdriver);
+  report_begin();
   copy = malloc(size);
   if (!copy) abort();
   memcpy(copy, data, size);
-  r = netup_report(copy, cut, &bad);
-  if (r >= 0) r = netup_report(copy + cut, size - cut, &bad);
+  r = report_take(copy, cut, &bad);
+  if (r >= 0) r = report_take(copy + cut, size - cut, &bad);
   if (r < 0 && (!bad || strlen(bad) > 127 || strchr(bad, '\n'))) abort();
-  if (netup.ask.prefix > 32 || netup.ask.mtu > 65535) abort();
-  if (memchr(netup.ask.ifname, 0, sizeof netup.ask.ifname) == 0 || strpbrk(netup.ask.ifname, "/: \t\n\"") || netup.ask.ifname[0] == '-') abort();
-  if ((unsigned int)netup.configured > 1 || (unsigned int)netup.resident > 1) abort();
+  if (netdriver.ask.prefix > 32 || netdriver.ask.mtu > 65535) abort();
+  if (memchr(netdriver.ask.ifname, 0, sizeof netdriver.ask.ifname) == 0 || strpbrk(netdriver.ask.ifname, "/: \t\n\"") || netdriver.ask.ifname[0] == '-') abort();
+  if ((unsigned int)netdriver.configured > 1 || (unsigned int)netdriver.resident > 1) abort();
   free(copy);
   return 0;
 }

@@ -14,15 +14,15 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <rk/link.h>
-#include <rk/outside.h>
+#include <rk/ctl.h>
 
-static struct rk_ask_idmap idmap = {.head = {RK_OUTSIDE_VERSION, RK_OP_IDMAP}, .rungs = RK_RUNG_SUBIDS};
-static struct rk_say_idmap said;
+static struct rk_req_idmap idmap = {.head = {RK_OUTSIDE_VERSION, RK_OP_IDMAP}, .rungs = RK_RUNG_SUBIDS};
+static struct rk_reply_idmap said;
 
 static void ask(char const *name, void const *p, size_t len, int fd)
 {
   size_t want = p == (void *)&idmap ? sizeof said : sizeof said.head;
-  if (rk_ask(p, len, fd, &said, want) == 0) printf("%s: REPLY %s\n", name, said.head.error ? errname(said.head.error) : "0");
+  if (rk_ctl_call(p, len, fd, &said, want) == 0) printf("%s: REPLY %s\n", name, said.head.error ? errname(said.head.error) : "0");
   else printf("%s: %s\n", name, errno == EPIPE ? "shut" : errname(errno));
   fflush(stdout);
 }
@@ -31,7 +31,7 @@ static void ask(char const *name, void const *p, size_t len, int fd)
 static void forged(void)
 {
   union { struct cmsghdr align; char buf[CMSG_SPACE(sizeof(struct ucred))]; } control = {0};
-  struct rk_ask r = {RK_OUTSIDE_VERSION, RK_OP_READY};
+  struct rk_req r = {RK_OUTSIDE_VERSION, RK_OP_READY};
   struct iovec iov = {&r, sizeof r};
   struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
   struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
@@ -40,18 +40,18 @@ static void forged(void)
   c->cmsg_type = SCM_CREDENTIALS;
   c->cmsg_len = CMSG_LEN(sizeof cred);
   memcpy(CMSG_DATA(c), &cred, sizeof cred);
-  printf("forged: %s\n", sendmsg(rk_control(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
+  printf("forged: %s\n", sendmsg(rk_ctl_fd(), &msg, MSG_NOSIGNAL) < 0 ? errname(errno) : "sent");
 }
 
 static void net(char const *name, char const *ifname)
 {
-  static struct rk_ask_net r = {.head = {RK_OUTSIDE_VERSION, RK_OP_NET}, .driver = "none", .host_loopback = 1};
-  struct rk_ask await = {RK_OUTSIDE_VERSION, RK_OP_AWAIT};
-  static struct rk_say_net say;
+  static struct rk_req_net r = {.head = {RK_OUTSIDE_VERSION, RK_OP_NET}, .driver = "none", .host_loopback = 1};
+  struct rk_req await = {RK_OUTSIDE_VERSION, RK_OP_AWAIT};
+  static struct rk_reply_net say;
   int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
   strncpy(r.ifname, ifname, sizeof r.ifname - 1);
-  if (rk_ask_send(&r, sizeof r, fd) == 0 && rk_ask(&await, sizeof await, -1, &say, sizeof say) == 0)
+  if (rk_ctl_send(&r, sizeof r, fd) == 0 && rk_ctl_call(&await, sizeof await, -1, &say, sizeof say) == 0)
     printf("%s: REPLY %s\n", name, say.head.error ? errname(say.head.error) : "0");
   else printf("%s: %s\n", name, errno == EPIPE ? "shut" : errname(errno));
   fflush(stdout);
@@ -63,7 +63,7 @@ static void many_fds(char const *name, size_t bytes, unsigned int n)
 {
   enum { MOST = 253 }; /* SCM_MAX_FD of the kernel */
   union { struct cmsghdr align; char buf[CMSG_SPACE(MOST * sizeof(int))]; } control = {0};
-  struct rk_ask r = {RK_OUTSIDE_VERSION, RK_OP_READY};
+  struct rk_req r = {RK_OUTSIDE_VERSION, RK_OP_READY};
   struct iovec iov = {&r, bytes};
   struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
   struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
@@ -75,7 +75,7 @@ static void many_fds(char const *name, size_t bytes, unsigned int n)
   c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof(int));
   msg.msg_controllen = n ? (socklen_t)CMSG_SPACE(n * sizeof(int)) : 0;
   for (unsigned int i = 0; i < n; i++) memcpy(CMSG_DATA(c) + i * sizeof(int), &p[1], sizeof(int));
-  if (sendmsg(rk_control(), &msg, MSG_NOSIGNAL) == -1) {
+  if (sendmsg(rk_ctl_fd(), &msg, MSG_NOSIGNAL) == -1) {
     printf("%s: %s\n", name, errname(errno));
     return;
   }
@@ -88,7 +88,7 @@ int main(int argc, char **argv)
 {
   for (int i = 1; i < argc; i++) {
     char const *a = argv[i];
-    struct rk_ask r = {RK_OUTSIDE_VERSION, RK_OP_READY};
+    struct rk_req r = {RK_OUTSIDE_VERSION, RK_OP_READY};
     if (!strcmp(a, "short")) ask(a, &r, 4, -1);
     else if (!strcmp(a, "version")) r.version = 99, ask(a, &r, sizeof r, -1);
     else if (!strcmp(a, "unknown")) r.op = 77, ask(a, &r, sizeof r, -1);
@@ -103,7 +103,7 @@ int main(int argc, char **argv)
     else if (!strcmp(a, "flood")) {
       int n = 0;
       r.op = 77;
-      while (n < 100000 && send(rk_control(), &r, sizeof r, MSG_NOSIGNAL) > 0) n++;
+      while (n < 100000 && send(rk_ctl_fd(), &r, sizeof r, MSG_NOSIGNAL) > 0) n++;
       printf("flood: %s\n", n < 100000 ? "shut" : "went on");
     } else return 100;
   }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    Helpers: collected side by side, with output and status, killed when late or called off. */
-#include <rk/helper.h>
+#include <rk/spawn.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 static char text[2][400000];
 static size_t len[2];
-static struct rk_helper h[2];
+static struct rk_spawn h[2];
 
 static void take(void *data, char const *s, size_t n)
 {
@@ -34,10 +34,10 @@ static double sh(char const *a, char const *b, int untilfd, int ms)
   for (size_t i = 0; i < 2; i++) {
     argv[i][2] = i ? b : a;
     len[i] = 0;
-    h[i] = (struct rk_helper){.path = "/bin/sh", .argv = argv[i], .take = take, .data = &index[i]};
-    if (argv[i][2] && rk_helper_start(&h[i]) == -1) perror("start");
+    h[i] = (struct rk_spawn){.path = "/bin/sh", .argv = argv[i], .take = take, .data = &index[i]};
+    if (argv[i][2] && rk_spawn_start(&h[i]) == -1) perror("start");
   }
-  if (rk_helpers_wait(h, 2, untilfd, ms) == -1) perror("wait");
+  if (rk_spawn_wait(h, 2, untilfd, ms) == -1) perror("wait");
   clock_gettime(CLOCK_MONOTONIC, &u);
   return (double)(u.tv_sec - t.tv_sec) + (double)(u.tv_nsec - t.tv_nsec) / 1e9;
 }
@@ -77,8 +77,8 @@ int main(void)
 
   len[0] = 0;
   memset(text, 0, sizeof text);
-  h[0] = (struct rk_helper){.path = "/nonexistent", .argv = nothing, .take = take, .data = &zero};
-  ok(!rk_helper_start(&h[0]) && !rk_helpers_wait(h, 1, -1, 10000) && WEXITSTATUS(h[0].status) == 127 && strstr(text[0], "No such"),
+  h[0] = (struct rk_spawn){.path = "/nonexistent", .argv = nothing, .take = take, .data = &zero};
+  ok(!rk_spawn_start(&h[0]) && !rk_spawn_wait(h, 1, -1, 10000) && WEXITSTATUS(h[0].status) == 127 && strstr(text[0], "No such"),
      "a missing program");
 
   setenv("PATH", "/nonexistent:/usr/bin:/bin", 1);

@@ -229,7 +229,7 @@ int main(void)
   struct rk_portspec s;
   char text[200];
 
-  EACH(peer, parsed(peer[i].text, RK_PORTSPEC_PEER));
+  EACH(peer, parsed(peer[i].text, RK_PORTSPEC_ROOTLESSKIT));
   EACH(ours, parsed(ours[i].text, RK_PORTSPEC_RK));
   EACH(checks, checked(checks[i].text));
   EACH(listen_, listens(listen_[i].text, listen_[i].no6));

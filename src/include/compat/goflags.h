@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Command lines as Go's flag package and urfave/cli read them: the peer's callers rely on these rules
+   Command lines as Go's flag package and urfave/cli read them: RootlessKit's callers rely on these rules
    (one dash or two, `--flag v`, no clusters, flags end at the first operand). doc/rk-run.1 lists them. */
 #ifndef COMPAT_GOFLAGS_H
 #define COMPAT_GOFLAGS_H
@@ -30,7 +30,7 @@ struct goflag {
 };
 
 /* Read flags from argv (argv[0] is the first argument, terminated by 0); table ends with a zero name.
-   Returns the number of arguments consumed, including a "--"; -1 with the peer's words in err.
+   Returns the number of arguments consumed, including a "--"; -1 with RootlessKit's words in err.
    Values point into argv, except list elements, which are allocated and live as long as the program. */
 ptrdiff_t goflags_parse(struct goflag const *table, char const *const *argv, char *err, size_t errsize);
 

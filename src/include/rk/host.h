@@ -11,14 +11,14 @@
 void rk_die_hostv(char const *id, char const *fix, char const *const *text, size_t n) __attribute__((noreturn));
 
 /* A reason that travels: from the place where it is found to the one that decides what follows from it. id "": none. */
-struct rk_why {
+struct rk_cause {
   char id[8];
   char text[360]; /* what is wrong, without the "unable to" */
   char fix[360];
 };
 
 /* Set it. form: the text, a newline, the fix; every % in it stands for the next argument, a string. What does not fit is cut off. */
-void rk_because(struct rk_why *why, char const *id, char const *form, ...);
+void rk_cause_set(struct rk_cause *why, char const *id, char const *form, ...);
 
 /* A fix that more than one program names. */
 #define RK_FIX_NNP "start the chain without no_new_privs (systemd: NoNewPrivileges=no, Kubernetes: allowPrivilegeEscalation: true)"

@@ -18,9 +18,9 @@ enum rk_proto {
 
 enum { RK_PORTSPEC_IPMAX = INET6_ADDRSTRLEN, RK_PORTSPEC_ERRMAX = 512 };
 
-/* The parser's extensions: what a port file may say beyond the peer's grammar. */
+/* The parser's extensions: what a port file may say beyond RootlessKit's grammar. */
 enum {
-  RK_PORTSPEC_PEER = 0,
+  RK_PORTSPEC_ROOTLESSKIT = 0,
   RK_PORTSPEC_RK = 1 /* ranges A-B:C-D/PROTO; PARENTPORT:CHILDPORT/PROTO without an address */
 };
 
@@ -43,14 +43,14 @@ int rk_proto_is_udp(enum rk_proto proto);
    (*addr is then v4-mapped), AF_INET6, or 0. */
 int rk_ip_parse(char const *s, size_t len, struct in6_addr *addr);
 
-/* Parse the text of one spec. flags: RK_PORTSPEC_*. 0, or -1 with one line about it in err (the peer's words).
+/* Parse the text of one spec. flags: RK_PORTSPEC_*. 0, or -1 with one line about it in err (RootlessKit's words).
    Numbers are not checked against 1-65535 here. */
 int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec, char *err, size_t errsize);
 
-/* Is it a port that can be? Protocol, addresses, port numbers, in the peer's order. 0, or -1 with the line in err. */
+/* Is it a port that can be? Protocol, addresses, port numbers, in RootlessKit's order. 0, or -1 with the line in err. */
 int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize);
 
-/* Would the peer call b a conflict with a: same protocol word, same text of the parent address, and a common parent port? */
+/* Would RootlessKit call b a conflict with a: same protocol word, same text of the parent address, and a common parent port? */
 int rk_portspec_conflict(struct rk_portspec const *a, struct rk_portspec const *b);
 
 /* Write the spec as text, in the form that rk_portspec_parse reads. err-style truncation as rk_text. Returns the length. */
@@ -61,7 +61,7 @@ size_t rk_portspec_format(struct rk_portspec const *spec, char *buf, size_t size
 int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_storage *sa, int *v6only, char *err, size_t errsize);
 
 /* Where to connect inside for the first port. hostip: the host's first address that is not loopback, network byte order
-   (0: none or unknown); a port published there is meant for 127.0.0.1 inside, as in the peer. */
+   (0: none or unknown); a port published there is meant for 127.0.0.1 inside, as in RootlessKit. */
 void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip, struct sockaddr_storage *sa);
 
 /* A port file: the spec on its first line, then key=value lines. Empty lines and lines beginning with # are skipped. */

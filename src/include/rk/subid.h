@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <rk/outside.h>
+#include <rk/ctl.h>
 
 /* One line of a map is the own id. A line of the file is as long as shadow's own readers take it. */
 enum { RK_SUBID_MAX = RK_MAP_MAX - 1, RK_SUBID_LINE = 1024 };

@@ -24,7 +24,7 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
-#include <rk/helper.h>
+#include <rk/spawn.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/netlink.h>

@@ -22,7 +22,7 @@
 
 #include <rk/caps.h>
 #include <rk/exit.h>
-#include <rk/helper.h>
+#include <rk/spawn.h>
 #include <rk/host.h>
 
 /* passt of x86-64 executes its twin with AVX2 by the name of its own file, which a copy has not: take that one at once. */

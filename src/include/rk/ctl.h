@@ -14,19 +14,19 @@ enum { RK_OUTSIDE_VERSION = 2 };
 
 /* Each is served at most once. */
 enum rk_op {
-  RK_OP_IDMAP = 1, /* struct rk_ask_idmap -> struct rk_say_idmap: map the chain's ids */
-  RK_OP_NET = 2,   /* struct rk_ask_net + netns fd: start one driver; not answered, RK_OP_AWAIT is */
-  RK_OP_WIRED = 3, /* struct rk_ask_wired -> struct rk_say: the inside is configured, the nonces of the loopback test are sent;
+  RK_OP_IDMAP = 1, /* struct rk_req_idmap -> struct rk_reply_idmap: map the chain's ids */
+  RK_OP_NET = 2,   /* struct rk_req_net + netns fd: start one driver; not answered, RK_OP_AWAIT is */
+  RK_OP_NET_VERIFY = 3, /* struct rk_req_net_verify -> struct rk_reply: the inside is configured, the nonces of the loopback test are sent;
                       resolv.conf and hosts are then written. error EEXIST: a nonce arrived, text says where */
-  RK_OP_READY = 4, /* struct rk_ask -> struct rk_say: everything is set; write child_pid */
-  RK_OP_AWAIT = 5  /* struct rk_ask -> struct rk_say_net: answered when that driver is ready, or has failed */
+  RK_OP_READY = 4, /* struct rk_req -> struct rk_reply: everything is set; write child_pid */
+  RK_OP_AWAIT = 5  /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or has failed */
 };
 
-struct rk_ask {
+struct rk_req {
   uint32_t version;
   uint32_t op;
 };
-struct rk_say {
+struct rk_reply {
   uint32_t version;
   int32_t error;   /* 0, or an errno */
   char text[240];  /* what failed, for people; zero-terminated */
@@ -42,19 +42,19 @@ enum rk_rung {
   RK_RUNG_SUBIDS = 1, /* newuidmap and newgidmap, with the ranges given */
   RK_RUNG_DIRECT = 2  /* rk-outside writes the maps itself: all ids of its own namespace, one to one */
 };
-struct rk_ask_idmap {
-  struct rk_ask head;
+struct rk_req_idmap {
+  struct rk_req head;
   uint32_t rungs;
   uint32_t nuid, ngid;
   struct rk_idrange uid[RK_MAP_MAX], gid[RK_MAP_MAX];
 };
 
-struct rk_say_idmap {
-  struct rk_say head;   /* error: none of the rungs did it; the first reason stands here: */
+struct rk_reply_idmap {
+  struct rk_reply head;   /* error: none of the rungs did it; the first reason stands here: */
   uint32_t rung;        /* the one that did, 0: none */
   uint32_t half;        /* boolean: one of the two maps was written, so nothing else can be tried */
   uint32_t ids;         /* how many uids or gids are mapped, whichever are fewer (direct only) */
-  struct rk_why why;    /* what stands in the way of the subids rung, or else of the direct one */
+  struct rk_cause why;    /* what stands in the way of the subids rung, or else of the direct one */
 };
 
 /* How the inner /etc/resolv.conf and /etc/hosts are kept. */
@@ -66,8 +66,8 @@ enum rk_etc {
 enum { RK_NONCE = 16, RK_NET_LOG = 1024 };
 
 /* The plan of a network: what rk-net configures, and what the driver is to serve. */
-struct rk_ask_net {
-  struct rk_ask head;
+struct rk_req_net {
+  struct rk_req head;
   char driver[64];        /* a name in libexec/rk/net or RK_NET_PATH; "none": nothing is started */
   char ifname[16];
   struct in_addr network, ip, gateway, dns; /* network order */
@@ -78,17 +78,17 @@ struct rk_ask_net {
   uint32_t detached;      /* boolean */
 };
 /* head.error: errno; the driver's status and stderr say more. */
-struct rk_say_net {
-  struct rk_say head;
+struct rk_reply_net {
+  struct rk_reply head;
   int32_t status;         /* wait(2) status of a driver that ended, -1: it did not */
   char log[RK_NET_LOG];   /* what it wrote to stderr, terminated */
-  struct rk_ask_net plan; /* as it was asked for; what the driver reported otherwise is that */
+  struct rk_req_net plan; /* as it was asked for; what the driver reported otherwise is that */
   uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0: not made */
   uint8_t nonce[RK_NONCE];
 };
 
-struct rk_ask_wired {
-  struct rk_ask head;
+struct rk_req_net_verify {
+  struct rk_req head;
   uint32_t etc;           /* enum rk_etc */
 };
 
@@ -96,7 +96,7 @@ struct rk_ask_wired {
    this twice to everybody who connects: at once, so that the process that speaks can be looked at (SCM_CREDENTIALS), and
    once more after a message of any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error.
    rk/chain.h asks. */
-struct rk_say_child {
+struct rk_reply_child {
   uint32_t version;
   int32_t error;     /* 0, or EAGAIN: the program has not been started yet */
   uint64_t dev, ino; /* the state directory it speaks for, as in stat(2) */
