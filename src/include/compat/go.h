@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
-   The words in which Go's libraries speak of strings, errors and exits: programs that call RootlessKit read them. */
+   The words in which Go's libraries speak of strings, errors and exits: programs that call
+   RootlessKit read them. */
 #ifndef COMPAT_GO_H
 #define COMPAT_GO_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* s as Go's %q prints it: rk_text_quote. Cut to size (at least 3), but then it still ends with a quote. Returns out. */
+/* s as Go's %q prints it: rk_text_quote. Cut to size (at least 3), but then it still ends with a
+   quote. Returns out. */
 char *go_quote(char const *s, char *out, size_t size);
 
 /* Go's strconv.Atoi. 0 and *n, or -1 with Go's words in err. */
