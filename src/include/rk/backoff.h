@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   How long to wait before the next try of something that has failed: twice as long each time, between two limits. */
+   How long to wait before the next try of something that has failed: twice as long each time,
+   between two limits. */
 #ifndef RK_BACKOFF_H
 #define RK_BACKOFF_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   The one clock of rk: CLOCK_MONOTONIC (clock_gettime(2)). It is never set back, and stands still while the host is
-   suspended. Its zero is arbitrary: only differences mean something. */
+   The one clock of rk: CLOCK_MONOTONIC (clock_gettime(2)). It is never set back, and stands still
+   while the host is suspended. Its zero is arbitrary: only differences mean something. */
 #ifndef RK_CLOCK_H
 #define RK_CLOCK_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
-   The wire between a chain and its rk-outside: fixed structs over a SOCK_SEQPACKET pair, one message a request,
-   one a reply, at most one fd with each. A message of another length or version is refused and the control socket closed.
-   Both ends come from the same build, so native byte order and alignment are right. */
+   The wire between a chain and its rk-outside: fixed structs over a SOCK_SEQPACKET pair, one
+   message a request, one a reply, at most one fd with each. A message of another length or version
+   is refused and the control socket closed. Both ends come from the same build, so native byte
+   order and alignment are right. */
 #ifndef RK_OUTSIDE_H
 #define RK_OUTSIDE_H
 
@@ -14,12 +15,15 @@ enum { RK_OUTSIDE_VERSION = 2 };
 
 /* Each is served at most once. */
 enum rk_op {
-  RK_OP_IDMAP = 1, /* struct rk_req_idmap -> struct rk_reply_idmap: map the chain's ids */
-  RK_OP_NET = 2,   /* struct rk_req_net + netns fd: start one driver; not answered, RK_OP_AWAIT is */
-  RK_OP_NET_VERIFY = 3, /* struct rk_req_net_verify -> struct rk_reply: the inside is configured, the nonces of the loopback test are sent;
-                      resolv.conf and hosts are then written. error EEXIST: a nonce arrived, text says where */
-  RK_OP_READY = 4, /* struct rk_req -> struct rk_reply: everything is set; write child_pid */
-  RK_OP_AWAIT = 5  /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or has failed */
+  RK_OP_IDMAP = 1,      /* struct rk_req_idmap -> struct rk_reply_idmap: map the chain's ids */
+  RK_OP_NET = 2,        /* struct rk_req_net + netns fd: start one driver; not answered, RK_OP_AWAIT
+                           is */
+  RK_OP_NET_VERIFY = 3, /* struct rk_req_net_verify -> struct rk_reply: the inside is configured,
+                           the nonces of the loopback test are sent; resolv.conf and hosts are then
+                           written. error EEXIST: a nonce arrived, text says where */
+  RK_OP_READY = 4,      /* struct rk_req -> struct rk_reply: everything is set; write child_pid */
+  RK_OP_AWAIT = 5 /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or
+                     has failed */
 };
 
 struct rk_req {
@@ -28,8 +32,8 @@ struct rk_req {
 };
 struct rk_reply {
   uint32_t version;
-  int32_t error;   /* 0, or an errno */
-  char text[240];  /* what failed, for people; zero-terminated */
+  int32_t error;  /* 0, or an errno */
+  char text[240]; /* what failed, for people; zero-terminated */
 };
 
 /* uid_map(5): user_namespaces(7) allows 340 lines. */
@@ -40,7 +44,8 @@ struct rk_idrange {
 /* Bits: the rungs that may be tried, in this order. One request, for it is served once. */
 enum rk_rung {
   RK_RUNG_SUBIDS = 1, /* newuidmap and newgidmap, with the ranges given */
-  RK_RUNG_DIRECT = 2  /* rk-outside writes the maps itself: all ids of its own namespace, one to one */
+  RK_RUNG_DIRECT = 2  /* rk-outside writes the maps itself: all ids of its own namespace, one to
+                         one */
 };
 struct rk_req_idmap {
   struct rk_req head;
@@ -50,11 +55,11 @@ struct rk_req_idmap {
 };
 
 struct rk_reply_idmap {
-  struct rk_reply head;   /* error: none of the rungs did it; the first reason stands here: */
+  struct rk_reply head; /* error: none of the rungs did it; the first reason stands here: */
   uint32_t rung;        /* the one that did, 0: none */
   uint32_t half;        /* boolean: one of the two maps was written, so nothing else can be tried */
   uint32_t ids;         /* how many uids or gids are mapped, whichever are fewer (direct only) */
-  struct rk_cause why;    /* what stands in the way of the subids rung, or else of the direct one */
+  struct rk_cause why;  /* what stands in the way of the subids rung, or else of the direct one */
 };
 
 /* How the inner /etc/resolv.conf and /etc/hosts are kept. */
@@ -68,7 +73,7 @@ enum { RK_NONCE = 16, RK_NET_LOG = 1024 };
 /* The plan of a network: what rk-net configures, and what the driver is to serve. */
 struct rk_req_net {
   struct rk_req head;
-  char driver[64];        /* a name in libexec/rk/net or RK_NET_PATH; "none": nothing is started */
+  char driver[64]; /* a name in libexec/rk/net or RK_NET_PATH; "none": nothing is started */
   char ifname[16];
   struct in_addr network, ip, gateway, dns; /* network order */
   struct in6_addr ip6, gateway6, dns6;      /* all zero: none; the prefix is always 64 */
@@ -83,18 +88,20 @@ struct rk_reply_net {
   int32_t status;         /* wait(2) status of a driver that ended, -1: it did not */
   char log[RK_NET_LOG];   /* what it wrote to stderr, terminated */
   struct rk_req_net plan; /* as it was asked for; what the driver reported otherwise is that */
-  uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0: not made */
+  uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0:
+                                      not made */
   uint8_t nonce[RK_NONCE];
 };
 
 struct rk_req_net_verify {
   struct rk_req head;
-  uint32_t etc;           /* enum rk_etc */
+  uint32_t etc; /* enum rk_etc */
 };
 
-/* Outside, rk-outside listens at the socket .child (SOCK_SEQPACKET) of the state directory and tells which process is the chain's. It says
-   this twice to everybody who connects: at once, so that the process that speaks can be looked at (SCM_CREDENTIALS), and
-   once more after a message of any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error.
+/* Outside, rk-outside listens at the socket .child (SOCK_SEQPACKET) of the state directory and
+   tells which process is the chain's. It says this twice to everybody who connects: at once, so
+   that the process that speaks can be looked at (SCM_CREDENTIALS), and once more after a message of
+   any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error.
    rk/chain.h asks. */
 struct rk_reply_child {
   uint32_t version;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Landlock domains (landlock(7)), and the small classic filter that closes what such a domain does not see.
-   The structures and rights are written out, since the headers of older systems lack the network's. */
+   Landlock domains (landlock(7)), and the small classic filter that closes what such a domain does
+   not see. The structures and rights are written out, since the headers of older systems lack the
+   network's. */
 #ifndef RK_LANDLOCK_H
 #define RK_LANDLOCK_H
 
@@ -15,34 +16,40 @@ enum {
 };
 
 /* Rights over files. */
-#define RK_LANDLOCK_READ 0xdULL      /* execute, read a file, list a directory */
+#define RK_LANDLOCK_READ 0xdULL        /* execute, read a file, list a directory */
 #define RK_LANDLOCK_ON_FILES 0xc007ULL /* those that can be given to what is no directory */
 
 /* Rights over TCP ports. */
 #define RK_LANDLOCK_BIND 1ULL
 #define RK_LANDLOCK_CONNECT 2ULL
 
-/* The kernel's Landlock ABI, 1 or more; or -1 with errno: ENOSYS if it is not compiled in, EOPNOTSUPP if it is switched off. */
+/* The kernel's Landlock ABI, 1 or more; or -1 with errno: ENOSYS if it is not compiled in,
+   EOPNOTSUPP if it is switched off. */
 int rk_landlock_abi(void);
 
 /* All rights over files that a kernel of that ABI knows. */
 uint64_t rk_landlock_files(int abi);
 
-/* A new ruleset which forbids these rights, 0: none of that kind. The fd is close-on-exec and the caller's; or -1 with errno. */
+/* A new ruleset which forbids these rights, 0: none of that kind. The fd is close-on-exec and the
+   caller's; or -1 with errno. */
 int rk_landlock_ruleset(uint64_t files, uint64_t net);
 
-/* Allow rights on a file, or on all that lies below a directory. fd may be O_PATH and stays the caller's. 0, or -1 with errno. */
+/* Allow rights on a file, or on all that lies below a directory. fd may be O_PATH and stays the
+   caller's. 0, or -1 with errno. */
 int rk_landlock_path(int ruleset, uint64_t rights, int fd);
 
-/* Allow rights on a TCP port, in host byte order; with 0 bind allows the ephemeral ports. 0, or -1 with errno. */
+/* Allow rights on a TCP port, in host byte order; with 0 bind allows the ephemeral ports. 0, or -1
+   with errno. */
 int rk_landlock_port(int ruleset, uint64_t rights, uint16_t port);
 
-/* Put this thread, and all that it executes and forks, under the ruleset, for ever. 0, or -1 with errno: EPERM without
-   CAP_SYS_ADMIN in the user namespace and without no_new_privs, E2BIG below 16 domains. */
+/* Put this thread, and all that it executes and forks, under the ruleset, for ever. 0, or -1 with
+   errno: EPERM without CAP_SYS_ADMIN in the user namespace and without no_new_privs, E2BIG below 16
+   domains. */
 int rk_landlock_enter(int ruleset);
 
-/* Refuse, for ever, the calls by which a TCP socket connects unseen by Landlock: MSG_FASTOPEN (EOPNOTSUPP), io_uring and the
-   socket calls of a foreign ABI whose flags cannot be read (ENOSYS). 0, or -1 with errno, EPERM as above. */
+/* Refuse, for ever, the calls by which a TCP socket connects unseen by Landlock: MSG_FASTOPEN
+   (EOPNOTSUPP), io_uring and the socket calls of a foreign ABI whose flags cannot be read (ENOSYS).
+   0, or -1 with errno, EPERM as above. */
 int rk_confine_calls(void);
 
 #endif

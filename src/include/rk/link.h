@@ -5,41 +5,47 @@
 
 #include <stddef.h>
 
-/* fds that links pass on to one another sit at or above this number: 3... belongs to the user (LISTEN_FDS). */
+/* fds that links pass on to one another sit at or above this number: 3... belongs to the user
+   (LISTEN_FDS). */
 enum { RK_FD_BASE = 100 };
 
-/* The control socket: this process's end of the socket pair to rk-outside, from RK_OUTSIDE_FD. It is made close-on-exec.
-   -1 with errno ENOENT: the variable is not set (no rk-userns before, or it was closed); EBADF: it names no
-   socket. The caller does not close it. */
+/* The control socket: this process's end of the socket pair to rk-outside, from RK_OUTSIDE_FD. It
+   is made close-on-exec. -1 with errno ENOENT: the variable is not set (no rk-userns before, or it
+   was closed); EBADF: it names no socket. The caller does not close it. */
 int rk_ctl_fd(void);
 
-/* Send one request of len bytes (a struct of rk/ctl.h), with fd by SCM_RIGHTS unless fd is -1, and wait for the
-   reply of exactly replylen bytes. Returns 0, or -1 with errno: ENOENT and EBADF as rk_ctl_fd, EPIPE if rk-outside is
-   gone, EPROTO if the reply has another size. What rk-outside made of the request stands in the reply. */
+/* Send one request of len bytes (a struct of rk/ctl.h), with fd by SCM_RIGHTS unless fd is -1, and
+   wait for the reply of exactly replylen bytes. Returns 0, or -1 with errno: ENOENT and EBADF as
+   rk_ctl_fd, EPIPE if rk-outside is gone, EPROTO if the reply has another size. What rk-outside
+   made of the request stands in the reply. */
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen);
 
 /* Its two halves, for a caller that has something to do meanwhile. */
 int rk_ctl_send(void const *request, size_t len, int fd);
 int rk_ctl_recv(void *reply, size_t replylen);
 
-/* rk_ctl_call, but dies with a clear line if there is no control socket or rk-outside is gone. what: "map ids", "connect the network". */
-void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen);
+/* rk_ctl_call, but dies with a clear line if there is no control socket or rk-outside is gone.
+   what: "map ids", "connect the network". */
+void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply,
+                        size_t replylen);
 
 /* Die of a failed rk_ctl_call: errno as it left it. */
 void rk_ctl_die(char const *what) __attribute__((noreturn));
 
-/* Tell rk-outside that the chain is ready (it then writes child_pid for this very process) and close the control socket.
-   Does nothing if there is none. Dies (111) if rk-outside is gone or cannot write the state directory. */
+/* Tell rk-outside that the chain is ready (it then writes child_pid for this very process) and
+   close the control socket. Does nothing if there is none. Dies (111) if rk-outside is gone or
+   cannot write the state directory. */
 void rk_ctl_close(void);
 
-/* Become argv. The next program inherits the control socket if it is a link of this toolkit (a name that package/targets marks as
-   a link, found as exec(3) finds it, and the same file as the one of that name in the directory of the running program), or if keep
-   is set. Else rk_ctl_close is called and the variables between links are removed. Never returns: 126/127 as xexec. */
+/* Become argv. The next program inherits the control socket if it is a link of this toolkit (a name
+   that package/targets marks as a link, found as exec(3) finds it, and the same file as the one of
+   that name in the directory of the running program), or if keep is set. Else rk_ctl_close is
+   called and the variables between links are removed. Never returns: 126/127 as xexec. */
 void rk_link_exec(char const *const *argv, int keep) __attribute__((noreturn));
 
-/* Absolute path of a program of libexec/rk ("rk-outside", "net/pasta") beside the running one's own directory:
-   /proc/self/exe -> PREFIX/bin/x -> PREFIX/libexec/rk/NAME. Also right when called from libexec/rk itself.
-   Returns 0, or -1 with errno (ENAMETOOLONG, or readlink's: /proc missing). */
+/* Absolute path of a program of libexec/rk ("rk-outside", "net/pasta") beside the running one's own
+   directory: /proc/self/exe -> PREFIX/bin/x -> PREFIX/libexec/rk/NAME. Also right when called from
+   libexec/rk itself. Returns 0, or -1 with errno (ENAMETOOLONG, or readlink's: /proc missing). */
 int rk_libexec(char const *name, char *path, size_t size);
 
 #endif

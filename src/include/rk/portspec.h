@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   The text of a published port: the spec (PARENTIP:PARENTPORT:[CHILDIP:]CHILDPORT/PROTO) and the port file around it.
-   Pure: nothing here asks the host. Where RootlessKit has an error text for the same fault, ours is the same. */
+   The text of a published port: the spec (PARENTIP:PARENTPORT:[CHILDIP:]CHILDPORT/PROTO) and the
+   port file around it. Pure: nothing here asks the host. Where RootlessKit has an error text for
+   the same fault, ours is the same. */
 #ifndef RK_PORTSPEC_H
 #define RK_PORTSPEC_H
 
@@ -11,9 +12,15 @@
 #include <rk/relay.h>
 
 enum rk_proto {
-  RK_PROTO_TCP = 1, RK_PROTO_TCP4, RK_PROTO_TCP6,
-  RK_PROTO_UDP, RK_PROTO_UDP4, RK_PROTO_UDP6,
-  RK_PROTO_SCTP, RK_PROTO_SCTP4, RK_PROTO_SCTP6 /* known words; nothing serves them */
+  RK_PROTO_TCP = 1,
+  RK_PROTO_TCP4,
+  RK_PROTO_TCP6,
+  RK_PROTO_UDP,
+  RK_PROTO_UDP4,
+  RK_PROTO_UDP6,
+  RK_PROTO_SCTP,
+  RK_PROTO_SCTP4,
+  RK_PROTO_SCTP6 /* known words; nothing serves them */
 };
 
 enum { RK_PORTSPEC_IPMAX = INET6_ADDRSTRLEN, RK_PORTSPEC_ERRMAX = 512 };
@@ -28,9 +35,9 @@ struct rk_portspec {
   enum rk_proto proto;
   char parentip[RK_PORTSPEC_IPMAX]; /* as written; "": unset */
   char childip[RK_PORTSPEC_IPMAX];
-  int64_t parentport;               /* first of the range; any number until rk_portspec_check has passed it */
+  int64_t parentport; /* first of the range; any number until rk_portspec_check has passed it */
   int64_t childport;
-  uint32_t count;                   /* ports in the range, 1 if it is none */
+  uint32_t count; /* ports in the range, 1 if it is none */
 };
 
 /* The protocol's word, or its number: 0 if there is no such word. */
@@ -39,43 +46,57 @@ enum rk_proto rk_proto_named(char const *s, size_t len);
 int rk_proto_is_tcp(enum rk_proto proto);
 int rk_proto_is_udp(enum rk_proto proto);
 
-/* An address literal as Go's net.ParseIP takes it (no names, zones, leading zeros, short forms). Returns AF_INET
-   (*addr is then v4-mapped), AF_INET6, or 0. */
+/* An address literal as Go's net.ParseIP takes it (no names, zones, leading zeros, short forms).
+   Returns AF_INET (*addr is then v4-mapped), AF_INET6, or 0. */
 int rk_ip_parse(char const *s, size_t len, struct in6_addr *addr);
 
-/* Parse the text of one spec. flags: RK_PORTSPEC_*. 0, or -1 with one line about it in err (RootlessKit's words).
-   Numbers are not checked against 1-65535 here. */
-int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec, char *err, size_t errsize);
+/* Parse the text of one spec. flags: RK_PORTSPEC_*. 0, or -1 with one line about it in err
+   (RootlessKit's words). Numbers are not checked against 1-65535 here. */
+int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec,
+                      char *err, size_t errsize);
 
-/* Is it a port that can be? Protocol, addresses, port numbers, in RootlessKit's order. 0, or -1 with the line in err. */
+/* Is it a port that can be? Protocol, addresses, port numbers, in RootlessKit's order. 0, or -1
+   with the line in err. */
 int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize);
 
-/* Would RootlessKit call b a conflict with a: same protocol word, same text of the parent address, and a common parent port? */
+/* Would RootlessKit call b a conflict with a: same protocol word, same text of the parent address,
+   and a common parent port? */
 int rk_portspec_conflict(struct rk_portspec const *a, struct rk_portspec const *b);
 
-/* Write the spec as text, in the form that rk_portspec_parse reads. err-style truncation as rk_text. Returns the length. */
+/* Write the spec as text, in the form that rk_portspec_parse reads. err-style truncation as
+   rk_text. Returns the length. */
 size_t rk_portspec_format(struct rk_portspec const *spec, char *buf, size_t size);
 
-/* What to bind for the first port of the spec. no6: the host has no IPv6. sa: the address (its family is the socket's);
-   *v6only: value for IPV6_V6ONLY if it is AF_INET6. 0, or -1 with err: protocol word and address of different families. */
-int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_storage *sa, int *v6only, char *err, size_t errsize);
+/* What to bind for the first port of the spec. no6: the host has no IPv6. sa: the address (its
+   family is the socket's); *v6only: value for IPV6_V6ONLY if it is AF_INET6. 0, or -1 with err:
+   protocol word and address of different families. */
+int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_storage *sa,
+                       int *v6only, char *err, size_t errsize);
 
-/* Where to connect inside for the first port. hostip: the host's first address that is not loopback, network byte order
-   (0: none or unknown); a port published there is meant for 127.0.0.1 inside, as in RootlessKit. */
-void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip, struct sockaddr_storage *sa);
+/* Where to connect inside for the first port. hostip: the host's first address that is not
+   loopback, network byte order (0: none or unknown); a port published there is meant for 127.0.0.1
+   inside, as in RootlessKit. */
+void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip,
+                        struct sockaddr_storage *sa);
 
-/* A port file: the spec on its first line, then key=value lines. Empty lines and lines beginning with # are skipped. */
+/* A port file: the spec on its first line, then key=value lines. Empty lines and lines beginning
+   with # are skipped. */
 enum { RK_PORTFILE_MAX = 4096, RK_PORTFILE_NAMEMAX = 64, RK_PORTFILE_IDLEMAX = 86400 };
 struct rk_portfile {
   struct rk_portspec spec;
-  enum rk_relay_srcip srcip;            /* srcip=prefer|require|no|plain|loopback (rk/relay.h); prefer if not said */
-  uint32_t idle;                        /* idle=SECONDS: UDP clients are forgotten after so long; 0: the default */
-  int refuse_backend;                   /* refuse=backend: the port refuses while nothing listens inside; refuse=client (default) */
-  char listenfd[RK_PORTFILE_NAMEMAX];   /* listen-fd=NAME: take this socket instead of binding; "": bind */
+  enum rk_relay_srcip srcip;          /* srcip=prefer|require|no|plain|loopback (rk/relay.h); prefer
+                                         if not said */
+  uint32_t idle;                      /* idle=SECONDS: UDP clients are forgotten after so long; 0:
+                                         the default */
+  int refuse_backend;                 /* refuse=backend: the port refuses while nothing listens
+                                         inside; refuse=client (default) */
+  char listenfd[RK_PORTFILE_NAMEMAX]; /* listen-fd=NAME: take this socket instead of binding; "":
+                                         bind */
 };
 
-/* Parse a whole port file (and rk_portspec_check it). 0, or -1: err is one line, *line the number of the faulty line
-   (from 1; 0: the file as a whole). */
-int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, unsigned int *line, char *err, size_t errsize);
+/* Parse a whole port file (and rk_portspec_check it). 0, or -1: err is one line, *line the number
+   of the faulty line (from 1; 0: the file as a whole). */
+int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, unsigned int *line,
+                      char *err, size_t errsize);
 
 #endif

@@ -1,27 +1,33 @@
 /* SPDX-License-Identifier: ISC
-   The wire between rk-portd and rk-relay: fixed structs over a SOCK_SEQPACKET pair, one message a request, one (STATS:
-   one or more) a reply, in order. The relay never speaks first. Both ends come from the same build, so native byte
-   order and alignment are right; a message of another length or version ends the relay (101).
+   The wire between rk-portd and rk-relay: fixed structs over a SOCK_SEQPACKET pair, one message a
+   request, one (STATS: one or more) a reply, in order. The relay never speaks first. Both ends come
+   from the same build, so native byte order and alignment are right; a message of another length or
+   version ends the relay (101).
 
    Start. rk-portd forks and execs libexec/rk/rk-relay, without arguments, with
      fd 2   where its lines go (it may write one when it runs out of fds)
      fd 3   the control socket (SOCK_SEQPACKET)
-     fd 4   the network namespace of the chain, attached or detached (its user namespace is found by NS_GET_USERNS)
-     fd 5   something that becomes readable or ends when the chain has ended: the pidfd of the chain's process
-   and nothing else open but 0 and 1. It raises RLIMIT_NOFILE to the hard limit itself. rk-portd must have raised its own before it sends many
-   fds: the kernel counts fds in flight against the sender's limit (unix(7), ETOOMANYREFS).
-   Joining, the empty root and the filter are over when the reply to RK_RELAY_START arrives; a host where that
-   fails gives error and text in that reply, then exit. The relay must stay a direct child: death by SIGSYS is a
-   violation of its filter and is rk-portd's to report.
+     fd 4   the network namespace of the chain, attached or detached (its user namespace is found by
+            NS_GET_USERNS)
+     fd 5   something that becomes readable or ends when the chain has ended: the pidfd of the
+            chain's process
+   and nothing else open but 0 and 1. It raises RLIMIT_NOFILE to the hard limit itself. rk-portd
+   must have raised its own before it sends many fds: the kernel counts fds in flight against the
+   sender's limit (unix(7), ETOOMANYREFS). Joining, the empty root and the filter are over when the
+   reply to RK_RELAY_START arrives; a host where that fails gives error and text in that reply, then
+   exit. The relay must stay a direct child: death by SIGSYS is a violation of its filter and is
+   rk-portd's to report.
 
-   Life. It ends at once when fd 5 says that the chain has ended, so it never keeps a dead namespace, whatever became
-   of rk-portd. When the control socket is closed it closes its listeners and UDP sessions at once (a new rk-portd can
-   bind the same ports), lets the TCP connections that it has go on, and leaves with the last one. Kill it to be rid of
-   both. Two relays of one namespace do not disturb one another. When a relay dies, start another, START, ADD
-   everything, and listen() on every TCP socket: the old one may have left it not listening (refuse, below).
+   Life. It ends at once when fd 5 says that the chain has ended, so it never keeps a dead
+   namespace, whatever became of rk-portd. When the control socket is closed it closes its listeners
+   and UDP sessions at once (a new rk-portd can bind the same ports), lets the TCP connections that
+   it has go on, and leaves with the last one. Kill it to be rid of both. Two relays of one
+   namespace do not disturb one another. When a relay dies, start another, START, ADD everything,
+   and listen() on every TCP socket: the old one may have left it not listening (refuse, below).
 
-   Sockets. rk-portd binds (and listens); the relay sets every other option by itself: O_NONBLOCK (shared with rk-portd's own
-   fd), TCP_NODELAY, keep-alive, IP_PKTINFO, UDP_GRO, buffers. It needs no privilege for any of it. */
+   Sockets. rk-portd binds (and listens); the relay sets every other option by itself: O_NONBLOCK
+   (shared with rk-portd's own fd), TCP_NODELAY, keep-alive, IP_PKTINFO, UDP_GRO, buffers. It needs
+   no privilege for any of it. */
 #ifndef RK_RELAY_H
 #define RK_RELAY_H
 
@@ -35,67 +41,78 @@ enum { RK_RELAY_FDS_MAX = 250 }; /* with one message; the kernel's SCM_MAX_FD is
 enum rk_relay_op {
   RK_RELAY_START = 1, /* struct rk_relay_start -> struct rk_relay_say; first, once */
   RK_RELAY_ADD = 2,   /* struct rk_relay_add + 1 ... RK_RELAY_FDS_MAX fds -> struct rk_relay_say */
-  RK_RELAY_DEL = 3,   /* struct rk_relay_del -> struct rk_relay_say: the fds are closed, the connections reset; error ENOENT: no such id */
-  RK_RELAY_STATS = 4  /* struct rk_relay_head -> struct rk_relay_stats, until one has more = 0: the ids that changed since the last time */
+  RK_RELAY_DEL = 3,   /* struct rk_relay_del -> struct rk_relay_say: the fds are closed, the
+                         connections reset; error ENOENT: no such id */
+  RK_RELAY_STATS = 4  /* struct rk_relay_head -> struct rk_relay_stats, until one has more = 0: the
+                         ids that changed since the last time */
 };
 struct rk_relay_head {
   uint32_t version;
   uint32_t op;
 };
 
-/* The namespace's side. gateway: shown to a backend instead of a client of the host itself (127.0.0.1...), and instead of one whose
-   address cannot be kept. Unspecified (all zero): 10.0.2.2 and fd00::2. ifname: the interface to the outside, for local
-   routes; "" or one that does not exist: lo. */
+/* The namespace's side. gateway: shown to a backend instead of a client of the host itself
+   (127.0.0.1...), and instead of one whose address cannot be kept. Unspecified (all zero): 10.0.2.2
+   and fd00::2. ifname: the interface to the outside, for local routes; "" or one that does not
+   exist: lo. */
 struct rk_relay_start {
   struct rk_relay_head head;
   struct in_addr gateway4;
   struct in6_addr gateway6;
   char ifname[16];
-  uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT) whose backend does not listen yet
-                        wait for it: the chain is starting. After that, and once it has listened, who finds no backend is refused */
-  uint32_t six;      /* it will be given destinations of IPv6, or UDP sockets bound to an address of IPv6 that are to refuse: its filter then lets
-                        longer addresses through. Without it, such an ADD has the error EAFNOSUPPORT: start another relay */
+  uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT)
+                        whose backend does not listen yet wait for it: the chain is starting. After
+                        that, and once it has listened, who finds no backend is refused */
+  uint32_t six;      /* it will be given destinations of IPv6, or UDP sockets bound to an address of
+                        IPv6 that are to refuse: its filter then lets longer addresses through.
+                        Without it, such an ADD has the error EAFNOSUPPORT: start another relay */
 };
 
 struct rk_relay_say {
   struct rk_relay_head head; /* op: the one that is answered */
   uint32_t id;
-  int32_t error;             /* 0, or an errno */
-  int32_t srcip4, srcip6;    /* START: 0, or why clients' addresses of that family cannot be kept in this namespace (errno) */
-  char text[200];            /* what failed, for people; zero-terminated */
+  int32_t error;          /* 0, or an errno */
+  int32_t srcip4, srcip6; /* START: 0, or why clients' addresses of that family cannot be kept in
+                             this namespace (errno) */
+  char text[200];         /* what failed, for people; zero-terminated */
 };
 
 /* What a backend sees of a client. */
 enum rk_relay_srcip {
   RK_SRCIP_PREFER = 0,  /* its address and port; else its address; else the gateway */
-  RK_SRCIP_REQUIRE = 1, /* its address; a client whose address cannot be kept is reset (clients of the host itself: the gateway) */
+  RK_SRCIP_REQUIRE = 1, /* its address; a client whose address cannot be kept is reset (clients of
+                           the host itself: the gateway) */
   RK_SRCIP_NO = 2,      /* the gateway, always */
-  RK_SRCIP_PLAIN = 3,   /* whatever the kernel chooses, mostly 127.0.0.1: as RootlessKit before 3.0 */
-  RK_SRCIP_LOOPBACK = 4 /* as prefer, but a client on the host's loopback as loopback: as RootlessKit since 3.0 */
+  RK_SRCIP_PLAIN = 3,   /* whatever the kernel chooses, mostly 127.0.0.1: as RootlessKit before
+                           3.0 */
+  RK_SRCIP_LOOPBACK = 4 /* as prefer, but a client on the host's loopback as loopback: as
+                           RootlessKit since 3.0 */
 };
 
-/* One socket or a run of them. The k-th fd of the message leads to port dest.port + index + k: a range is as many
-   messages with growing index as it needs. The same id again adds to it (another family, another address); only its
-   first message sets srcip, refuse and idle. Errors: EINVAL (a field or a socket of another type), EMFILE (not all
-   fds arrived), EPROTONOSUPPORT; nothing of that message is then kept. */
+/* One socket or a run of them. The k-th fd of the message leads to port dest.port + index + k: a
+   range is as many messages with growing index as it needs. The same id again adds to it (another
+   family, another address); only its first message sets srcip, refuse and idle. Errors: EINVAL (a
+   field or a socket of another type), EMFILE (not all fds arrived), EPROTONOSUPPORT; nothing of
+   that message is then kept. */
 struct rk_relay_dest {
-  uint16_t family;       /* AF_INET or AF_INET6 */
-  uint16_t port;         /* host byte order */
+  uint16_t family; /* AF_INET or AF_INET6 */
+  uint16_t port;   /* host byte order */
   union {
     struct in_addr v4;
     struct in6_addr v6;
-  } addr;                /* unspecified: the loopback address */
+  } addr; /* unspecified: the loopback address */
 };
 struct rk_relay_add {
   struct rk_relay_head head;
-  uint32_t id;           /* rk-portd's own number, not 0 */
-  uint8_t proto;         /* IPPROTO_TCP or IPPROTO_UDP */
-  uint8_t srcip;         /* enum rk_relay_srcip */
-  uint8_t refuse;        /* refuse=backend: the port does not listen while its backend does not. Its TCP socket must be bound with
-                            SO_REUSEADDR, to a port that was named (tcp_set_state gives a chosen one back); the relay takes that
-                            option off while the port refuses, lest somebody else take it */
+  uint32_t id;    /* rk-portd's own number, not 0 */
+  uint8_t proto;  /* IPPROTO_TCP or IPPROTO_UDP */
+  uint8_t srcip;  /* enum rk_relay_srcip */
+  uint8_t refuse; /* refuse=backend: the port does not listen while its backend does not. Its TCP
+                     socket must be bound with SO_REUSEADDR, to a port that was named (tcp_set_state
+                     gives a chosen one back); the relay takes that option off while the port
+                     refuses, lest somebody else take it */
   uint8_t pad;
-  uint32_t idle;         /* UDP: seconds without a datagram until a session ends; 0: 90 */
+  uint32_t idle; /* UDP: seconds without a datagram until a session ends; 0: 90 */
   uint32_t index;
   struct rk_relay_dest dest;
 };
@@ -105,16 +122,19 @@ struct rk_relay_del {
 };
 
 /* Counters of one id since this relay's first ADD of it. in: from clients to the backend. */
-enum { RK_RELAY_PAUSED = 1 /* out of fds or memory: clients wait */, RK_RELAY_REFUSING = 2 /* some socket of it does not listen */ };
+enum {
+  RK_RELAY_PAUSED = 1 /* out of fds or memory: clients wait */,
+  RK_RELAY_REFUSING = 2 /* some socket of it does not listen */
+};
 struct rk_relay_stat {
   uint32_t id;
-  uint32_t state;        /* bits above */
-  uint32_t now, pad;     /* connections or UDP sessions at this moment */
-  uint64_t total;        /* ... in all */
-  uint64_t in, out;      /* bytes of payload */
-  uint64_t refused;      /* by the backend, or because the address could not be kept */
-  uint64_t kept;         /* clients shown with their own address */
-  uint64_t dropped;      /* UDP: datagrams that could not be passed on */
+  uint32_t state;    /* bits above */
+  uint32_t now, pad; /* connections or UDP sessions at this moment */
+  uint64_t total;    /* ... in all */
+  uint64_t in, out;  /* bytes of payload */
+  uint64_t refused;  /* by the backend, or because the address could not be kept */
+  uint64_t kept;     /* clients shown with their own address */
+  uint64_t dropped;  /* UDP: datagrams that could not be passed on */
 };
 enum { RK_RELAY_STATS_MAX = 32 };
 struct rk_relay_stats {

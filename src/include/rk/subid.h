@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Subordinate ids: subuid(5), subgid(5) and the answers of getsubids(1), read tolerantly and checked for what the kernel
-   would refuse later with a bare EINVAL. Pure: no system call, no allocation. */
+   Subordinate ids: subuid(5), subgid(5) and the answers of getsubids(1), read tolerantly and
+   checked for what the kernel would refuse later with a bare EINVAL. Pure: no system call, no
+   allocation. */
 #ifndef RK_SUBID_H
 #define RK_SUBID_H
 
@@ -9,20 +10,26 @@
 
 #include <rk/ctl.h>
 
-/* One line of a map is the own id. A line of the file is as long as shadow's own readers take it. */
+/* One line of a map is the own id. A line of the file is as long as shadow's own readers take
+   it. */
 enum { RK_SUBID_MAX = RK_MAP_MAX - 1, RK_SUBID_LINE = 1024 };
 
-/* What is wrong, and where: `line` counts from 1 within one source; `other` is the second line of an overlap. */
+/* What is wrong, and where: `line` counts from 1 within one source; `other` is the second line of
+   an overlap. */
 enum rk_subid_wrong {
-  RK_SUBID_FORMAT = 1, /* not OWNER:START:COUNT (getsubids: N: OWNER START COUNT), or longer than RK_SUBID_LINE */
+  RK_SUBID_FORMAT = 1, /* not OWNER:START:COUNT (getsubids: N: OWNER START COUNT), or longer than
+                          RK_SUBID_LINE */
   RK_SUBID_NUMBER,     /* START or COUNT is no number */
-  RK_SUBID_HIGH,       /* the range, or the sum of all, goes past 4294967294, the last id there is */
+  RK_SUBID_HIGH,       /* the range, or the sum of all, goes past 4294967294, the last id there
+                          is */
   RK_SUBID_OVERLAP,    /* two different ranges share an id */
   RK_SUBID_OWN,        /* the range contains the id that it is subordinate to */
-  RK_SUBID_MANY        /* more than RK_SUBID_MAX ranges: user_namespaces(7) allows 340 lines in a map */
+  RK_SUBID_MANY        /* more than RK_SUBID_MAX ranges: user_namespaces(7) allows 340 lines in a
+                          map */
 };
 
-/* Whose lines count: those that begin with this name (null: none does), or with this id in decimal. */
+/* Whose lines count: those that begin with this name (null: none does), or with this id in
+   decimal. */
 struct rk_subid_owner {
   char const *name;
   uint32_t id;
@@ -33,9 +40,10 @@ struct rk_subid_range {
   unsigned int line;
 };
 
-/* A source as it is being read. Set up by rk_subid_begin; range[0..n) are the owner's, in the order of the lines, without
-   duplicates and without empty ones. wrong: the first fault in a line of the owner's, else 0; other people's lines may hold
-   anything. lines: lines seen. beyond: the first id behind all ranges of anybody (subuid(5) only). */
+/* A source as it is being read. Set up by rk_subid_begin; range[0..n) are the owner's, in the order
+   of the lines, without duplicates and without empty ones. wrong: the first fault in a line of the
+   owner's, else 0; other people's lines may hold anything. lines: lines seen. beyond: the first id
+   behind all ranges of anybody (subuid(5) only). */
 struct rk_subids {
   struct rk_subid_range range[RK_SUBID_MAX];
   unsigned int n, lines;
@@ -48,22 +56,24 @@ struct rk_subids {
   char text[RK_SUBID_LINE];
 };
 
-/* Begin a source. dynamic: it is in the words of getsubids, whose every line is the owner's. The name is not copied. */
+/* Begin a source. dynamic: it is in the words of getsubids, whose every line is the owner's. The
+   name is not copied. */
 void rk_subid_begin(struct rk_subids *s, struct rk_subid_owner owner, int dynamic);
 
 /* Read on: any piece of the text, cut anywhere. */
 void rk_subid_feed(struct rk_subids *s, char const *text, size_t len);
 
-/* The text has ended: takes a last line without newline. Line numbers begin anew if more is fed after this (a second
-   answer of getsubids). */
+/* The text has ended: takes a last line without newline. Line numbers begin anew if more is fed
+   after this (a second answer of getsubids). */
 void rk_subid_end(struct rk_subids *s);
 
-/* Would the kernel take these ranges beside the own id? 0 if so; else -1, and wrong, line and other are set. Keeps an
-   earlier fault. */
+/* Would the kernel take these ranges beside the own id? 0 if so; else -1, and wrong, line and other
+   are set. Keeps an earlier fault. */
 int rk_subid_check(struct rk_subids *s, uint32_t own);
 
-/* The map: inside 0 is `own`, then the ranges one after the other from 1 on. Returns the number of lines in map; *ids becomes the
-   number of ids mapped. Only after rk_subid_check said 0. */
-uint32_t rk_subid_map(struct rk_subids const *s, uint32_t own, struct rk_idrange map[RK_MAP_MAX], uint32_t *ids);
+/* The map: inside 0 is `own`, then the ranges one after the other from 1 on. Returns the number of
+   lines in map; *ids becomes the number of ids mapped. Only after rk_subid_check said 0. */
+uint32_t rk_subid_map(struct rk_subids const *s, uint32_t own, struct rk_idrange map[RK_MAP_MAX],
+                      uint32_t *ids);
 
 #endif

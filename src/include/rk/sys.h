@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   System calls that musl 1.2.3 has no wrapper for. Each returns what the kernel does: -1 and errno, or the value;
-   the man page of the call's own name is the reference. fds are made close-on-exec where the call lets us. */
+   System calls that musl 1.2.3 has no wrapper for. Each returns what the kernel does: -1 and errno,
+   or the value; the man page of the call's own name is the reference. fds are made close-on-exec
+   where the call lets us. */
 #ifndef RK_SYS_H
 #define RK_SYS_H
 
@@ -9,7 +10,8 @@
 #include <sys/types.h>
 #include <fcntl.h>
 #include <sys/mount.h>
-#ifndef FSOPEN_CLOEXEC /* glibc has the mount API here and clashes with the kernel's header; musl has not */
+/* glibc has the mount API here and clashes with the kernel's header; musl has not */
+#ifndef FSOPEN_CLOEXEC
 #include <linux/mount.h>
 #endif
 #include <linux/openat2.h>
@@ -28,8 +30,8 @@ int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, u
 /* CMSG_NXTHDR(3): musl's macro does not pass -Wconversion. */
 struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c);
 
-/* setgroups(2) to none, and setresgid(2) and setresuid(2) to 0, of a single-threaded process: libc's wrappers, which make all
-   threads do it, cost a link 3 KB. 0, or -1 with errno. */
+/* setgroups(2) to none, and setresgid(2) and setresuid(2) to 0, of a single-threaded process:
+   libc's wrappers, which make all threads do it, cost a link 3 KB. 0, or -1 with errno. */
 int rk_drop_groups(void);
 int rk_become_root(void);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Standing in for a child that lives in another pid namespace, so that whoever watches this process sees one program:
-   signals go in, stops and the exit status come out. Used by rk-pidns and rk-enter. Single-threaded callers only. */
+   Standing in for a child that lives in another pid namespace, so that whoever watches this process
+   sees one program: signals go in, stops and the exit status come out. Used by rk-pidns and
+   rk-enter. Single-threaded callers only. */
 #ifndef RK_WAIT_H
 #define RK_WAIT_H
 
@@ -9,41 +10,51 @@
 #include <sys/types.h>
 
 struct rk_wait {
-  uint64_t mask;           /* the signal mask to give back to the child, bit n-1 is signal n */
-  struct sigaction chld;   /* its disposition of SIGCHLD */
-  pid_t self;              /* this process, in its own pid namespace */
-  int selffd;              /* pidfd of it */
-  int ttyfd;               /* the controlling terminal, -1: none */
-  pid_t foreground;        /* its foreground process group before the fork, 0: unknown */
+  uint64_t mask;         /* the signal mask to give back to the child, bit n-1 is signal n */
+  struct sigaction chld; /* its disposition of SIGCHLD */
+  pid_t self;            /* this process, in its own pid namespace */
+  int selffd;            /* pidfd of it */
+  int ttyfd;             /* the controlling terminal, -1: none */
+  pid_t foreground;      /* its foreground process group before the fork, 0: unknown */
 };
 
-/* Before the fork: block every signal (all 64: libc keeps some to itself, the kernel does not), take SIGCHLD, remember
-   the terminal. The fds are close-on-exec. 0, or -1 with errno of pidfd_open(2). */
+/* Before the fork: block every signal (all 64: libc keeps some to itself, the kernel does not),
+   take SIGCHLD, remember the terminal. The fds are close-on-exec. 0, or -1 with errno of
+   pidfd_open(2). */
 int rk_wait_begin(struct rk_wait *w);
 
-/* In a child: get SIGKILL when the waiter dies (PR_SET_PDEATHSIG, prctl(2)). Since getppid() is 0 across pid namespaces, the
-   waiter's pidfd tells whether it was dead before. 0, or -1 with errno (ESRCH: it is dead, leave). */
+/* In a child: get SIGKILL when the waiter dies (PR_SET_PDEATHSIG, prctl(2)). Since getppid() is 0
+   across pid namespaces, the waiter's pidfd tells whether it was dead before. 0, or -1 with errno
+   (ESRCH: it is dead, leave). */
 int rk_wait_tie(struct rk_wait const *w);
 
-/* In the child that becomes the program: give signal mask and dispositions back, and let LISTEN_PID and WATCHDOG_PID
-   name this process if they named the waiter (sd_listen_fds(3), sd_watchdog_enabled(3)). */
+/* In the child that becomes the program: give signal mask and dispositions back, and let LISTEN_PID
+   and WATCHDOG_PID name this process if they named the waiter (sd_listen_fds(3),
+   sd_watchdog_enabled(3)). */
 void rk_wait_give_back(struct rk_wait const *w);
 
 enum {
-  RK_WAIT_INIT = 1, /* the child is pid 1: the kernel drops stop signals that it has no handler for */
-  RK_WAIT_SAME = 2  /* if a signal ended the child, die by the same one (without a core): status 128 + n could be an exit, too */
+  RK_WAIT_INIT = 1, /* the child is pid 1: the kernel drops stop signals that it has no handler
+                       for */
+  RK_WAIT_SAME = 2  /* if a signal ended the child, die by the same one (without a core): status 128
+                       + n could be an exit, too */
 };
 
-/* In the waiter: close every fd (the child's pipes must end when the child closes them), leave the working directory, then
-   - forward every signal but SIGCHLD to child, once: what the terminal sent to the whole process group has arrived there already;
-   - stop when the child stops and continue it when continued, if there is a terminal and so perhaps a shell with job control;
-   - reap all other children; when child has ended, rk_wait_tidy(), kill helper (pid 1 of its namespace, or 0) and wait for it, give the terminal back to the
-     group that had it if the present one is gone.
+/* In the waiter: close every fd (the child's pipes must end when the child closes them), leave the
+   working directory, then
+   - forward every signal but SIGCHLD to child, once: what the terminal sent to the whole process
+     group has arrived there already;
+   - stop when the child stops and continue it when continued, if there is a terminal and so perhaps
+     a shell with job control;
+   - reap all other children; when child has ended, rk_wait_tidy(), kill helper (pid 1 of its
+     namespace, or 0) and wait for it, give the terminal back to the group that had it if the
+     present one is gone.
    Returns the exit status to pass on: 0-255 unchanged, 128 + n for death by signal n. */
 int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int flags);
 
-/* Wait until no rk-outside is left among the orphans of the pid namespace whose procfs is at /proc, which this process is
-   outside of; 500 ms at most. A chain that has ended in there is tidied up by its rk-outside, which dies with the namespace. */
+/* Wait until no rk-outside is left among the orphans of the pid namespace whose procfs is at /proc,
+   which this process is outside of; 500 ms at most. A chain that has ended in there is tidied up by
+   its rk-outside, which dies with the namespace. */
 void rk_wait_tidy(void);
 
 #endif
