@@ -7,14 +7,19 @@ enum rk_atoi rk_atoi(char const *s, size_t len, int64_t *n)
   uint64_t u = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
   size_t i = len && (s[0] == '-' || s[0] == '+');
 
-  if (i == len) return RK_ATOI_SYNTAX;
+  if (i == len)
+    return RK_ATOI_SYNTAX;
   for (; i < len; i++) {
     uint64_t digit = (uint64_t)(s[i] - '0');
-    if (s[i] < '0' || s[i] > '9') return RK_ATOI_SYNTAX;
-    if (u > (limit - digit) / 10) large = 1; /* but look on: the rest may be no digits */
-    if (!large) u = u * 10 + digit;
+    if (s[i] < '0' || s[i] > '9')
+      return RK_ATOI_SYNTAX;
+    if (u > (limit - digit) / 10)
+      large = 1; /* but look on: the rest may be no digits */
+    if (!large)
+      u = u * 10 + digit;
   }
-  if (large) return RK_ATOI_RANGE;
+  if (large)
+    return RK_ATOI_RANGE;
   *n = negative ? (int64_t)(0 - u) : (int64_t)u;
   return RK_ATOI_GOOD;
 }

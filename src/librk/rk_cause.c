@@ -10,7 +10,8 @@ void rk_cause_set(struct rk_cause *why, char const *id, char const *form, ...)
   va_list arg;
 
   memset(why, 0, sizeof *why);
-  for (size_t i = 0; id[i] && i < sizeof why->id - 1; i++) why->id[i] = id[i];
+  for (size_t i = 0; id[i] && i < sizeof why->id - 1; i++)
+    why->id[i] = id[i];
   va_start(arg, form);
   for (; *form; form++) {
     char const one[2] = {*form, 0};
@@ -18,7 +19,8 @@ void rk_cause_set(struct rk_cause *why, char const *id, char const *form, ...)
       to = why->fix;
       end = why->fix + sizeof why->fix - 1;
     } else
-      for (char const *s = *form == '%' ? va_arg(arg, char const *) : one; *s && to < end; s++) *to++ = *s;
+      for (char const *s = *form == '%' ? va_arg(arg, char const *) : one; *s && to < end; s++)
+        *to++ = *s;
   }
   va_end(arg);
 }

@@ -26,15 +26,17 @@
 struct question {
   struct stat dir;
   int sock;
-  pid_t speaker;   /* the process that answers; what it says is stamped with its number by the kernel at that moment */
-  int speakerfd;   /* pidfd of it */
+  pid_t speaker; /* the process that answers; what it says is stamped with its number by the kernel
+                    at that moment */
+  int speakerfd; /* pidfd of it */
   int64_t until;
   struct rk_text *why;
 };
 
 static int refuse(struct question *q, int error, char const *text)
 {
-  if (!q->why->len) rk_text_str(q->why, text);
+  if (!q->why->len)
+    rk_text_str(q->why, text);
   return rk_fail(error);
 }
 
@@ -51,7 +53,8 @@ static int failed(struct question *q, char const *what)
   return rk_fail(e);
 }
 
-/* Has the process ended? A number that still had its owner after the pidfd was opened was its owner's all the while. */
+/* Has the process ended? A number that still had its owner after the pidfd was opened was its
+   owner's all the while. */
 static int ended(int pidfd)
 {
   struct pollfd p = {.fd = pidfd, .events = POLLIN};
@@ -75,8 +78,10 @@ static int reach(struct question *q, int dirfd)
   struct stat st;
   int on = 1, r, path = openat(dirfd, ".child", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
-  if (path == -1 && errno == ENOENT) return refuse(q, ECONNREFUSED, ".child is missing");
-  if (path == -1 || fstat(path, &st) == -1) return failed(q, "open .child");
+  if (path == -1 && errno == ENOENT)
+    return refuse(q, ECONNREFUSED, ".child is missing");
+  if (path == -1 || fstat(path, &st) == -1)
+    return failed(q, "open .child");
   if (!S_ISSOCK(st.st_mode)) {
     close(path);
     return refuse(q, ECONNREFUSED, ".child is no socket");
@@ -85,11 +90,15 @@ static int reach(struct question *q, int dirfd)
   q->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   r = q->sock;
   /* before the first message is sent: else it comes without a sender */
-  if (r != -1) r = setsockopt(q->sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  if (r != -1) r = connect(q->sock, (struct sockaddr *)&a, sizeof a);
+  if (r != -1)
+    r = setsockopt(q->sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
+  if (r != -1)
+    r = connect(q->sock, (struct sockaddr *)&a, sizeof a);
   fd_close(path);
-  if (r != -1) return 0;
-  if (errno == ECONNREFUSED) return refuse(q, errno, "nobody answers at .child");
+  if (r != -1)
+    return 0;
+  if (errno == ECONNREFUSED)
+    return refuse(q, errno, "nobody answers at .child");
   return failed(q, "connect to .child");
 }
 
@@ -101,7 +110,10 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
     char buf[CMSG_SPACE(sizeof *from) + CMSG_SPACE(sizeof *fd)];
   } control;
   struct iovec iov = {.iov_base = say, .iov_len = sizeof *say};
-  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
+  struct msghdr msg = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.buf,
+                       .msg_controllen = sizeof control.buf};
   struct pollfd p = {.fd = q->sock, .events = POLLIN};
   int64_t left = q->until - rk_now();
   ssize_t n;
@@ -109,21 +121,30 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
 
   *fd = -1;
   *from = (struct ucred){0};
-  if (poll(&p, 1, left > 0 ? (int)left : 0) == 0) return refuse(q, ETIMEDOUT, "no answer at .child");
+  if (poll(&p, 1, left > 0 ? (int)left : 0) == 0)
+    return refuse(q, ETIMEDOUT, "no answer at .child");
   n = recvmsg(q->sock, &msg, MSG_CMSG_CLOEXEC);
-  if (n == 0) return rk_fail(ECONNRESET);
-  if (n == -1) return errno == ECONNRESET ? -1 : failed(q, "receive an answer at .child");
+  if (n == 0)
+    return rk_fail(ECONNRESET);
+  if (n == -1)
+    return errno == ECONNRESET ? -1 : failed(q, "receive an answer at .child");
   for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = rk_cmsg_next(&msg, c)) {
-    if (c->cmsg_level != SOL_SOCKET) continue;
-    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof *from)) memcpy(from, CMSG_DATA(c), sizeof *from);
-    if (c->cmsg_type != SCM_RIGHTS) continue;
+    if (c->cmsg_level != SOL_SOCKET)
+      continue;
+    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof *from))
+      memcpy(from, CMSG_DATA(c), sizeof *from);
+    if (c->cmsg_type != SCM_RIGHTS)
+      continue;
     for (size_t at = 0; CMSG_LEN(at + sizeof *fd) <= c->cmsg_len; at += sizeof *fd) {
-      if (*fd != -1) extra = close(*fd) == 0;
+      if (*fd != -1)
+        extra = close(*fd) == 0;
       memcpy(fd, CMSG_DATA(c) + at, sizeof *fd);
     }
   }
-  if (extra || n != sizeof *say || say->version != RK_OUTSIDE_VERSION || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-    if (*fd != -1) close(*fd);
+  if (extra || n != sizeof *say || say->version != RK_OUTSIDE_VERSION ||
+      (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+    if (*fd != -1)
+      close(*fd);
     return refuse(q, EPROTO, "what answers at .child is not an rk-outside of this version");
   }
   return 0;
@@ -136,17 +157,26 @@ static int meet(struct question *q, struct rk_chain *chain)
   struct ucred from;
   int fd, userns, r;
 
-  if (hear(q, &say, &from, &fd) == -1) return -1;
-  if (fd != -1) close(fd);
-  if (from.uid != q->dir.st_uid) return refuse(q, EPERM, "what answers at .child is another user's");
-  if (from.pid <= 0) return refuse(q, EPERM, "what answers at .child is in a pid namespace out of sight");
+  if (hear(q, &say, &from, &fd) == -1)
+    return -1;
+  if (fd != -1)
+    close(fd);
+  if (from.uid != q->dir.st_uid)
+    return refuse(q, EPERM, "what answers at .child is another user's");
+  if (from.pid <= 0)
+    return refuse(q, EPERM, "what answers at .child is in a pid namespace out of sight");
   q->speaker = from.pid;
   q->speakerfd = rk_pidfd_open(from.pid, 0);
-  if (q->speakerfd == -1) return errno == ESRCH ? rk_fail(ECONNRESET) : failed(q, "open a pidfd of what answers at .child");
+  if (q->speakerfd == -1)
+    return errno == ESRCH ? rk_fail(ECONNRESET)
+                          : failed(q, "open a pidfd of what answers at .child");
   userns = open_userns(from.pid);
   if (userns == -1 && (errno == EACCES || errno == EPERM))
-    return refuse(q, EPERM, "its rk-outside cannot be looked at from here: a chain beside this one is entered from outside");
-  if (userns == -1) return errno == ENOENT ? rk_fail(ECONNRESET) : failed(q, "look at what answers at .child");
+    return refuse(q, EPERM,
+                  "its rk-outside cannot be looked at from here: a chain beside this one is "
+                  "entered from outside");
+  if (userns == -1)
+    return errno == ENOENT ? rk_fail(ECONNRESET) : failed(q, "look at what answers at .child");
   r = fstat(userns, &chain->outer);
   fd_close(userns);
   return r == -1 || ended(q->speakerfd) ? rk_fail(ECONNRESET) : 0;
@@ -158,12 +188,18 @@ static int ask(struct question *q, struct rk_chain *chain)
   struct rk_reply_child say;
   struct ucred from;
 
-  if (send(q->sock, "?", 1, MSG_NOSIGNAL) == -1) return rk_fail(ECONNRESET);
-  if (hear(q, &say, &from, &chain->pidfd) == -1) return -1;
-  if (from.pid != q->speaker || ended(q->speakerfd)) return refuse(q, EPERM, "what answers at .child has changed");
-  if (say.dev != q->dir.st_dev || say.ino != q->dir.st_ino) return refuse(q, EPERM, "the rk-outside at .child is that of another directory");
-  if (say.error == EAGAIN) return refuse(q, EAGAIN, "the chain is not ready yet");
-  if (say.error || chain->pidfd == -1) return refuse(q, EPROTO, "what answers at .child names no process");
+  if (send(q->sock, "?", 1, MSG_NOSIGNAL) == -1)
+    return rk_fail(ECONNRESET);
+  if (hear(q, &say, &from, &chain->pidfd) == -1)
+    return -1;
+  if (from.pid != q->speaker || ended(q->speakerfd))
+    return refuse(q, EPERM, "what answers at .child has changed");
+  if (say.dev != q->dir.st_dev || say.ino != q->dir.st_ino)
+    return refuse(q, EPERM, "the rk-outside at .child is that of another directory");
+  if (say.error == EAGAIN)
+    return refuse(q, EAGAIN, "the chain is not ready yet");
+  if (say.error || chain->pidfd == -1)
+    return refuse(q, EPROTO, "what answers at .child names no process");
   return 0;
 }
 
@@ -174,28 +210,42 @@ static int judge(struct question *q, struct rk_chain *chain)
   int userns;
 
   chain->pid = rk_pidfd_pid(chain->pidfd);
-  if (chain->pid == -1) return failed(q, "read the pidfd that came from .child");
-  if (chain->pid == 0) return refuse(q, ESRCH, "the chain has ended");
+  if (chain->pid == -1)
+    return failed(q, "read the pidfd that came from .child");
+  if (chain->pid == 0)
+    return refuse(q, ESRCH, "the chain has ended");
   userns = open_userns(chain->pid);
-  if (userns == -1 && errno == ENOENT) return refuse(q, ESRCH, "the chain has ended");
+  if (userns == -1 && errno == ENOENT)
+    return refuse(q, ESRCH, "the chain has ended");
   if (userns == -1 && (errno == EACCES || errno == EPERM))
-    return refuse(q, EPERM, "what answers at .child names a process that this user may not look at");
-  if (userns == -1) return failed(q, "look at the chain's process");
+    return refuse(q, EPERM,
+                  "what answers at .child names a process that this user may not look at");
+  if (userns == -1)
+    return failed(q, "look at the chain's process");
   chain->userns = rk_ns_child_of(&chain->outer, userns);
   fd_close(userns); /* keeps errno */
-  if (chain->userns != -1 && ended(chain->pidfd)) return refuse(q, ESRCH, "the chain has ended");
+  if (chain->userns != -1 && ended(chain->pidfd))
+    return refuse(q, ESRCH, "the chain has ended");
   if (chain->userns == -1 && errno == EXDEV)
-    return refuse(q, EPERM, "what answers at .child is no rk-outside: it is not outside the user namespace of the process that it names");
-  if (chain->userns == -1) return failed(q, "find the chain's user namespace");
-  if (ioctl(chain->userns, NS_GET_OWNER_UID, &owner) == -1) return failed(q, "find whose the chain's user namespace is");
-  if (owner != q->dir.st_uid) return refuse(q, EPERM, "what answers at .child names a process in a user namespace of another user");
+    return refuse(q, EPERM,
+                  "what answers at .child is no rk-outside: it is not outside the user namespace "
+                  "of the process that it names");
+  if (chain->userns == -1)
+    return failed(q, "find the chain's user namespace");
+  if (ioctl(chain->userns, NS_GET_OWNER_UID, &owner) == -1)
+    return failed(q, "find whose the chain's user namespace is");
+  if (owner != q->dir.st_uid)
+    return refuse(q, EPERM,
+                  "what answers at .child names a process in a user namespace of another user");
   return 0;
 }
 
 static void forget(struct rk_chain *chain)
 {
-  if (chain->pidfd != -1) fd_close(chain->pidfd);
-  if (chain->userns != -1) fd_close(chain->userns);
+  if (chain->pidfd != -1)
+    fd_close(chain->pidfd);
+  if (chain->userns != -1)
+    fd_close(chain->userns);
   chain->pidfd = -1;
   chain->userns = -1;
 }
@@ -207,12 +257,18 @@ static int once(struct question *q, int dirfd, struct rk_chain *chain)
   q->sock = -1;
   q->speakerfd = -1;
   r = reach(q, dirfd);
-  if (r == 0) r = meet(q, chain);
-  if (r == 0) r = ask(q, chain);
-  if (r == 0) r = judge(q, chain);
-  if (q->sock != -1) fd_close(q->sock);
-  if (q->speakerfd != -1) fd_close(q->speakerfd);
-  if (r == -1) forget(chain);
+  if (r == 0)
+    r = meet(q, chain);
+  if (r == 0)
+    r = ask(q, chain);
+  if (r == 0)
+    r = judge(q, chain);
+  if (q->sock != -1)
+    fd_close(q->sock);
+  if (q->speakerfd != -1)
+    fd_close(q->speakerfd);
+  if (r == -1)
+    forget(chain);
   return r;
 }
 
@@ -222,11 +278,15 @@ int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why
 
   chain->pidfd = -1;
   chain->userns = -1;
-  if (fstat(dirfd, &q.dir) == -1) return failed(&q, "look at the state directory");
-  /* rk-outside may be busy with another (a full queue), or its answer may have been killed: ask again. */
+  if (fstat(dirfd, &q.dir) == -1)
+    return failed(&q, "look at the state directory");
+  /* rk-outside may be busy with another (a full queue), or its answer may have been killed: ask
+     again. */
   while (once(&q, dirfd, chain) == -1) {
-    if (why->len) return -1;
-    if (rk_now() >= q.until) return refuse(&q, ETIMEDOUT, "no answer at .child");
+    if (why->len)
+      return -1;
+    if (rk_now() >= q.until)
+      return refuse(&q, ETIMEDOUT, "no answer at .child");
     poll(NULL, 0, 5);
   }
   return 0;
@@ -237,11 +297,14 @@ int rk_chain_owns(struct rk_chain const *chain, int nsfd)
   struct stat mine, its;
   int child, userns = ioctl(nsfd, NS_GET_USERNS);
 
-  if (userns == -1) return errno == EPERM ? 0 : -1;
+  if (userns == -1)
+    return errno == EPERM ? 0 : -1;
   child = rk_ns_child_of(&chain->outer, userns);
   fd_close(userns);
-  if (child == -1) return errno == EXDEV ? 0 : -1;
-  if (fstat(child, &its) == -1 || fstat(chain->userns, &mine) == -1) its.st_ino = 0;
+  if (child == -1)
+    return errno == EXDEV ? 0 : -1;
+  if (fstat(child, &its) == -1 || fstat(chain->userns, &mine) == -1)
+    its.st_ino = 0;
   fd_close(child);
   return its.st_ino == mine.st_ino && its.st_dev == mine.st_dev;
 }
@@ -250,7 +313,9 @@ char const *rk_chain_foreign(int dirfd)
 {
   struct stat st;
 
-  if (fstat(dirfd, &st) == -1 || st.st_uid != geteuid()) return "belongs to another user";
-  if (st.st_mode & 022) return "is writable by others";
+  if (fstat(dirfd, &st) == -1 || st.st_uid != geteuid())
+    return "belongs to another user";
+  if (st.st_mode & 022)
+    return "is writable by others";
   return NULL;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
-   The filter beside a Landlock domain. Landlock judges connect(2) and bind(2) where the kernel runs them, whatever the ABI
-   of the caller. What it does not see: a connection opened by MSG_FASTOPEN (sendto(2), sendmsg(2), sendmmsg(2)), and what
-   io_uring does where its hooks are newer than the domain's. */
+   The filter beside a Landlock domain. Landlock judges connect(2) and bind(2) where the kernel runs
+   them, whatever the ABI of the caller. What it does not see: a connection opened by MSG_FASTOPEN
+   (sendto(2), sendmsg(2), sendmmsg(2)), and what io_uring does where its hooks are newer than the
+   domain's. */
 #include <rk/landlock.h>
 
 #include <errno.h>
@@ -31,7 +32,8 @@ enum { FASTOPEN = 0x20000000 /* MSG_FASTOPEN, <linux/socket.h> */, X32 = 0x40000
 #define REFUSE(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), ERROR(ENOSYS)
 #define NO_FASTOPEN(nr, arg) \
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 4), LOAD(ARG(arg)), \
-    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FASTOPEN, 0, 1), ERROR(EOPNOTSUPP), RETURN(SECCOMP_RET_ALLOW)
+    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FASTOPEN, 0, 1), ERROR(EOPNOTSUPP), \
+    RETURN(SECCOMP_RET_ALLOW)
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 #if defined(__x86_64__)
@@ -51,7 +53,9 @@ enum { FASTOPEN = 0x20000000 /* MSG_FASTOPEN, <linux/socket.h> */, X32 = 0x40000
 static struct sock_filter const native[] = {
   LOAD(offsetof(struct seccomp_data, nr)),
 #if defined(__x86_64__)
-  BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1), ERROR(ENOSYS), /* x32 has numbers of its own for the three */
+  /* x32 has numbers of its own for the three */
+  BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32, 0, 1),
+  ERROR(ENOSYS),
 #endif
   REFUSE(SYS_io_uring_setup),
 #ifdef SYS_socketcall
@@ -96,7 +100,9 @@ int rk_confine_calls(void)
   };
   struct sock_fprog const prog = {.len = COUNT(code), .filter = code};
 
-  for (size_t i = 0; i < COUNT(native); i++) code[2 + i] = native[i];
-  for (size_t i = 0; i < COUNT(foreign); i++) code[2 + COUNT(native) + i] = foreign[i];
+  for (size_t i = 0; i < COUNT(native); i++)
+    code[2 + i] = native[i];
+  for (size_t i = 0; i < COUNT(foreign); i++)
+    code[2 + COUNT(native) + i] = foreign[i];
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0);
 }

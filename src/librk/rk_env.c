@@ -13,9 +13,11 @@ void rk_env_unset(char const *name)
   size_t len = strlen(name);
   char **to = environ;
 
-  if (!environ) return;
+  if (!environ)
+    return;
   for (char **from = environ; *from; from++)
-    if (!names(*from, name, len)) *to++ = *from;
+    if (!names(*from, name, len))
+      *to++ = *from;
   *to = NULL;
 }
 

@@ -13,12 +13,14 @@
 
 #include <rk/fail.h>
 
-/* Root inside writes the same directory at the same moment: it may put a link, a FIFO or another directory in the place of
-   anything between two of our calls. So no component of a path is followed if it is a link, nothing is opened so that the
-   open can wait, and what we write goes into a file that did not exist before, under a name that cannot be guessed. */
+/* Root inside writes the same directory at the same moment: it may put a link, a FIFO or another
+   directory in the place of anything between two of our calls. So no component of a path is
+   followed if it is a link, nothing is opened so that the open can wait, and what we write goes
+   into a file that did not exist before, under a name that cannot be guessed. */
 
-/* An fd of the directory that holds the last component of path, which becomes *last. It is dirfd itself if there is no
-   slash in path. -1 with errno; ENOTDIR also if a component is a symbolic link. */
+/* An fd of the directory that holds the last component of path, which becomes *last. It is dirfd
+   itself if there is no slash in path. -1 with errno; ENOTDIR also if a component is a symbolic
+   link. */
 static int parent(int dirfd, char const *path, char const **last)
 {
   char part[NAME_MAX + 1];
@@ -34,8 +36,10 @@ static int parent(int dirfd, char const *path, char const **last)
       next = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
       e = errno;
     }
-    if (at != dirfd) close(at);
-    if (next == -1) return rk_fail(e);
+    if (at != dirfd)
+      close(at);
+    if (next == -1)
+      return rk_fail(e);
     at = next;
     path = slash + 1;
   }
@@ -53,7 +57,8 @@ void rk_temp_name(char const *prefix, char const *name, char *buf)
   size_t n = strlen(prefix), len = strlen(name);
 
   syscall(SYS_getrandom, &r, sizeof r, INSECURE);
-  if (len > RK_TEMP_MAX - 1 - n - 17) len = RK_TEMP_MAX - 1 - n - 17;
+  if (len > RK_TEMP_MAX - 1 - n - 17)
+    len = RK_TEMP_MAX - 1 - n - 17;
   memcpy(buf, prefix, n);
   memcpy(buf + n, name, len);
   n += len;
@@ -77,11 +82,14 @@ static int write_in(int dirfd, char const *name, char const *text, size_t len, m
   int fd = rk_temp_open(dirfd, name, temp);
   int e = 0;
 
-  if (fd == -1) return -1;
-  if (allwrite(fd, text, len) < len || fchmod(fd, mode) == -1) e = errno;
+  if (fd == -1)
+    return -1;
+  if (allwrite(fd, text, len) < len || fchmod(fd, mode) == -1)
+    e = errno;
   close(fd);
   if (!e) {
-    if (renameat(dirfd, temp, dirfd, name) == 0) return 0;
+    if (renameat(dirfd, temp, dirfd, name) == 0)
+      return 0;
     e = errno;
   }
   unlinkat(dirfd, temp, 0);
@@ -93,10 +101,12 @@ int rk_fact_write(int dirfd, char const *path, char const *text, size_t len, mod
   char const *name;
   int at = parent(dirfd, path, &name), r, e;
 
-  if (at == -1) return -1;
+  if (at == -1)
+    return -1;
   r = write_in(at, name, text, len, mode);
   e = errno;
-  if (at != dirfd) close(at);
+  if (at != dirfd)
+    close(at);
   return errno = e, r;
 }
 
@@ -106,12 +116,16 @@ int rk_regular_open(int dirfd, char const *path, int flags)
   struct stat st;
   int at = parent(dirfd, path, &name), fd, e;
 
-  if (at == -1) return -1;
+  if (at == -1)
+    return -1;
   fd = openat(at, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
   e = errno;
-  if (at != dirfd) close(at);
-  if (fd == -1) return rk_fail(e);
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) return fd;
+  if (at != dirfd)
+    close(at);
+  if (fd == -1)
+    return rk_fail(e);
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+    return fd;
   close(fd);
   return rk_fail(S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
 }
@@ -122,13 +136,16 @@ ssize_t rk_fact_read(int dirfd, char const *path, char *buf, size_t size)
   size_t len;
   int e;
 
-  if (fd == -1) return -1;
+  if (fd == -1)
+    return -1;
   errno = 0;
   len = allread(fd, buf, size - 1);
   e = errno;
   close(fd);
-  if (e && e != EPIPE) return rk_fail(e);
-  if (len && buf[len - 1] == '\n') len--;
+  if (e && e != EPIPE)
+    return rk_fail(e);
+  if (len && buf[len - 1] == '\n')
+    len--;
   buf[len] = 0;
   return (ssize_t)len;
 }
@@ -138,10 +155,13 @@ int rk_state_sub(int dirfd, char const *name, int make)
   struct stat above, st;
   int fd;
 
-  if (make && mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST) return -1;
+  if (make && mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST)
+    return -1;
   fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd == -1) return -1;
-  if (fstat(dirfd, &above) == 0 && fstat(fd, &st) == 0 && st.st_uid == above.st_uid) return fd;
+  if (fd == -1)
+    return -1;
+  if (fstat(dirfd, &above) == 0 && fstat(fd, &st) == 0 && st.st_uid == above.st_uid)
+    return fd;
   close(fd);
   return rk_fail(EPERM);
 }

@@ -22,7 +22,8 @@ static uint64_t cookie(int sock)
   uint64_t c = 0;
   socklen_t len = sizeof c;
 
-  if (getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, &c, &len) == -1 || len != sizeof c) return 0;
+  if (getsockopt(sock, SOL_SOCKET, SO_NETNS_COOKIE, &c, &len) == -1 || len != sizeof c)
+    return 0;
   return c;
 }
 
@@ -31,7 +32,8 @@ uint64_t rk_netns_cookie(void)
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   uint64_t c;
 
-  if (fd == -1) return 0;
+  if (fd == -1)
+    return 0;
   c = cookie(fd);
   close(fd);
   return c;
@@ -42,7 +44,8 @@ static int option(int fd, int name)
   int value = -1;
   socklen_t len = sizeof value;
 
-  if (getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1) return -1;
+  if (getsockopt(fd, SOL_SOCKET, name, &value, &len) == -1)
+    return -1;
   return value;
 }
 
@@ -51,16 +54,21 @@ static char const *unix_leads(int fd)
   struct sockaddr_storage peer;
   socklen_t len = sizeof peer;
 
-  if (option(fd, SO_TYPE) == SOCK_DGRAM) return "a unix datagram socket";
-  if (option(fd, SO_ACCEPTCONN) == 1) return NULL;
-  if (getpeername(fd, (struct sockaddr *)&peer, &len) == -1) return "an unconnected unix socket";
-  if (fd <= 2) return NULL;
+  if (option(fd, SO_TYPE) == SOCK_DGRAM)
+    return "a unix datagram socket";
+  if (option(fd, SO_ACCEPTCONN) == 1)
+    return NULL;
+  if (getpeername(fd, (struct sockaddr *)&peer, &len) == -1)
+    return "an unconnected unix socket";
+  if (fd <= 2)
+    return NULL;
   return "a connected unix socket";
 }
 
 static char const *socket_leads(int fd, uint64_t own)
 {
-  if (own && cookie(fd) == own) return NULL;
+  if (own && cookie(fd) == own)
+    return NULL;
   switch (option(fd, SO_DOMAIN)) {
     case AF_UNIX: return unix_leads(fd);
     case AF_INET:
@@ -84,14 +92,18 @@ char const *rk_fd_leads(int fd, unsigned int what, uint64_t own)
 {
   struct stat st;
 
-  if (fstat(fd, &st) == -1) return NULL;
+  if (fstat(fd, &st) == -1)
+    return NULL;
   if (S_ISSOCK(st.st_mode)) {
     /* with O_PATH it is a name in the file system, no socket */
-    if (option(fd, SO_DOMAIN) == -1) return NULL;
+    if (option(fd, SO_DOMAIN) == -1)
+      return NULL;
     return what & RK_FDS_SOCKETS ? socket_leads(fd, own) : NULL;
   }
-  if (S_ISDIR(st.st_mode)) return what & RK_FDS_FILES ? "a directory" : NULL;
-  if (!(st.st_mode & S_IFMT) && is_uring(fd)) return "an io_uring";
+  if (S_ISDIR(st.st_mode))
+    return what & RK_FDS_FILES ? "a directory" : NULL;
+  if (!(st.st_mode & S_IFMT) && is_uring(fd))
+    return "an io_uring";
   return NULL;
 }
 
@@ -101,28 +113,37 @@ static int number(char const **s)
   unsigned int n;
   size_t len = uint_scan(*s, &n);
 
-  if (!len || n > INT_MAX) return -1;
+  if (!len || n > INT_MAX)
+    return -1;
   *s += len;
   return (int)n;
 }
 
 int rk_fds_list_valid(char const *list)
 {
-  if (!strcmp(list, "all")) return 1;
+  if (!strcmp(list, "all"))
+    return 1;
   for (;; list++) {
-    if (number(&list) == -1) return 0;
-    if (!*list) return 1;
-    if (*list != ',') return 0;
+    if (number(&list) == -1)
+      return 0;
+    if (!*list)
+      return 1;
+    if (*list != ',')
+      return 0;
   }
 }
 
 int rk_fds_listed(char const *list, int fd)
 {
-  if (!list) return 0;
-  if (!strcmp(list, "all")) return 1;
+  if (!list)
+    return 0;
+  if (!strcmp(list, "all"))
+    return 1;
   for (;; list++) {
-    if (number(&list) == fd) return 1;
-    if (*list != ',') return 0;
+    if (number(&list) == fd)
+      return 1;
+    if (*list != ',')
+      return 0;
   }
 }
 
@@ -152,20 +173,24 @@ static int use_names(char const *buf, size_t len, int (*use)(int, void *), void 
     char const *name = e->name;
     int fd = number(&name);
     at += e->reclen;
-    if (fd != -1 && kept(fd)) r = use(fd, data);
+    if (fd != -1 && kept(fd))
+      r = use(fd, data);
   }
   return r;
 }
 
-/* Where /proc is masked or missing: every number that the hard limit allows, or that the kernel does by default (fs.nr_open). */
+/* Where /proc is masked or missing: every number that the hard limit allows, or that the kernel
+   does by default (fs.nr_open). */
 static int try_all(int (*use)(int fd, void *data), void *data)
 {
   struct rlimit limit;
   int end = 1 << 20, r = 0;
 
-  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < (rlim_t)end) end = (int)limit.rlim_max;
+  if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < (rlim_t)end)
+    end = (int)limit.rlim_max;
   for (int fd = 0; fd < end && !r; fd++)
-    if (kept(fd)) r = use(fd, data);
+    if (kept(fd))
+      r = use(fd, data);
   return r;
 }
 
@@ -174,7 +199,8 @@ int rk_fds_each(int (*use)(int fd, void *data), void *data)
   _Alignas(struct entry) char buf[4096];
   int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, e;
 
-  if (dir == -1) return try_all(use, data);
+  if (dir == -1)
+    return try_all(use, data);
   while (!r) {
     long len = syscall(SYS_getdents64, dir, buf, sizeof buf);
     if (len <= 0) {

@@ -18,8 +18,10 @@ static int look(int fd, void *data)
   struct found *f = data;
   char const *is = rk_fds_listed(f->keep, fd) ? NULL : rk_fd_leads(fd, f->what, f->own);
 
-  if (!is) return 0;
-  if (f->first != -1) rk_text_str(&f->list, ",");
+  if (!is)
+    return 0;
+  if (f->first != -1)
+    rk_text_str(&f->list, ",");
   else {
     f->first = fd;
     f->is = is;
@@ -32,11 +34,16 @@ void rk_fds_refuse(char const *keep, unsigned int what, uint64_t own)
 {
   char list[512], number[16];
   struct rk_text n = rk_text_in(number, sizeof number);
-  struct found f = {.keep = keep, .what = what, .own = own, .first = -1, .list = rk_text_in(list, sizeof list)};
+  struct found f = {
+    .keep = keep, .what = what, .own = own, .first = -1, .list = rk_text_in(list, sizeof list)};
 
-  if (rk_fds_each(look, &f) == -1) strerr_diefusys(RK_EXIT_SYS, "list /proc/self/fd");
-  if (f.first == -1) return;
+  if (rk_fds_each(look, &f) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "list /proc/self/fd");
+  if (f.first == -1)
+    return;
   rk_text_num(&n, f.first);
-  strerr_dief(RK_EXIT_USAGE, "inherited fd ", number, " is ", f.is, ", by which prog could reach what lies outside: "
-              "close it, or keep it with -f ", f.list.cut ? "all" : list);
+  strerr_dief(RK_EXIT_USAGE, "inherited fd ", number, " is ", f.is,
+              ", by which prog could reach what lies outside: "
+              "close it, or keep it with -f ",
+              f.list.cut ? "all" : list);
 }

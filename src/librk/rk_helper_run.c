@@ -8,16 +8,20 @@
 
 static void keep(void *data, char const *text, size_t len)
 {
-  if (data) rk_text_mem(data, text, len);
+  if (data)
+    rk_text_mem(data, text, len);
 }
 
 int rk_helper_run(char const *path, char const *const *argv, char *out, size_t size, int ms)
 {
   char nothing[1];
   struct rk_text t = rk_text_in(out ? out : nothing, out ? size : sizeof nothing);
-  struct rk_spawn h = {.path = path, .argv = argv, .quiet = 1, .take = keep, .data = out ? &t : NULL};
+  struct rk_spawn h = {
+    .path = path, .argv = argv, .quiet = 1, .take = keep, .data = out ? &t : NULL};
 
-  if (rk_spawn_start(&h) == -1 || rk_spawn_wait(&h, 1, -1, ms) == -1) return -1;
-  if (h.late) return rk_fail(ETIMEDOUT);
+  if (rk_spawn_start(&h) == -1 || rk_spawn_wait(&h, 1, -1, ms) == -1)
+    return -1;
+  if (h.late)
+    return rk_fail(ETIMEDOUT);
   return h.status;
 }

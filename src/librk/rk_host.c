@@ -11,7 +11,8 @@ void rk_die_hostv(char const *id, char const *fix, char const *const *text, size
   char const *line[TEXT_MAX + 2] = {PROG, ": fatal: "};
   unsigned int len = 2;
 
-  for (size_t i = 0; i < n && i < TEXT_MAX; i++) line[len++] = text[i];
+  for (size_t i = 0; i < n && i < TEXT_MAX; i++)
+    line[len++] = text[i];
   strerr_warnv(line, len);
   strerr_warni(id, ": ", fix);
   _exit(RK_EXIT_HOST);

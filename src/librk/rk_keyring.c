@@ -18,9 +18,12 @@ int rk_keyring_new(void)
   struct timespec const pause = {.tv_nsec = 20000000};
 
   for (int i = 0; i < TRIES; i++) {
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1) return 0;
-    if (errno == ENOSYS || errno == EPERM) return 0;
-    if (errno != EDQUOT) return -1;
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) != -1)
+      return 0;
+    if (errno == ENOSYS || errno == EPERM)
+      return 0;
+    if (errno != EDQUOT)
+      return -1;
     nanosleep(&pause, NULL);
   }
   errno = EDQUOT;
@@ -29,7 +32,8 @@ int rk_keyring_new(void)
 
 void rk_keyring_new_or_die(void)
 {
-  if (rk_keyring_new() == 0) return;
+  if (rk_keyring_new() == 0)
+    return;
   if (errno == EDQUOT)
     rk_die_host("U9", "sysctl -w kernel.keys.maxkeys=2000 kernel.keys.maxbytes=200000",
                 "unable to make a session keyring: the user's limit of keys is reached");

@@ -38,9 +38,12 @@ uint64_t rk_landlock_files(int abi)
 {
   uint64_t rights = (1ULL << 13) - 1;
 
-  if (abi >= RK_LANDLOCK_REFER) rights |= 1ULL << 13;
-  if (abi >= RK_LANDLOCK_TRUNCATE) rights |= 1ULL << 14;
-  if (abi >= RK_LANDLOCK_IOCTL) rights |= 1ULL << 15;
+  if (abi >= RK_LANDLOCK_REFER)
+    rights |= 1ULL << 13;
+  if (abi >= RK_LANDLOCK_TRUNCATE)
+    rights |= 1ULL << 14;
+  if (abi >= RK_LANDLOCK_IOCTL)
+    rights |= 1ULL << 15;
   return rights;
 }
 
@@ -49,7 +52,8 @@ int rk_landlock_ruleset(uint64_t files, uint64_t net)
   struct ruleset const r = {.files = files, .net = net};
 
   /* A kernel before ABI 4 knows the first field only. */
-  return (int)syscall(SYS_landlock_create_ruleset, &r, net ? sizeof r : offsetof(struct ruleset, net), 0);
+  return (int)syscall(SYS_landlock_create_ruleset, &r,
+                      net ? sizeof r : offsetof(struct ruleset, net), 0);
 }
 
 int rk_landlock_path(int ruleset, uint64_t rights, int fd)

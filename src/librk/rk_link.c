@@ -18,7 +18,8 @@
 #include <skalibs/types.h>
 
 /* Removed before the program: they mean nothing to it. */
-static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_OUTSIDE_ROOT", "RK_NET_STARTED"};
+static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_OUTSIDE_ROOT",
+                                       "RK_NET_STARTED"};
 
 /* The programs that may hold the control socket: those that package/targets marks as links. */
 static char const *const LINKS[] = {RK_LINKS};
@@ -30,10 +31,14 @@ int rk_ctl_fd(void)
   int type;
   socklen_t len = sizeof type;
 
-  if (!s || !*s) return rk_fail(ENOENT);
-  if (!uint0_scan(s, &fd) || fd > 0x7fffffff) return rk_fail(EBADF);
-  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET) return rk_fail(EBADF);
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0) return -1;
+  if (!s || !*s)
+    return rk_fail(ENOENT);
+  if (!uint0_scan(s, &fd) || fd > 0x7fffffff)
+    return rk_fail(EBADF);
+  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+    return rk_fail(EBADF);
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+    return -1;
   return (int)fd;
 }
 
@@ -48,7 +53,8 @@ int rk_ctl_send(void const *request, size_t len, int fd)
   int control = rk_ctl_fd();
   ssize_t r;
 
-  if (control == -1) return -1;
+  if (control == -1)
+    return -1;
   if (fd >= 0) {
     struct cmsghdr *c;
     msg.msg_control = ancillary.buf;
@@ -59,7 +65,8 @@ int rk_ctl_send(void const *request, size_t len, int fd)
     c->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(c), &fd, sizeof fd);
   }
-  do r = sendmsg(control, &msg, MSG_NOSIGNAL);
+  do
+    r = sendmsg(control, &msg, MSG_NOSIGNAL);
   while (r < 0 && errno == EINTR);
   return r < 0 ? (errno = errno == ECONNRESET ? EPIPE : errno, -1) : 0;
 }
@@ -69,12 +76,17 @@ int rk_ctl_recv(void *reply, size_t replylen)
   int control = rk_ctl_fd();
   ssize_t r;
 
-  if (control == -1) return -1;
-  do r = recv(control, reply, replylen, MSG_TRUNC);
+  if (control == -1)
+    return -1;
+  do
+    r = recv(control, reply, replylen, MSG_TRUNC);
   while (r < 0 && errno == EINTR);
-  if (r == 0 || (r < 0 && errno == ECONNRESET)) return rk_fail(EPIPE);
-  if (r < 0) return -1;
-  if ((size_t)r != replylen) return rk_fail(EPROTO);
+  if (r == 0 || (r < 0 && errno == ECONNRESET))
+    return rk_fail(EPIPE);
+  if (r < 0)
+    return -1;
+  if ((size_t)r != replylen)
+    return rk_fail(EPROTO);
   return 0;
 }
 
@@ -86,16 +98,21 @@ int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t rep
 void rk_ctl_die(char const *what)
 {
   if (errno == ENOENT)
-    strerr_dief(RK_EXIT_USAGE, "unable to ", what, ": no control socket to rk-outside: start the chain with rk-userns, "
+    strerr_dief(RK_EXIT_USAGE, "unable to ", what,
+                ": no control socket to rk-outside: start the chain with rk-userns, "
                 "and put only rk links (or links given -k) between");
-  if (errno == EBADF) strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
-  if (errno == EPIPE) strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
+  if (errno == EBADF)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
+  if (errno == EPIPE)
+    strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
   strerr_diefusys(RK_EXIT_SYS, what);
 }
 
-void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply, size_t replylen)
+void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply,
+                        size_t replylen)
 {
-  if (rk_ctl_call(request, len, fd, reply, replylen) < 0) rk_ctl_die(what);
+  if (rk_ctl_call(request, len, fd, reply, replylen) < 0)
+    rk_ctl_die(what);
 }
 
 void rk_ctl_close(void)
@@ -103,7 +120,8 @@ void rk_ctl_close(void)
   int control = rk_ctl_fd();
 
   if (control != -1) {
-    if (getenv("RK_NET_STARTED")) /* without the control socket nobody would test the host's loopback */
+    /* without the control socket nobody would test the host's loopback */
+    if (getenv("RK_NET_STARTED"))
       strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
     if (getenv("RK_STATE_DIR")) {
       static struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
@@ -116,7 +134,8 @@ void rk_ctl_close(void)
     }
     close(control);
   }
-  for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++) rk_env_unset(PLUMBING[i]);
+  for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++)
+    rk_env_unset(PLUMBING[i]);
 }
 
 /* The file name in the directory of the running program. 0, or -1 with errno. */
@@ -126,11 +145,14 @@ static int beside(char const *name, char *path, size_t size)
   size_t nlen = strlen(name);
   char *dir;
 
-  if (r == -1) return -1;
-  if ((size_t)r >= size) return rk_fail(ENAMETOOLONG);
+  if (r == -1)
+    return -1;
+  if ((size_t)r >= size)
+    return rk_fail(ENAMETOOLONG);
   path[r] = 0;
   dir = strrchr(path, '/');
-  if (!dir || (size_t)(dir - path) + 1 + nlen >= size) return rk_fail(ENAMETOOLONG);
+  if (!dir || (size_t)(dir - path) + 1 + nlen >= size)
+    return rk_fail(ENAMETOOLONG);
   memcpy(dir + 1, name, nlen + 1);
   return 0;
 }
@@ -138,13 +160,15 @@ static int beside(char const *name, char *path, size_t size)
 static int is_link_name(char const *name)
 {
   for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++) {
-    if (!strcmp(name, LINKS[i])) return 1;
+    if (!strcmp(name, LINKS[i]))
+      return 1;
   }
   return 0;
 }
 
-/* Is prog one of our own links? Its name is looked up as exec would, and must lead to the very file that lies in the directory of the
-   running program under that name: a name alone is anybody's. Symlinks on the way change nothing. path: of PATH_MAX bytes, that file. */
+/* Is prog one of our own links? Its name is looked up as exec would, and must lead to the very file
+   that lies in the directory of the running program under that name: a name alone is anybody's.
+   Symlinks on the way change nothing. path: of PATH_MAX bytes, that file. */
 static int is_link(char const *prog, char *path)
 {
   char own[PATH_MAX];
@@ -152,13 +176,18 @@ static int is_link(char const *prog, char *path)
   char const *base = strrchr(prog, '/');
 
   base = base ? base + 1 : prog;
-  if (!is_link_name(base)) return 0;
-  /* An empty element of PATH gives a bare name, which exec would look up once more, and elsewhere. */
-  if (rk_which(prog, path, PATH_MAX) > 0 && strchr(path, '/') && beside(base, own, sizeof own) == 0 && stat(own, &want) == 0 &&
-      stat(path, &is) == 0 && want.st_dev == is.st_dev && want.st_ino == is.st_ino)
+  if (!is_link_name(base))
+    return 0;
+  /* An empty element of PATH gives a bare name, which exec would look up once more, and
+     elsewhere. */
+  if (rk_which(prog, path, PATH_MAX) > 0 && strchr(path, '/') &&
+      beside(base, own, sizeof own) == 0 && stat(own, &want) == 0 && stat(path, &is) == 0 &&
+      want.st_dev == is.st_dev && want.st_ino == is.st_ino)
     return 1;
   if (rk_ctl_fd() != -1)
-    strerr_warnw(prog, " is not the one beside this program: it gets no control socket to rk-outside (-k gives it)");
+    strerr_warnw(
+      prog,
+      " is not the one beside this program: it gets no control socket to rk-outside (-k gives it)");
   return 0;
 }
 
@@ -168,14 +197,16 @@ void rk_link_exec(char const *const *argv, int keep)
   char const *file = argv[0];
   int control;
 
-  if (!*argv[0]) strerr_dief(127, "the program's name is empty");
+  if (!*argv[0])
+    strerr_dief(127, "the program's name is empty");
   if (!keep && is_link(argv[0], path)) {
     keep = 1;
     file = path; /* what was looked at is what is executed */
   }
   if (keep) {
     control = rk_ctl_fd();
-    if (control != -1 && fcntl(control, F_SETFD, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
+    if (control != -1 && fcntl(control, F_SETFD, 0) == -1)
+      strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
   } else {
     rk_ctl_close();
   }
@@ -188,19 +219,25 @@ int rk_libexec(char const *name, char *path, size_t size)
   size_t nlen = strlen(name);
   char *dir;
 
-  if (r < 0) return -1;
-  if ((size_t)r >= size) return rk_fail(ENAMETOOLONG);
+  if (r < 0)
+    return -1;
+  if ((size_t)r >= size)
+    return rk_fail(ENAMETOOLONG);
   path[r] = 0;
   dir = strstr(path, "/libexec/rk/");
   if (dir) /* the last one, should the prefix itself hold such a name */
-    for (char *next = dir; next; next = strstr(next + 1, "/libexec/rk/")) dir = next;
+    for (char *next = dir; next; next = strstr(next + 1, "/libexec/rk/"))
+      dir = next;
   else {
     dir = strrchr(path, '/');
-    if (dir) *dir = 0;
+    if (dir)
+      *dir = 0;
     dir = strrchr(path, '/'); /* PREFIX/bin, or any directory beside libexec */
-    if (!dir) return rk_fail(ENOENT);
+    if (!dir)
+      return rk_fail(ENOENT);
   }
-  if ((size_t)(dir - path) + sizeof "/libexec/rk/" + nlen > size) return rk_fail(ENAMETOOLONG);
+  if ((size_t)(dir - path) + sizeof "/libexec/rk/" + nlen > size)
+    return rk_fail(ENAMETOOLONG);
   memcpy(dir, "/libexec/rk/", 12);
   memcpy(dir + 12, name, nlen + 1);
   return 0;

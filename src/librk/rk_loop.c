@@ -7,13 +7,17 @@
 #include <rk/clock.h>
 #include <rk/fail.h>
 
-enum { LONGEST = 3600000 /* ms that one poll waits at most; the step then ends early, which is allowed */ };
+enum {
+  LONGEST = 3600000 /* ms that one poll waits at most; the step then ends early, which is allowed */
+};
 
 int rk_loop_add(struct rk_loop *loop, struct rk_watch *watch)
 {
   for (unsigned int i = 0; i < loop->nwatch; i++)
-    if (loop->watch[i] == watch) return rk_fail(EEXIST);
-  if (loop->nwatch == RK_LOOP_FDS) return rk_fail(ENOSPC);
+    if (loop->watch[i] == watch)
+      return rk_fail(EEXIST);
+  if (loop->nwatch == RK_LOOP_FDS)
+    return rk_fail(ENOSPC);
   loop->watch[loop->nwatch++] = watch;
   return 0;
 }
@@ -21,9 +25,11 @@ int rk_loop_add(struct rk_loop *loop, struct rk_watch *watch)
 void rk_loop_remove(struct rk_loop *loop, struct rk_watch *watch)
 {
   for (unsigned int i = 0; i < loop->npolled; i++)
-    if (loop->polled[i] == watch) loop->polled[i] = NULL;
+    if (loop->polled[i] == watch)
+      loop->polled[i] = NULL;
   for (unsigned int i = 0; i < loop->nwatch; i++) {
-    if (loop->watch[i] != watch) continue;
+    if (loop->watch[i] != watch)
+      continue;
     loop->nwatch--;
     memmove(&loop->watch[i], &loop->watch[i + 1], (loop->nwatch - i) * sizeof loop->watch[0]);
     return;
@@ -32,13 +38,16 @@ void rk_loop_remove(struct rk_loop *loop, struct rk_watch *watch)
 
 static void unlink_timer(struct rk_timer **list, struct rk_timer const *timer)
 {
-  while (*list && *list != timer) list = &(*list)->next;
-  if (*list) *list = timer->next;
+  while (*list && *list != timer)
+    list = &(*list)->next;
+  if (*list)
+    *list = timer->next;
 }
 
 void rk_timer_stop(struct rk_loop *loop, struct rk_timer *timer)
 {
-  if (!timer->at) return;
+  if (!timer->at)
+    return;
   unlink_timer(&loop->timers, timer);
   unlink_timer(&loop->expired, timer);
   timer->at = 0;
@@ -51,8 +60,10 @@ void rk_timer_start(struct rk_loop *loop, struct rk_timer *timer, int ms)
 
   rk_timer_stop(loop, timer);
   timer->at = rk_clock_ms() + ms;
-  if (timer->at < 1) timer->at = 1;
-  while (*place && (*place)->at <= timer->at) place = &(*place)->next;
+  if (timer->at < 1)
+    timer->at = 1;
+  while (*place && (*place)->at <= timer->at)
+    place = &(*place)->next;
   timer->next = *place;
   *place = timer;
 }
@@ -61,10 +72,13 @@ static int patience(struct rk_loop const *loop, int ms)
 {
   int64_t left;
 
-  if (!loop->timers) return ms;
+  if (!loop->timers)
+    return ms;
   left = loop->timers->at - rk_clock_ms();
-  if (left < 0) left = 0;
-  if (left > LONGEST) left = LONGEST;
+  if (left < 0)
+    left = 0;
+  if (left > LONGEST)
+    left = LONGEST;
   return ms == -1 || left < ms ? (int)left : ms;
 }
 
@@ -74,10 +88,13 @@ static void expire(struct rk_loop *loop)
   int64_t now;
   struct rk_timer **end = &loop->timers;
 
-  if (!loop->timers) return;
+  if (!loop->timers)
+    return;
   now = rk_clock_ms();
-  while (*end && (*end)->at <= now) end = &(*end)->next;
-  if (end == &loop->timers) return;
+  while (*end && (*end)->at <= now)
+    end = &(*end)->next;
+  if (end == &loop->timers)
+    return;
   loop->expired = loop->timers;
   loop->timers = *end;
   *end = NULL;
@@ -89,7 +106,8 @@ static int call_watches(struct rk_loop *loop, struct pollfd const *p)
 
   for (unsigned int i = 0; i < loop->npolled; i++) {
     struct rk_watch *watch = loop->polled[i];
-    if (!watch || !p[i].revents) continue;
+    if (!watch || !p[i].revents)
+      continue;
     watch->ready(watch->ctx, p[i].revents);
     called++;
   }
@@ -117,14 +135,18 @@ int rk_loop_step(struct rk_loop *loop, int ms)
   unsigned int n = loop->nwatch;
   int called;
 
-  if (loop->stepping) return rk_fail(EDEADLK);
-  for (unsigned int i = 0; i < n; i++) p[i] = (struct pollfd){.fd = loop->watch[i]->fd, .events = loop->watch[i]->events};
+  if (loop->stepping)
+    return rk_fail(EDEADLK);
+  for (unsigned int i = 0; i < n; i++)
+    p[i] = (struct pollfd){.fd = loop->watch[i]->fd, .events = loop->watch[i]->events};
   if (poll(p, n, patience(loop, ms)) == -1) {
-    if (errno != EINTR) return -1;
+    if (errno != EINTR)
+      return -1;
     n = 0; /* p holds no answer */
   }
   for (unsigned int i = 0; i < n; i++)
-    if (p[i].revents & POLLNVAL) return rk_fail(EBADF);
+    if (p[i].revents & POLLNVAL)
+      return rk_fail(EBADF);
   memcpy(loop->polled, loop->watch, n * sizeof loop->watch[0]);
   loop->npolled = n;
   loop->stepping = 1;

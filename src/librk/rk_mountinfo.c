@@ -11,7 +11,8 @@ int rk_mountinfo_next(struct rk_mountinfo *m)
   for (;;) {
     if (m->pos == m->len) {
       ssize_t r = fd_read(m->fd, m->buf, sizeof m->buf);
-      if (r <= 0) return (int)r;
+      if (r <= 0)
+        return (int)r;
       m->len = (size_t)r;
       m->pos = 0;
     }
@@ -20,7 +21,8 @@ int rk_mountinfo_next(struct rk_mountinfo *m)
       m->line[n] = 0;
       return 1;
     }
-    if (n < sizeof m->line - 1) m->line[n++] = m->buf[m->pos];
+    if (n < sizeof m->line - 1)
+      m->line[n++] = m->buf[m->pos];
     m->pos++;
   }
 }
@@ -46,6 +48,7 @@ void rk_mountinfo_unescape(char *s)
 
 char *rk_mountinfo_field(char *s, unsigned int n)
 {
-  while (--n && s && (s = strchr(s, ' '))) s++;
+  while (--n && s && (s = strchr(s, ' ')))
+    s++;
   return s;
 }

@@ -33,16 +33,19 @@ static void lengthen(struct rk_nl *batch)
   memcpy(batch->buf.b + batch->last + offsetof(struct nlmsghdr, nlmsg_len), &len, sizeof len);
 }
 
-void rk_nl_msg(struct rk_nl *batch, uint16_t type, uint16_t flags, void const *body, size_t bodylen, char const *what)
+void rk_nl_msg(struct rk_nl *batch, uint16_t type, uint16_t flags, void const *body, size_t bodylen,
+               char const *what)
 {
   size_t begin = batch->len;
 
-  if (batch->n == RK_NL_MAX) batch->full = 1;
+  if (batch->n == RK_NL_MAX)
+    batch->full = 1;
   char *p = room(batch, NLMSG_HDRLEN + bodylen);
-  if (!p) return;
-  struct nlmsghdr head = {
-    .nlmsg_type = type, .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST), .nlmsg_seq = batch->n + 1
-  };
+  if (!p)
+    return;
+  struct nlmsghdr head = {.nlmsg_type = type,
+                          .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST),
+                          .nlmsg_seq = batch->n + 1};
   memcpy(p, &head, sizeof head);
   memcpy(p + NLMSG_HDRLEN, body, bodylen);
   batch->last = begin;
@@ -52,12 +55,14 @@ void rk_nl_msg(struct rk_nl *batch, uint16_t type, uint16_t flags, void const *b
 
 void rk_nl_attr(struct rk_nl *batch, uint16_t type, void const *value, size_t len)
 {
-  struct nlattr head = { .nla_len = (uint16_t)(sizeof(struct nlattr) + len), .nla_type = type };
+  struct nlattr head = {.nla_len = (uint16_t)(sizeof(struct nlattr) + len), .nla_type = type};
   char *p = room(batch, sizeof(struct nlattr) + len);
 
-  if (!p) return;
+  if (!p)
+    return;
   memcpy(p, &head, sizeof head);
-  if (len) memcpy(p + sizeof(struct nlattr), value, len);
+  if (len)
+    memcpy(p + sizeof(struct nlattr), value, len);
   lengthen(batch);
 }
 
@@ -78,5 +83,6 @@ void rk_nl_end(struct rk_nl *batch, size_t nest)
 {
   uint16_t len = (uint16_t)(batch->len - nest);
 
-  if (!batch->full) memcpy(batch->buf.b + nest, &len, sizeof len);
+  if (!batch->full)
+    memcpy(batch->buf.b + nest, &len, sizeof len);
 }

@@ -13,22 +13,31 @@ static size_t addrlen(int family)
 
 void rk_nl_link_up(struct rk_nl *batch, char const *name, int index, uint32_t mtu, uint32_t txqlen)
 {
-  struct ifinfomsg link = { .ifi_family = AF_UNSPEC, .ifi_index = name ? 0 : index, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+  struct ifinfomsg link = {.ifi_family = AF_UNSPEC,
+                           .ifi_index = name ? 0 : index,
+                           .ifi_flags = IFF_UP,
+                           .ifi_change = IFF_UP};
 
   rk_nl_msg(batch, RTM_NEWLINK, 0, &link, sizeof link, "bring the link up");
-  if (name) rk_nl_attr(batch, IFLA_IFNAME, name, strlen(name) + 1);
-  if (mtu) rk_nl_u32(batch, IFLA_MTU, mtu);
-  if (txqlen) rk_nl_u32(batch, IFLA_TXQLEN, txqlen);
+  if (name)
+    rk_nl_attr(batch, IFLA_IFNAME, name, strlen(name) + 1);
+  if (mtu)
+    rk_nl_u32(batch, IFLA_MTU, mtu);
+  if (txqlen)
+    rk_nl_u32(batch, IFLA_TXQLEN, txqlen);
 }
 
-void rk_nl_addr(struct rk_nl *batch, int family, int index, void const *addr, unsigned int prefix, uint32_t flags)
+void rk_nl_addr(struct rk_nl *batch, int family, int index, void const *addr, unsigned int prefix,
+                uint32_t flags)
 {
-  struct ifaddrmsg a = { .ifa_family = (uint8_t)family, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (uint32_t)index };
+  struct ifaddrmsg a = {
+    .ifa_family = (uint8_t)family, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (uint32_t)index};
 
   rk_nl_msg(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &a, sizeof a, "add the address");
   rk_nl_attr(batch, IFA_LOCAL, addr, addrlen(family));
   rk_nl_attr(batch, IFA_ADDRESS, addr, addrlen(family));
-  if (flags) rk_nl_u32(batch, IFA_FLAGS, flags);
+  if (flags)
+    rk_nl_u32(batch, IFA_FLAGS, flags);
 }
 
 /* tcp_rto_min() heeds the timeout only if its metric is locked. */
@@ -40,29 +49,40 @@ static void metrics(struct rk_nl *batch, struct rk_nl_route const *route)
     rk_nl_u32(batch, RTAX_LOCK, 1U << RTAX_RTO_MIN);
     rk_nl_u32(batch, RTAX_RTO_MIN, route->rto_min);
   }
-  if (route->congctl) rk_nl_attr(batch, RTAX_CC_ALGO, route->congctl, strlen(route->congctl) + 1);
+  if (route->congctl)
+    rk_nl_attr(batch, RTAX_CC_ALGO, route->congctl, strlen(route->congctl) + 1);
   rk_nl_end(batch, nest);
 }
 
 void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *route)
 {
   size_t len = addrlen(route->family);
-  struct rtmsg r = {
-    .rtm_family = (uint8_t)route->family, .rtm_dst_len = route->dst ? route->dstlen : 0,
-    .rtm_table = (uint8_t)(route->table < 256 ? route->table : RT_TABLE_UNSPEC), .rtm_protocol = RTPROT_STATIC,
-    .rtm_type = route->type, .rtm_scope = RT_SCOPE_UNIVERSE
-  };
+  struct rtmsg r = {.rtm_family = (uint8_t)route->family,
+                    .rtm_dst_len = route->dst ? route->dstlen : 0,
+                    .rtm_table = (uint8_t)(route->table < 256 ? route->table : RT_TABLE_UNSPEC),
+                    .rtm_protocol = RTPROT_STATIC,
+                    .rtm_type = route->type,
+                    .rtm_scope = RT_SCOPE_UNIVERSE};
 
-  /* fib_semantics.c: a local route of IPv4 has host scope, a route without gateway link scope; IPv6 ignores it. */
-  if (route->family == AF_INET && route->type == RTN_LOCAL) r.rtm_scope = RT_SCOPE_HOST;
-  else if (route->family == AF_INET && !route->gateway && route->index) r.rtm_scope = RT_SCOPE_LINK;
-  if (type == RTM_DELROUTE) r.rtm_scope = RT_SCOPE_NOWHERE, r.rtm_protocol = RTPROT_UNSPEC;
+  /* fib_semantics.c: a local route of IPv4 has host scope, a route without gateway link scope; IPv6
+     ignores it. */
+  if (route->family == AF_INET && route->type == RTN_LOCAL)
+    r.rtm_scope = RT_SCOPE_HOST;
+  else if (route->family == AF_INET && !route->gateway && route->index)
+    r.rtm_scope = RT_SCOPE_LINK;
+  if (type == RTM_DELROUTE)
+    r.rtm_scope = RT_SCOPE_NOWHERE, r.rtm_protocol = RTPROT_UNSPEC;
   rk_nl_msg(batch, type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, &r, sizeof r,
-    type == RTM_NEWROUTE ? "add the route" : "remove the route");
-  if (r.rtm_dst_len) rk_nl_attr(batch, RTA_DST, route->dst, len);
-  if (route->gateway) rk_nl_attr(batch, RTA_GATEWAY, route->gateway, len);
-  if (route->prefsrc) rk_nl_attr(batch, RTA_PREFSRC, route->prefsrc, len);
-  if (route->index) rk_nl_u32(batch, RTA_OIF, (uint32_t)route->index);
+            type == RTM_NEWROUTE ? "add the route" : "remove the route");
+  if (r.rtm_dst_len)
+    rk_nl_attr(batch, RTA_DST, route->dst, len);
+  if (route->gateway)
+    rk_nl_attr(batch, RTA_GATEWAY, route->gateway, len);
+  if (route->prefsrc)
+    rk_nl_attr(batch, RTA_PREFSRC, route->prefsrc, len);
+  if (route->index)
+    rk_nl_u32(batch, RTA_OIF, (uint32_t)route->index);
   rk_nl_u32(batch, RTA_TABLE, route->table);
-  if (route->rto_min || route->congctl) metrics(batch, route);
+  if (route->rto_min || route->congctl)
+    metrics(batch, route);
 }

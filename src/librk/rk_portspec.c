@@ -8,7 +8,8 @@
 #include <rk/atoi.h>
 #include <rk/text.h>
 
-static char const *const words[] = {"", "tcp", "tcp4", "tcp6", "udp", "udp4", "udp6", "sctp", "sctp4", "sctp6"};
+static char const *const words[] = {"",     "tcp",  "tcp4", "tcp6",  "udp",
+                                    "udp4", "udp6", "sctp", "sctp4", "sctp6"};
 enum { NWORDS = sizeof words / sizeof words[0] };
 
 /* A piece of the text, not terminated. */
@@ -25,7 +26,8 @@ char const *rk_proto_name(enum rk_proto proto)
 enum rk_proto rk_proto_named(char const *s, size_t len)
 {
   for (unsigned int i = 1; i < NWORDS; i++)
-    if (len == strlen(words[i]) && !memcmp(s, words[i], len)) return (enum rk_proto)i;
+    if (len == strlen(words[i]) && !memcmp(s, words[i], len))
+      return (enum rk_proto)i;
   return 0;
 }
 
@@ -44,7 +46,8 @@ int rk_ip_parse(char const *s, size_t len, struct in6_addr *addr)
   char text[RK_PORTSPEC_IPMAX];
   struct in_addr v4;
 
-  if (!len || len >= sizeof text || memchr(s, 0, len)) return 0;
+  if (!len || len >= sizeof text || memchr(s, 0, len))
+    return 0;
   memcpy(text, s, len);
   text[len] = 0;
   if (inet_pton(AF_INET, text, &v4) == 1) {
@@ -66,8 +69,8 @@ static int refuse(char *err, size_t size, char const *what, struct piece whole)
   return -1;
 }
 
-static int refuse_number(char *err, size_t size, char const *what, struct piece whole, struct piece p,
-                         enum rk_atoi fault)
+static int refuse_number(char *err, size_t size, char const *what, struct piece whole,
+                         struct piece p, enum rk_atoi fault)
 {
   struct rk_text t;
 
@@ -82,7 +85,8 @@ static int refuse_number(char *err, size_t size, char const *what, struct piece 
 /* RootlessKit's scanner skips blanks before a token. */
 static struct piece unblank(struct piece p)
 {
-  while (p.len && (*p.s == ' ' || *p.s == '\t' || *p.s == '\n' || *p.s == '\r')) p.s++, p.len--;
+  while (p.len && (*p.s == ' ' || *p.s == '\t' || *p.s == '\n' || *p.s == '\r'))
+    p.s++, p.len--;
   return p;
 }
 
@@ -101,7 +105,8 @@ static enum rk_atoi range(struct piece p, int ranges, int64_t *first, int64_t *l
   return fault ? fault : rk_atoi(dash + 1, p.len - (size_t)(dash + 1 - p.s), last);
 }
 
-/* Cut the text before the child port into at most three fields at colons outside brackets. Number of fields, 4: too many, -1: malformed. */
+/* Cut the text before the child port into at most three fields at colons outside brackets. Number
+   of fields, 4: too many, -1: malformed. */
 static int fields(struct piece p, struct piece *out)
 {
   int n = 0;
@@ -109,26 +114,32 @@ static int fields(struct piece p, struct piece *out)
   for (;;) {
     char const *end;
     p = unblank(p);
-    if (n == 3) return 4;
+    if (n == 3)
+      return 4;
     if (p.len && *p.s == '[') {
       end = memchr(p.s, ']', p.len);
-      if (!end) return -1;
+      if (!end)
+        return -1;
       out[n] = unblank((struct piece){p.s + 1, (size_t)(end - p.s - 1)});
       end++;
-      if (end < p.s + p.len && *end != ':') return -1;
+      if (end < p.s + p.len && *end != ':')
+        return -1;
     } else {
       end = memchr(p.s, ':', p.len);
-      if (!end) end = p.s + p.len;
+      if (!end)
+        end = p.s + p.len;
       out[n] = (struct piece){p.s, (size_t)(end - p.s)};
     }
     n++;
-    if (end == p.s + p.len) return n;
+    if (end == p.s + p.len)
+      return n;
     p.len -= (size_t)(end + 1 - p.s);
     p.s = end + 1;
   }
 }
 
-int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec, char *err, size_t errsize)
+int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec,
+                      char *err, size_t errsize)
 {
   struct piece whole = {text, len}, proto, childport, f[3] = {{"", 0}, {"", 0}, {"", 0}};
   struct in6_addr addr;
@@ -141,10 +152,13 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
   memset(spec, 0, sizeof *spec);
   spec->count = 1;
   for (size_t i = 0; i < len; i++) {
-    if (text[i] == '/') slash = text + i;
-    if (text[i] == ':') colon = text + i;
+    if (text[i] == '/')
+      slash = text + i;
+    if (text[i] == ':')
+      colon = text + i;
   }
-  if (!slash) return refuse(err, errsize, "missing proto in", whole);
+  if (!slash)
+    return refuse(err, errsize, "missing proto in", whole);
   proto = (struct piece){slash + 1, len - (size_t)(slash + 1 - text)};
   spec->proto = rk_proto_named(proto.s, proto.len);
   if (!spec->proto) {
@@ -155,34 +169,44 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
     rk_text_quote(&t, proto.s, proto.len);
     return -1;
   }
-  if (!colon) return refuse(err, errsize, "unexpected", whole);
+  if (!colon)
+    return refuse(err, errsize, "unexpected", whole);
   childport = (struct piece){colon + 1, (size_t)(slash - colon - 1)};
 
   n = fields((struct piece){text, (size_t)(colon - text)}, f);
-  if (n < 0) return refuse(err, errsize, "unexpected", whole);
+  if (n < 0)
+    return refuse(err, errsize, "unexpected", whole);
   if (n == 1 && rk && text[0] != '[') {
     f[1] = f[0];
     f[0] = (struct piece){"", 0};
   }
-  if (f[0].len && !rk_ip_parse(f[0].s, f[0].len, &addr)) return refuse(err, errsize, "unexpected ParentIP in", whole);
+  if (f[0].len && !rk_ip_parse(f[0].s, f[0].len, &addr))
+    return refuse(err, errsize, "unexpected ParentIP in", whole);
   if (f[2].len && !rk_ip_parse(f[2].s, f[2].len, &addr))
     return refuse(err, errsize, rk ? "unexpected ChildIP in" : "unexpected ParentIP in", whole);
-  if (n > 3) return refuse(err, errsize, "unexpected", whole);
+  if (n > 3)
+    return refuse(err, errsize, "unexpected", whole);
   memcpy(spec->parentip, f[0].s, f[0].len);
   memcpy(spec->childip, f[2].s, f[2].len);
 
   /* RootlessKit swaps the two words; its callers see them so. */
   fault = range(f[1], rk, &spec->parentport, &parentlast);
-  if (fault) return refuse_number(err, errsize, rk ? "unexpected ParentPort in" : "unexpected ChildPort in", whole, f[1], fault);
+  if (fault)
+    return refuse_number(err, errsize, rk ? "unexpected ParentPort in" : "unexpected ChildPort in",
+                         whole, f[1], fault);
   fault = range(childport, rk, &spec->childport, &childlast);
-  if (fault) return refuse_number(err, errsize, rk ? "unexpected ChildPort in" : "unexpected ParentPort in", whole, childport, fault);
+  if (fault)
+    return refuse_number(err, errsize, rk ? "unexpected ChildPort in" : "unexpected ParentPort in",
+                         whole, childport, fault);
   if (parentlast != spec->parentport || childlast != spec->childport) {
     if (parentlast < spec->parentport || childlast < spec->childport)
       return refuse(err, errsize, "range ends before it begins in", whole);
     /* Both ends as unsigned: the difference of two int64 may not fit one. */
-    if ((uint64_t)parentlast - (uint64_t)spec->parentport != (uint64_t)childlast - (uint64_t)spec->childport)
+    if ((uint64_t)parentlast - (uint64_t)spec->parentport !=
+        (uint64_t)childlast - (uint64_t)spec->childport)
       return refuse(err, errsize, "ranges of different length in", whole);
-    if ((uint64_t)parentlast - (uint64_t)spec->parentport > 65535) return refuse(err, errsize, "range too long in", whole);
+    if ((uint64_t)parentlast - (uint64_t)spec->parentport > 65535)
+      return refuse(err, errsize, "range too long in", whole);
     spec->count = (uint32_t)(parentlast - spec->parentport) + 1;
   }
   return 0;
@@ -193,8 +217,10 @@ static int invalid(char *err, size_t size, char const *what, char const *text, i
   struct rk_text t = rk_text_in(err, size);
 
   rk_text_str(&t, what);
-  if (text) rk_text_quote(&t, text, strlen(text));
-  else rk_text_num(&t, n);
+  if (text)
+    rk_text_quote(&t, text, strlen(text));
+  else
+    rk_text_num(&t, n);
   return -1;
 }
 
@@ -203,15 +229,20 @@ int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize)
   struct in6_addr addr;
   int64_t more = (int64_t)spec->count - 1;
 
-  if (!spec->proto || (unsigned int)spec->proto >= NWORDS) return invalid(err, errsize, "unknown proto: ", "", 0);
+  if (!spec->proto || (unsigned int)spec->proto >= NWORDS)
+    return invalid(err, errsize, "unknown proto: ", "", 0);
   if (spec->parentip[0] && !rk_ip_parse(spec->parentip, strlen(spec->parentip), &addr))
     return invalid(err, errsize, "invalid ParentIP: ", spec->parentip, 0);
   if (spec->childip[0] && !rk_ip_parse(spec->childip, strlen(spec->childip), &addr))
     return invalid(err, errsize, "invalid ChildIP: ", spec->childip, 0);
-  if (spec->parentport < 1 || spec->parentport > 65535) return invalid(err, errsize, "invalid ParentPort: ", 0, spec->parentport);
-  if (spec->parentport + more > 65535) return invalid(err, errsize, "invalid ParentPort: ", 0, spec->parentport + more);
-  if (spec->childport < 1 || spec->childport > 65535) return invalid(err, errsize, "invalid ChildPort: ", 0, spec->childport);
-  if (spec->childport + more > 65535) return invalid(err, errsize, "invalid ChildPort: ", 0, spec->childport + more);
+  if (spec->parentport < 1 || spec->parentport > 65535)
+    return invalid(err, errsize, "invalid ParentPort: ", 0, spec->parentport);
+  if (spec->parentport + more > 65535)
+    return invalid(err, errsize, "invalid ParentPort: ", 0, spec->parentport + more);
+  if (spec->childport < 1 || spec->childport > 65535)
+    return invalid(err, errsize, "invalid ChildPort: ", 0, spec->childport);
+  if (spec->childport + more > 65535)
+    return invalid(err, errsize, "invalid ChildPort: ", 0, spec->childport + more);
   return 0;
 }
 
@@ -225,7 +256,8 @@ static void put_ip(struct rk_text *t, char const *ip)
 {
   int six = strchr(ip, ':') != 0;
 
-  if (six) rk_text_str(t, "[");
+  if (six)
+    rk_text_str(t, "[");
   rk_text_str(t, ip);
   rk_text_str(t, six ? "]:" : ":");
 }
@@ -246,7 +278,8 @@ size_t rk_portspec_format(struct rk_portspec const *spec, char *buf, size_t size
   put_ip(&t, spec->parentip);
   put_ports(&t, spec->parentport, spec->count);
   rk_text_str(&t, ":");
-  if (spec->childip[0]) put_ip(&t, spec->childip);
+  if (spec->childip[0])
+    put_ip(&t, spec->childip);
   put_ports(&t, spec->childport, spec->count);
   rk_text_str(&t, "/");
   rk_text_str(&t, rk_proto_name(spec->proto));
@@ -279,11 +312,13 @@ static void fill(struct sockaddr_storage *sa, int family, struct in6_addr const 
   }
 }
 
-int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_storage *sa, int *v6only, char *err, size_t errsize)
+int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_storage *sa,
+                       int *v6only, char *err, size_t errsize)
 {
   struct in6_addr addr = {0};
   int family = spec->parentip[0] ? rk_ip_parse(spec->parentip, strlen(spec->parentip), &addr) : 0;
-  int any = !family || (family == AF_INET ? !memcmp(addr.s6_addr + 12, "\0\0\0\0", 4) : IN6_IS_ADDR_UNSPECIFIED(&addr));
+  int any = !family || (family == AF_INET ? !memcmp(addr.s6_addr + 12, "\0\0\0\0", 4)
+                                          : IN6_IS_ADDR_UNSPECIFIED(&addr));
 
   *v6only = 0;
   /* "::ffff:a.b.c.d" is an IPv4 address, however it is written. */
@@ -312,16 +347,19 @@ int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_
   return 0;
 }
 
-void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip, struct sockaddr_storage *sa)
+void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip,
+                        struct sockaddr_storage *sa)
 {
   struct in6_addr addr = {0};
   char const *ip = spec->childip[0] ? spec->childip : spec->parentip;
   int family = *ip ? rk_ip_parse(ip, strlen(ip), &addr) : 0;
   in_addr_t four = 0;
 
-  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&addr)) family = AF_INET;
+  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&addr))
+    family = AF_INET;
   memcpy(&four, addr.s6_addr + 12, sizeof four);
-  /* To connect to "any" means this machine (Linux, tcp_v4_connect and tcp_v6_connect): say so plainly. */
+  /* To connect to "any" means this machine (Linux, tcp_v4_connect and tcp_v6_connect): say so
+     plainly. */
   if (!family || (family == AF_INET && (!four || (!spec->childip[0] && four == hostip)))) {
     family = AF_INET;
     four = htonl(INADDR_LOOPBACK);

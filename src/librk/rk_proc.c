@@ -14,7 +14,8 @@ ssize_t rk_slurp(char const *path, char *buf, size_t size)
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   size_t len;
 
-  if (fd < 0) return -1;
+  if (fd < 0)
+    return -1;
   errno = 0;
   len = allread(fd, buf, size - 1);
   if (errno && errno != EPIPE) {
@@ -24,7 +25,8 @@ ssize_t rk_slurp(char const *path, char *buf, size_t size)
     return -1;
   }
   close(fd);
-  if (len && buf[len - 1] == '\n') len--;
+  if (len && buf[len - 1] == '\n')
+    len--;
   buf[len] = 0;
   return (ssize_t)len;
 }
@@ -36,22 +38,29 @@ int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
   char *p;
 
   if (rk_slurp(rk_procpath(path, pid, "stat"), buf, sizeof buf) < 0) {
-    if (errno == ENOENT) errno = ESRCH;
+    if (errno == ENOENT)
+      errno = ESRCH;
     return -1;
   }
-  /* The name stands in parentheses and may contain any byte: fields are counted from the last one. */
+  /* The name stands in parentheses and may contain any byte: fields are counted from the last
+     one. */
   p = strrchr(buf, ')');
-  if (!p || field < 4) return rk_fail(EINVAL);
+  if (!p || field < 4)
+    return rk_fail(EINVAL);
   for (p++; field > 2 && *p; field--) {
-    while (*p == ' ') p++;
+    while (*p == ' ')
+      p++;
     if (field == 3) {
       uint64_t v = 0;
-      if (*p == '-') return rk_fail(ERANGE);
-      if (!uint64_scan(p, &v)) break;
+      if (*p == '-')
+        return rk_fail(ERANGE);
+      if (!uint64_scan(p, &v))
+        break;
       *value = v;
       return 0;
     }
-    while (*p && *p != ' ') p++;
+    while (*p && *p != ' ')
+      p++;
   }
   return rk_fail(EINVAL);
 }
@@ -60,7 +69,8 @@ int rk_descends(pid_t pid, pid_t root, unsigned int depth)
 {
   while (pid > 0 && pid != root) {
     unsigned long long parent;
-    if (!depth-- || rk_proc_stat(pid, 4, &parent) < 0) return 0;
+    if (!depth-- || rk_proc_stat(pid, 4, &parent) < 0)
+      return 0;
     pid = (pid_t)parent;
   }
   return pid > 0;
@@ -72,16 +82,19 @@ ssize_t rk_proc_status(char const *key, char *buf, size_t size)
   size_t klen = strlen(key);
   char *line = text;
 
-  if (rk_slurp("/proc/self/status", text, sizeof text) < 0) return -1;
+  if (rk_slurp("/proc/self/status", text, sizeof text) < 0)
+    return -1;
   while (line) {
     char *next = strchr(line, '\n');
-    if (next) *next++ = 0;
+    if (next)
+      *next++ = 0;
     if (!strncmp(line, key, klen) && line[klen] == ':') {
       size_t len;
       line += klen + 1;
       line += strspn(line, " \t");
       len = strlen(line);
-      if (len >= size) return rk_fail(ENAMETOOLONG);
+      if (len >= size)
+        return rk_fail(ENAMETOOLONG);
       memcpy(buf, line, len + 1);
       return (ssize_t)len;
     }
@@ -99,9 +112,12 @@ pid_t rk_pidfd_pid(int pidfd)
   unsigned int pid;
 
   path[18 + uint_fmt(path + 18, (unsigned int)pidfd)] = 0;
-  if (rk_slurp(path, text, sizeof text) == -1) return -1;
+  if (rk_slurp(path, text, sizeof text) == -1)
+    return -1;
   p = strstr(text, "Pid:\t");
-  if (p && p[5] == '-') return 0;
-  if (!p || !uint_scan(p + 5, &pid)) return rk_fail(EBADF);
+  if (p && p[5] == '-')
+    return 0;
+  if (!p || !uint_scan(p + 5, &pid))
+    return rk_fail(EBADF);
   return (pid_t)pid;
 }

@@ -34,7 +34,8 @@ void rk_put_lines(int fd, char const *s, size_t len)
     char const *end = memchr(s, '\n', len);
     size_t n = end ? (size_t)(end - s) : len;
     rk_put_line(fd, s, n);
-    if (end) n++;
+    if (end)
+      n++;
     s += n;
     len -= n;
   }

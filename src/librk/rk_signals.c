@@ -13,8 +13,10 @@ int rk_signal_is_stop(int sig)
 
 int rk_signal_delivered(int sig, int code)
 {
-  if (code != SI_KERNEL) return 0;
-  if (sig == SIGHUP || sig == SIGCONT) return getsid(0) != getpid();
+  if (code != SI_KERNEL)
+    return 0;
+  if (sig == SIGHUP || sig == SIGCONT)
+    return getsid(0) != getpid();
   /* no other: an alarm(2) from before the exec is the kernel's, too */
   return rk_signal_is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH;
 }
@@ -30,5 +32,6 @@ void rk_signal_suspend(int sig)
   /* The raw call: libc's refuses to touch signals that it keeps to itself. */
   syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, NULL, sizeof set); /* stops here */
   syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, sizeof set);
-  if (changed) sigaction(sig, &old, NULL);
+  if (changed)
+    sigaction(sig, &old, NULL);
 }

@@ -15,7 +15,8 @@
 #include <sys/syscall.h>
 
 /* What a chain writes. Whatever else lies there belongs to somebody else. */
-static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child", ".owner", ".made", ".s4nn.sock", "net", "env"};
+static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child",
+                                  ".owner",    ".made", ".s4nn.sock",  "net",   "env"};
 enum { NOWN = sizeof OWN / sizeof *OWN };
 
 static char const NEW[] = ".new-", OLD[] = ".old-";
@@ -24,9 +25,9 @@ static char const NEW[] = ".new-", OLD[] = ".old-";
 enum { PATIENCE_MS = 10000 };
 
 struct sweep {
-  int top;              /* the directory to which everything nested is lifted */
-  unsigned int lifted;  /* directories lifted by the pass under way */
-  int error;            /* the first failure of the pass under way, 0: none */
+  int top;             /* the directory to which everything nested is lifted */
+  unsigned int lifted; /* directories lifted by the pass under way */
+  int error;           /* the first failure of the pass under way, 0: none */
   int64_t until;
 };
 
@@ -42,7 +43,8 @@ struct names {
   _Alignas(uint64_t) char buf[4096];
 };
 
-/* linux_dirent64 of getdents64(2): inode and offset of 8 bytes, record length of 2, type of 1, the name. */
+/* linux_dirent64 of getdents64(2): inode and offset of 8 bytes, record length of 2, type of 1, the
+   name. */
 enum { RECLEN_AT = 16, NAME_AT = 19 };
 
 /* The next name but "." and "..", or null: there is none, or the directory cannot be read. */
@@ -54,25 +56,31 @@ static char const *next_name(struct names *d)
     if (d->at >= d->n) {
       d->n = syscall(SYS_getdents64, d->fd, d->buf, sizeof d->buf);
       d->at = 0;
-      if (d->n <= 0) return NULL;
+      if (d->n <= 0)
+        return NULL;
     }
     memcpy(&len, d->buf + d->at + RECLEN_AT, sizeof len);
     name = d->buf + d->at + NAME_AT;
     d->at += len;
-    if (strcmp(name, ".") && strcmp(name, "..")) return name;
+    if (strcmp(name, ".") && strcmp(name, ".."))
+      return name;
   }
 }
 
-/* Open a directory to empty it: never through a link and never across a mount (RESOLVE_NO_XDEV sees a bind mount as well). Root inside
-   owns what the user owns, and may have taken our permissions away. */
+/* Open a directory to empty it: never through a link and never across a mount (RESOLVE_NO_XDEV sees
+   a bind mount as well). Root inside owns what the user owns, and may have taken our permissions
+   away. */
 static int open_to_empty(int dirfd, char const *name)
 {
-  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                               .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
   struct stat st;
   int fd = rk_openat2(dirfd, name, &how);
 
-  if (fd == -1 && errno == EACCES && fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0) fd = rk_openat2(dirfd, name, &how);
-  if (fd != -1 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700) fchmod(fd, 0700);
+  if (fd == -1 && errno == EACCES && fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
+    fd = rk_openat2(dirfd, name, &how);
+  if (fd != -1 && fstat(fd, &st) == 0 && (st.st_mode & 0700) != 0700)
+    fchmod(fd, 0700);
   return fd;
 }
 
@@ -84,8 +92,10 @@ static int lift(struct sweep *s, int dirfd, char const *name)
   rk_temp_name(OLD, "", to);
   if (renameat(dirfd, name, s->top, to) == -1) {
     /* rename(2): a directory that gets a new ".." must be writable itself */
-    if (errno != EACCES || fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == -1) return -1;
-    if (renameat(dirfd, name, s->top, to) == -1) return -1;
+    if (errno != EACCES || fchmodat(dirfd, name, 0700, AT_SYMLINK_NOFOLLOW) == -1)
+      return -1;
+    if (renameat(dirfd, name, s->top, to) == -1)
+      return -1;
   }
   s->lifted++;
   return 0;
@@ -93,7 +103,8 @@ static int lift(struct sweep *s, int dirfd, char const *name)
 
 static void failed(struct sweep *s, int e)
 {
-  if (!s->error) s->error = e;
+  if (!s->error)
+    s->error = e;
 }
 
 static void empty(struct sweep *s, int fd)
@@ -106,10 +117,13 @@ static void empty(struct sweep *s, int fd)
       failed(s, ETIMEDOUT);
       return;
     }
-    if (unlinkat(fd, name, 0) == 0 || errno == ENOENT) continue;
+    if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+      continue;
     if (errno == EISDIR) {
-      if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT) continue;
-      if (lift(s, fd, name) == 0) continue;
+      if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        continue;
+      if (lift(s, fd, name) == 0)
+        continue;
     }
     failed(s, errno);
   }
@@ -120,32 +134,42 @@ static void take(struct sweep *s, char const *name)
 {
   int fd;
 
-  if (unlinkat(s->top, name, 0) == 0 || errno == ENOENT) return;
+  if (unlinkat(s->top, name, 0) == 0 || errno == ENOENT)
+    return;
   if (errno == EISDIR) {
-    if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+    if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+      return;
     fd = open_to_empty(s->top, name);
     if (fd != -1) {
       empty(s, fd);
       close(fd);
-      if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return;
+      if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+        return;
     }
   }
   failed(s, errno);
 }
 
-/* What is to be removed: what lift() has moved up, the chain's own files as well, or all but the lock. */
+/* What is to be removed: what lift() has moved up, the chain's own files as well, or all but the
+   lock. */
 enum { LIFTED, OWNED, EVERYTHING };
 
 static int wanted(char const *name, int level)
 {
-  if (begins(name, OLD)) return 1;
-  if (level == LIFTED) return 0;
-  if (level == EVERYTHING) return strcmp(name, "lock") != 0;
+  if (begins(name, OLD))
+    return 1;
+  if (level == LIFTED)
+    return 0;
+  if (level == EVERYTHING)
+    return strcmp(name, "lock") != 0;
   for (size_t i = 0; i < NOWN; i++) {
     size_t n = strlen(OWN[i]);
-    if (!strcmp(name, OWN[i])) return 1;
+    if (!strcmp(name, OWN[i]))
+      return 1;
     /* what rk_fact_write was killed over: ".new-NAME-" and 16 digits */
-    if (begins(name, NEW) && !strncmp(name + sizeof NEW - 1, OWN[i], n) && name[sizeof NEW - 1 + n] == '-') return 1;
+    if (begins(name, NEW) && !strncmp(name + sizeof NEW - 1, OWN[i], n) &&
+        name[sizeof NEW - 1 + n] == '-')
+      return 1;
   }
   return 0;
 }
@@ -156,14 +180,17 @@ static int sweep(struct sweep *s, int level)
   do {
     struct names d = {.fd = openat(s->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     char const *name;
-    if (d.fd == -1) return -1;
+    if (d.fd == -1)
+      return -1;
     s->lifted = 0;
     s->error = 0;
     while (rk_now() <= s->until && (name = next_name(&d)))
-      if (wanted(name, level)) take(s, name);
+      if (wanted(name, level))
+        take(s, name);
     close(d.fd);
   } while (s->lifted && rk_now() <= s->until);
-  if (rk_now() > s->until) failed(s, ETIMEDOUT);
+  if (rk_now() > s->until)
+    failed(s, ETIMEDOUT);
   return s->error ? (errno = s->error, -1) : 0;
 }
 
@@ -174,7 +201,8 @@ int rk_state_remove(int dirfd, char const *name)
 
   take(&s, name);
   e = s.error;
-  if (s.lifted && sweep(&s, LIFTED) == -1 && !e) e = errno;
+  if (s.lifted && sweep(&s, LIFTED) == -1 && !e)
+    e = errno;
   return e ? rk_fail(e) : 0;
 }
 
@@ -183,20 +211,25 @@ int rk_state_clear(int dirfd, int everything)
   struct sweep s = {.top = dirfd, .until = rk_now() + PATIENCE_MS};
   struct stat st;
 
-  if (fstat(dirfd, &st) == -1) return -1;
-  if ((st.st_mode & 0722) != 0700) fchmod(dirfd, (st.st_mode & 07755) | 0700);
+  if (fstat(dirfd, &st) == -1)
+    return -1;
+  if ((st.st_mode & 0722) != 0700)
+    fchmod(dirfd, (st.st_mode & 07755) | 0700);
   return sweep(&s, everything ? EVERYTHING : OWNED);
 }
 
 /* Does rk, or RootlessKit, make an entry of that name? */
 static int known(char const *name)
 {
-  static char const *const more[] = {"lock", "ports", "ports.status", "api.sock", ".apid.ids",
+  static char const *const more[] = {
+    "lock",           "ports",    "ports.status",         "api.sock",      ".apid.ids",
     ".bp-ready.pipe", ".bp.sock", "vpnkit-ethernet.sock", "gvisortapvsock"};
 
-  if (wanted(name, OWNED) || begins(name, NEW)) return 1;
+  if (wanted(name, OWNED) || begins(name, NEW))
+    return 1;
   for (size_t i = 0; i < sizeof more / sizeof *more; i++)
-    if (!strcmp(name, more[i])) return 1;
+    if (!strcmp(name, more[i]))
+      return 1;
   return 0;
 }
 
@@ -205,8 +238,10 @@ int rk_state_known(int dirfd)
   struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   char const *name;
 
-  if (d.fd == -1) return 0;
-  while ((name = next_name(&d)) && known(name));
+  if (d.fd == -1)
+    return 0;
+  while ((name = next_name(&d)) && known(name))
+    ;
   close(d.fd);
   return !name;
 }
@@ -217,13 +252,16 @@ int rk_state_aside(int dirfd, int everything)
   char const *name;
   int e = 0;
 
-  if (d.fd == -1) return -1;
+  if (d.fd == -1)
+    return -1;
   while ((name = next_name(&d))) {
     char to[RK_TEMP_MAX];
-    if (begins(name, OLD) || !wanted(name, everything ? EVERYTHING : OWNED)) continue;
+    if (begins(name, OLD) || !wanted(name, everything ? EVERYTHING : OWNED))
+      continue;
     rk_temp_name(OLD, "", to);
     /* a directory that stays in its parent needs no permission of its own for that */
-    if (renameat(dirfd, name, dirfd, to) == -1 && errno != ENOENT && known(name)) e = errno;
+    if (renameat(dirfd, name, dirfd, to) == -1 && errno != ENOENT && known(name))
+      e = errno;
   }
   close(d.fd);
   return e ? rk_fail(e) : 0;
@@ -234,8 +272,10 @@ int rk_state_bare(int dirfd)
   struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   char const *name;
 
-  if (d.fd == -1) return 0;
-  while ((name = next_name(&d)) && !strcmp(name, "lock"));
+  if (d.fd == -1)
+    return 0;
+  while ((name = next_name(&d)) && !strcmp(name, "lock"))
+    ;
   close(d.fd);
   return !name;
 }
@@ -259,7 +299,8 @@ void rk_state_left(struct rk_text *t, char const *path, char const *rest, int e)
   rk_text_shell(t, path);
   rk_text_add(t, ": ", strerror(e));
   /* files of subordinate ids: root of a user namespace that has these ids may remove them */
-  if (e != EACCES && e != EPERM && e != ENOTEMPTY) return;
+  if (e != EACCES && e != EPERM && e != ENOTEMPTY)
+    return;
   rk_text_str(t, "; run: rk-userns rk-idmap rm -rf ");
   rk_text_shell(t, path);
   rk_text_str(t, rest);

@@ -15,9 +15,12 @@ static int open_lock(int dir, int create)
 
   if (fstatat(dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
-      if (rk_state_free(dir, "lock") == -1) return -1;
+      if (rk_state_free(dir, "lock") == -1)
+        return -1;
     } else if ((st.st_mode & 0600) != 0600) {
-      if (fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW) == -1) { /* if it matters, the open fails */ }
+      if (fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW) ==
+          -1) { /* if it matters, the open fails */
+      }
     }
   }
   return rk_regular_open(dir, "lock", O_RDWR | create);
@@ -28,18 +31,21 @@ int rk_state_locked(int dir, int lockfd)
   struct stat mine, there;
 
   return fstat(lockfd, &mine) == 0 && fstatat(dir, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-    there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
+         there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
 }
 
-/* A cleaner may unlink the file between open and lock: look again; but not for ever, if a chain does that on purpose. */
+/* A cleaner may unlink the file between open and lock: look again; but not for ever, if a chain
+   does that on purpose. */
 int rk_state_lock(int dir, int create, int *lockfd)
 {
-  if (dir == -1) return rk_fail(ENOENT);
+  if (dir == -1)
+    return rk_fail(ENOENT);
   for (int tries = 100; tries--;) {
     int l = open_lock(dir, create);
     int e;
 
-    if (l == -1) return -1;
+    if (l == -1)
+      return -1;
     if (flock(l, LOCK_EX | LOCK_NB) == -1) {
       e = errno;
       close(l);

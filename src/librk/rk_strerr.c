@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
-   The four functions that all of strerr.h's macros call (skalibs 2.13 to 2.15), in the place of skalibs' own: a message is escaped as of
-   rk_text_safe, so that no name, file or answer in it can write a line of its own or talk to the terminal; and it is one write(2) where it
-   fits the buffer, so that lines of several processes do not mix. All four are here: one that came from the library would bring the rest. */
+   The four functions that all of strerr.h's macros call (skalibs 2.13 to 2.15), in the place of
+   skalibs' own: a message is escaped as of rk_text_safe, so that no name, file or answer in it can
+   write a line of its own or talk to the terminal; and it is one write(2) where it fits the buffer,
+   so that lines of several processes do not mix. All four are here: one that came from the library
+   would bring the rest. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,7 +26,8 @@ static void part(struct rk_text *t, char const *s)
   size_t len = s ? strlen(s) : 0;
 
   for (size_t i = 0; i < len;) {
-    if (t->size - t->len <= ROOM) flush(t);
+    if (t->size - t->len <= ROOM)
+      flush(t);
     i += rk_text_safe_one(t, s + i, len - i);
   }
 }
@@ -35,7 +38,8 @@ static void say(char const *const *texts, unsigned int n, char const *why)
   struct rk_text t = rk_text_in(buf, sizeof buf);
   int e = errno;
 
-  for (unsigned int i = 0; i < n; i++) part(&t, texts[i]);
+  for (unsigned int i = 0; i < n; i++)
+    part(&t, texts[i]);
   if (why) {
     part(&t, ": ");
     part(&t, why);

@@ -26,9 +26,11 @@ int rk_after(int ms, void (*due)(void))
       slot = i;
       break;
     }
-    if (!timer[i].due && slot < 0) slot = i;
+    if (!timer[i].due && slot < 0)
+      slot = i;
   }
-  if (slot < 0) return -1;
+  if (slot < 0)
+    return -1;
   timer[slot].due = ms < 0 ? 0 : due;
   timer[slot].at = rk_now() + ms;
   return 0;
@@ -39,7 +41,8 @@ int rk_timer_wait(void)
   int64_t first = -1, t = rk_now();
 
   for (int i = 0; i < TIMER_MAX; i++)
-    if (timer[i].due && (first < 0 || timer[i].at < first)) first = timer[i].at;
+    if (timer[i].due && (first < 0 || timer[i].at < first))
+      first = timer[i].at;
   return first < 0 ? -1 : first <= t ? 0 : first - t > HOUR ? HOUR : (int)(first - t);
 }
 
@@ -49,7 +52,8 @@ void rk_timer_run(void)
 
   for (int i = 0; i < TIMER_MAX; i++) {
     void (*due)(void) = timer[i].due;
-    if (!due || timer[i].at > t) continue;
+    if (!due || timer[i].at > t)
+      continue;
     timer[i].due = 0;
     due();
   }

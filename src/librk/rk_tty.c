@@ -17,18 +17,21 @@
 #define TIOCLINUX 0x541C /* asm-generic/ioctls.h; musl has it on some architectures only */
 #endif
 
-/* Every way of the kernel's into ioctl(2): seccomp(2) warns of a filter that knows one architecture's numbers only. x86 has three
-   (x32 has bit 30 set, and other numbers from 512 on; kernels before 5.4 took these without the bit, and 16 with it), ARM two. */
+/* Every way of the kernel's into ioctl(2): seccomp(2) warns of a filter that knows one
+   architecture's numbers only. x86 has three (x32 has bit 30 set, and other numbers from 512 on;
+   kernels before 5.4 took these without the bit, and 16 with it), ARM two. */
 enum {
   X32_BIT = 0x40000000,
   IOCTL_X86_64 = 16,
   IOCTL_X32 = 514,
   IOCTL_I386 = 54,
   IOCTL_ARM = 54,
-  IOCTL_OTHER = SYS_ioctl /* what this is built for, and its 32-bit sister of the same number: riscv, s390, powerpc */
+  IOCTL_OTHER = SYS_ioctl /* what this is built for, and its 32-bit sister of the same number:
+                             riscv, s390, powerpc */
 };
 
-/* The kernel takes an unsigned int of the second argument, so the upper half of the register says nothing. */
+/* The kernel takes an unsigned int of the second argument, so the upper half of the register says
+   nothing. */
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define COMMAND (offsetof(struct seccomp_data, args[1]) + 4)
 #else
@@ -68,14 +71,18 @@ int rk_tty_no_input(void)
     .filter = (struct sock_filter *)(unsigned long)filter,
   };
 
-  /* Without SPEC_ALLOW kernels before 5.16 switch speculative stores off for what is filtered, which is slow (4.17 has the flag). */
-  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) == 0) return 0;
-  if (errno != EINVAL) return -1;
+  /* Without SPEC_ALLOW kernels before 5.16 switch speculative stores off for what is filtered,
+     which is slow (4.17 has the flag). */
+  if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_SPEC_ALLOW, &program) == 0)
+    return 0;
+  if (errno != EINVAL)
+    return -1;
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0 ? 0 : -1;
 }
 
 void rk_tty_no_input_or_die(void)
 {
   if (rk_tty_no_input() == -1)
-    strerr_diefusys(RK_EXIT_SYS, "close the terminal's TIOCSTI and TIOCLINUX (option -T leaves them open)");
+    strerr_diefusys(RK_EXIT_SYS,
+                    "close the terminal's TIOCSTI and TIOCLINUX (option -T leaves them open)");
 }

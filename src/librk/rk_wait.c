@@ -19,9 +19,10 @@
 enum { LINGER = 5 }; /* seconds */
 
 static uint64_t const ALL = ~(uint64_t)0;
-#define BIT(sig) ((uint64_t)1 << ((sig) - 1))
+#define BIT(sig) ((uint64_t)1 << ((sig)-1))
 
-/* libc's wrappers hide the signals 32 to 34 that it uses itself; a program of another libc may use them. */
+/* libc's wrappers hide the signals 32 to 34 that it uses itself; a program of another libc may use
+   them. */
 static void mask(uint64_t set, uint64_t *old)
 {
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &set, old, sizeof set);
@@ -39,9 +40,11 @@ int rk_wait_begin(struct rk_wait *w)
   memset(w, 0, sizeof *w);
   w->self = getpid();
   w->selffd = rk_pidfd_open(w->self, 0);
-  if (w->selffd < 0) return -1;
+  if (w->selffd < 0)
+    return -1;
   w->ttyfd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (w->ttyfd >= 0) w->foreground = tcgetpgrp(w->ttyfd);
+  if (w->ttyfd >= 0)
+    w->foreground = tcgetpgrp(w->ttyfd);
   mask(ALL, &w->mask);
   sigaction(SIGCHLD, &dfl, &w->chld); /* ignored, it would take the child's status away */
   return 0;
@@ -51,8 +54,10 @@ int rk_wait_tie(struct rk_wait const *w)
 {
   struct pollfd p = {.fd = w->selffd, .events = POLLIN};
 
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0) return -1;
-  if (poll(&p, 1, 0) == 0) return 0;
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+    return -1;
+  if (poll(&p, 1, 0) == 0)
+    return 0;
   return rk_fail(ESRCH);
 }
 
@@ -62,7 +67,8 @@ static void rename_pid(char const *name, pid_t was, char *buf)
   size_t n = strlen(name);
   unsigned int pid;
 
-  if (!value || !uint0_scan(value, &pid) || pid != (unsigned int)was) return;
+  if (!value || !uint0_scan(value, &pid) || pid != (unsigned int)was)
+    return;
   memcpy(buf, name, n);
   buf[n++] = '=';
   buf[n + uint_fmt(buf + n, (unsigned int)getpid())] = 0;
@@ -74,7 +80,9 @@ void rk_wait_give_back(struct rk_wait const *w)
   static char listen[16 + UINT_FMT], watchdog[16 + UINT_FMT];
 
   rename_pid("LISTEN_PID", w->self, listen);
-  if (*listen) rk_env_unset("LISTEN_PIDFDID"); /* the waiter's pidfd inode: it would contradict, and nothing is lost without it */
+  /* the waiter's pidfd inode: it would contradict, and nothing is lost without it */
+  if (*listen)
+    rk_env_unset("LISTEN_PIDFDID");
   rename_pid("WATCHDOG_PID", w->self, watchdog);
   sigaction(SIGCHLD, &w->chld, NULL);
   mask(w->mask, NULL);
@@ -82,8 +90,10 @@ void rk_wait_give_back(struct rk_wait const *w)
 
 static void forward(pid_t child, siginfo_t const *si)
 {
-  if (si->si_code == SI_QUEUE) sigqueue(child, si->si_signo, si->si_value);
-  else kill(child, si->si_signo);
+  if (si->si_code == SI_QUEUE)
+    sigqueue(child, si->si_signo, si->si_value);
+  else
+    kill(child, si->si_signo);
 }
 
 /* The child has stopped by sig: do the same, and wake the child when woken. */
@@ -96,23 +106,29 @@ static void suspend(pid_t child, int sig)
   next(BIT(SIGCONT), &si, &now);
   /* Usually the whole group was continued, the child with it. */
   si.si_pid = 0;
-  if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) == -1 || !si.si_pid) kill(child, SIGCONT);
+  if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) == -1 || !si.si_pid)
+    kill(child, SIGCONT);
 }
 
 static void give_terminal_back(struct rk_wait const *w)
 {
   pid_t now;
 
-  if (w->ttyfd < 0 || w->foreground <= 0) return;
+  if (w->ttyfd < 0 || w->foreground <= 0)
+    return;
   now = tcgetpgrp(w->ttyfd);
-  if (now <= 0 || now == w->foreground) return;
-  if (kill(-now, 0) == 0 || errno != ESRCH) return; /* in use: by then we are a background job, perhaps */
-  if (kill(-w->foreground, 0) < 0 && errno == ESRCH) return;
+  if (now <= 0 || now == w->foreground)
+    return;
+  /* in use: by then we are a background job, perhaps */
+  if (kill(-now, 0) == 0 || errno != ESRCH)
+    return;
+  if (kill(-w->foreground, 0) < 0 && errno == ESRCH)
+    return;
   tcsetpgrp(w->ttyfd, w->foreground); /* SIGTTOU is blocked */
 }
 
-/* A zombie that an outsider does not reap (the child of a stopped rk-enter) keeps a dying pid 1 waiting: everything in
-   the namespace is dead by then, so do not wait for ever. */
+/* A zombie that an outsider does not reap (the child of a stopped rk-enter) keeps a dying pid 1
+   waiting: everything in the namespace is dead by then, so do not wait for ever. */
 static void reap_helper(pid_t helper)
 {
   struct timespec const linger = {.tv_sec = LINGER};
@@ -120,7 +136,8 @@ static void reap_helper(pid_t helper)
 
   kill(helper, SIGKILL);
   while (waitpid(helper, NULL, WNOHANG) == 0)
-    if (next(BIT(SIGCHLD), &si, &linger) < 0 && errno == EAGAIN) return;
+    if (next(BIT(SIGCHLD), &si, &linger) < 0 && errno == EAGAIN)
+      return;
 }
 
 static void die_by(int sig)
@@ -137,15 +154,18 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
 {
   int init = (flags & RK_WAIT_INIT) != 0, asked = 0;
 
-  if (w->ttyfd > 0) rk_close_range(0, (unsigned int)w->ttyfd - 1, 0);
+  if (w->ttyfd > 0)
+    rk_close_range(0, (unsigned int)w->ttyfd - 1, 0);
   rk_close_range((unsigned int)(w->ttyfd + 1), ~0U, 0);
-  if (chdir("/") < 0) { /* it pins a mount, no more */ }
+  if (chdir("/") < 0) { /* it pins a mount, no more */
+  }
   for (;;) {
     siginfo_t si;
     int status;
     pid_t pid;
 
-    if (next(ALL, &si, NULL) < 0) continue; /* EINTR: stopped and continued */
+    if (next(ALL, &si, NULL) < 0)
+      continue; /* EINTR: stopped and continued */
     if (si.si_signo != SIGCHLD) {
       if (init && rk_signal_is_stop(si.si_signo)) {
         kill(child, SIGSTOP);
@@ -157,7 +177,8 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
     }
     while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
       if (pid == child && WIFSTOPPED(status)) {
-        if (w->ttyfd >= 0 || asked) suspend(child, asked ? asked : WSTOPSIG(status));
+        if (w->ttyfd >= 0 || asked)
+          suspend(child, asked ? asked : WSTOPSIG(status));
         asked = 0;
       } else if (pid == child) {
         if (helper) {
@@ -165,7 +186,8 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
           reap_helper(helper);
         }
         give_terminal_back(w);
-        if ((flags & RK_WAIT_SAME) && WIFSIGNALED(status)) die_by(WTERMSIG(status));
+        if ((flags & RK_WAIT_SAME) && WIFSIGNALED(status))
+          die_by(WTERMSIG(status));
         return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
       } else if (pid == helper && !WIFSTOPPED(status))
         helper = 0;

@@ -16,24 +16,31 @@ ssize_t rk_which(char const *name, char *path, size_t size)
   char try[PATH_MAX];
   int denied = 0;
 
-  if (!dir || !*dir) dir = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-  if (strchr(name, '/')) dir = ""; /* a path: no search */
+  if (!dir || !*dir)
+    dir = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  if (strchr(name, '/'))
+    dir = ""; /* a path: no search */
   for (;; dir++) {
     char const *end = strchrnul(dir, ':');
     size_t len = (size_t)(end - dir);
 
-    if (len + 1 + nlen >= sizeof try || len + 1 + nlen >= size) return rk_fail(ENAMETOOLONG);
+    if (len + 1 + nlen >= sizeof try || len + 1 + nlen >= size)
+      return rk_fail(ENAMETOOLONG);
     memcpy(try, dir, len);
-    if (len) try[len++] = '/';
+    if (len)
+      try[len++] = '/';
     memcpy(try + len, name, nlen + 1);
     len += nlen;
     if (access(try, F_OK) == 0) {
       int good = access(try, X_OK) == 0;
-      if (good || !denied) memcpy(path, try, len + 1);
-      if (good) return (ssize_t)len;
+      if (good || !denied)
+        memcpy(path, try, len + 1);
+      if (good)
+        return (ssize_t)len;
       denied = 1;
     }
     dir = end;
-    if (!*dir) return rk_fail(denied ? EACCES : ENOENT);
+    if (!*dir)
+      return rk_fail(denied ? EACCES : ENOENT);
   }
 }
