@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
-   The heap of a link, in place of libc's (8 KB less in every link that sets a variable or uses libcap): a link lives for
-   some hundred microseconds and then executes the next, so nothing is ever given back. Only for the musl builds, and only for
-   programs that exec or exit soon, or that allocate a few times in their life (rk-outside and rk-relay, by libcap): never for one
-   whose allocations go with its work.
-*/
+   The heap of a link, in place of libc's (8 KB less in every link that sets a variable or uses
+   libcap): a link lives for some hundred microseconds and then executes the next, so nothing is
+   ever given back. Only for the musl builds, and only for programs that exec or exit soon, or that
+   allocate a few times in their life (rk-outside and rk-relay, by libcap): never for one whose
+   allocations go with its work.
+ */
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,12 +23,15 @@ void *malloc(size_t size)
   size_t need;
   char *p;
 
-  if (size > PTRDIFF_MAX - MORE) return errno = ENOMEM, NULL;
-  need = ALIGN + (size + ALIGN - 1) / ALIGN * ALIGN; /* the size stands before the block, for realloc */
+  if (size > PTRDIFF_MAX - MORE)
+    return errno = ENOMEM, NULL;
+  /* the size stands before the block, for realloc */
+  need = ALIGN + (size + ALIGN - 1) / ALIGN * ALIGN;
   if (need > room) {
     size_t chunk = need > MORE ? need : MORE;
     p = mmap(0, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) return NULL;
+    if (p == MAP_FAILED)
+      return NULL;
     next = p;
     room = chunk;
   }
@@ -46,7 +50,8 @@ void free(void *p)
 void *calloc(size_t n, size_t size)
 {
   /* fresh memory of the kernel or of .bss is zero, and none comes twice */
-  if (size && n > SIZE_MAX / size) return errno = ENOMEM, NULL;
+  if (size && n > SIZE_MAX / size)
+    return errno = ENOMEM, NULL;
   return malloc(n * size);
 }
 
@@ -55,9 +60,11 @@ void *realloc(void *old, size_t size)
   size_t was;
   void *p;
 
-  if (!old) return malloc(size);
+  if (!old)
+    return malloc(size);
   memcpy(&was, (char *)old - ALIGN, sizeof was);
-  if (size <= was) return old;
+  if (size <= was)
+    return old;
   p = malloc(size);
   return p ? memcpy(p, old, was) : NULL;
 }
