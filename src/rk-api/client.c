@@ -33,7 +33,8 @@ static int open_socket(char const *path, char *err, size_t errsize)
   fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || connect(fd, (struct sockaddr *)&sa, sizeof sa) < 0) {
     snprintf(err, errsize, "dial unix %s: connect: %s", path, go_errno(errno));
-    if (fd >= 0) close(fd);
+    if (fd >= 0)
+      close(fd);
     return -1;
   }
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
@@ -44,8 +45,10 @@ static int send_all(int fd, char const *s, size_t len)
 {
   while (len) {
     ssize_t r = send(fd, s, len, MSG_NOSIGNAL);
-    if (r < 0 && errno == EINTR) continue;
-    if (r < 0) return -1;
+    if (r < 0 && errno == EINTR)
+      continue;
+    if (r < 0)
+      return -1;
     s += r;
     len -= (size_t)r;
   }
@@ -60,8 +63,10 @@ static char *receive(int fd, size_t *len)
 
   while (buf) {
     ssize_t r = recv(fd, buf + n, room - n, 0);
-    if (r < 0 && errno == EINTR) continue;
-    if (r < 0 && !(errno == ECONNRESET && n)) break;
+    if (r < 0 && errno == EINTR)
+      continue;
+    if (r < 0 && !(errno == ECONNRESET && n))
+      break;
     if (r <= 0) {
       buf[n] = 0;
       *len = n;
@@ -70,7 +75,8 @@ static char *receive(int fd, size_t *len)
     n += (size_t)r;
     if (n == room) {
       char *more = room < ANSWER_MAX ? realloc(buf, (room *= 2) + 1) : 0;
-      if (!more) break;
+      if (!more)
+        break;
       buf = more;
     }
   }
@@ -85,7 +91,8 @@ static char const *field(char const *head, char const *body, char const *name)
 
   for (char const *p = head; (p = memchr(p, '\n', (size_t)(body - p)));) {
     p++;
-    if (!strncasecmp(p, name, n) && p[n] == ':') return p + n + 1 + strspn(p + n + 1, " \t");
+    if (!strncasecmp(p, name, n) && p[n] == ':')
+      return p + n + 1 + strspn(p + n + 1, " \t");
   }
   return 0;
 }
@@ -98,12 +105,15 @@ static int unchunk(char *body, size_t *len)
   for (;;) {
     char *nl = memchr(in, '\n', (size_t)(end - in));
     unsigned long n = nl ? strtoul(in, 0, 16) : 0;
-    if (!nl || n > (size_t)(end - nl)) return -1;
-    if (!n) break;
+    if (!nl || n > (size_t)(end - nl))
+      return -1;
+    if (!n)
+      break;
     memmove(out, nl + 1, n);
     out += n;
     in = nl + 1 + n;
-    if (in + 2 > end) return -1;
+    if (in + 2 > end)
+      return -1;
     in += 2;
   }
   *out = 0;
@@ -116,32 +126,38 @@ static int bad_status(char const *head, char *body, char *err, size_t errsize)
   cJSON *v, *m;
   char *quoted;
 
-  if (strlen(body) > ERROR_MAX) body[ERROR_MAX] = 0;
+  if (strlen(body) > ERROR_MAX)
+    body[ERROR_MAX] = 0;
   v = cJSON_Parse(body);
   m = cJSON_GetObjectItem(v, "message");
-  if (cJSON_IsString(m) && m->valuestring[0]) snprintf(err, errsize, "%s", m->valuestring);
+  if (cJSON_IsString(m) && m->valuestring[0])
+    snprintf(err, errsize, "%s", m->valuestring);
   else {
     quoted = malloc(6 * strlen(body) + 16);
-    snprintf(err, errsize, "unexpected HTTP status %.*s, body=%s", (int)strcspn(head + 13, "\r\n"), head + 13,
-             quoted ? go_quote(body, quoted, 6 * strlen(body) + 16) : "");
+    snprintf(err, errsize, "unexpected HTTP status %.*s, body=%s", (int)strcspn(head + 13, "\r\n"),
+             head + 13, quoted ? go_quote(body, quoted, 6 * strlen(body) + 16) : "");
     free(quoted);
   }
   cJSON_Delete(v);
   return -1;
 }
 
-int api_call(char const *path, char const *method, char const *url, char const *body, char **answer, char *err, size_t errsize)
+int api_call(char const *path, char const *method, char const *url, char const *body, char **answer,
+             char *err, size_t errsize)
 {
   char head[512], *text, *start;
   size_t len;
   int fd = open_socket(path, err, errsize), n, status;
 
   *answer = 0;
-  if (fd < 0) return -1;
-  n = snprintf(head, sizeof head, "%s %s HTTP/1.1\r\nHost: rootlesskit\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n", method, url,
-               body ? strlen(body) : 0, body ? "Content-Type: application/json\r\n" : "");
-  if (n < 0 || (size_t)n >= sizeof head || send_all(fd, head, (size_t)n) < 0 || (body && send_all(fd, body, strlen(body)) < 0) ||
-      !(text = receive(fd, &len))) {
+  if (fd < 0)
+    return -1;
+  n = snprintf(
+    head, sizeof head,
+    "%s %s HTTP/1.1\r\nHost: rootlesskit\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n",
+    method, url, body ? strlen(body) : 0, body ? "Content-Type: application/json\r\n" : "");
+  if (n < 0 || (size_t)n >= sizeof head || send_all(fd, head, (size_t)n) < 0 ||
+      (body && send_all(fd, body, strlen(body)) < 0) || !(text = receive(fd, &len))) {
     char const *why = go_errno(errno);
     snprintf(err, errsize, "%s \"http://rootlesskit%s\": %s", method, url, why);
     close(fd);
@@ -174,7 +190,8 @@ int api_call(char const *path, char const *method, char const *url, char const *
     }
   }
   status = atoi(text + 9);
-  if (status < 200 || status > 299) n = bad_status(text, start, err, errsize);
+  if (status < 200 || status > 299)
+    n = bad_status(text, start, err, errsize);
   else {
     *answer = strdup(start);
     n = 0;
@@ -183,16 +200,19 @@ int api_call(char const *path, char const *method, char const *url, char const *
   return n;
 }
 
-char *api_spec(char const *proto, char const *parentip, long long parentport, char const *childip, long long childport)
+char *api_spec(char const *proto, char const *parentip, long long parentport, char const *childip,
+               long long childport)
 {
   cJSON *s = cJSON_CreateObject();
   char *text;
 
   cJSON_AddStringToObject(s, "proto", proto);
-  if (*parentip) cJSON_AddStringToObject(s, "parentIP", parentip);
+  if (*parentip)
+    cJSON_AddStringToObject(s, "parentIP", parentip);
   cJSON_AddNumberToObject(s, "parentPort", (double)parentport);
   cJSON_AddNumberToObject(s, "childPort", (double)childport);
-  if (*childip) cJSON_AddStringToObject(s, "childIP", childip);
+  if (*childip)
+    cJSON_AddStringToObject(s, "childIP", childip);
   text = cJSON_PrintUnformatted(s);
   cJSON_Delete(s);
   return text;

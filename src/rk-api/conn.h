@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   The connections of rk-apid, and a bound on what they hold: who is slow or silent makes room for others. */
+   The connections of rk-apid, and a bound on what they hold: who is slow or silent makes room for
+   others. */
 #ifndef APID_CONN_H
 #define APID_CONN_H
 
@@ -7,10 +8,12 @@
 #include <microhttpd.h>
 
 enum {
-  APID_CONN_MAX = 512,        /* libmicrohttpd accepts no more */
-  APID_CONN_SERVED = 448,     /* beyond that the one that began its last request first is cut off, unless it waits for us */
-  APID_HELD_MAX = 8 << 20,    /* bytes of bodies and answers of all; then those that began first are cut off */
-  APID_BODY_MS = 30000        /* for a request to be complete */
+  APID_CONN_MAX = 512,     /* libmicrohttpd accepts no more */
+  APID_CONN_SERVED = 448,  /* beyond that the one that began its last request first is cut off,
+                              unless it waits for us */
+  APID_HELD_MAX = 8 << 20, /* bytes of bodies and answers of all; then those that began first are
+                              cut off */
+  APID_BODY_MS = 30000     /* for a request to be complete */
 };
 
 struct apid_conns {
@@ -25,16 +28,18 @@ struct apid_conn {
   struct apid_conn *next, *prev;
   int fd;
   size_t held;
-  long long since;  /* of an incomplete request: when it began, milliseconds; 0: none */
-  int busy;         /* suspended: it waits for us */
-  int gone;         /* cut off; libmicrohttpd closes it at its next turn */
-  int odd;          /* the path of its request has a control character */
+  long long since; /* of an incomplete request: when it began, milliseconds; 0: none */
+  int busy;        /* suspended: it waits for us */
+  int gone;        /* cut off; libmicrohttpd closes it at its next turn */
+  int odd;         /* the path of its request has a control character */
 };
 
 /* MHD_OPTION_NOTIFY_CONNECTION; cls: struct apid_conns. */
-void apid_conn_notify(void *cls, struct MHD_Connection *c, void **context, enum MHD_ConnectionNotificationCode code);
+void apid_conn_notify(void *cls, struct MHD_Connection *c, void **context,
+                      enum MHD_ConnectionNotificationCode code);
 
-/* MHD_OPTION_UNESCAPE_CALLBACK: as libmicrohttpd's own, but a control character (%00 would end the path) stays escaped and is noted. */
+/* MHD_OPTION_UNESCAPE_CALLBACK: as libmicrohttpd's own, but a control character (%00 would end the
+   path) stays escaped and is noted. */
 size_t apid_conn_unescape(void *cls, struct MHD_Connection *c, char *s);
 
 /* NULL: there was no memory for it, or it is none of a daemon's. */

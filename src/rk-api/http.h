@@ -16,7 +16,8 @@ enum MHD_Result apid_not_found(struct MHD_Connection *c);
 /* path: less than 4096 bytes, no control characters. */
 enum MHD_Result apid_redirect(struct MHD_Connection *c, char const *path);
 
-/* Path without empty and dot elements into out (at least as long as path, and 2). 1: it differs, 0: it was clean. */
+/* Path without empty and dot elements into out (at least as long as path, and 2). 1: it differs, 0:
+   it was clean. */
 int apid_clean(char const *path, char *out);
 
 #endif

@@ -16,16 +16,21 @@ enum { ANSWER_MS = 2000 };
 
 static char const *kind(cJSON const *v)
 {
-  if (cJSON_IsString(v)) return "string";
-  if (cJSON_IsNumber(v)) return "number";
-  if (cJSON_IsBool(v)) return "bool";
-  if (cJSON_IsArray(v)) return "array";
+  if (cJSON_IsString(v))
+    return "string";
+  if (cJSON_IsNumber(v))
+    return "number";
+  if (cJSON_IsBool(v))
+    return "bool";
+  if (cJSON_IsArray(v))
+    return "array";
   return "object";
 }
 
 static int wrong(char *err, size_t errsize, cJSON const *v, char const *field, char const *type)
 {
-  snprintf(err, errsize, "json: cannot unmarshal %s into Go struct field Spec.%s of type %s", kind(v), field, type);
+  snprintf(err, errsize, "json: cannot unmarshal %s into Go struct field Spec.%s of type %s",
+           kind(v), field, type);
   return -1;
 }
 
@@ -42,12 +47,17 @@ static int truncated(char const *s, char const *end)
   int depth = 0, quoted = 0;
 
   for (size_t i = 0; i < 3; i++)
-    if (len < strlen(words[i]) && !memcmp(s, words[i], len)) return 1;
+    if (len < strlen(words[i]) && !memcmp(s, words[i], len))
+      return 1;
   for (; s < end; s++) {
-    if (quoted && *s == '\\') s++;
-    else if (*s == '"') quoted = !quoted;
-    else if (!quoted && (*s == '{' || *s == '[')) depth++;
-    else if (!quoted && (*s == '}' || *s == ']')) depth--;
+    if (quoted && *s == '\\')
+      s++;
+    else if (*s == '"')
+      quoted = !quoted;
+    else if (!quoted && (*s == '{' || *s == '['))
+      depth++;
+    else if (!quoted && (*s == '}' || *s == ']'))
+      depth--;
   }
   return quoted || depth > 0;
 }
@@ -58,15 +68,20 @@ static cJSON *parse(char const *body, size_t len, char *err, size_t errsize)
   char const *end = body + len, *at = 0;
   cJSON *v;
 
-  while (body < end && blank(*body)) body++;
+  while (body < end && blank(*body))
+    body++;
   if (body == end) {
     snprintf(err, errsize, "EOF");
     return 0;
   }
   v = cJSON_ParseWithLengthOpts(body, (size_t)(end - body), &at, 0);
-  if (v) return v;
-  if (truncated(body, end)) snprintf(err, errsize, "unexpected EOF");
-  else snprintf(err, errsize, "invalid character '%c' looking for beginning of value", at && at < end ? *at : *body);
+  if (v)
+    return v;
+  if (truncated(body, end))
+    snprintf(err, errsize, "unexpected EOF");
+  else
+    snprintf(err, errsize, "invalid character '%c' looking for beginning of value",
+             at && at < end ? *at : *body);
   return 0;
 }
 
@@ -74,24 +89,32 @@ static int is_control(char const *s, char const *end)
 {
   static char const hex[] = "0123456789abcdefABCDEF";
 
-  if ((unsigned char)*s < 0x20 || *s == 0x7f) return 1;
-  if (*s != '\\' || end - s < 2) return 0;
-  if (strchr("bfnrt", s[1])) return s[1] != 0;
-  if (s[1] != 'u' || end - s < 6 || s[2] != '0' || s[3] != '0' || !strchr(hex, s[5])) return 0;
+  if ((unsigned char)*s < 0x20 || *s == 0x7f)
+    return 1;
+  if (*s != '\\' || end - s < 2)
+    return 0;
+  if (strchr("bfnrt", s[1]))
+    return s[1] != 0;
+  if (s[1] != 'u' || end - s < 6 || s[2] != '0' || s[3] != '0' || !strchr(hex, s[5]))
+    return 0;
   /* C0, DEL and C1 */
-  return s[4] == '0' || s[4] == '1' || s[4] == '8' || s[4] == '9' || (s[4] == '7' && (s[5] | 0x20) == 'f');
+  return s[4] == '0' || s[4] == '1' || s[4] == '8' || s[4] == '9' ||
+         (s[4] == '7' && (s[5] | 0x20) == 'f');
 }
 
-/* Does a string of the text have a control character, escaped or not? To cJSON \u0000 is the end of a string, and then what is checked is
-   not what was sent. */
+/* Does a string of the text have a control character, escaped or not? To cJSON \u0000 is the end of
+   a string, and then what is checked is not what was sent. */
 static int has_control(char const *s, char const *end)
 {
   int quoted = 0;
 
   for (; s < end; s++) {
-    if (quoted && is_control(s, end)) return 1;
-    if (quoted && *s == '\\') s++;
-    else if (*s == '"') quoted = !quoted;
+    if (quoted && is_control(s, end))
+      return 1;
+    if (quoted && *s == '\\')
+      s++;
+    else if (*s == '"')
+      quoted = !quoted;
   }
   return 0;
 }
@@ -110,17 +133,23 @@ static int read_field(struct raw *raw, cJSON const *v, char *err, size_t errsize
 
   for (size_t i = 0; i < 3; i++)
     if (!strcasecmp(v->string, texts[i])) {
-      if (cJSON_IsNull(v)) return 0;
-      if (!cJSON_IsString(v)) return wrong(err, errsize, v, texts[i], "string");
+      if (cJSON_IsNull(v))
+        return 0;
+      if (!cJSON_IsString(v))
+        return wrong(err, errsize, v, texts[i], "string");
       *text[i] = v->valuestring;
     }
   for (size_t i = 0; i < 2; i++)
     if (!strcasecmp(v->string, numbers[i])) {
       double n = v->valuedouble;
-      if (cJSON_IsNull(v)) return 0;
-      if (!cJSON_IsNumber(v)) return wrong(err, errsize, v, numbers[i], "int");
+      if (cJSON_IsNull(v))
+        return 0;
+      if (!cJSON_IsNumber(v))
+        return wrong(err, errsize, v, numbers[i], "int");
       if (n < -1e15 || n > 1e15 || (double)(long long)n != n) {
-        snprintf(err, errsize, "json: cannot unmarshal number %.17g into Go struct field Spec.%s of type int", n, numbers[i]);
+        snprintf(err, errsize,
+                 "json: cannot unmarshal number %.17g into Go struct field Spec.%s of type int", n,
+                 numbers[i]);
         return -1;
       }
       *number[i] = n;
@@ -150,8 +179,10 @@ static int fill(struct rk_portspec *spec, struct raw const *raw, char *err, size
     snprintf(err, errsize, "unknown proto: %s", go_quote(raw->proto, quoted, sizeof quoted));
     return -1;
   }
-  if (copy_ip(spec->parentip, raw->parentip, "ParentIP", err, errsize) < 0) return -1;
-  if (copy_ip(spec->childip, raw->childip, "ChildIP", err, errsize) < 0) return -1;
+  if (copy_ip(spec->parentip, raw->parentip, "ParentIP", err, errsize) < 0)
+    return -1;
+  if (copy_ip(spec->childip, raw->childip, "ChildIP", err, errsize) < 0)
+    return -1;
   spec->parentport = (int64_t)raw->parentport;
   spec->childport = (int64_t)raw->childport;
   spec->count = 1;
@@ -169,13 +200,16 @@ int apid_spec(char const *body, size_t len, struct rk_portspec *spec, char *err,
     return -1;
   }
   v = parse(body, len, err, errsize);
-  if (!v) return -1;
+  if (!v)
+    return -1;
   if (!cJSON_IsObject(v) && !cJSON_IsNull(v)) {
     snprintf(err, errsize, "json: cannot unmarshal %s into Go value of type port.Spec", kind(v));
     r = -1;
   }
-  for (cJSON *f = v->child; f && !r && cJSON_IsObject(v); f = f->next) r = read_field(&raw, f, err, errsize);
-  if (!r) r = fill(spec, &raw, err, errsize);
+  for (cJSON *f = v->child; f && !r && cJSON_IsObject(v); f = f->next)
+    r = read_field(&raw, f, err, errsize);
+  if (!r)
+    r = fill(spec, &raw, err, errsize);
   cJSON_Delete(v);
   return r;
 }
@@ -187,10 +221,12 @@ cJSON *apid_status(long id, struct rk_portspec const *spec, unsigned int k)
   cJSON_AddNumberToObject(status, "id", (double)id);
   cJSON_AddItemToObject(status, "spec", s);
   cJSON_AddStringToObject(s, "proto", rk_proto_name(spec->proto));
-  if (spec->parentip[0]) cJSON_AddStringToObject(s, "parentIP", spec->parentip);
+  if (spec->parentip[0])
+    cJSON_AddStringToObject(s, "parentIP", spec->parentip);
   cJSON_AddNumberToObject(s, "parentPort", (double)(spec->parentport + k));
   cJSON_AddNumberToObject(s, "childPort", (double)(spec->childport + k));
-  if (spec->childip[0]) cJSON_AddStringToObject(s, "childIP", spec->childip);
+  if (spec->childip[0])
+    cJSON_AddStringToObject(s, "childIP", spec->childip);
   return status;
 }
 
@@ -199,10 +235,12 @@ static cJSON *network(struct apid const *a)
   char driver[64], text[512];
   cJSON *net;
 
-  if (rk_fact_read(a->dirfd, "net/driver", driver, sizeof driver) <= 0) return 0;
+  if (rk_fact_read(a->dirfd, "net/driver", driver, sizeof driver) <= 0)
+    return 0;
   net = cJSON_CreateObject();
   cJSON_AddStringToObject(net, "driver", driver);
-  if (!strcmp(driver, "none")) return net;
+  if (!strcmp(driver, "none"))
+    return net;
   if (!strcmp(driver, "lxc-user-nic")) {
     cJSON_AddTrueToObject(net, "dynamicChildIP");
     return net;
@@ -212,7 +250,8 @@ static cJSON *network(struct apid const *a)
     for (char *save = 0, *p = strtok_r(text, " \n", &save); p; p = strtok_r(0, " \n", &save))
       cJSON_AddItemToArray(dns, cJSON_CreateString(p));
   }
-  if (rk_fact_read(a->dirfd, "net/ip", text, sizeof text) > 0) cJSON_AddStringToObject(net, "childIP", text);
+  if (rk_fact_read(a->dirfd, "net/ip", text, sizeof text) > 0)
+    cJSON_AddStringToObject(net, "childIP", text);
   return net;
 }
 
@@ -231,15 +270,16 @@ static cJSON *ports(struct apid const *a)
   return p;
 }
 
-/* Clients enter the process of this number, so it does not come from the file child_pid, which root inside can write. 0: there is none, or
-   it cannot be proved. */
+/* Clients enter the process of this number, so it does not come from the file child_pid, which root
+   inside can write. 0: there is none, or it cannot be proved. */
 static int child_pid(struct apid const *a)
 {
   char reason[200];
   struct rk_text why = rk_text_in(reason, sizeof reason);
   struct rk_chain chain;
 
-  if (rk_chain_find(a->dirfd, ANSWER_MS, &chain, &why) == -1) return 0;
+  if (rk_chain_find(a->dirfd, ANSWER_MS, &chain, &why) == -1)
+    return 0;
   close(chain.pidfd);
   close(chain.userns);
   return chain.pid;
@@ -253,12 +293,15 @@ cJSON *apid_info(struct apid const *a)
   cJSON_AddStringToObject(info, "version", COMPAT_VERSION);
   cJSON_AddStringToObject(info, "stateDir", a->dir);
   cJSON_AddNumberToObject(info, "childPID", child_pid(a));
-  if (net) cJSON_AddItemToObject(info, "networkDriver", net);
-  if (a->driver != APID_NONE) cJSON_AddItemToObject(info, "portDriver", ports(a));
+  if (net)
+    cJSON_AddItemToObject(info, "networkDriver", net);
+  if (a->driver != APID_NONE)
+    cJSON_AddItemToObject(info, "portDriver", ports(a));
   return info;
 }
 
-/* Go's encoder escapes the three characters that matter in HTML; in JSON they occur in strings only. */
+/* Go's encoder escapes the three characters that matter in HTML; in JSON they occur in strings
+   only. */
 char *apid_text(cJSON *object, char const *tail)
 {
   char *plain = object ? cJSON_PrintUnformatted(object) : 0, *out = 0;
@@ -266,7 +309,8 @@ char *apid_text(cJSON *object, char const *tail)
   struct rk_text t;
 
   cJSON_Delete(object);
-  if (!plain) return 0;
+  if (!plain)
+    return 0;
   room = 6 * strlen(plain) + strlen(tail) + 1;
   out = malloc(room);
   if (out) {
@@ -275,7 +319,8 @@ char *apid_text(cJSON *object, char const *tail)
       size_t n = strcspn(p, "<>&");
       rk_text_json_safe(&t, p, n);
       p += n;
-      if (*p) t.len += (size_t)sprintf(t.s + t.len, "\\u%04x", (unsigned int)(unsigned char)*p++);
+      if (*p)
+        t.len += (size_t)sprintf(t.s + t.len, "\\u%04x", (unsigned int)(unsigned char)*p++);
     }
     rk_text_str(&t, tail);
   }

@@ -12,6 +12,8 @@ void apid_option_check(char const *option)
   struct rk_portfile file;
   unsigned int line;
 
-  if (n < 0 || (size_t)n >= sizeof text || strchr(option, '\n')) strerr_dief(RK_EXIT_USAGE, "an option of a port is one line");
-  if (rk_portfile_parse(text, (size_t)n, &file, &line, err, sizeof err) < 0) strerr_dief(RK_EXIT_USAGE, err);
+  if (n < 0 || (size_t)n >= sizeof text || strchr(option, '\n'))
+    strerr_dief(RK_EXIT_USAGE, "an option of a port is one line");
+  if (rk_portfile_parse(text, (size_t)n, &file, &line, err, sizeof err) < 0)
+    strerr_dief(RK_EXIT_USAGE, err);
 }

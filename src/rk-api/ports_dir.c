@@ -21,7 +21,8 @@ static char const *path_of(char const *dir, char const *name)
   return path;
 }
 
-int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, char const *const *options)
+int ports_write(int dirfd, char const *name, struct rk_portspec const *spec,
+                char const *const *options)
 {
   char text[RK_PORTFILE_MAX];
   size_t n = rk_portspec_format(spec, text, sizeof text - 1);
@@ -29,10 +30,12 @@ int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, cha
   text[n++] = '\n';
   for (; *options; options++) {
     int r = snprintf(text + n, sizeof text - n, "%s\n", *options);
-    if (r < 0 || (size_t)r >= sizeof text - n) return rk_fail(E2BIG);
+    if (r < 0 || (size_t)r >= sizeof text - n)
+      return rk_fail(E2BIG);
     n += (size_t)r;
   }
-  if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) return -1;
+  if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST)
+    return -1;
   return rk_fact_write(dirfd, path_of("ports", name), text, n, 0600);
 }
 
@@ -40,7 +43,8 @@ int ports_remove(int dirfd, char const *name)
 {
   int fd = rk_state_sub(dirfd, "ports", 0), r, e;
 
-  if (fd == -1) return -1;
+  if (fd == -1)
+    return -1;
   r = unlinkat(fd, name, 0);
   e = errno;
   close(fd);
@@ -52,7 +56,8 @@ enum ports_state ports_status(int dirfd, char const *name, char *err, size_t err
   char text[RK_PORTSTATUS_MAX];
 
   err[0] = 0;
-  if (rk_portstatus_read(dirfd, path_of("ports.status", name), text, sizeof text) == -1) return PORTS_GONE;
+  if (rk_portstatus_read(dirfd, path_of("ports.status", name), text, sizeof text) == -1)
+    return PORTS_GONE;
   rk_portstatus_value(text, "error", err, errsize); /* if there is none, err stays empty */
   switch (rk_portstatus_state(text)) {
     case RK_PORTSTATE_LISTENING: return PORTS_LISTENING;
@@ -68,7 +73,8 @@ static int watch(int inotify, int dirfd, char const *name, uint32_t events)
   int fd, wd;
 
   fd = rk_state_sub(dirfd, name, 1);
-  if (fd == -1) return -1;
+  if (fd == -1)
+    return -1;
   snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   wd = inotify_add_watch(inotify, path, events);
   close(fd);
@@ -79,9 +85,13 @@ int ports_watch(int dirfd, int *ports, int *status)
 {
   int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), p = 0, s;
 
-  if (fd < 0) return -1;
-  if (ports) p = *ports = watch(fd, dirfd, "ports", IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
-  else if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST) p = -1;
+  if (fd < 0)
+    return -1;
+  if (ports)
+    p = *ports = watch(fd, dirfd, "ports",
+                       IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
+  else if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST)
+    p = -1;
   /* rk-portd alone writes there, and only by rename: do not wake for what it has not finished */
   s = p < 0 ? -1 : watch(fd, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);
   if (s < 0) {
@@ -89,6 +99,7 @@ int ports_watch(int dirfd, int *ports, int *status)
     close(fd);
     return rk_fail(e);
   }
-  if (status) *status = s;
+  if (status)
+    *status = s;
   return fd;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   The files of a state directory's ports/ and ports.status/, as rk-run and rk-apid write and read them (doc/state-directory). */
+   The files of a state directory's ports/ and ports.status/, as rk-run and rk-apid write and read
+   them (doc/state-directory). */
 #ifndef PORTS_DIR_H
 #define PORTS_DIR_H
 
@@ -9,16 +10,19 @@
 enum ports_state { PORTS_PENDING, PORTS_LISTENING, PORTS_FAILED, PORTS_GONE };
 
 /* Publish: write ports/NAME = spec and the option lines (terminated by 0). 0, or -1 with errno. */
-int ports_write(int dirfd, char const *name, struct rk_portspec const *spec, char const *const *options);
+int ports_write(int dirfd, char const *name, struct rk_portspec const *spec,
+                char const *const *options);
 
 /* Withdraw. 0, or -1 with errno (ENOENT: there is none). */
 int ports_remove(int dirfd, char const *name);
 
-/* What rk-portd made of NAME: its state; the reason of PORTS_FAILED in err. PORTS_GONE: there is no status. */
+/* What rk-portd made of NAME: its state; the reason of PORTS_FAILED in err. PORTS_GONE: there is no
+   status. */
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize);
 
-/* An inotify fd (non-blocking, close-on-exec) that becomes readable when a port file or a status changes; both directories are made
-   if they are not there. *ports and *status, if not null, become the watch descriptors; ports null: statuses only. -1 with errno. */
+/* An inotify fd (non-blocking, close-on-exec) that becomes readable when a port file or a status
+   changes; both directories are made if they are not there. *ports and *status, if not null, become
+   the watch descriptors; ports null: statuses only. -1 with errno. */
 int ports_watch(int dirfd, int *ports, int *status);
 
 #endif

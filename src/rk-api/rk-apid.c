@@ -47,14 +47,14 @@ struct request {
   struct MHD_Connection *connection;
   char *body;
   size_t len, room;
-  enum wait wait;          /* suspended until rk-portd has answered */
-  long long deadline;      /* milliseconds */
+  enum wait wait;     /* suspended until rk-portd has answered */
+  long long deadline; /* milliseconds */
   long id;
   char name[256];
   struct rk_portspec spec;
-  int status;              /* of the answer that is ready, or 0 */
-  char *text;              /* its body, allocated, or 0 */
-  struct request *next;    /* list of the suspended ones */
+  int status;           /* of the answer that is ready, or 0 */
+  char *text;           /* its body, allocated, or 0 */
+  struct request *next; /* list of the suspended ones */
 };
 
 static struct apid apid;
@@ -91,7 +91,8 @@ static enum MHD_Result add(struct request *q)
   free(q->body);
   q->body = NULL;
   apid_conn_hold(apid_conn_of(q->connection), 0);
-  if (r == -1) return apid_refuse(q->connection, 400, err);
+  if (r == -1)
+    return apid_refuse(q->connection, 400, err);
   id = apid_conflict(&q->spec);
   if (id) {
     snprintf(err, sizeof err, "conflict with ID %ld", id);
@@ -100,7 +101,8 @@ static enum MHD_Result add(struct request *q)
   q->id = apid_new_id(&apid);
   snprintf(q->name, sizeof q->name, "%ld", q->id);
   if (q->id < 0 || ports_write(apid.dirfd, q->name, &q->spec, apid.option) < 0) {
-    snprintf(err, sizeof err, "unable to write %s/ports/%s: %s", apid.dir, q->name, strerror(errno));
+    snprintf(err, sizeof err, "unable to write %s/ports/%s: %s", apid.dir, q->name,
+             strerror(errno));
     return apid_refuse(q->connection, 400, err);
   }
   suspend(q, WAIT_ADD, ANSWER_MS);
@@ -126,12 +128,16 @@ static enum MHD_Result delete_port(struct request *q, char const *which)
   char const *name;
   char err[512];
 
-  if (read_id(which, &q->id, err, sizeof err) < 0) return apid_refuse(q->connection, 400, err);
+  if (read_id(which, &q->id, err, sizeof err) < 0)
+    return apid_refuse(q->connection, 400, err);
   name = apid_name(q->id);
   snprintf(q->name, sizeof q->name, "%s", name ? name : "");
   if (!name || ports_remove(apid.dirfd, q->name) < 0) {
-    if (apid.driver == APID_SLIRP) snprintf(err, sizeof err, "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
-    else snprintf(err, sizeof err, "unknown id: %ld", q->id);
+    if (apid.driver == APID_SLIRP)
+      snprintf(err, sizeof err,
+               "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
+    else
+      snprintf(err, sizeof err, "unknown id: %ld", q->id);
     return apid_refuse(q->connection, 400, err);
   }
   suspend(q, WAIT_REMOVE, STOP_MS);
@@ -144,15 +150,20 @@ static enum MHD_Result route(struct request *q, char const *url, char const *met
   int get = !strcmp(method, "GET");
 
   apid_ports_refresh(&apid);
-  if (!strcmp(url, "/v1/info")) return get ? apid_json(c, 200, apid_info(&apid)) : apid_answer(c, 405, 0, 0);
+  if (!strcmp(url, "/v1/info"))
+    return get ? apid_json(c, 200, apid_info(&apid)) : apid_answer(c, 405, 0, 0);
   if (!strcmp(url, "/v1/ports")) {
-    if (!get && strcmp(method, "POST")) return apid_answer(c, 405, 0, 0);
-    if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
+    if (!get && strcmp(method, "POST"))
+      return apid_answer(c, 405, 0, 0);
+    if (apid.driver == APID_NONE)
+      return apid_refuse(c, 400, "no PortDriver is available");
     return get ? apid_answer(c, 200, apid_list(), "application/json") : add(q);
   }
   if (!strncmp(url, "/v1/ports/", 10) && url[10] && !strchr(url + 10, '/')) {
-    if (strcmp(method, "DELETE")) return apid_answer(c, 405, 0, 0);
-    if (apid.driver == APID_NONE) return apid_refuse(c, 400, "no PortDriver is available");
+    if (strcmp(method, "DELETE"))
+      return apid_answer(c, 405, 0, 0);
+    if (apid.driver == APID_NONE)
+      return apid_refuse(c, 400, "no PortDriver is available");
     return delete_port(q, url + 10);
   }
   return apid_not_found(c);
@@ -160,11 +171,13 @@ static enum MHD_Result route(struct request *q, char const *url, char const *met
 
 static enum MHD_Result collect(struct request *q, char const *data, size_t *size)
 {
-  if (q->len + *size > BODY_MAX) return MHD_NO; /* closes the connection */
+  if (q->len + *size > BODY_MAX)
+    return MHD_NO; /* closes the connection */
   if (q->len + *size > q->room) {
     size_t room = 2 * (q->len + *size) < BODY_MAX ? 2 * (q->len + *size) : BODY_MAX;
     char *more = realloc(q->body, room);
-    if (!more) return MHD_NO;
+    if (!more)
+      return MHD_NO;
     q->body = more;
     q->room = room;
     apid_conn_hold(apid_conn_of(q->connection), room);
@@ -175,8 +188,9 @@ static enum MHD_Result collect(struct request *q, char const *data, size_t *size
   return MHD_YES;
 }
 
-static enum MHD_Result handle(void *cls, struct MHD_Connection *c, char const *url, char const *method, char const *version,
-                              char const *data, size_t *size, void **state)
+static enum MHD_Result handle(void *cls, struct MHD_Connection *c, char const *url,
+                              char const *method, char const *version, char const *data,
+                              size_t *size, void **state)
 {
   struct request *q = *state;
   struct apid_conn *conn = apid_conn_of(c);
@@ -184,37 +198,50 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *c, char const *u
 
   (void)cls;
   (void)version;
-  if (!conn || conn->gone) return MHD_NO;
+  if (!conn || conn->gone)
+    return MHD_NO;
   if (!q) {
     char const *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
     q = *state = calloc(1, sizeof *q);
-    if (!q) return MHD_NO;
+    if (!q)
+      return MHD_NO;
     q->connection = c;
     apid_conn_begin(conn, now_ms());
-    if (conn->odd) return apid_refuse(c, 400, "control character in the path");
-    if (length && (strlen(length) > 9 || atol(length) > BODY_MAX)) return apid_refuse(c, 413, "http: request body too large");
+    if (conn->odd)
+      return apid_refuse(c, 400, "control character in the path");
+    if (length && (strlen(length) > 9 || atol(length) > BODY_MAX))
+      return apid_refuse(c, 413, "http: request body too large");
     return MHD_YES;
   }
-  if (*size) return collect(q, data, size);
+  if (*size)
+    return collect(q, data, size);
   apid_conn_complete(conn);
   if (q->status) {
     char *text = q->text;
     q->text = 0;
-    return apid_answer(c, q->status, text, q->status == 400 ? "text/plain; charset=utf-8" : text ? "application/json" : 0);
+    return apid_answer(c, q->status, text,
+                       q->status == 400 ? "text/plain; charset=utf-8"
+                       : text           ? "application/json"
+                                        : 0);
   }
-  if (strlen(url) >= sizeof path - 2) return apid_not_found(c);
-  if (apid_clean(url, path)) return apid_redirect(c, path);
+  if (strlen(url) >= sizeof path - 2)
+    return apid_not_found(c);
+  if (apid_clean(url, path))
+    return apid_redirect(c, path);
   return route(q, url, method);
 }
 
-static void completed(void *cls, struct MHD_Connection *c, void **state, enum MHD_RequestTerminationCode code)
+static void completed(void *cls, struct MHD_Connection *c, void **state,
+                      enum MHD_RequestTerminationCode code)
 {
   struct request *q = *state;
 
   (void)cls;
   (void)code;
-  if (apid_conn_of(c)) apid_conn_over(apid_conn_of(c));
-  if (!q) return;
+  if (apid_conn_of(c))
+    apid_conn_over(apid_conn_of(c));
+  if (!q)
+    return;
   free(q->body);
   free(q->text);
   free(q);
@@ -229,9 +256,11 @@ static int settle(struct request *q, long long now)
   int late = now >= q->deadline;
 
   if (q->wait == WAIT_REMOVE) {
-    if (state != PORTS_GONE && !late) return 0;
+    if (state != PORTS_GONE && !late)
+      return 0;
     q->status = state == PORTS_GONE ? 200 : 400;
-    if (q->status == 400) q->text = apid_message("the port is still being closed");
+    if (q->status == 400)
+      q->text = apid_message("the port is still being closed");
     return 1;
   }
   if (state == PORTS_LISTENING) {
@@ -239,7 +268,8 @@ static int settle(struct request *q, long long now)
     q->text = apid_text(apid_status(q->id, &q->spec, 0), "");
     return 1;
   }
-  if (state != PORTS_FAILED && !late) return 0;
+  if (state != PORTS_FAILED && !late)
+    return 0;
   ports_status(apid.dirfd, q->name, err, sizeof err); /* the reason */
   ports_remove(apid.dirfd, q->name);
   q->status = 400;
@@ -247,18 +277,22 @@ static int settle(struct request *q, long long now)
   return 1;
 }
 
-/* Where all connections wait for rk-portd, and there are too many, the first to wait gets no answer from it. */
+/* Where all connections wait for rk-portd, and there are too many, the first to wait gets no answer
+   from it. */
 static void make_room(long long now)
 {
   struct request *first = waiting;
 
-  if (!first || !apid_conns_crowded(&conns)) return;
+  if (!first || !apid_conns_crowded(&conns))
+    return;
   for (struct request *q = waiting; q; q = q->next)
-    if (q->deadline < first->deadline) first = q;
+    if (q->deadline < first->deadline)
+      first = q;
   first->deadline = now;
 }
 
-/* Returns the milliseconds until the next deadline, -1: none. *resumed: how many have their answer. */
+/* Returns the milliseconds until the next deadline, -1: none. *resumed: how many have their
+   answer. */
 static int settle_all(int *resumed)
 {
   long long now = now_ms(), next = apid_conns_late(&conns, now);
@@ -275,7 +309,8 @@ static int settle_all(int *resumed)
       ++*resumed;
       continue;
     }
-    if (next < 0 || q->deadline - now < next) next = q->deadline - now;
+    if (next < 0 || q->deadline - now < next)
+      next = q->deadline - now;
     p = &q->next;
   }
   return (int)next;
@@ -290,28 +325,35 @@ static int catch_signals(void)
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGHUP);
-  if (sigprocmask(SIG_BLOCK, &set, 0) < 0) return -1;
+  if (sigprocmask(SIG_BLOCK, &set, 0) < 0)
+    return -1;
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
 static void loop(int sigfd, int watchfd)
 {
   union MHD_DaemonInfo const *info = MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD);
-  struct pollfd p[3] = {{.fd = sigfd, .events = POLLIN}, {.fd = watchfd, .events = POLLIN}, {.events = POLLIN}};
+  struct pollfd p[3] = {
+    {.fd = sigfd, .events = POLLIN}, {.fd = watchfd, .events = POLLIN}, {.events = POLLIN}};
 
-  if (!info) strerr_dief(RK_EXIT_BUG, "libmicrohttpd has no epoll");
+  if (!info)
+    strerr_dief(RK_EXIT_BUG, "libmicrohttpd has no epoll");
   p[2].fd = info->epoll_fd;
   for (;;) {
     MHD_UNSIGNED_LONG_LONG ms;
     int wait, resumed;
-    /* a request that MHD has suspended just now may be answered already, and one that is resumed wants another turn */
+    /* a request that MHD has suspended just now may be answered already, and one that is resumed
+       wants another turn */
     do {
       MHD_run(mhd);
       wait = settle_all(&resumed);
     } while (resumed);
-    if (MHD_get_timeout(mhd, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait)) wait = ms > INT_MAX ? INT_MAX : (int)ms;
-    if (poll(p, 3, wait) < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
-    if (p[0].revents) return;
+    if (MHD_get_timeout(mhd, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait))
+      wait = ms > INT_MAX ? INT_MAX : (int)ms;
+    if (poll(p, 3, wait) < 0 && errno != EINTR)
+      strerr_diefusys(RK_EXIT_SYS, "poll");
+    if (p[0].revents)
+      return;
   }
 }
 
@@ -319,8 +361,10 @@ static void ready(char const *s)
 {
   unsigned int fd;
 
-  if (!uint0_scan(s, &fd) || fd > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (allwrite((int)fd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "write to fd ", s);
+  if (!uint0_scan(s, &fd) || fd > INT_MAX)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (allwrite((int)fd, "\n", 1) < 1)
+    strerr_diefusys(RK_EXIT_SYS, "write to fd ", s);
   close((int)fd);
 }
 
@@ -331,9 +375,12 @@ static int given(char const *s)
   socklen_t len = sizeof on;
   unsigned int fd;
 
-  if (!uint0_scan(s, &fd) || fd > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on) strerr_dief(RK_EXIT_USAGE, "fd ", s, " is no listening socket");
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl((int)fd, F_SETFL, O_NONBLOCK) < 0) strerr_diefusys(RK_EXIT_SYS, "use fd ", s);
+  if (!uint0_scan(s, &fd) || fd > INT_MAX)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on)
+    strerr_dief(RK_EXIT_USAGE, "fd ", s, " is no listening socket");
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl((int)fd, F_SETFL, O_NONBLOCK) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "use fd ", s);
   return (int)fd;
 }
 
@@ -347,21 +394,28 @@ static void options(int argc, char const *const *argv, char const **readyfd, cha
       case 'd': *readyfd = l.arg; break;
       case 'l': *listenfd = l.arg; break;
       case 'o':
-        if (n == sizeof apid.option / sizeof *apid.option - 1) strerr_dief(RK_EXIT_USAGE, "too many options -o");
+        if (n == sizeof apid.option / sizeof *apid.option - 1)
+          strerr_dief(RK_EXIT_USAGE, "too many options -o");
         apid_option_check(l.arg);
         apid.option[n++] = l.arg;
         break;
       case 'P':
-        if (!strcmp(l.arg, "builtin")) apid.driver = APID_BUILTIN;
-        else if (!strcmp(l.arg, "slirp4netns")) apid.driver = APID_SLIRP;
-        else if (!strcmp(l.arg, "none")) apid.driver = APID_NONE;
-        else strerr_dieusage(RK_EXIT_USAGE, USAGE);
+        if (!strcmp(l.arg, "builtin"))
+          apid.driver = APID_BUILTIN;
+        else if (!strcmp(l.arg, "slirp4netns"))
+          apid.driver = APID_SLIRP;
+        else if (!strcmp(l.arg, "none"))
+          apid.driver = APID_NONE;
+        else
+          strerr_dieusage(RK_EXIT_USAGE, USAGE);
         break;
       default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
     }
-  if (argc - l.ind != 1) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (argc - l.ind != 1)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
   apid.dir = argv[l.ind];
-  if (!*apid.dir) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
+  if (!*apid.dir)
+    strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
 }
 
 int main(int argc, char const *const *argv)
@@ -373,29 +427,41 @@ int main(int argc, char const *const *argv)
   PROG = "rk-apid";
   apid.driver = APID_BUILTIN;
   options(argc, argv, &readyfd, &listenfd);
-  if (!realpath(apid.dir, path)) strerr_diefusys(RK_EXIT_SYS, "find ", apid.dir);
+  if (!realpath(apid.dir, path))
+    strerr_diefusys(RK_EXIT_SYS, "find ", apid.dir);
   apid.dir = path;
   /* Namespace root has the user's own kuid: without this it could read our memory (ptrace(2)). */
   rk_no_dump_or_die();
   apid.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0) strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open ", path);
   why = rk_chain_foreign(apid.dirfd);
-  if (why) rk_die_host("T7", RK_CHAIN_OWN, "state directory ", path, " ", why);
+  if (why)
+    rk_die_host("T7", RK_CHAIN_OWN, "state directory ", path, " ", why);
   sigfd = catch_signals();
-  if (sigfd < 0) strerr_diefusys(RK_EXIT_SYS, "catch signals");
-  /* without a port driver there is nothing to follow, and closing an inotify instance costs the end some 10 ms */
+  if (sigfd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "catch signals");
+  /* without a port driver there is nothing to follow, and closing an inotify instance costs the end
+     some 10 ms */
   watchfd = apid.driver == APID_NONE ? -1 : apid_ports_open(&apid);
-  if (watchfd < 0 && apid.driver != APID_NONE) strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
+  if (watchfd < 0 && apid.driver != APID_NONE)
+    strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
   fd = listenfd ? given(listenfd) : apid_listen("api.sock");
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
-  mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET, fd,
-                             MHD_OPTION_NOTIFY_CONNECTION, apid_conn_notify, (void *)&conns,
-                             MHD_OPTION_UNESCAPE_CALLBACK, apid_conn_unescape, (void *)0,
-                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)APID_CONN_MAX,
-                             MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, completed, (void *)0, MHD_OPTION_END);
-  if (!mhd) strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
-  if (readyfd) ready(readyfd);
+  if (fd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
+  mhd = MHD_start_daemon(
+    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET,
+    fd, MHD_OPTION_NOTIFY_CONNECTION, apid_conn_notify, (void *)&conns,
+    MHD_OPTION_UNESCAPE_CALLBACK, apid_conn_unescape, (void *)0, MHD_OPTION_CONNECTION_TIMEOUT,
+    (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)APID_CONN_MAX,
+    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, completed,
+    (void *)0, MHD_OPTION_END);
+  if (!mhd)
+    strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
+  if (readyfd)
+    ready(readyfd);
   loop(sigfd, watchfd);
-  if (!listenfd) unlink("api.sock");
+  if (!listenfd)
+    unlink("api.sock");
   _exit(0);
 }

@@ -26,7 +26,8 @@ static char const *socket_path = "";
 
 static struct goflag const GLOBAL[] = {
   {"debug", 0, GOFLAG_BOOL, &debug, "Options", 0, "accepted"},
-  {"socket", 0, GOFLAG_TEXT, &socket_path, 0, "PATH", "the API's socket (default: $ROOTLESSKIT_STATE_DIR/api.sock)"},
+  {"socket", 0, GOFLAG_TEXT, &socket_path, 0, "PATH",
+   "the API's socket (default: $ROOTLESSKIT_STATE_DIR/api.sock)"},
   {"help", "h", GOFLAG_BOOL, &help, 0, 0, "print this text"},
   {"version", "v", GOFLAG_BOOL, &version, 0, 0, "print the version"},
   {0},
@@ -59,7 +60,8 @@ static char *call(char const *method, char const *path, char const *body)
   static char err[70000];
   char *answer;
 
-  if (api_call(socket_path, method, path, body, &answer, err, sizeof err) < 0) die("%s", err);
+  if (api_call(socket_path, method, path, body, &answer, err, sizeof err) < 0)
+    die("%s", err);
   return answer;
 }
 
@@ -68,7 +70,8 @@ static cJSON *ask(char const *method, char const *path, char const *body)
   char *text = call(method, path, body);
   cJSON *v = text ? cJSON_Parse(text) : 0;
 
-  if (!v) die("invalid JSON from the API: %s", text ? text : "");
+  if (!v)
+    die("invalid JSON from the API: %s", text ? text : "");
   free(text);
   return v;
 }
@@ -106,8 +109,10 @@ static void print_compact(cJSON *v)
   char *s = json_text(v);
 
   for (char const *p = s; p && *p; p++)
-    if (strchr("<>&", *p)) printf("\\u%04x", (unsigned int)(unsigned char)*p);
-    else putchar(*p);
+    if (strchr("<>&", *p))
+      printf("\\u%04x", (unsigned int)(unsigned char)*p);
+    else
+      putchar(*p);
   putchar('\n');
   free(s);
 }
@@ -135,22 +140,29 @@ static void cells(cJSON const *status, char out[COLUMNS][64])
 
 static void print_table(cJSON const *list)
 {
-  static char const *const head[COLUMNS] = {"ID", "PROTO", "PARENTIP", "PARENTPORT", "CHILDIP", "CHILDPORT"};
+  static char const *const head[COLUMNS] = {"ID",         "PROTO",   "PARENTIP",
+                                            "PARENTPORT", "CHILDIP", "CHILDPORT"};
   char row[COLUMNS][64];
   int width[COLUMNS];
   cJSON const *v;
 
-  for (int i = 0; i < COLUMNS; i++) width[i] = (int)strlen(head[i]);
-  cJSON_ArrayForEach(v, list) {
+  for (int i = 0; i < COLUMNS; i++)
+    width[i] = (int)strlen(head[i]);
+  cJSON_ArrayForEach(v, list)
+  {
     cells(v, row);
     for (int i = 0; i < COLUMNS; i++)
-      if ((int)strlen(row[i]) > width[i]) width[i] = (int)strlen(row[i]);
+      if ((int)strlen(row[i]) > width[i])
+        width[i] = (int)strlen(row[i]);
   }
-  for (int i = 0; i < COLUMNS; i++) printf("%-*s", width[i] + 4, head[i]);
+  for (int i = 0; i < COLUMNS; i++)
+    printf("%-*s", width[i] + 4, head[i]);
   putchar('\n');
-  cJSON_ArrayForEach(v, list) {
+  cJSON_ArrayForEach(v, list)
+  {
     cells(v, row);
-    for (int i = 0; i < COLUMNS; i++) printf("%-*s", width[i] + 4, row[i]);
+    for (int i = 0; i < COLUMNS; i++)
+      printf("%-*s", width[i] + 4, row[i]);
     putchar('\n');
   }
 }
@@ -161,8 +173,10 @@ static void list_ports(char const *const *args)
   cJSON *v;
 
   (void)args;
-  if (!json) print_table(list);
-  else cJSON_ArrayForEach(v, list) print_compact(v);
+  if (!json)
+    print_table(list);
+  else
+    cJSON_ArrayForEach(v, list) print_compact(v);
 }
 
 /* All are parsed before the first is sent; the first that is refused ends it, those before stay. */
@@ -171,17 +185,22 @@ static void add_ports(char const *const *args)
   char err[RK_PORTSPEC_ERRMAX];
   struct rk_portspec spec;
 
-  if (!*args) die("no port specified");
+  if (!*args)
+    die("no port specified");
   for (char const *const *a = args; *a; a++)
-    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err) < 0) die("%s", err);
+    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err) < 0)
+      die("%s", err);
   for (; *args; args++) {
     char *body;
     cJSON *status;
     rk_portspec_parse(*args, strlen(*args), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err);
-    body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip, spec.childport);
+    body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip,
+                    spec.childport);
     status = ask("POST", "/v1/ports", body);
-    if (json) print_compact(status);
-    else printf("%ld\n", api_number(status, "id"));
+    if (json)
+      print_compact(status);
+    else
+      printf("%ld\n", api_number(status, "id"));
     fflush(stdout);
     cJSON_Delete(status);
     free(body);
@@ -193,14 +212,17 @@ static int64_t to_id(char const *s)
   char err[600];
   int64_t id;
 
-  if (go_atoi(s, &id, err, sizeof err) == -1) die("%s", err);
+  if (go_atoi(s, &id, err, sizeof err) == -1)
+    die("%s", err);
   return id;
 }
 
 static void remove_ports(char const *const *args)
 {
-  if (!*args) die("no ID specified");
-  for (char const *const *a = args; *a; a++) to_id(*a);
+  if (!*args)
+    die("no ID specified");
+  for (char const *const *a = args; *a; a++)
+    to_id(*a);
   for (; *args; args++) {
     char path[64];
     snprintf(path, sizeof path, "/v1/ports/%" PRId64, to_id(*args));
@@ -216,9 +238,12 @@ static void print_list(char const *title, cJSON const *list)
   int n = 0;
 
   printf("%s[", title);
-  cJSON_ArrayForEach(v, list) {
-    if (n++) putchar(' ');
-    if (cJSON_IsString(v)) print_safe(v->valuestring);
+  cJSON_ArrayForEach(v, list)
+  {
+    if (n++)
+      putchar(' ');
+    if (cJSON_IsString(v))
+      print_safe(v->valuestring);
   }
   printf("]\n");
 }
@@ -229,14 +254,16 @@ static void print_key(char const *key)
   char *s = malloc(room);
   struct rk_text t;
 
-  if (!s) die("out of memory");
+  if (!s)
+    die("out of memory");
   t = rk_text_in(s, room);
   rk_text_json(&t, key, len);
   printf("%s: ", s);
   free(s);
 }
 
-/* Go's MarshalIndent with four blanks. cJSON's own formatting uses tabs, and puts arrays on one line. */
+/* Go's MarshalIndent with four blanks. cJSON's own formatting uses tabs, and puts arrays on one
+   line. */
 static void print_indented(cJSON const *v, int depth)
 {
   int n = 0;
@@ -250,12 +277,15 @@ static void print_indented(cJSON const *v, int depth)
     return;
   }
   putchar(cJSON_IsObject(v) ? '{' : '[');
-  cJSON_ArrayForEach(item, v) {
+  cJSON_ArrayForEach(item, v)
+  {
     printf("%s\n%*s", n++ ? "," : "", 4 * (depth + 1), "");
-    if (cJSON_IsObject(v)) print_key(item->string);
+    if (cJSON_IsObject(v))
+      print_key(item->string);
     print_indented(item, depth + 1);
   }
-  if (n) printf("\n%*s", 4 * depth, "");
+  if (n)
+    printf("\n%*s", 4 * depth, "");
   putchar(cJSON_IsObject(v) ? '}' : ']');
 }
 
@@ -269,7 +299,8 @@ static void print_item(char const *title, char const *text)
 static void info(char const *const *args)
 {
   cJSON *v = ask("GET", "/v1/info", 0);
-  cJSON const *net = cJSON_GetObjectItem(v, "networkDriver"), *ports = cJSON_GetObjectItem(v, "portDriver");
+  cJSON const *net = cJSON_GetObjectItem(v, "networkDriver"),
+              *ports = cJSON_GetObjectItem(v, "portDriver");
 
   (void)args;
   if (json) {
@@ -284,7 +315,8 @@ static void info(char const *const *args)
   if (net) {
     print_item("- Network Driver: ", api_text(net, "driver"));
     print_list("  - DNS: ", cJSON_GetObjectItem(net, "dns"));
-    if (*api_text(net, "childIP")) print_item("  - IP: ", api_text(net, "childIP"));
+    if (*api_text(net, "childIP"))
+      print_item("  - IP: ", api_text(net, "childIP"));
   }
   if (ports) {
     print_item("- Port Driver: ", api_text(ports, "driver"));
@@ -307,12 +339,16 @@ static struct command {
 static void print_help(struct command const *c)
 {
   if (c) {
-    dprintf(1, "NAME:\n   rootlessctl %s - %s\n\nUSAGE:\n   rootlessctl %s [options]%s\n\nOPTIONS:\n", c->name, c->help, c->name, c->args);
+    dprintf(1,
+            "NAME:\n   rootlessctl %s - %s\n\nUSAGE:\n   rootlessctl %s [options]%s\n\nOPTIONS:\n",
+            c->name, c->help, c->name, c->args);
     goflags_help(1, c->flags);
   } else {
-    dprintf(1, "NAME:\n   rootlessctl - RootlessKit API client\n\nUSAGE:\n   rootlessctl [options] command [options] [arguments]\n\n"
-            "VERSION:\n   " COMPAT_VERSION " (rk " RK_VERSION ")\n\nCOMMANDS:\n");
-    for (c = COMMANDS; c->name; c++) dprintf(1, "   %-14s %s\n", c->name, c->help);
+    dprintf(1, "NAME:\n   rootlessctl - RootlessKit API client\n\nUSAGE:\n   rootlessctl [options] "
+               "command [options] [arguments]\n\n"
+               "VERSION:\n   " COMPAT_VERSION " (rk " RK_VERSION ")\n\nCOMMANDS:\n");
+    for (c = COMMANDS; c->name; c++)
+      dprintf(1, "   %-14s %s\n", c->name, c->help);
     dprintf(1, "   help, h        print this text\n\nOPTIONS:\n");
     goflags_help(1, GLOBAL);
   }
@@ -321,7 +357,8 @@ static void print_help(struct command const *c)
 static struct command const *find(char const *name)
 {
   for (struct command const *c = COMMANDS; c->name; c++)
-    if (!strcmp(c->name, name)) return c;
+    if (!strcmp(c->name, name))
+      return c;
   char text[256];
   snprintf(text, sizeof text, "No help topic for '%.200s'", name);
   rk_put_line(2, text, strlen(text));
@@ -348,9 +385,11 @@ int main(int argc, char const *const *argv)
   ptrdiff_t n;
 
   PROG = "rootlessctl";
-  if (argc) argv++;
+  if (argc)
+    argv++;
   n = goflags_parse(GLOBAL, argv, err, sizeof err);
-  if (n < 0) usage_error(0, err);
+  if (n < 0)
+    usage_error(0, err);
   argv += n;
   if (version && !help) {
     dprintf(1, "rootlessctl version " COMPAT_VERSION "\n");
@@ -362,17 +401,21 @@ int main(int argc, char const *const *argv)
   }
   c = find(*argv++);
   n = goflags_parse(c->flags, argv, err, sizeof err);
-  if (n < 0) usage_error(c, err);
+  if (n < 0)
+    usage_error(c, err);
   if (help) {
     print_help(c);
     return 0;
   }
   if (!*socket_path) {
-    if (!dir || !*dir) die("please specify --socket or set $ROOTLESSKIT_STATE_DIR");
-    if ((size_t)snprintf(path, sizeof path, "%s/api.sock", dir) >= sizeof path) die("the state directory's path is too long");
+    if (!dir || !*dir)
+      die("please specify --socket or set $ROOTLESSKIT_STATE_DIR");
+    if ((size_t)snprintf(path, sizeof path, "%s/api.sock", dir) >= sizeof path)
+      die("the state directory's path is too long");
     socket_path = path;
   }
   c->run(argv + n);
-  if (fflush(stdout) || ferror(stdout)) die("unable to write to stdout");
+  if (fflush(stdout) || ferror(stdout))
+    die("unable to write to stdout");
   return 0;
 }

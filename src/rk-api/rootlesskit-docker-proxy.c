@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
-   rootlesskit-docker-proxy: what Docker before 28 runs instead of docker-proxy: publish the port by the API, then run the real one.
+   rootlesskit-docker-proxy: what Docker before 28 runs instead of docker-proxy: publish the port by
+   the API, then run the real one.
 
    where    inside the chain, started by dockerd
    fds/env  fd 3 leads to dockerd: "0\n", or "1\n" and a text; reads ROOTLESSKIT_STATE_DIR
    forks    docker-proxy, which dies with it
    lives    until SIGINT, or until docker-proxy ends
    exits    0; 1 with a line on stderr and on fd 3; 2 usage
-*/
+ */
 #include "client.h"
 #include <compat/go.h>
 #include <compat/goflags.h>
@@ -31,7 +32,8 @@ enum { DOCKERD = 3 };
 static char const *proto = "tcp", *host_ip = "", *container_ip = "";
 static long long host_port = -1, container_port = -1;
 static struct goflag const FLAGS[] = {
-  {"container-ip", 0, GOFLAG_TEXT, &container_ip, "Usage of rootlesskit-docker-proxy", "IP", "container ip"},
+  {"container-ip", 0, GOFLAG_TEXT, &container_ip, "Usage of rootlesskit-docker-proxy", "IP",
+   "container ip"},
   {"container-port", 0, GOFLAG_INT, &container_port, 0, "N", "container port"},
   {"host-ip", 0, GOFLAG_TEXT, &host_ip, 0, "IP", "host ip"},
   {"host-port", 0, GOFLAG_INT, &host_port, 0, "N", "host port"},
@@ -79,8 +81,9 @@ static int serves(cJSON const *ports, char const *word)
 {
   cJSON const *v;
 
-  cJSON_ArrayForEach(v, cJSON_GetObjectItem(ports, "protos"))
-    if (cJSON_IsString(v) && !strcmp(v->valuestring, word)) return 1;
+  cJSON_ArrayForEach(
+    v, cJSON_GetObjectItem(ports, "protos")) if (cJSON_IsString(v) &&
+                                                 !strcmp(v->valuestring, word)) return 1;
   return 0;
 }
 
@@ -90,9 +93,14 @@ static cJSON *info(void)
   char *answer;
   cJSON *v;
 
-  if (access(socket_path, F_OK) < 0) die("error while connecting to RootlessKit API socket: stat %s: %s", socket_path, go_errno(errno));
-  if (api_call(socket_path, "GET", "/v1/info", 0, &answer, err, sizeof err) < 0 || !(v = cJSON_Parse(answer)))
-    die("failed to call info API, probably RootlessKit binary is too old (needs to be v0.14.0 or later): %s", err);
+  if (access(socket_path, F_OK) < 0)
+    die("error while connecting to RootlessKit API socket: stat %s: %s", socket_path,
+        go_errno(errno));
+  if (api_call(socket_path, "GET", "/v1/info", 0, &answer, err, sizeof err) < 0 ||
+      !(v = cJSON_Parse(answer)))
+    die("failed to call info API, probably RootlessKit binary is too old (needs to be v0.14.0 or "
+        "later): %s",
+        err);
   free(answer);
   return v;
 }
@@ -102,10 +110,12 @@ static char const *child_ip(cJSON const *v, cJSON const *ports)
 {
   cJSON const *net = cJSON_GetObjectItem(v, "networkDriver");
 
-  if (!cJSON_IsTrue(cJSON_GetObjectItem(ports, "disallowLoopbackChildIP"))) return is_v6(host_ip) ? "::1" : "127.0.0.1";
+  if (!cJSON_IsTrue(cJSON_GetObjectItem(ports, "disallowLoopbackChildIP")))
+    return is_v6(host_ip) ? "::1" : "127.0.0.1";
   if (!*api_text(net, "childIP"))
-    die("RootlessKit port driver \"%s\" does not support loopback child IP, but network driver \"%s\" has no child IP", api_text(ports, "driver"),
-        api_text(net, "driver"));
+    die("RootlessKit port driver \"%s\" does not support loopback child IP, but network driver "
+        "\"%s\" has no child IP",
+        api_text(ports, "driver"), api_text(net, "driver"));
   return api_text(net, "childIP");
 }
 
@@ -116,11 +126,13 @@ static long publish(char const *word, char const *ip)
   cJSON *v;
   long id;
 
-  if (api_call(socket_path, "POST", "/v1/ports", api_spec(word, host_ip, host_port, ip, host_port), &answer, err, sizeof err) < 0)
+  if (api_call(socket_path, "POST", "/v1/ports", api_spec(word, host_ip, host_port, ip, host_port),
+               &answer, err, sizeof err) < 0)
     die("error while calling PortManager.AddPort(): %s", err);
   v = cJSON_Parse(answer);
   id = api_number(v, "id");
-  if (!id) die("error while calling PortManager.AddPort(): %s", answer);
+  if (!id)
+    die("error while calling PortManager.AddPort(): %s", answer);
   return id;
 }
 
@@ -129,14 +141,16 @@ static pid_t start_proxy(char const *ip, sigset_t const *old)
   char cport[32], hport[32];
   pid_t self = getpid(), pid = fork();
 
-  if (pid) return pid;
+  if (pid)
+    return pid;
   snprintf(cport, sizeof cport, "%lld", container_port);
   snprintf(hport, sizeof hport, "%lld", host_port);
   sigprocmask(SIG_SETMASK, old, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != self) _exit(1);
-  execlp("docker-proxy", "docker-proxy", "-container-ip", container_ip, "-container-port", cport, "-host-ip", ip, "-host-port", hport,
-         "-proto", proto, (char *)0);
+  if (getppid() != self)
+    _exit(1);
+  execlp("docker-proxy", "docker-proxy", "-container-ip", container_ip, "-container-port", cport,
+         "-host-ip", ip, "-host-port", hport, "-proto", proto, (char *)0);
   die("error while starting docker-proxy: %s", go_errno(errno));
 }
 
@@ -156,7 +170,8 @@ int main(int argc, char const *const *argv)
     goflags_help(2, FLAGS);
     return 2;
   }
-  if (!dir || !*dir) die("$ROOTLESSKIT_STATE_DIR needs to be set");
+  if (!dir || !*dir)
+    die("$ROOTLESSKIT_STATE_DIR needs to be set");
   snprintf(socket_path, sizeof socket_path, "%s/api.sock", dir);
   v = info();
   ports = cJSON_GetObjectItem(v, "portDriver");
@@ -169,7 +184,9 @@ int main(int argc, char const *const *argv)
   if (!serves(ports, word)) {
     char text[512];
     int six = is_v6(host_ip);
-    snprintf(text, sizeof text, "protocol \"%s\" is not supported by the RootlessKit port driver \"%s\", discarding request for \"%s%s%s:%lld\"",
+    snprintf(text, sizeof text,
+             "protocol \"%s\" is not supported by the RootlessKit port driver \"%s\", discarding "
+             "request for \"%s%s%s:%lld\"",
              word, api_text(ports, "driver"), six ? "[" : "", host_ip, six ? "]" : "", host_port);
     say(text);
     dprintf(DOCKERD, "0\n");
@@ -185,7 +202,8 @@ int main(int argc, char const *const *argv)
   if (pid > 0) {
     int sig = 0, wstat, ended = 0;
     close(DOCKERD); /* the proxy has its own copy: dockerd is to see it end */
-    while (sig != SIGINT && !ended && sigwait(&set, &sig) == 0) ended = waitpid(pid, &wstat, WNOHANG) == pid;
+    while (sig != SIGINT && !ended && sigwait(&set, &sig) == 0)
+      ended = waitpid(pid, &wstat, WNOHANG) == pid;
     if (!ended) {
       kill(pid, SIGKILL);
       waitpid(pid, &wstat, 0);
