@@ -15,10 +15,12 @@ size_t cgroup_read(int dirfd, char const *group, char const *name, char *buf, si
   int fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC);
   size_t len;
 
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open ", name, " of control group ", group);
+  if (fd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open ", name, " of control group ", group);
   errno = 0;
   len = allread(fd, buf, size - 1);
-  if (errno && errno != EPIPE) strerr_diefusys(RK_EXIT_SYS, "read ", name, " of control group ", group);
+  if (errno && errno != EPIPE)
+    strerr_diefusys(RK_EXIT_SYS, "read ", name, " of control group ", group);
   close(fd);
   buf[len] = 0;
   return len;
@@ -28,13 +30,16 @@ void cgroup_switch(int dirfd, char const *group, char const *controllers, int on
 {
   int fd = openat(dirfd, "cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
 
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open cgroup.subtree_control of control group ", group);
+  if (fd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open cgroup.subtree_control of control group ", group);
   for (char const *name = controllers; *name;) {
     size_t len = strcspn(name, " \n");
     char word[64] = {on ? '+' : '-'};
     if (len < sizeof word - 1) {
       memcpy(word + 1, name, len);
-      if (write(fd, word, len + 1) < 0) strerr_diefusys(RK_EXIT_SYS, on ? "enable" : "disable", " controller ", word + 1, " below control group ", group);
+      if (write(fd, word, len + 1) < 0)
+        strerr_diefusys(RK_EXIT_SYS, on ? "enable" : "disable", " controller ", word + 1,
+                        " below control group ", group);
     }
     name += len;
     name += strspn(name, " \n");

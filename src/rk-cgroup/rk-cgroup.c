@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: ISC
-   rk-cgroup: prepare the process's cgroup v2 group for programs that make groups below it, then become prog.
+   rk-cgroup: prepare the process's cgroup v2 group for programs that make groups below it, then
+   become prog.
 
-   where    -d: outside, as root. -e: outside or inside, before rk-pidns, in a group delegated to the user. The mount: inside, in a
-            mount namespace and a cgroup namespace (rk-unshare -c) of the chain's own
-   changes  with -d this process's control group; with -e the control group of every process in this one, its subtree_control; the
-            mount of cgroup2
+   where    -d: outside, as root. -e: outside or inside, before rk-pidns, in a group delegated to
+            the user. The mount: inside, in a mount namespace and a cgroup namespace (rk-unshare -c)
+            of the chain's own
+   changes  with -d this process's control group; with -e the control group of every process in this
+            one, its subtree_control; the mount of cgroup2
    fds/env  -
    forks    no
    exits    100, 102 no cgroup v2, or not delegated (S5, S6, S7), 111, 126, 127
-*/
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -29,16 +31,18 @@
 
 enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel */
 
-/* Does this process's cgroup namespace belong to its user namespace, as after rk-unshare -c? To root of the host the first one
-   does, and is not meant. */
+/* Does this process's cgroup namespace belong to its user namespace, as after rk-unshare -c? To
+   root of the host the first one does, and is not meant. */
 static int own_namespace(void)
 {
   int owner, ns = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
   struct stat st;
 
-  if (ns == -1 || fstat(ns, &st) == -1) strerr_diefusys(RK_EXIT_SYS, "look at /proc/self/ns/cgroup");
+  if (ns == -1 || fstat(ns, &st) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "look at /proc/self/ns/cgroup");
   owner = rk_ns_owner(ns);
-  if (owner == -1) strerr_diefusys(RK_EXIT_SYS, "find the owner of /proc/self/ns/cgroup");
+  if (owner == -1)
+    strerr_diefusys(RK_EXIT_SYS, "find the owner of /proc/self/ns/cgroup");
   close(ns);
   return owner == RK_NS_OURS && st.st_ino != INIT_CGROUP_NS;
 }
@@ -49,10 +53,14 @@ static int make_mount(void)
   int fs = rk_fsopen("cgroup2"), mnt;
 
   if (fs < 0 && errno == EPERM)
-    strerr_dief(RK_EXIT_SYS, "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before");
-  if (fs < 0 || rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");
+    strerr_dief(
+      RK_EXIT_SYS,
+      "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before");
+  if (fs < 0 || rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");
   mnt = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  if (mnt < 0) strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");
+  if (mnt < 0)
+    strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");
   close(fs);
   return mnt;
 }
@@ -61,7 +69,8 @@ static void scan_owner(char const *s, uid_t *uid, gid_t *gid)
 {
   size_t n = uid_scan(s, uid);
 
-  if (!n || *uid == (uid_t)-1 || (s[n] && (s[n] != ':' || !gid0_scan(s + n + 1, gid)))) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!n || *uid == (uid_t)-1 || (s[n] && (s[n] != ':' || !gid0_scan(s + n + 1, gid))))
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
 }
 
 static int is_name(char const *s, size_t len)
@@ -76,7 +85,8 @@ static int is_path(char const *s)
     size_t len;
     s += *s == '/';
     len = strcspn(s, "/");
-    if (!is_name(s, len)) return 0;
+    if (!is_name(s, len))
+      return 0;
     s += len;
   } while (*s && strcmp(s, "/"));
   return 1;
@@ -95,7 +105,8 @@ int main(int argc, char const *const *argv)
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
       int opt = subgetopt_r(argc, argv, "d:u:e:wm:k", &l);
-      if (opt == -1) break;
+      if (opt == -1)
+        break;
       switch (opt) {
         case 'd': path = l.arg; break;
         case 'u': scan_owner(l.arg, &uid, &gid); break;
@@ -109,29 +120,37 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc || (path && (name || point)) || (lenient && !name) || !path == (uid != (uid_t)-1)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (path && !is_path(path)) strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", path);
+  if (!argc || (path && (name || point)) || (lenient && !name) || !path == (uid != (uid_t)-1))
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (path && !is_path(path))
+    strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", path);
   if (name && (strchr(name, '/') || !is_name(name, strlen(name))))
     strerr_dief(RK_EXIT_USAGE, "not a name for one control group: ", name);
 
   cgroup_find(&g);
   if (path) {
     int rootfd = open(g.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (rootfd < 0) strerr_diefusys(RK_EXIT_SYS, "open ", g.point);
+    if (rootfd < 0)
+      strerr_diefusys(RK_EXIT_SYS, "open ", g.point);
     cgroup_delegate(&g, rootfd, path, uid, gid);
     close(rootfd);
     rk_link_exec(argv, keep);
   }
-  if (own_namespace()) mnt = make_mount();
-  else if (!name) strerr_dief(RK_EXIT_USAGE, "nothing to do: neither -e, nor a cgroup namespace of the chain's own to mount (rk-unshare -c)");
+  if (own_namespace())
+    mnt = make_mount();
+  else if (!name)
+    strerr_dief(RK_EXIT_USAGE, "nothing to do: neither -e, nor a cgroup namespace of the chain's "
+                               "own to mount (rk-unshare -c)");
   if (name) {
     int dirfd = cgroup_open(&g, mnt);
     cgroup_evacuate(&g, dirfd, name, lenient);
     close(dirfd);
   }
   if (mnt >= 0) {
-    if (!point) point = g.point;
-    if (rk_move_mount(mnt, "", AT_FDCWD, point, MOVE_MOUNT_F_EMPTY_PATH) < 0) strerr_diefusys(RK_EXIT_SYS, "mount cgroup2 on ", point);
+    if (!point)
+      point = g.point;
+    if (rk_move_mount(mnt, "", AT_FDCWD, point, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+      strerr_diefusys(RK_EXIT_SYS, "mount cgroup2 on ", point);
     close(mnt);
   }
   rk_link_exec(argv, keep);
