@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC
-   rk-confine: take from prog the power to connect and bind TCP sockets, and to touch files outside of given paths.
+   rk-confine: take from prog the power to connect and bind TCP sockets, and to touch files outside
+   of given paths.
 
    where    inside, or anywhere with CAP_SYS_ADMIN in its user namespace; last before prog
    changes  a Landlock domain and a seccomp filter, both for ever
    fds/env  -
    forks    no
    exits    100, 102 the kernel's Landlock lacks what is needed, 111, 126, 127
-*/
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -32,20 +33,26 @@ struct confine {
 
 static void check_kernel(struct confine *c)
 {
-  static char const fix[] = "use Linux 6.7 or later with CONFIG_SECURITY_LANDLOCK=y, and landlock among the names of lsm= if the boot line has it";
+  static char const fix[] = "use Linux 6.7 or later with CONFIG_SECURITY_LANDLOCK=y, and landlock "
+                            "among the names of lsm= if the boot line has it";
 
   c->abi = rk_landlock_abi();
-  if (c->abi == -1 && errno != ENOSYS && errno != EOPNOTSUPP) strerr_diefusys(RK_EXIT_SYS, "ask for the Landlock ABI");
+  if (c->abi == -1 && errno != ENOSYS && errno != EOPNOTSUPP)
+    strerr_diefusys(RK_EXIT_SYS, "ask for the Landlock ABI");
   if (c->abi == -1)
-    rk_die_host("L1", fix, "unable to confine the program: this kernel has no Landlock, or it is switched off");
+    rk_die_host(
+      "L1", fix,
+      "unable to confine the program: this kernel has no Landlock, or it is switched off");
   if (c->abi < RK_LANDLOCK_NET)
-    rk_die_host("L2", fix, "unable to confine the program: this kernel's Landlock does not know sockets");
+    rk_die_host("L2", fix,
+                "unable to confine the program: this kernel's Landlock does not know sockets");
 }
 
 static void check_files(struct confine const *c)
 {
   if (c->abi < RK_LANDLOCK_IOCTL)
-    strerr_warnw("this kernel's Landlock does not control ioctl on devices (Linux 6.10 does): -r and -w leave it open");
+    strerr_warnw("this kernel's Landlock does not control ioctl on devices (Linux 6.10 does): -r "
+                 "and -w leave it open");
 }
 
 /* "80,443,8000-8010": allow each. */
@@ -60,17 +67,21 @@ static void allow_ports(struct confine const *c, uint64_t right, char const *lis
     last = first;
     if (*s == '-') {
       n = uint16_scan(s + 1, &last);
-      if (!n || last < first) break;
+      if (!n || last < first)
+        break;
       s += n + 1;
     }
     for (uint32_t port = first; port <= last; port++)
       if (rk_landlock_port(c->ruleset, right, (uint16_t)port) == -1)
         strerr_diefusys(RK_EXIT_SYS, "allow the ports ", list);
-    if (!*s) return;
-    if (*s != ',') break;
+    if (!*s)
+      return;
+    if (*s != ',')
+      break;
     s++;
   }
-  strerr_dief(RK_EXIT_USAGE, "invalid ports: \"", list, "\": wanted: PORT or FIRST-LAST, separated by commas");
+  strerr_dief(RK_EXIT_USAGE, "invalid ports: \"", list,
+              "\": wanted: PORT or FIRST-LAST, separated by commas");
 }
 
 /* A right that is for directories only is refused where the path is none. */
@@ -79,13 +90,17 @@ static void allow_path(struct confine const *c, uint64_t rights, char const *pat
   int fd = open(path, O_PATH | O_CLOEXEC);
   struct stat st;
 
-  if (fd == -1 || fstat(fd, &st) == -1) strerr_diefusys(RK_EXIT_SYS, "open ", path);
-  if (!S_ISDIR(st.st_mode)) rights &= RK_LANDLOCK_ON_FILES;
-  if (rk_landlock_path(c->ruleset, rights & c->files, fd) == -1) strerr_diefusys(RK_EXIT_SYS, "allow ", path);
+  if (fd == -1 || fstat(fd, &st) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  if (!S_ISDIR(st.st_mode))
+    rights &= RK_LANDLOCK_ON_FILES;
+  if (rk_landlock_path(c->ruleset, rights & c->files, fd) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "allow ", path);
   close(fd);
 }
 
-/* Walk the options. Before there is a ruleset: note what it is to hold. Then: allow what they name. */
+/* Walk the options. Before there is a ruleset: note what it is to hold. Then: allow what they
+   name. */
 static int options(struct confine *c, int argc, char const *const *argv, int *keep)
 {
   subgetopt l = SUBGETOPT_ZERO;
@@ -93,22 +108,23 @@ static int options(struct confine *c, int argc, char const *const *argv, int *ke
 
   while ((opt = subgetopt_r(argc, argv, "b:c:r:w:k", &l)) != -1) {
     switch (opt) {
-    case 'b':
-      if (c->ruleset != -1) allow_ports(c, RK_LANDLOCK_BIND, l.arg);
-      break;
-    case 'c':
-      if (c->ruleset != -1) allow_ports(c, RK_LANDLOCK_CONNECT, l.arg);
-      break;
-    case 'r':
-    case 'w':
-      if (c->ruleset == -1) c->files = ~0ULL;
-      else allow_path(c, opt == 'r' ? RK_LANDLOCK_READ : c->files, l.arg);
-      break;
-    case 'k':
-      *keep = 1;
-      break;
-    default:
-      strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      case 'b':
+        if (c->ruleset != -1)
+          allow_ports(c, RK_LANDLOCK_BIND, l.arg);
+        break;
+      case 'c':
+        if (c->ruleset != -1)
+          allow_ports(c, RK_LANDLOCK_CONNECT, l.arg);
+        break;
+      case 'r':
+      case 'w':
+        if (c->ruleset == -1)
+          c->files = ~0ULL;
+        else
+          allow_path(c, opt == 'r' ? RK_LANDLOCK_READ : c->files, l.arg);
+        break;
+      case 'k': *keep = 1; break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
     }
   }
   return l.ind;
@@ -117,7 +133,8 @@ static int options(struct confine *c, int argc, char const *const *argv, int *ke
 static void __attribute__((noreturn)) die_refused(char const *what)
 {
   if (errno == EPERM)
-    strerr_dief(RK_EXIT_USAGE, "not allowed to ", what, ": put rk-userns rk-idmap before rk-confine");
+    strerr_dief(RK_EXIT_USAGE, "not allowed to ", what,
+                ": put rk-userns rk-idmap before rk-confine");
   strerr_diefusys(RK_EXIT_SYS, what);
 }
 
@@ -129,15 +146,20 @@ int main(int argc, char const *const *argv)
 
   PROG = "rk-confine";
   used = options(&c, argc, argv, &keep);
-  if (used == argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (used == argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
   check_kernel(&c);
   c.files &= rk_landlock_files(c.abi);
-  if (c.files) check_files(&c);
+  if (c.files)
+    check_files(&c);
   c.ruleset = rk_landlock_ruleset(c.files, RK_LANDLOCK_BIND | RK_LANDLOCK_CONNECT);
-  if (c.ruleset == -1) strerr_diefusys(RK_EXIT_SYS, "make a Landlock ruleset");
+  if (c.ruleset == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a Landlock ruleset");
   options(&c, argc, argv, &keep);
-  if (rk_landlock_enter(c.ruleset) == -1) die_refused("enter a Landlock domain");
-  if (rk_confine_calls() == -1) die_refused("install a seccomp filter");
+  if (rk_landlock_enter(c.ruleset) == -1)
+    die_refused("enter a Landlock domain");
+  if (rk_confine_calls() == -1)
+    die_refused("install a seccomp filter");
   close(c.ruleset);
   rk_link_exec(argv + used, keep);
 }
