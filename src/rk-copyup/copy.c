@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC
-   Mode copy: a tmpfs with a copy of everything that can be read covers the directory. What cannot be copied by its nature
-   (sockets, pipes, devices) and file systems mounted below the directory stay what they are: they are mounted into the copy.
+   Mode copy: a tmpfs with a copy of everything that can be read covers the directory. What cannot
+   be copied by its nature (sockets, pipes, devices) and file systems mounted below the directory
+   stay what they are: they are mounted into the copy.
 
-   Others may own what is copied and change it meanwhile: an entry that is gone is not there, one that has become of another
-   kind is looked at again, and no tree is too deep for the stack. */
+   Others may own what is copied and change it meanwhile: an entry that is gone is not there, one
+   that has become of another kind is looked at again, and no tree is too deep for the stack. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,8 @@
 #include <rk/sys.h>
 #include "copyup.h"
 
-/* Hard links are recognised through a directory in the copy that holds, while copying, each file of several names once more:
-   under its device and inode number. */
+/* Hard links are recognised through a directory in the copy that holds, while copying, each file of
+   several names once more: under its device and inode number. */
 static char const LINKS[] = ".rk-copyup";
 
 enum {
@@ -53,16 +54,17 @@ struct level {
 struct copy {
   struct copyup const *dir;
   int cover;
-  int links;              /* the directory of hard links, -1 before the first such file */
+  int links; /* the directory of hard links, -1 before the first such file */
   char linksname[sizeof LINKS + UINT_FMT];
-  unsigned int lost;      /* extended attributes */
+  unsigned int lost; /* extended attributes */
   struct copyup_names missed, deep, mounted;
-  char where[PATH_MAX];   /* the directory at hand, relative to dir, with a final slash unless empty: for messages */
-  unsigned int depth;     /* of it: index in level */
-  rlim_t files;           /* the limit of open files */
+  char where[PATH_MAX]; /* the directory at hand, relative to dir, with a final slash unless empty:
+                           for messages */
+  unsigned int depth;   /* of it: index in level */
+  rlim_t files;         /* the limit of open files */
   struct level level[DEPTH_MAX];
   struct {
-    unsigned int owner;   /* depth + 1 of the directory that it lists, 0: none */
+    unsigned int owner; /* depth + 1 of the directory that it lists, 0: none */
     struct copyup_list list;
   } lists[LISTS];
 };
@@ -78,24 +80,29 @@ static void die(struct copy const *c, char const *name)
   strerr_diefusys(RK_EXIT_SYS, "copy ", c->dir->path, *shown ? "/" : "", shown);
 }
 
-/* What may happen to any name of a living directory: DONE if it is gone, or not to be read, which is noted; CHANGED if it has
-   become of another kind. Anything else ends us. */
+/* What may happen to any name of a living directory: DONE if it is gone, or not to be read, which
+   is noted; CHANGED if it has become of another kind. Anything else ends us. */
 static enum outcome miss(struct copy *c, char const *name)
 {
   switch (errno) {
     case ENOENT: return DONE;
-    case ENOTDIR: case EISDIR: case ELOOP: case EINVAL: case ENXIO: return CHANGED;
-    case EACCES: case EPERM:
-      copyup_names_add(&c->missed, c->where, name);
-      return DONE;
+    case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case EINVAL:
+    case ENXIO: return CHANGED;
+    case EACCES:
+    case EPERM: copyup_names_add(&c->missed, c->where, name); return DONE;
     default: die(c, name);
   }
 }
 
-/* Was it made? In a directory that changes one name may be listed twice: then the first stays. r: of the call that makes it. */
+/* Was it made? In a directory that changes one name may be listed twice: then the first stays. r:
+   of the call that makes it. */
 static int made(struct copy const *c, char const *name, int r)
 {
-  if (r == -1 && errno != EEXIST) die(c, name);
+  if (r == -1 && errno != EEXIST)
+    die(c, name);
   return r != -1;
 }
 
@@ -104,18 +111,25 @@ static enum outcome keep(struct copy *c, struct level const *at, char const *nam
 {
   struct stat st;
   int fd;
-  int tree = rk_open_tree(at->in, name, OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+  int tree = rk_open_tree(at->in, name,
+                          OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
 
-  if (tree == -1) return miss(c, name);
-  if (fstat(tree, &st) == -1) die(c, name);
+  if (tree == -1)
+    return miss(c, name);
+  if (fstat(tree, &st) == -1)
+    die(c, name);
   if (S_ISLNK(st.st_mode)) {
     close(tree);
     return CHANGED;
   }
-  if (S_ISDIR(st.st_mode)) fd = mkdirat(at->out, name, 0700);
-  else fd = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made(c, name, fd)) copyup_attach(tree, at->out, name, c->dir->path);
-  if (fd > 0) close(fd);
+  if (S_ISDIR(st.st_mode))
+    fd = mkdirat(at->out, name, 0700);
+  else
+    fd = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made(c, name, fd))
+    copyup_attach(tree, at->out, name, c->dir->path);
+  if (fd > 0)
+    close(fd);
   close(tree);
   return DONE;
 }
@@ -126,10 +140,14 @@ static enum outcome copy_link(struct copy *c, struct level const *at, char const
   struct stat st;
   ssize_t len = readlinkat(at->in, name, text, sizeof text - 1);
 
-  if (len == -1 || fstatat(at->in, name, &st, AT_SYMLINK_NOFOLLOW) == -1) return miss(c, name);
+  if (len == -1 || fstatat(at->in, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+    return miss(c, name);
   text[len] = 0;
-  if (!made(c, name, symlinkat(text, at->out, name))) return DONE;
-  if (utimensat(at->out, name, (struct timespec const[]){st.st_atim, st.st_mtim}, AT_SYMLINK_NOFOLLOW) == -1) die(c, name);
+  if (!made(c, name, symlinkat(text, at->out, name)))
+    return DONE;
+  if (utimensat(at->out, name, (struct timespec const[]){st.st_atim, st.st_mtim},
+                AT_SYMLINK_NOFOLLOW) == -1)
+    die(c, name);
   return DONE;
 }
 
@@ -140,27 +158,35 @@ static void make_links(struct copy *c, char const *name)
   size_t len = sizeof LINKS - 1;
 
   memcpy(c->linksname, LINKS, sizeof LINKS);
-  for (unsigned int n = 0; ; n++) {
+  for (unsigned int n = 0;; n++) {
     int taken = fstatat(c->level[0].in, c->linksname, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!taken && mkdirat(c->cover, c->linksname, 0700) == 0) break;
-    if (!taken && errno != EEXIST) die(c, name);
+    if (!taken && mkdirat(c->cover, c->linksname, 0700) == 0)
+      break;
+    if (!taken && errno != EEXIST)
+      die(c, name);
     c->linksname[len + uint_fmt(c->linksname + len, n)] = 0;
   }
   c->links = openat(c->cover, c->linksname, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (c->links == -1) die(c, name);
+  if (c->links == -1)
+    die(c, name);
 }
 
-static void copy_contents(struct copy *c, struct level const *at, char const *name, int in, struct stat const *st, char const *key)
+static void copy_contents(struct copy *c, struct level const *at, char const *name, int in,
+                          struct stat const *st, char const *key)
 {
   int out = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-  if (!made(c, name, out)) return;
+  if (!made(c, name, out))
+    return;
   if (copyup_data(in, out, st->st_size) == -1) {
-    if (errno != EINVAL) die(c, name);
+    if (errno != EINVAL)
+      die(c, name);
     /* no reading at all: a namespace mounted on a file, as in /run/netns */
-    if (unlinkat(at->out, name, 0) == -1) die(c, name);
+    if (unlinkat(at->out, name, 0) == -1)
+      die(c, name);
     keep(c, at, name);
-  } else if (copyup_attributes(in, out, st, &c->lost) == -1 || (*key && linkat(at->out, name, c->links, key, 0) == -1)) {
+  } else if (copyup_attributes(in, out, st, &c->lost) == -1 ||
+             (*key && linkat(at->out, name, c->links, key, 0) == -1)) {
     die(c, name);
   }
   close(out);
@@ -173,8 +199,10 @@ static enum outcome copy_file(struct copy *c, struct level const *at, char const
   size_t n;
   int in = openat(at->in, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 
-  if (in == -1) return miss(c, name);
-  if (fstat(in, &st) == -1) die(c, name);
+  if (in == -1)
+    return miss(c, name);
+  if (fstat(in, &st) == -1)
+    die(c, name);
   if (!S_ISREG(st.st_mode)) {
     close(in);
     return CHANGED;
@@ -183,12 +211,14 @@ static enum outcome copy_file(struct copy *c, struct level const *at, char const
     n = uint64_xfmt(key, st.st_dev);
     key[n++] = '.';
     key[n + uint64_xfmt(key + n, st.st_ino)] = 0;
-    if (c->links == -1) make_links(c, name);
+    if (c->links == -1)
+      make_links(c, name);
     if (linkat(c->links, key, at->out, name, 0) == 0 || errno == EEXIST) {
       close(in);
       return DONE;
     }
-    if (errno != ENOENT) die(c, name);
+    if (errno != ENOENT)
+      die(c, name);
   }
   copy_contents(c, at, name, in, &st, key);
   close(in);
@@ -205,24 +235,30 @@ static enum outcome too_deep(struct copy *c, char const *name)
 /* Go down into a directory, if names and fds allow. */
 static enum outcome enter(struct copy *c, struct level const *at, char const *name)
 {
-  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW, .resolve = RESOLVE_NO_XDEV};
+  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+                               .resolve = RESOLVE_NO_XDEV};
   struct level *below = &c->level[c->depth + 1];
   size_t len = strlen(c->where), nlen = strlen(name);
 
-  if (c->depth + 1 == DEPTH_MAX || len + nlen + 2 > sizeof c->where || (rlim_t)at->out + SPARE >= c->files) return too_deep(c, name);
+  if (c->depth + 1 == DEPTH_MAX || len + nlen + 2 > sizeof c->where ||
+      (rlim_t)at->out + SPARE >= c->files)
+    return too_deep(c, name);
   below->in = rk_openat2(at->in, name, &how);
   if (below->in == -1 && errno == EXDEV) {
     copyup_names_add(&c->mounted, c->where, name);
     return keep(c, at, name);
   }
-  if (below->in == -1) return miss(c, name);
-  if (fstat(below->in, &below->st) == -1) die(c, name);
+  if (below->in == -1)
+    return miss(c, name);
+  if (fstat(below->in, &below->st) == -1)
+    die(c, name);
   if (!made(c, name, mkdirat(at->out, name, 0700))) {
     close(below->in);
     return DONE;
   }
   below->out = openat(at->out, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (below->out == -1) die(c, name);
+  if (below->out == -1)
+    die(c, name);
   below->len = len;
   below->next = 0;
   memcpy(c->where + len, name, nlen);
@@ -235,7 +271,8 @@ static void leave(struct copy *c)
 {
   struct level *at = &c->level[c->depth];
 
-  if (copyup_attributes(at->in, at->out, &at->st, &c->lost) == -1) die(c, "");
+  if (copyup_attributes(at->in, at->out, &at->st, &c->lost) == -1)
+    die(c, "");
   close(at->in);
   close(at->out);
   c->where[at->len] = 0;
@@ -243,7 +280,8 @@ static void leave(struct copy *c)
   c->depth--;
 }
 
-/* The next name of the directory at hand. Its list may have made room for one deeper down: then it is read on from where it was. */
+/* The next name of the directory at hand. Its list may have made room for one deeper down: then it
+   is read on from where it was. */
 static int next(struct copy *c, char const **name, unsigned char *type)
 {
   struct level *at = &c->level[c->depth];
@@ -255,12 +293,16 @@ static int next(struct copy *c, char const **name, unsigned char *type)
     list->fd = at->in;
     list->len = list->pos = 0;
     list->next = at->next;
-    if (lseek(at->in, at->next, SEEK_SET) == -1) die(c, "");
+    if (lseek(at->in, at->next, SEEK_SET) == -1)
+      die(c, "");
   }
   r = copyup_next(list, name, type);
   at->next = list->next;
-  if (r == -1 && errno == ENOENT) return 0; /* the directory itself has been removed (getdents(2)) */
-  if (r == -1) die(c, "");
+  /* the directory itself has been removed (getdents(2)) */
+  if (r == -1 && errno == ENOENT)
+    return 0;
+  if (r == -1)
+    die(c, "");
   return r;
 }
 
@@ -285,16 +327,20 @@ static void copy_tree(struct copy *c)
 
   for (;;) {
     if (!next(c, &name, &type)) {
-      if (!c->depth) return;
+      if (!c->depth)
+        return;
       leave(c);
       continue;
     }
     o = copy_entry(c, name, type);
     for (unsigned int i = 0; o == CHANGED && i < TRIES; i++) {
-      if (fstatat(c->level[c->depth].in, name, &st, AT_SYMLINK_NOFOLLOW) == -1) o = miss(c, name);
-      else o = copy_entry(c, name, (unsigned char)((st.st_mode & S_IFMT) >> 12));
+      if (fstatat(c->level[c->depth].in, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+        o = miss(c, name);
+      else
+        o = copy_entry(c, name, (unsigned char)((st.st_mode & S_IFMT) >> 12));
     }
-    if (o == CHANGED) copyup_names_add(&c->missed, c->where, name);
+    if (o == CHANGED)
+      copyup_names_add(&c->missed, c->where, name);
   }
 }
 
@@ -305,12 +351,15 @@ static void remove_links(struct copy *c)
   unsigned char type;
   int r;
 
-  if (c->links == -1) return;
+  if (c->links == -1)
+    return;
   *list = (struct copyup_list){.fd = c->links};
   while ((r = copyup_next(list, &name, &type)) > 0) {
-    if (unlinkat(c->links, name, 0) == -1) die(c, c->linksname);
+    if (unlinkat(c->links, name, 0) == -1)
+      die(c, c->linksname);
   }
-  if (r == -1 || unlinkat(c->cover, c->linksname, AT_REMOVEDIR) == -1) die(c, c->linksname);
+  if (r == -1 || unlinkat(c->cover, c->linksname, AT_REMOVEDIR) == -1)
+    die(c, c->linksname);
   close(c->links);
 }
 
@@ -319,7 +368,8 @@ static struct rlimit more_files(struct copy *c)
 {
   struct rlimit was;
 
-  if (getrlimit(RLIMIT_NOFILE, &was) == -1) copyup_die("read", "the limit of open files", "");
+  if (getrlimit(RLIMIT_NOFILE, &was) == -1)
+    copyup_die("read", "the limit of open files", "");
   c->files = was.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){was.rlim_max, was.rlim_max}) == -1)
     copyup_die("raise", "the limit of open files", "");
@@ -334,18 +384,21 @@ static void begin(struct copy *c, struct copyup const *dir)
   c->depth = 0;
   c->missed.n = c->deep.n = c->mounted.n = 0;
   c->where[0] = 0;
-  for (unsigned int i = 0; i < LISTS; i++) c->lists[i].owner = 0;
+  for (unsigned int i = 0; i < LISTS; i++)
+    c->lists[i].owner = 0;
   c->level[0].st = dir->st;
   c->level[0].next = 0;
   c->level[0].in = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (c->level[0].in == -1) copyup_die("read", dir->path, "");
+  if (c->level[0].in == -1)
+    copyup_die("read", dir->path, "");
 }
 
 static void say(struct copyup const *dir, struct copyup_names *names, char const *what)
 {
   char n[UINT_FMT];
 
-  if (!names->n) return;
+  if (!names->n)
+    return;
   n[uint_fmt(n, names->n)] = 0;
   strerr_warnw(dir->path, ": ", n, what, copyup_names_text(names));
 }
@@ -360,16 +413,20 @@ void copyup_copy(struct copyup const *dir)
   begin(c, dir);
   tmpfs = copyup_tmpfs(0700);
   copyup_attach(tmpfs, dir->fd, "", dir->path);
-  c->cover = openat(tmpfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a mount's own fd takes no fchmod */
-  if (c->cover == -1) copyup_die("read", dir->path, "");
+  /* a mount's own fd takes no fchmod */
+  c->cover = openat(tmpfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (c->cover == -1)
+    copyup_die("read", dir->path, "");
   c->level[0].out = c->cover;
   copy_tree(c);
   remove_links(c);
-  if (copyup_attributes(c->level[0].in, c->cover, &dir->st, &c->lost) == -1) die(c, "");
+  if (copyup_attributes(c->level[0].in, c->cover, &dir->st, &c->lost) == -1)
+    die(c, "");
   close(c->level[0].in);
   close(c->cover);
   close(tmpfs);
-  if (setrlimit(RLIMIT_NOFILE, &was) == -1) copyup_die("restore", "the limit of open files", "");
+  if (setrlimit(RLIMIT_NOFILE, &was) == -1)
+    copyup_die("restore", "the limit of open files", "");
 
   say(dir, &c->missed, " entries could not be read and are missing from the copy:");
   say(dir, &c->deep, " directories lie too deep and are missing from the copy:");

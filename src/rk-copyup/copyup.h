@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   What the parts of rk-copyup share. All of these die with one line when they cannot do what they say: the mount
-   namespace is this process's own, so everything they did is gone with it. */
+   What the parts of rk-copyup share. All of these die with one line when they cannot do what they
+   say: the mount namespace is this process's own, so everything they did is gone with it. */
 #ifndef COPYUP_H
 #define COPYUP_H
 
@@ -15,7 +15,8 @@ struct copyup {
   struct stat st;
 };
 
-/* "unable to VERB PATH/NAME: strerror" (111); without the slash if name is empty. Errors keep errno. */
+/* "unable to VERB PATH/NAME: strerror" (111); without the slash if name is empty. Errors keep
+   errno. */
 void copyup_die(char const *verb, char const *path, char const *name) __attribute__((noreturn));
 
 /* Modes: cover the directory with what is writable. */
@@ -26,43 +27,50 @@ void copyup_copy(struct copyup const *dir);
 /* A regular file, in every mode: a private copy of it on top of it. */
 void copyup_file(struct copyup const *file);
 
-/* Die (100) if a file system is mounted below dir: the kernel shows it in no overlay. Needs /proc. */
+/* Die (100) if a file system is mounted below dir: the kernel shows it in no overlay. Needs
+   /proc. */
 void copyup_overlay_check(struct copyup const *dir);
 
-/* A detached tmpfs whose root has these permissions; an fd that serves as directory, too. The caller closes it. */
+/* A detached tmpfs whose root has these permissions; an fd that serves as directory, too. The
+   caller closes it. */
 int copyup_tmpfs(mode_t mode);
 
 /* Set one parameter of a file system context, or die; fd -1: the string value. */
 void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value, int fd);
-/* Make the file system and a detached mount of it; dies with the kernel's own words where it left some. */
+/* Make the file system and a detached mount of it; dies with the kernel's own words where it left
+   some. */
 int copyup_fs_mount(int fsfd, char const *fsname);
 
-/* A detached clone of what name is below dirfd ("": dirfd itself), with all that is mounted below it. path: of dirfd, for the message. */
+/* A detached clone of what name is below dirfd ("": dirfd itself), with all that is mounted below
+   it. path: of dirfd, for the message. */
 int copyup_clone(int dirfd, char const *name, char const *path);
 
-/* Mount what mountfd holds on name below dirfd ("": dirfd itself); path: of dirfd, for the message. */
+/* Mount what mountfd holds on name below dirfd ("": dirfd itself); path: of dirfd, for the
+   message. */
 void copyup_attach(int mountfd, int dirfd, char const *name, char const *path);
 
 /* Reading a directory without malloc: begin with {.fd = fd}, name lives until the next call. */
 struct copyup_list {
   int fd;
   long len, pos;
-  int64_t next; /* lseek(2) of fd to this, with len and pos 0, goes on behind the last name (getdents(2): d_off) */
+  int64_t next; /* lseek(2) of fd to this, with len and pos 0, goes on behind the last name
+                   (getdents(2): d_off) */
   _Alignas(8) char buf[8192];
 };
-/* Next name but . and .., its DT_ type in *type (looked up where the file system does not say). 0 at the end, -1 with errno. */
+/* Next name but . and .., its DT_ type in *type (looked up where the file system does not say). 0
+   at the end, -1 with errno. */
 int copyup_next(struct copyup_list *list, char const **name, unsigned char *type);
 
-/* Where the relative links of one entry of a directory lead: out of the directory, or to which of its entries. A set of names
-   is 64 bits, one a hash value: it may say yes too often. */
+/* Where the relative links of one entry of a directory lead: out of the directory, or to which of
+   its entries. A set of names is 64 bits, one a hash value: it may say yes too often. */
 struct escape_climb {
   int out;
   uint64_t tops;
 };
 uint64_t escape_bit(char const *name, size_t len);
 
-/* Add the text of a symbolic link that lies depth directories below the directory. Every ".." is counted as one level up, since
-   a component before it may be a link itself. Pure. */
+/* Add the text of a symbolic link that lies depth directories below the directory. Every ".." is
+   counted as one level up, since a component before it may be a link itself. Pure. */
 void escape_climb(struct escape_climb *climb, char const *text, unsigned int depth);
 
 /* Add all links of the directory name below dirfd. If that would cost too much, out is set. */
@@ -72,15 +80,17 @@ void escape_search(struct escape_climb *climb, int dirfd, char const *name);
 int copyup_data(int in, int out, off_t size);
 /* The owner that st names, where it is mapped; else the new file stays 0:0. -1 with errno. */
 int copyup_chown(int out, struct stat const *st);
-/* Owner where it is mapped (else 0:0 and no set-id bits), permissions, user.* and ACL attributes, times. st: of the original.
-   *lost counts the attributes that could not be set. -1 with errno. */
+/* Owner where it is mapped (else 0:0 and no set-id bits), permissions, user.* and ACL attributes,
+   times. st: of the original. *lost counts the attributes that could not be set. -1 with errno. */
 int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost);
 
-/* One warning if lost is not 0: so many extended attributes of path, or of what is below it, could not be kept. */
+/* One warning if lost is not 0: so many extended attributes of path, or of what is below it, could
+   not be kept. */
 void copyup_warn_lost(char const *path, unsigned int lost);
 
-/* dir and name put together as they may stand in a message: as they are, or in quotes with escapes (rk_text_quote) if they hold a
-   byte that a terminal or a reader could take for something else. What does not fit is cut off. */
+/* dir and name put together as they may stand in a message: as they are, or in quotes with escapes
+   (rk_text_quote) if they hold a byte that a terminal or a reader could take for something else.
+   What does not fit is cut off. */
 void copyup_shown(char *buf, size_t size, char const *dir, char const *name);
 
 /* Names for one line: the first ones, and how many in all. Empty: n is 0. */

@@ -17,18 +17,21 @@ void copyup_file(struct copyup const *file)
   int here = open(".", O_PATH | O_CLOEXEC), copy;
   unsigned int lost = 0;
 
-  if (in < 0 || out < 0 || here < 0 || copyup_data(in, out, file->st.st_size) < 0
-      || copyup_attributes(in, out, &file->st, &lost) < 0 || close(out) < 0)
+  if (in < 0 || out < 0 || here < 0 || copyup_data(in, out, file->st.st_size) < 0 ||
+      copyup_attributes(in, out, &file->st, &lost) < 0 || close(out) < 0)
     copyup_die("copy", file->path, "");
   close(in);
-  if (lost) strerr_warnw(file->path, ": not all extended attributes could be kept");
+  if (lost)
+    strerr_warnw(file->path, ": not all extended attributes could be kept");
 
-  /* A mount can be cloned from an attached tmpfs only (before 6.15): attach it for a moment, on "/", where no path leads. */
+  /* A mount can be cloned from an attached tmpfs only (before 6.15): attach it for a moment, on
+     "/", where no path leads. */
   copyup_attach(tmpfs, AT_FDCWD, "/", "");
   copy = copyup_clone(tmpfs, "file", file->path);
   copyup_attach(copy, file->fd, "", file->path);
   close(copy);
-  if (fchdir(tmpfs) < 0 || umount2(".", MNT_DETACH) < 0 || fchdir(here) < 0) copyup_die("detach", "a tmpfs", "");
+  if (fchdir(tmpfs) < 0 || umount2(".", MNT_DETACH) < 0 || fchdir(here) < 0)
+    copyup_die("detach", "a tmpfs", "");
   close(tmpfs);
   close(here);
 }

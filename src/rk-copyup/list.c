@@ -25,17 +25,20 @@ int copyup_next(struct copyup_list *list, char const **name, unsigned char *type
     if (list->pos >= list->len) {
       list->pos = 0;
       list->len = syscall(SYS_getdents64, list->fd, list->buf, sizeof list->buf);
-      if (list->len <= 0) return (int)list->len;
+      if (list->len <= 0)
+        return (int)list->len;
     }
     e = (struct entry const *)(void const *)(list->buf + list->pos);
     list->pos += e->len;
     list->next = e->off;
-    if (e->name[0] == '.' && (!e->name[1] || (e->name[1] == '.' && !e->name[2]))) continue;
+    if (e->name[0] == '.' && (!e->name[1] || (e->name[1] == '.' && !e->name[2])))
+      continue;
     *name = e->name;
     *type = e->type;
     if (*type == DT_UNKNOWN) {
       struct stat st;
-      if (fstatat(list->fd, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0) *type = (unsigned char)((st.st_mode & S_IFMT) >> 12);
+      if (fstatat(list->fd, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+        *type = (unsigned char)((st.st_mode & S_IFMT) >> 12);
     }
     return 1;
   }

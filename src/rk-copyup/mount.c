@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   The mount calls. Everything is attached in an order that kernels before 6.15 allow as well: what is mounted upon is attached
-   first (move_mount(2) onto, and open_tree(2) of, a detached mount need 6.15). */
+   The mount calls. Everything is attached in an order that kernels before 6.15 allow as well: what
+   is mounted upon is attached first (move_mount(2) onto, and open_tree(2) of, a detached mount need
+   6.15). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -42,25 +43,31 @@ int copyup_fs_mount(int fsfd, char const *fsname)
     if (r > 2) {
       log[r - (log[r - 1] == '\n')] = 0;
       for (char *s = log; *s; s++) {
-        if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f) *s = '?'; /* the kernel may quote a name */
+        /* the kernel may quote a name */
+        if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f)
+          *s = '?';
       }
-      strerr_dief(RK_EXIT_SYS, "unable to make a new ", fsname, ": ", strerror(e), " (", log + 2, ")");
+      strerr_dief(RK_EXIT_SYS, "unable to make a new ", fsname, ": ", strerror(e), " (", log + 2,
+                  ")");
     }
     errno = e;
     copyup_die("make a new", fsname, "");
   }
   fd = rk_fsmount(fsfd, 0);
-  if (fd < 0) copyup_die("mount a new", fsname, "");
+  if (fd < 0)
+    copyup_die("mount a new", fsname, "");
   close(fsfd);
   return fd;
 }
 
 int copyup_tmpfs(mode_t mode)
 {
-  char octal[] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)), (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), 0};
+  char octal[] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)),
+                  (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), 0};
   int fsfd = rk_fsopen("tmpfs");
 
-  if (fsfd < 0) copyup_die("make a new", "tmpfs", "");
+  if (fsfd < 0)
+    copyup_die("make a new", "tmpfs", "");
   copyup_fs_set(fsfd, "tmpfs", "source", "rk-copyup", -1);
   copyup_fs_set(fsfd, "tmpfs", "mode", octal, -1);
   return copyup_fs_mount(fsfd, "tmpfs");
@@ -68,15 +75,20 @@ int copyup_tmpfs(mode_t mode)
 
 int copyup_clone(int dirfd, char const *name, char const *path)
 {
-  /* recursive always: in a user namespace inherited mounts below are locked, and cloning without them is EINVAL */
-  int fd = rk_open_tree(dirfd, name, OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+  /* recursive always: in a user namespace inherited mounts below are locked, and cloning without
+     them is EINVAL */
+  int fd = rk_open_tree(dirfd, name,
+                        OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW |
+                          AT_NO_AUTOMOUNT);
 
-  if (fd < 0) copyup_die("clone the mount of", path, name);
+  if (fd < 0)
+    copyup_die("clone the mount of", path, name);
   return fd;
 }
 
 void copyup_attach(int mountfd, int dirfd, char const *name, char const *path)
 {
-  if (rk_move_mount(mountfd, "", dirfd, name, MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH)) < 0)
+  if (rk_move_mount(mountfd, "", dirfd, name,
+                    MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH)) < 0)
     copyup_die("mount on", path, name);
 }

@@ -9,7 +9,6 @@
 /* Left free at the end of the text for " and 4294967295 more". */
 enum { TAIL = 24 };
 
-
 /* In quotes if it needs them, or holds one of the bytes of marks. */
 static void show(char *buf, size_t size, char const *dir, char const *name, char const *marks)
 {
@@ -18,9 +17,11 @@ static void show(char *buf, size_t size, char const *dir, char const *name, char
   struct rk_text shown = rk_text_in(buf, size);
 
   rk_text_add(&whole, dir, name);
-  if (!*name && whole.len > 1 && path[whole.len - 1] == '/') path[--whole.len] = 0;
+  if (!*name && whole.len > 1 && path[whole.len - 1] == '/')
+    path[--whole.len] = 0;
   rk_text_quote(&shown, path, whole.len);
-  if (shown.len != whole.len + 2 || path[strcspn(path, marks)]) return;
+  if (shown.len != whole.len + 2 || path[strcspn(path, marks)])
+    return;
   shown.len = 0; /* nothing was escaped */
   rk_text_mem(&shown, path, whole.len);
 }
@@ -35,11 +36,13 @@ void copyup_names_add(struct copyup_names *names, char const *dir, char const *n
   static char shown[4 * (PATH_MAX + NAME_MAX) + 3];
   size_t len;
 
-  if (!names->n) names->len = names->shown = 0;
+  if (!names->n)
+    names->len = names->shown = 0;
   names->n++;
   show(shown, sizeof shown, dir, name, " "); /* blanks part the names */
   len = strlen(shown);
-  if (names->shown + 1 != names->n || names->len + len + 1 > sizeof names->text - TAIL) return;
+  if (names->shown + 1 != names->n || names->len + len + 1 > sizeof names->text - TAIL)
+    return;
   names->text[names->len++] = ' ';
   memcpy(names->text + names->len, shown, len);
   names->len += len;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Mode overlay: an overlay of the directory and a tmpfs. The tmpfs is mounted on the directory and the overlay on the tmpfs,
-   so that all layers are attached where the kernel looks at them (before 6.15 it refuses detached ones). */
+   Mode overlay: an overlay of the directory and a tmpfs. The tmpfs is mounted on the directory and
+   the overlay on the tmpfs, so that all layers are attached where the kernel looks at them (before
+   6.15 it refuses detached ones). */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -31,13 +32,16 @@ static char const *fd_path(char *buf, char const *dir, int fd)
   return buf;
 }
 
-/* Layers by fd where the kernel takes them (lowerdir+ 6.5, upperdir and workdir 6.13), else by name. */
+/* Layers by fd where the kernel takes them (lowerdir+ 6.5, upperdir and workdir 6.13), else by
+   name. */
 static void layer(int fsfd, char const *key, char const *oldkey, int fd)
 {
   char path[32];
 
-  if (rk_fsconfig(fsfd, FSCONFIG_SET_FD, key, 0, fd) == 0) return;
-  if (errno != EINVAL) copyup_die("set", "overlay", key);
+  if (rk_fsconfig(fsfd, FSCONFIG_SET_FD, key, 0, fd) == 0)
+    return;
+  if (errno != EINVAL)
+    copyup_die("set", "overlay", key);
   copyup_fs_set(fsfd, "overlay", oldkey, fd_path(path, "/proc/self/fd/", fd), -1);
 }
 
@@ -46,8 +50,9 @@ static int layer_dir(int fd, char const *name, struct stat const *st)
   struct timespec const times[] = {st->st_atim, st->st_mtim};
   int r;
 
-  if (mkdirat(fd, name, 0700) < 0 || (r = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0
-      || copyup_chown(r, st) == -1 || fchmod(r, st->st_mode & 07777) < 0 || futimens(r, times) < 0)
+  if (mkdirat(fd, name, 0700) < 0 ||
+      (r = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || copyup_chown(r, st) == -1 ||
+      fchmod(r, st->st_mode & 07777) < 0 || futimens(r, times) < 0)
     copyup_die("make the layer", name, "");
   return r;
 }
@@ -60,15 +65,18 @@ void copyup_overlay(struct copyup const *dir)
   cover = copyup_tmpfs(0700);
   upper = layer_dir(cover, "upper", &dir->st);
   work = layer_dir(cover, "work", &dir->st);
-  /* without user attributes the kernel makes an overlay that fails at random later (opaque directories) */
+  /* without user attributes the kernel makes an overlay that fails at random later (opaque
+     directories) */
   if (fsetxattr(work, "user.rk-copyup", "", 0, 0) < 0 || fremovexattr(work, "user.rk-copyup") < 0)
     copyup_die("set a user attribute (Linux 6.6) on", "tmpfs", "");
   copyup_attach(cover, dir->fd, "", dir->path);
 
   fsfd = rk_fsopen("overlay");
   if (fsfd < 0 && (errno == ENODEV || errno == EPERM))
-    rk_die_host("D8", "Linux 5.11 or later with overlay, or mode symlink or copy", "unable to make a new overlay: not supported here");
-  if (fsfd < 0) copyup_die("make a new", "overlay", "");
+    rk_die_host("D8", "Linux 5.11 or later with overlay, or mode symlink or copy",
+                "unable to make a new overlay: not supported here");
+  if (fsfd < 0)
+    copyup_die("make a new", "overlay", "");
   copyup_fs_set(fsfd, "overlay", "source", "rk-copyup", -1);
   copyup_fs_set(fsfd, "overlay", "userxattr", 0, -1);
   layer(fsfd, "lowerdir+", "lowerdir", dir->fd);
@@ -91,8 +99,10 @@ static unsigned int mount_id(int fd)
 
   if (rk_slurp(fd_path(path, "/proc/self/fdinfo/", fd), text, sizeof text) < 0)
     copyup_die("read", path, "");
-  while (s && strncmp(s, "mnt_id:\t", 8)) s = (s = strchr(s, '\n')) ? s + 1 : 0;
-  if (!s || !uint_scan(s + 8, &id)) strerr_dief(RK_EXIT_BUG, "no mnt_id in ", path);
+  while (s && strncmp(s, "mnt_id:\t", 8))
+    s = (s = strchr(s, '\n')) ? s + 1 : 0;
+  if (!s || !uint_scan(s + 8, &id))
+    strerr_dief(RK_EXIT_BUG, "no mnt_id in ", path);
   return id;
 }
 
@@ -104,22 +114,27 @@ void copyup_overlay_check(struct copyup const *dir)
   size_t len;
   int r, here = open(".", O_PATH | O_CLOEXEC);
 
-  if (here < 0 || fchdir(dir->fd) < 0 || syscall(SYS_getcwd, real, sizeof real) < 0 || fchdir(here) < 0)
+  if (here < 0 || fchdir(dir->fd) < 0 || syscall(SYS_getcwd, real, sizeof real) < 0 ||
+      fchdir(here) < 0)
     copyup_die("find the real path of", dir->path, "");
   close(here);
   len = strlen(real);
   l.len = l.pos = 0;
   l.fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);
-  if (l.fd < 0) copyup_die("read", MOUNTINFO, "");
+  if (l.fd < 0)
+    copyup_die("read", MOUNTINFO, "");
   while ((r = rk_mountinfo_next(&l)) > 0) {
     char *s = rk_mountinfo_field(l.line, 2), *at = rk_mountinfo_field(l.line, 5);
-    if (!at || !uint_scan(s, &parent) || parent != id) continue;
+    if (!at || !uint_scan(s, &parent) || parent != id)
+      continue;
     rk_mountinfo_unescape(at);
     if (!strncmp(at, real, len) && at[len] == '/') {
       copyup_shown(shown, sizeof shown, "", at);
-      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", shown, ", which is mounted below ", dir->path, ": use mode symlink or copy");
+      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", shown, ", which is mounted below ",
+                  dir->path, ": use mode symlink or copy");
     }
   }
-  if (r < 0) copyup_die("read", MOUNTINFO, "");
+  if (r < 0)
+    copyup_die("read", MOUNTINFO, "");
   close(l.fd);
 }

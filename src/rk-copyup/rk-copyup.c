@@ -2,11 +2,13 @@
    rk-copyup: new mount namespace, make the directories writable in it, then become prog.
 
    where    inside: namespace root (rk-userns rk-idmap before it)
-   changes  mount namespace, mounts; the working directory is entered again if it lies in one of the directories
+   changes  mount namespace, mounts; the working directory is entered again if it lies in one of the
+            directories
    fds/env  reads RK_STATE_DIR
    forks    no
-   exits    100 usage or a path that cannot be copied up, 102 limit of mount namespaces, 111 system call, 126/127 prog
-*/
+   exits    100 usage or a path that cannot be copied up, 102 limit of mount namespaces, 111 system
+            call, 126/127 prog
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -40,12 +42,9 @@ static struct propagation {
   char const *name;
   unsigned long flags;
 } const propagations[] = {
-  {"rprivate", MS_REC | MS_PRIVATE},
-  {"private", MS_PRIVATE},
-  {"rslave", MS_REC | MS_SLAVE},
-  {"slave", MS_SLAVE},
-  {"rshared", MS_REC | MS_SHARED},
-  {"shared", MS_SHARED},
+  {"rprivate", MS_REC | MS_PRIVATE}, {"private", MS_PRIVATE},
+  {"rslave", MS_REC | MS_SLAVE},     {"slave", MS_SLAVE},
+  {"rshared", MS_REC | MS_SHARED},   {"shared", MS_SHARED},
 };
 
 static char here[PATH_MAX]; /* the working directory by name, empty if it has none */
@@ -53,33 +52,41 @@ static char here[PATH_MAX]; /* the working directory by name, empty if it has no
 static struct mode const *mode_of(char const *name)
 {
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-    if (!strcmp(name, modes[i].name)) return modes + i;
+    if (!strcmp(name, modes[i].name))
+      return modes + i;
   strerr_dief(RK_EXIT_USAGE, "unknown mode: ", name, " (symlink, overlay, copy)");
 }
 
 static struct propagation const *propagation_of(char const *name)
 {
   for (size_t i = 0; i < sizeof propagations / sizeof *propagations; i++)
-    if (!strcmp(name, propagations[i].name)) return propagations + i;
-  strerr_dief(RK_EXIT_USAGE, "unknown propagation: ", name, " (private, rprivate, slave, rslave, shared, rshared)");
+    if (!strcmp(name, propagations[i].name))
+      return propagations + i;
+  strerr_dief(RK_EXIT_USAGE, "unknown propagation: ", name,
+              " (private, rprivate, slave, rslave, shared, rshared)");
 }
 
-/* 0, 1 and 2 may be closed: what is opened here must not get these numbers, or a message would be written into it. */
+/* 0, 1 and 2 may be closed: what is opened here must not get these numbers, or a message would be
+   written into it. */
 static void guard_stdio(void)
 {
   int fd;
 
-  do fd = open("/", O_PATH | O_CLOEXEC);
+  do
+    fd = open("/", O_PATH | O_CLOEXEC);
   while (fd >= 0 && fd <= 2);
-  if (fd >= 0) close(fd);
+  if (fd >= 0)
+    close(fd);
 }
 
 static void open_path(struct copyup *c, char const *path)
 {
   c->path = path;
   c->fd = open(path, O_PATH | O_CLOEXEC);
-  if (c->fd < 0) copyup_die("open", path, "");
-  if (fstat(c->fd, &c->st) < 0) copyup_die("stat", path, "");
+  if (c->fd < 0)
+    copyup_die("open", path, "");
+  if (fstat(c->fd, &c->st) < 0)
+    copyup_die("stat", path, "");
 }
 
 /* Everything that can be known before something is done. */
@@ -88,19 +95,24 @@ static void check(char const *path, struct mode const *mode)
   struct copyup c;
   struct stat root;
 
-  if (!*path) strerr_dief(RK_EXIT_USAGE, "empty element in dirs");
-  if (*path != '/') strerr_dief(RK_EXIT_USAGE, "not an absolute path: ", path);
+  if (!*path)
+    strerr_dief(RK_EXIT_USAGE, "empty element in dirs");
+  if (*path != '/')
+    strerr_dief(RK_EXIT_USAGE, "not an absolute path: ", path);
   open_path(&c, path);
   if (S_ISDIR(c.st.st_mode)) {
-    if (stat("/", &root) < 0) copyup_die("stat", "/", "");
+    if (stat("/", &root) < 0)
+      copyup_die("stat", "/", "");
     if (root.st_dev == c.st.st_dev && root.st_ino == c.st.st_ino)
       strerr_dief(RK_EXIT_USAGE, "the root directory cannot be copied up: ", path);
-    if (mode->cover == &copyup_overlay) copyup_overlay_check(&c);
+    if (mode->cover == &copyup_overlay)
+      copyup_overlay_check(&c);
   } else if (!S_ISREG(c.st.st_mode))
     strerr_dief(RK_EXIT_USAGE, "neither a directory nor a regular file: ", path);
   if (mode->cover != &copyup_overlay || S_ISREG(c.st.st_mode)) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) copyup_die("read", path, "");
+    if (fd < 0)
+      copyup_die("read", path, "");
     close(fd);
   }
   close(c.fd);
@@ -111,48 +123,60 @@ static void act(char const *path, struct mode const *mode)
   struct copyup c;
 
   open_path(&c, path);
-  if (S_ISDIR(c.st.st_mode)) mode->cover(&c);
-  else copyup_file(&c);
+  if (S_ISDIR(c.st.st_mode))
+    mode->cover(&c);
+  else
+    copyup_file(&c);
   close(c.fd);
 }
 
-static void each(char const *dirs, struct mode const *mode, void (*f)(char const *, struct mode const *))
+static void each(char const *dirs, struct mode const *mode,
+                 void (*f)(char const *, struct mode const *))
 {
   static char path[PATH_MAX];
 
-  if (!*dirs) return;
+  if (!*dirs)
+    return;
   for (;;) {
     size_t len = strcspn(dirs, ":");
-    if (len >= sizeof path) strerr_dief(RK_EXIT_USAGE, "path too long in dirs: more than 4095 bytes");
+    if (len >= sizeof path)
+      strerr_dief(RK_EXIT_USAGE, "path too long in dirs: more than 4095 bytes");
     memcpy(path, dirs, len);
     path[len] = 0;
     f(path, mode);
-    if (!dirs[len]) return;
+    if (!dirs[len])
+      return;
     dirs += len + 1;
   }
 }
 
 static void new_mounts(void)
 {
-  if (unshare(CLONE_NEWNS) == 0) return;
+  if (unshare(CLONE_NEWNS) == 0)
+    return;
   if (errno == ENOSPC)
-    rk_die_host("U7", "sysctl user.max_mnt_namespaces=15000", "unable to make a mount namespace: limit reached");
+    rk_die_host("U7", "sysctl user.max_mnt_namespaces=15000",
+                "unable to make a mount namespace: limit reached");
   if (errno == EPERM)
-    strerr_dief(RK_EXIT_SYS, "unable to make a mount namespace: not permitted: rk-userns and rk-idmap come before this link");
+    strerr_dief(RK_EXIT_SYS, "unable to make a mount namespace: not permitted: rk-userns and "
+                             "rk-idmap come before this link");
   copyup_die("make", "a mount namespace", "");
 }
 
 static void propagate(unsigned long flags)
 {
-  if (mount(0, "/", 0, flags, 0) < 0) copyup_die("set", "the propagation of mounts", "");
+  if (mount(0, "/", 0, flags, 0) < 0)
+    copyup_die("set", "the propagation of mounts", "");
 }
 
-/* The chain's state directory is where outside and inside meet: a copy of it, or an overlay, would be a second one. */
+/* The chain's state directory is where outside and inside meet: a copy of it, or an overlay, would
+   be a second one. */
 static int open_state(char const *path)
 {
   int fd;
 
-  if (!path || *path != '/' || (fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0) return -1;
+  if (!path || *path != '/' || (fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+    return -1;
   return copyup_clone(fd, "", path);
 }
 
@@ -161,8 +185,10 @@ static void keep_state(int state, char const *path)
   struct stat was, is;
   struct copyup c;
 
-  if (fstat(state, &was) < 0 || stat(path, &is) < 0) copyup_die("stat", path, "");
-  if (was.st_dev == is.st_dev && was.st_ino == is.st_ino) return;
+  if (fstat(state, &was) < 0 || stat(path, &is) < 0)
+    copyup_die("stat", path, "");
+  if (was.st_dev == is.st_dev && was.st_ino == is.st_ino)
+    return;
   open_path(&c, path);
   copyup_attach(state, c.fd, "", path);
   close(c.fd);
@@ -180,33 +206,43 @@ int main(int argc, char const *const *argv)
   PROG = "rk-copyup";
   for (;;) {
     int opt = subgetopt_r(argc, argv, "m:p:k", &l);
-    if (opt == -1) break;
+    if (opt == -1)
+      break;
     switch (opt) {
-    case 'm': mode = mode_of(l.arg); break;
-    case 'p': propagation = propagation_of(l.arg); break;
-    case 'k': keep = 1; break;
-    default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      case 'm': mode = mode_of(l.arg); break;
+      case 'p': propagation = propagation_of(l.arg); break;
+      case 'k': keep = 1; break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
     }
   }
   argc -= l.ind;
   argv += l.ind;
-  if (argc < 2) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (argc < 2)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
   dirs = argv[0];
   guard_stdio();
   each(dirs, mode, &check);
-  if (syscall(SYS_getcwd, here, sizeof here) < 0 || *here != '/') *here = 0; /* (libc's brings malloc with it) */
+  /* (libc's brings malloc with it) */
+  if (syscall(SYS_getcwd, here, sizeof here) < 0 || *here != '/')
+    *here = 0;
 
   new_mounts();
-  /* A namespace of another user's mounts gets them as slaves from the kernel (mount_namespaces(7)); within one user namespace
-     they would stay shared, and covering a directory would cover it outside. shared comes last for the same reason: a clone
-     that is a peer of what it was cloned from would be covered with it. */
+  /* A namespace of another user's mounts gets them as slaves from the kernel (mount_namespaces(7));
+     within one user namespace they would stay shared, and covering a directory would cover it
+     outside. shared comes last for the same reason: a clone that is a peer of what it was cloned
+     from would be covered with it. */
   propagate(propagation->flags == (MS_REC | MS_PRIVATE) ? propagation->flags : MS_REC | MS_SLAVE);
-  if (propagation->flags == MS_PRIVATE) propagate(MS_PRIVATE);
-  if (*dirs) state = open_state(statedir);
+  if (propagation->flags == MS_PRIVATE)
+    propagate(MS_PRIVATE);
+  if (*dirs)
+    state = open_state(statedir);
   each(dirs, mode, &act);
-  if (state >= 0) keep_state(state, statedir);
-  if (propagation->flags & MS_SHARED) propagate(propagation->flags);
+  if (state >= 0)
+    keep_state(state, statedir);
+  if (propagation->flags & MS_SHARED)
+    propagate(propagation->flags);
 
-  if (*dirs && *here && chdir(here) < 0) copyup_die("enter again", here, "");
+  if (*dirs && *here && chdir(here) < 0)
+    copyup_die("enter again", here, "");
   rk_link_exec(argv + 1, keep);
 }

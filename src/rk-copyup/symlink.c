@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
-   Mode symlink: a tmpfs covers the directory, the original is mounted below it as .roN, and every entry is a symbolic
-   link: NAME -> .roN/NAME, or the original's own text where the original is one. The layout is RootlessKit's; its mode
-   1777 is not: with it every user inside could put a file of its own in the place of /etc/passwd.
+   Mode symlink: a tmpfs covers the directory, the original is mounted below it as .roN, and every
+   entry is a symbolic link: NAME -> .roN/NAME, or the original's own text where the original is
+   one. The layout is RootlessKit's; its mode 1777 is not: with it every user inside could put a
+   file of its own in the place of /etc/passwd.
 
-   Through .roN a directory is one level deeper than it was, so a relative link in it that climbs out of the covered
-   directory (/etc/ssl/certs -> ../../var/lib/ca-certificates/pem) would miss its target. An entry that may hold such a
-   link is mounted once more, by itself and at its own depth: NAME -> .roM, where .roM is that directory. So is an entry with
-   a link to such an entry (/etc/pki/certs -> ../ssl/certs), which would find it below .roN. */
+   Through .roN a directory is one level deeper than it was, so a relative link in it that climbs
+   out of the covered directory (/etc/ssl/certs -> ../../var/lib/ca-certificates/pem) would miss its
+   target. An entry that may hold such a link is mounted once more, by itself and at its own depth:
+   NAME -> .roM, where .roM is that directory. So is an entry with a link to such an entry
+   (/etc/pki/certs -> ../ssl/certs), which would find it below .roN. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -40,10 +42,11 @@ static struct copyup const *dir;
 static int cover;
 static char base[RO_MAX + 1]; /* .roN/ of the whole original */
 static size_t baselen;
-static unsigned int n;   /* last .roN */
-static uint64_t astray;  /* names of entries that lead astray when they are reached below .roN */
+static unsigned int n;  /* last .roN */
+static uint64_t astray; /* names of entries that lead astray when they are reached below .roN */
 
-/* Entries that lead to other entries only: whether these lead astray is known when all have been seen. */
+/* Entries that lead to other entries only: whether these lead astray is known when all have been
+   seen. */
 static struct waiting {
   uint64_t tops;
   uint16_t name; /* in names */
@@ -56,10 +59,12 @@ static size_t nameslen;
 /* In a directory that changes one name may be listed twice: the first stays. */
 static void make_link(char const *text, char const *name)
 {
-  if (symlinkat(text, cover, name) == -1 && errno != EEXIST) copyup_die("make link", dir->path, name);
+  if (symlinkat(text, cover, name) == -1 && errno != EEXIST)
+    copyup_die("make link", dir->path, name);
 }
 
-/* An entry that cannot be mounted alone because it is gone, or no directory any more: a link to it, as any other has. */
+/* An entry that cannot be mounted alone because it is gone, or no directory any more: a link to it,
+   as any other has. */
 static void link_below(char const *name)
 {
   char text[sizeof base + NAME_MAX + 1];
@@ -71,19 +76,23 @@ static void link_below(char const *name)
 
 static void mount_alone(char const *name)
 {
-  int fd = rk_open_tree(dir->fd, name, OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+  int fd = rk_open_tree(dir->fd, name,
+                        OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
   char ro[RO_MAX];
   struct stat st;
 
-  if (fd == -1 && errno != ENOENT) copyup_die("clone the mount of", dir->path, name);
-  if (fd == -1) return;
+  if (fd == -1 && errno != ENOENT)
+    copyup_die("clone the mount of", dir->path, name);
+  if (fd == -1)
+    return;
   if (fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode)) {
     close(fd);
     link_below(name);
     return;
   }
   ro_name(ro, dir->fd, &n);
-  if (mkdirat(cover, ro, 0700) < 0) copyup_die("make", dir->path, ro);
+  if (mkdirat(cover, ro, 0700) < 0)
+    copyup_die("make", dir->path, ro);
   copyup_attach(fd, cover, ro, dir->path);
   close(fd);
   make_link(ro, name);
@@ -95,8 +104,10 @@ static int wait_for(uint64_t tops, char const *name, int is_dir)
 {
   size_t len = strlen(name) + 1;
 
-  if (nwaiting == sizeof waiting / sizeof *waiting || nameslen + len > sizeof names) return 0;
-  waiting[nwaiting++] = (struct waiting){.tops = tops, .name = (uint16_t)nameslen, .is_dir = (uint16_t)is_dir};
+  if (nwaiting == sizeof waiting / sizeof *waiting || nameslen + len > sizeof names)
+    return 0;
+  waiting[nwaiting++] = (struct waiting){
+    .tops = tops, .name = (uint16_t)nameslen, .is_dir = (uint16_t)is_dir};
   memcpy(names + nameslen, name, len);
   nameslen += len;
   return 1;
@@ -110,11 +121,15 @@ static void settle(void)
     before = astray;
     for (unsigned int i = 0; i < nwaiting; i++) {
       char const *name = names + waiting[i].name;
-      if (!(waiting[i].tops & astray)) continue;
+      if (!(waiting[i].tops & astray))
+        continue;
       waiting[i].tops = 0;
-      if (!waiting[i].is_dir) astray |= escape_bit(name, strlen(name));
-      else if (unlinkat(cover, name, 0) < 0) copyup_die("unlink", dir->path, name);
-      else mount_alone(name);
+      if (!waiting[i].is_dir)
+        astray |= escape_bit(name, strlen(name));
+      else if (unlinkat(cover, name, 0) < 0)
+        copyup_die("unlink", dir->path, name);
+      else
+        mount_alone(name);
     }
   } while (astray != before);
 }
@@ -125,16 +140,19 @@ static void link_again(char const *name)
   char text[PATH_MAX];
   ssize_t len = readlinkat(dir->fd, name, text, sizeof text - 1);
 
-  if (len < 0 && errno == ENOENT) return; /* gone meanwhile */
+  if (len < 0 && errno == ENOENT)
+    return;                         /* gone meanwhile */
   if (len < 0 && errno == EINVAL) { /* no link any more */
     link_below(name);
     return;
   }
-  if (len < 0) copyup_die("read link", dir->path, name);
+  if (len < 0)
+    copyup_die("read link", dir->path, name);
   text[len] = 0;
   make_link(text, name);
   escape_climb(&climb, text, 0);
-  if (climb.out || (climb.tops && !wait_for(climb.tops, name, 0))) astray |= escape_bit(name, strlen(name));
+  if (climb.out || (climb.tops && !wait_for(climb.tops, name, 0)))
+    astray |= escape_bit(name, strlen(name));
 }
 
 void copyup_symlink(struct copyup const *directory)
@@ -150,11 +168,13 @@ void copyup_symlink(struct copyup const *directory)
   n = nwaiting = 0;
   nameslen = 0;
   astray = 0;
-  if (list.fd < 0) copyup_die("read", dir->path, "");
+  if (list.fd < 0)
+    copyup_die("read", dir->path, "");
   cover = copyup_tmpfs(0700);
   copyup_attach(cover, dir->fd, "", dir->path);
   baselen = ro_name(base, dir->fd, &n);
-  if (mkdirat(cover, base, 0700) < 0) copyup_die("make", dir->path, base);
+  if (mkdirat(cover, base, 0700) < 0)
+    copyup_die("make", dir->path, base);
   copyup_attach(original, cover, base, dir->path);
   close(original);
 
@@ -165,14 +185,20 @@ void copyup_symlink(struct copyup const *directory)
       link_again(name);
       continue;
     }
-    if (type == DT_DIR) escape_search(&climb, list.fd, name);
-    if (climb.out || (climb.tops && !wait_for(climb.tops, name, 1))) mount_alone(name);
-    else link_below(name);
+    if (type == DT_DIR)
+      escape_search(&climb, list.fd, name);
+    if (climb.out || (climb.tops && !wait_for(climb.tops, name, 1)))
+      mount_alone(name);
+    else
+      link_below(name);
   }
-  if (r < 0 && errno != ENOENT) copyup_die("read", dir->path, "");
+  if (r < 0 && errno != ENOENT)
+    copyup_die("read", dir->path, "");
   settle();
-  own = openat(cover, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a mount's own fd takes no fchmod */
-  if (own == -1 || copyup_attributes(list.fd, own, &dir->st, &lost) == -1) copyup_die("set the mode of", dir->path, "");
+  /* a mount's own fd takes no fchmod */
+  own = openat(cover, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (own == -1 || copyup_attributes(list.fd, own, &dir->st, &lost) == -1)
+    copyup_die("set the mode of", dir->path, "");
   copyup_warn_lost(dir->path, lost);
   close(own);
   close(list.fd);
