@@ -2,14 +2,16 @@
    rk-enter: join the namespaces of a running chain, then become prog.
 
    where    outside: as the user whose chain it is, or as root
-   changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0; capabilities; with another
-            user's chain the supplementary groups; session keyring; a seccomp filter (rk/tty.h); cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
-            WATCHDOG_PID and pdeathsig
+   changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0;
+            capabilities; with another user's chain the supplementary groups; session keyring; a
+            seccomp filter (rk/tty.h); cwd if it does not exist inside; into a pid namespace also
+            LISTEN_PID, WATCHDOG_PID and pdeathsig
    fds/env  refuses fds that lead outside (-f keeps them); reads RK_STATE_DIR
-   forks    only into a pid namespace, which a process cannot enter itself: then it stays as rk-pidns does. prog gets SIGKILL
-            when this one ends.
-   exits    100, 102 fs.suid_dumpable is 1 (root); 111 no such chain, not ready, refused; 126, 127; else prog's, 128 + n if signal n killed it
-*/
+   forks    only into a pid namespace, which a process cannot enter itself: then it stays as
+            rk-pidns does. prog gets SIGKILL when this one ends.
+   exits    100, 102 fs.suid_dumpable is 1 (root); 111 no such chain, not ready, refused; 126, 127;
+            else prog's, 128 + n if signal n killed it
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -36,27 +38,36 @@
 
 #define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] prog..."
 
-/* From the first setns until exec this process holds fds of the outside in reach of the namespace's root, so it must not be
-   dumpable. A change of ids, or capabilities gained in a namespace that is not this user's own, sets that to fs.suid_dumpable in the same
-   step (commit_creds, kernel/cred.c). This is always so for root: setting it again would leave a moment in which root inside can take
-   everything. So with 1 root does not begin. */
+/* From the first setns until exec this process holds fds of the outside in reach of the namespace's
+   root, so it must not be dumpable. A change of ids, or capabilities gained in a namespace that is
+   not this user's own, sets that to fs.suid_dumpable in the same step (commit_creds,
+   kernel/cred.c). This is always so for root: setting it again would leave a moment in which root
+   inside can take everything. So with 1 root does not begin. */
 static void hide(void)
 {
   char text[16];
 
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
-  if (geteuid() != 0) return;
-  if (rk_slurp("/proc/sys/fs/suid_dumpable", text, sizeof text) == -1) strerr_diefusys(RK_EXIT_SYS, "read fs.suid_dumpable");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  if (geteuid() != 0)
+    return;
+  if (rk_slurp("/proc/sys/fs/suid_dumpable", text, sizeof text) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "read fs.suid_dumpable");
   if (!strcmp(text, "1"))
-    rk_die_host("U8", "sysctl fs.suid_dumpable=0", "refusing to enter as root: with fs.suid_dumpable=1 root of the namespace could read this process");
+    rk_die_host("U8", "sysctl fs.suid_dumpable=0",
+                "refusing to enter as root: with fs.suid_dumpable=1 root of the namespace could "
+                "read this process");
 }
 
 /* The sysctl may have changed since, or the user's ids inside may be others than outside. */
 static void still_hidden(void)
 {
   if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1)
-    rk_die_host("U8", "sysctl fs.suid_dumpable=0", "refusing to go on: with fs.suid_dumpable=1 root of the namespace can read this process");
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+    rk_die_host(
+      "U8", "sysctl fs.suid_dumpable=0",
+      "refusing to go on: with fs.suid_dumpable=1 root of the namespace can read this process");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
 }
 
 static void join(struct target *t)
@@ -66,7 +77,8 @@ static void join(struct target *t)
 
   cwd[len > 0 ? len : 1] = 0;
   /* Root outside drops them there; inside it may be forbidden (user_namespaces(7), setgroups). */
-  if (t->drop && rk_drop_groups() == 0) t->drop = 0;
+  if (t->drop && rk_drop_groups() == 0)
+    t->drop = 0;
   hide();
   close(t->proc); /* it leads to the outer procfs, and so to the outer root */
   if (setns(t->pidfd, t->flags) == -1) {
@@ -78,11 +90,14 @@ static void join(struct target *t)
   still_hidden();
   if (t->children >= 0 && setns(t->children, CLONE_NEWPID) == -1)
     strerr_diefusys(RK_EXIT_SYS, "join the pid namespace that process ", t->name, " made");
-  if (t->drop && rk_drop_groups() == -1) strerr_diefusys(RK_EXIT_SYS, "drop supplementary groups");
-  if (rk_become_root() == -1) strerr_diefusys(RK_EXIT_SYS, "become root of the user namespace");
+  if (t->drop && rk_drop_groups() == -1)
+    strerr_diefusys(RK_EXIT_SYS, "drop supplementary groups");
+  if (rk_become_root() == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become root of the user namespace");
   still_hidden();
   /* Joining a mount namespace leads to its root. */
-  if ((t->flags & CLONE_NEWNS) && chdir(cwd) == -1) strerr_warnwusys("stay in ", cwd, " (now in /)");
+  if ((t->flags & CLONE_NEWNS) && chdir(cwd) == -1)
+    strerr_warnwusys("stay in ", cwd, " (now in /)");
 }
 
 /* Outside, DIR/netns is an empty file: the chain has mounted its namespace over it inside. */
@@ -92,11 +107,14 @@ static void find_detached(char const *dir, char *path, size_t size)
   int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
   ssize_t len;
 
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open ", dir);
+  if (fd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open ", dir);
   link[14 + uint_fmt(link + 14, (unsigned int)fd)] = 0;
   len = readlink(link, path, size);
-  if (len < 0) strerr_diefusys(RK_EXIT_SYS, "read ", link);
-  if ((size_t)len + sizeof "/netns" > size) strerr_dief(RK_EXIT_USAGE, "path too long: ", dir);
+  if (len < 0)
+    strerr_diefusys(RK_EXIT_SYS, "read ", link);
+  if ((size_t)len + sizeof "/netns" > size)
+    strerr_dief(RK_EXIT_USAGE, "path too long: ", dir);
   memcpy(path + len, "/netns", sizeof "/netns");
   close(fd);
 }
@@ -105,9 +123,12 @@ static void join_detached(char const *path)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open the detached network namespace ", path);
+  if (fd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open the detached network namespace ", path);
   if (setns(fd, CLONE_NEWNET) < 0) {
-    if (errno == EINVAL) strerr_dief(RK_EXIT_SYS, path, " is no network namespace: the chain was not started with rk-net -D");
+    if (errno == EINVAL)
+      strerr_dief(RK_EXIT_SYS, path,
+                  " is no network namespace: the chain was not started with rk-net -D");
     strerr_diefusys(RK_EXIT_SYS, "join the network namespace ", path);
   }
   close(fd);
@@ -126,15 +147,18 @@ int main(int argc, char const *const *argv)
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
       int opt = subgetopt_r(argc, argv, "s:p:nf:KTk", &l);
-      if (opt == -1) break;
+      if (opt == -1)
+        break;
       switch (opt) {
         case 's': dir = l.arg; break;
         case 'p':
-          if (!uint0_scan(l.arg, &t.pid) || !t.pid || t.pid > INT_MAX) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+          if (!uint0_scan(l.arg, &t.pid) || !t.pid || t.pid > INT_MAX)
+            strerr_dieusage(RK_EXIT_USAGE, USAGE);
           break;
         case 'n': detached = 1; break;
         case 'f':
-          if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+          if (!rk_fds_list_valid(l.arg))
+            strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
           keep_fds = l.arg;
           break;
         case 'K': keyring = 1; break;
@@ -146,38 +170,56 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc || (dir && t.pid)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (!dir && (detached || !t.pid)) dir = getenv("RK_STATE_DIR");
-  if (!dir && !t.pid) strerr_dief(RK_EXIT_USAGE, "which chain? Give -s dir or -p pid, or set RK_STATE_DIR");
-  if (!dir && detached) strerr_dief(RK_EXIT_USAGE, "option -n needs the state directory: give -s dir, or set RK_STATE_DIR");
-  if (detached) find_detached(dir, netns, sizeof netns);
+  if (!argc || (dir && t.pid))
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!dir && (detached || !t.pid))
+    dir = getenv("RK_STATE_DIR");
+  if (!dir && !t.pid)
+    strerr_dief(RK_EXIT_USAGE, "which chain? Give -s dir or -p pid, or set RK_STATE_DIR");
+  if (!dir && detached)
+    strerr_dief(RK_EXIT_USAGE,
+                "option -n needs the state directory: give -s dir, or set RK_STATE_DIR");
+  if (detached)
+    find_detached(dir, netns, sizeof netns);
 
-  if (t.pid) enter_process(&t);
-  else enter_state(&t, dir);
+  if (t.pid)
+    enter_process(&t);
+  else
+    enter_state(&t, dir);
   enter_compare(&t);
   enter_check_ids(&t);
   /* Root inside can trace prog and fetch its descriptors (pidfd_getfd(2)). */
-  rk_fds_refuse(keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, detached || (t.flags & CLONE_NEWNET) ? 0 : rk_netns_cookie());
+  rk_fds_refuse(keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS,
+                detached || (t.flags & CLONE_NEWNET) ? 0 : rk_netns_cookie());
 
   forks = (t.flags & CLONE_NEWPID) || t.children >= 0;
-  if (forks && rk_wait_begin(&w) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
-  if (!keyring) rk_keyring_new_or_die();
+  if (forks && rk_wait_begin(&w) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
+  if (!keyring)
+    rk_keyring_new_or_die();
   join(&t);
-  if (detached) join_detached(netns);
+  if (detached)
+    join_detached(netns);
   if (forks) {
     pid_t child = fork();
     if (child < 0) {
-      if (errno == ENOMEM) strerr_dief(RK_EXIT_SYS, "the pid namespace of process ", t.name, " has ended");
+      if (errno == ENOMEM)
+        strerr_dief(RK_EXIT_SYS, "the pid namespace of process ", t.name, " has ended");
       strerr_diefusys(RK_EXIT_SYS, "fork");
     }
-    if (child) _exit(rk_wait_for(&w, child, 0, 0));
-    if (rk_wait_tie(&w) < 0) _exit(RK_EXIT_SYS);
+    if (child)
+      _exit(rk_wait_for(&w, child, 0, 0));
+    if (rk_wait_tie(&w) < 0)
+      _exit(RK_EXIT_SYS);
     rk_wait_give_back(&w);
     close(w.selffd);
-    if (w.ttyfd >= 0) close(w.ttyfd);
+    if (w.ttyfd >= 0)
+      close(w.ttyfd);
   }
   close(t.pidfd);
-  if (t.children >= 0) close(t.children);
-  if (!tty && (t.flags & CLONE_NEWUSER)) rk_tty_no_input_or_die();
+  if (t.children >= 0)
+    close(t.children);
+  if (!tty && (t.flags & CLONE_NEWUSER))
+    rk_tty_no_input_or_die();
   rk_link_exec(argv, keep);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   What rk-enter is to join: found, made sure of, compared with what it has already. Every function dies with a clear line. */
+   What rk-enter is to join: found, made sure of, compared with what it has already. Every function
+   dies with a clear line. */
 #ifndef ENTER_TARGET_H
 #define ENTER_TARGET_H
 
