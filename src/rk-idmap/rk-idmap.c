@@ -2,11 +2,15 @@
    rk-idmap: have the ids of this user namespace mapped, become 0:0 in it, then prog.
 
    where    inside, ids not mapped yet
-   changes  uid_map, gid_map (and setgroups with a single id); all ids become 0; ambient and inheritable capabilities cleared
-   fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID, RK_OUTSIDE_CAPS, RK_OUTSIDE_ROOT, GETSUBIDS, RK_HELPER_TIMEOUT, PATH
-   forks    getsubids, waited for, if that is the source; newuidmap and newgidmap are rk-outside's children
-   exits    100 usage, 102 no subordinate ids or a helper that cannot work, 111 a system call failed, 126/127 prog
-*/
+   changes  uid_map, gid_map (and setgroups with a single id); all ids become 0; ambient and
+            inheritable capabilities cleared
+   fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID, RK_OUTSIDE_CAPS,
+            RK_OUTSIDE_ROOT, GETSUBIDS, RK_HELPER_TIMEOUT, PATH
+   forks    getsubids, waited for, if that is the source; newuidmap and newgidmap are rk-outside's
+            children
+   exits    100 usage, 102 no subordinate ids or a helper that cannot work, 111 a system call
+            failed, 126/127 prog
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +32,9 @@
 #include <rk/text.h>
 #include "idmap.h"
 
-#define USAGE "rk-idmap [ -m auto|subids|single|direct ] [ -s auto|static|dynamic ] [ -n min ] [ -g keep|drop ] [ -k ] prog..."
+#define USAGE \
+  "rk-idmap [ -m auto|subids|single|direct ] [ -s auto|static|dynamic ] [ -n min ] [ -g " \
+  "keep|drop ] [ -k ] prog..."
 
 enum mode { AUTO, SUBIDS, SINGLE, DIRECT };
 
@@ -37,15 +43,18 @@ static uint32_t id(char const *name)
   char const *s = getenv(name);
   uint32_t v;
 
-  if (!s) strerr_dief(RK_EXIT_USAGE, name, " is not set: rk-userns comes before rk-idmap");
-  if (!uint320_scan(s, &v)) strerr_dieinvalid(RK_EXIT_USAGE, name);
+  if (!s)
+    strerr_dief(RK_EXIT_USAGE, name, " is not set: rk-userns comes before rk-idmap");
+  if (!uint320_scan(s, &v))
+    strerr_dieinvalid(RK_EXIT_USAGE, name);
   return v;
 }
 
 static int word(char const *what, char const *s, char const *const *words)
 {
   for (int i = 0; words[i]; i++)
-    if (!strcmp(s, words[i])) return i;
+    if (!strcmp(s, words[i]))
+      return i;
   strerr_dief(RK_EXIT_USAGE, "unknown ", what, " ", s, " (usage: " USAGE ")");
 }
 
@@ -57,8 +66,11 @@ static void refuse_mapped(void)
 
   if (r == -1 && (errno == ENOENT || errno == ENOTDIR))
     rk_die_host("D9", "mount /proc", "unable to read /proc/self/uid_map: is /proc mounted?");
-  if (r == -1) strerr_diefusys(RK_EXIT_SYS, "read /proc/self/uid_map");
-  if (r) strerr_dief(RK_EXIT_USAGE, "the ids here are mapped already: rk-idmap comes once, after rk-userns");
+  if (r == -1)
+    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/uid_map");
+  if (r)
+    strerr_dief(RK_EXIT_USAGE,
+                "the ids here are mapped already: rk-idmap comes once, after rk-userns");
 }
 
 static int privileged_outside(void)
@@ -91,14 +103,18 @@ static uint32_t ask_outside(struct rk_req_idmap const *ask, uint32_t *ids, struc
   static struct rk_reply_idmap say;
 
   rk_ctl_call_or_die("map ids", ask, sizeof *ask, -1, &say, sizeof say);
-  if (!why->id[0]) *why = say.why;
-  if (!say.rung && !why->id[0]) { /* no reason: the chain's process was gone in between, says rk-outside */
+  if (!why->id[0])
+    *why = say.why;
+  /* no reason: the chain's process was gone in between, says rk-outside */
+  if (!say.rung && !why->id[0]) {
     errno = say.head.error;
     strerr_diefusys(RK_EXIT_SYS, "map ids");
   }
   /* What is half done cannot be undone, and no lower rung can go on from it. */
-  if (say.half) die(why);
-  if (say.rung == RK_RUNG_DIRECT) *ids = say.ids;
+  if (say.half)
+    die(why);
+  if (say.rung == RK_RUNG_DIRECT)
+    *ids = say.ids;
   return say.rung;
 }
 
@@ -106,14 +122,19 @@ static uint32_t ask_outside(struct rk_req_idmap const *ask, uint32_t *ids, struc
 static void become_root(int drop)
 {
   if (drop && syscall(SYS_setgroups, 0, 0) == -1) {
-    if (errno == EPERM) /* we have the capability: /proc/self/setgroups is "deny", by us or by a namespace outside of this one */
-      rk_die_host("I12", "use -g keep, or map subordinate ids in this and in every outer namespace",
-                  "unable to drop the groups: with a single id, here or outside, setgroups is denied");
+    /* we have the capability: /proc/self/setgroups is "deny", by us or by a namespace outside of
+       this one */
+    if (errno == EPERM)
+      rk_die_host(
+        "I12", "use -g keep, or map subordinate ids in this and in every outer namespace",
+        "unable to drop the groups: with a single id, here or outside, setgroups is denied");
     strerr_diefusys(RK_EXIT_SYS, "drop the groups");
   }
-  if (syscall(SYS_setresgid, 0, 0, 0) == -1 || syscall(SYS_setresuid, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become 0:0");
+  if (syscall(SYS_setresgid, 0, 0, 0) == -1 || syscall(SYS_setresuid, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become 0:0");
   /* What rk-userns made ambient and inheritable would also reach the other users of this root. */
-  if (rk_caps_settle() == -1) strerr_diefusys(RK_EXIT_SYS, "drop the ambient and inheritable capabilities");
+  if (rk_caps_settle() == -1)
+    strerr_diefusys(RK_EXIT_SYS, "drop the ambient and inheritable capabilities");
 }
 
 /* Enough? Said before anything depends on it, instead of by a chown that fails an hour later. */
@@ -121,23 +142,28 @@ static int enough(uint32_t ids, uint32_t min, struct rk_cause *why)
 {
   char have[UINT_FMT], want[UINT_FMT];
 
-  if (ids >= min) return 1;
+  if (ids >= min)
+    return 1;
   have[uint_fmt(have, ids)] = 0;
   want[uint_fmt(want, min)] = 0;
-  rk_cause_set(why, "I10", "only % ids can be mapped, -n asks for %\n"
-             "give the user a larger range in /etc/subuid and /etc/subgid (usermod --add-subuids, --add-subgids), or ask for fewer",
-             have, want);
+  rk_cause_set(why, "I10",
+               "only % ids can be mapped, -n asks for %\n"
+               "give the user a larger range in /etc/subuid and /etc/subgid (usermod "
+               "--add-subuids, --add-subgids), or ask for fewer",
+               have, want);
   return 0;
 }
 
-/* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's newidmapd). */
-static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min, int privileged,
-                  struct rk_req_idmap *ask, struct rk_cause *why)
+/* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's
+   newidmapd). */
+static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min,
+                  int privileged, struct rk_req_idmap *ask, struct rk_cause *why)
 {
   uint32_t ids;
 
   if (!privileged && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
-    rk_cause_set(why, "I4", "no_new_privs is set, so newuidmap cannot gain its privilege\n%", RK_FIX_NNP);
+    rk_cause_set(why, "I4", "no_new_privs is set, so newuidmap cannot gain its privilege\n%",
+                 RK_FIX_NNP);
     return 0;
   }
   ids = idmap_subid(who, source, ask, why);
@@ -154,19 +180,30 @@ static void map(enum mode mode, enum idmap_source source, uint32_t min, struct i
 
   ask.head = (struct rk_req){RK_OUTSIDE_VERSION, RK_OP_IDMAP};
   if (mode == DIRECT && !privileged)
-    rk_die_host("I4", "be root outside, or use -m subids", "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
-  if ((mode == AUTO || mode == SUBIDS) && ranges(who, source, min, privileged, &ask, &why)) ask.rungs |= RK_RUNG_SUBIDS;
-  if (mode == DIRECT || (mode == AUTO && privileged && !who->host_root)) ask.rungs |= RK_RUNG_DIRECT;
-  if (ask.rungs) rung = ask_outside(&ask, &ids, &why);
-  if (rung == RK_RUNG_DIRECT && !enough(ids, min, &last)) die(&last);
+    rk_die_host("I4", "be root outside, or use -m subids",
+                "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
+  if ((mode == AUTO || mode == SUBIDS) && ranges(who, source, min, privileged, &ask, &why))
+    ask.rungs |= RK_RUNG_SUBIDS;
+  if (mode == DIRECT || (mode == AUTO && privileged && !who->host_root))
+    ask.rungs |= RK_RUNG_DIRECT;
+  if (ask.rungs)
+    rung = ask_outside(&ask, &ids, &why);
+  if (rung == RK_RUNG_DIRECT && !enough(ids, min, &last))
+    die(&last);
   if (rung == RK_RUNG_DIRECT && mode == AUTO)
-    strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text, ")");
-  if (rung) return;
+    strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text,
+                 ")");
+  if (rung)
+    return;
 
-  if (mode == AUTO && who->host_root) die_root(&why);
-  if (mode != SINGLE && (mode != AUTO || min > 1)) die(&why);
-  if (idmap_single(who, &last) == -1) die(why.id[0] ? &why : &last);
-  if (mode == AUTO) strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
+  if (mode == AUTO && who->host_root)
+    die_root(&why);
+  if (mode != SINGLE && (mode != AUTO || min > 1))
+    die(&why);
+  if (idmap_single(who, &last) == -1)
+    die(why.id[0] ? &why : &last);
+  if (mode == AUTO)
+    strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
 }
 
 int main(int argc, char const *const *argv)
@@ -187,7 +224,10 @@ int main(int argc, char const *const *argv)
       switch (opt) {
         case 'm': mode = (enum mode)word("mode", l.arg, modes); break;
         case 's': source = (enum idmap_source)word("source", l.arg, sources); break;
-        case 'n': if (!uint320_scan(l.arg, &min) || !min) strerr_dief(RK_EXIT_USAGE, "-n: ", l.arg, " is no count of ids"); break;
+        case 'n':
+          if (!uint320_scan(l.arg, &min) || !min)
+            strerr_dief(RK_EXIT_USAGE, "-n: ", l.arg, " is no count of ids");
+          break;
         case 'g': drop = word("treatment of groups", l.arg, groups); break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
@@ -195,13 +235,18 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (rk_spawn_time() < 0) strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
-  if (mode == SINGLE && min > 1) strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
+  if (!argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (rk_spawn_time() < 0)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
+  if (mode == SINGLE && min > 1)
+    strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
   uid = id("RK_UID");
   who = idmap_look_up(uid, id("RK_GID"));
   who.host_root = getenv("RK_OUTSIDE_ROOT") != NULL;
-  if (drop == -1) drop = who.host_root && (mode == AUTO || mode == SUBIDS); /* else the host's group 0 would come along */
+  /* else the host's group 0 would come along */
+  if (drop == -1)
+    drop = who.host_root && (mode == AUTO || mode == SUBIDS);
   refuse_mapped();
 
   map(mode, source, min, &who);

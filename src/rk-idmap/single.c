@@ -12,12 +12,16 @@ static int put(char const *path, char const *text, size_t len, struct rk_cause *
 {
   int fd = open(path, O_WRONLY | O_CLOEXEC), e = 0;
 
-  if (fd == -1 || write(fd, text, len) != (ssize_t)len) e = errno;
-  if (fd != -1) close(fd);
-  if (!e) return 0;
+  if (fd == -1 || write(fd, text, len) != (ssize_t)len)
+    e = errno;
+  if (fd != -1)
+    close(fd);
+  if (!e)
+    return 0;
   rk_cause_set(why, "I8", "unable to write %: %\n%", path, strerror(e),
-             e == EACCES ? "let rk-idmap be readable for its user (chmod 0755), and /proc be writable"
-                         : "start the chain from a process whose own ids are mapped");
+               e == EACCES
+                 ? "let rk-idmap be readable for its user (chmod 0755), and /proc be writable"
+                 : "start the chain from a process whose own ids are mapped");
   return -1;
 }
 
@@ -30,10 +34,13 @@ static int map(char const *path, uint32_t id, struct rk_cause *why)
   return put(path, text, len + 3, why);
 }
 
-/* An unprivileged process may map its own gid only after it has given up setgroups(2) for good, user_namespaces(7). */
+/* An unprivileged process may map its own gid only after it has given up setgroups(2) for good,
+   user_namespaces(7). */
 int idmap_single(struct idmap_who const *who, struct rk_cause *why)
 {
-  if (put("/proc/self/setgroups", "deny", 4, why) == -1) return -1;
-  if (map("/proc/self/gid_map", who->gid, why) == -1) return -1;
+  if (put("/proc/self/setgroups", "deny", 4, why) == -1)
+    return -1;
+  if (map("/proc/self/gid_map", who->gid, why) == -1)
+    return -1;
   return map("/proc/self/uid_map", who->uid, why);
 }
