@@ -15,13 +15,16 @@
 #include <rk/host.h>
 #include <rk/link.h>
 
-/* Best first. slirp4netns: starts ten times faster, takes a quarter of the memory, and in tests/net loses nothing. pasta: TCP windows that
-   scale, where libslirp moves 64 KiB a round trip; but it drops datagrams larger than the MTU, and that of Debian 12 loses the answer to a
-   connection half-closed right behind the question. Hence MTU 65520 for both. Queue: a tap drops what does not fit, without telling the
-   sender. Timeout: pasta drops, too, what does not fit into its socket, and its TCP has neither selective acknowledgements nor duplicate ones to tell
-   of it, so that only the sender's timeout repairs that: 20 ms instead of 200 make uploads twice as fast, 5 hardly faster. Its acknowledgements come
-   late from peers far away; that enters the round trip that the timeout is added to, but on a line whose delay varies by 10 ms a timeout of 5
-   often repeats what was not lost. (tests/bench/30-net.sh) */
+/* Best first. slirp4netns: starts ten times faster, takes a quarter of the memory, and in tests/net
+   loses nothing. pasta: TCP windows that scale, where libslirp moves 64 KiB a round trip; but it
+   drops datagrams larger than the MTU, and that of Debian 12 loses the answer to a connection
+   half-closed right behind the question. Hence MTU 65520 for both. Queue: a tap drops what does not
+   fit, without telling the sender. Timeout: pasta drops, too, what does not fit into its socket,
+   and its TCP has neither selective acknowledgements nor duplicate ones to tell of it, so that only
+   the sender's timeout repairs that: 20 ms instead of 200 make uploads twice as fast, 5 hardly
+   faster. Its acknowledgements come late from peers far away; that enters the round trip that the
+   timeout is added to, but on a line whose delay varies by 10 ms a timeout of 5 often repeats what
+   was not lost. (tests/bench/30-net.sh) */
 static struct driver const known[] = {
   {"slirp4netns", "slirp4netns", "install the package slirp4netns", "tap0", 1, 65520, 0, 0, 1, 25},
   {"pasta", "pasta", "install the package passt", "tap0", 1, 65520, 5000, 20, 1, PLAN_LONGEST},
@@ -31,7 +34,8 @@ static struct driver const known[] = {
 enum { KNOWN = sizeof known / sizeof *known, AUTOMATIC = 2 };
 
 /* Any other: a tap and cautious figures. */
-static struct driver other = {.ifname = "tap0", .tap = 1, .mtu = 1500, .ipv6 = 1, .longest = PLAN_LONGEST};
+static struct driver other = {
+  .ifname = "tap0", .tap = 1, .mtu = 1500, .ipv6 = 1, .longest = PLAN_LONGEST};
 
 /* Each directory of drivers: those of RK_NET_PATH, then our own. 0: no more. */
 static int directory(unsigned int i, char *path, size_t size)
@@ -59,7 +63,8 @@ static int executable(char const *name)
     len = strlen(path);
     path[len++] = '/';
     strcpy(path + len, name);
-    if (access(path, X_OK) == 0) return 1;
+    if (access(path, X_OK) == 0)
+      return 1;
   }
   return 0;
 }
@@ -73,10 +78,12 @@ static void list(char *text, size_t size)
   n = 4;
   for (unsigned int i = 0; directory(i, path, sizeof path); i++) {
     DIR *dir = opendir(path);
-    if (!dir) continue;
+    if (!dir)
+      continue;
     for (struct dirent *e; (e = readdir(dir));) {
       size_t len = strlen(e->d_name);
-      if (e->d_name[0] == '.' || n + len + 3 > size) continue;
+      if (e->d_name[0] == '.' || n + len + 3 > size)
+        continue;
       text[n++] = ',';
       text[n++] = ' ';
       memcpy(text + n, e->d_name, len + 1);
@@ -97,22 +104,29 @@ static void __attribute__((noreturn)) unknown(char const *name)
 struct driver const *driver_choose(char const *name)
 {
   char path[PATH_MAX];
-  char const *own = getenv("RK_DRIVER_PROGRAM"); /* the user's choice: the driver will tell if it cannot be run */
+  /* the user's choice: the driver will tell if it cannot be run */
+  char const *own = getenv("RK_DRIVER_PROGRAM");
 
   if (!name) {
     for (size_t i = 0; i < AUTOMATIC; i++)
-      if (rk_which(known[i].binary, path, sizeof path) > 0 && executable(known[i].name)) return known + i;
-    rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -d", "no network driver is installed");
+      if (rk_which(known[i].binary, path, sizeof path) > 0 && executable(known[i].name))
+        return known + i;
+    rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -d",
+                "no network driver is installed");
   }
-  if (!*name || strlen(name) >= sizeof ((struct rk_req_net *)0)->driver || *name == '.' || strchr(name, '/')) unknown(name);
+  if (!*name || strlen(name) >= sizeof((struct rk_req_net *)0)->driver || *name == '.' ||
+      strchr(name, '/'))
+    unknown(name);
   for (size_t i = 0; i < KNOWN; i++)
     if (!strcmp(name, known[i].name)) {
       if (known[i].binary && !(own && *own) && rk_which(known[i].binary, path, sizeof path) < 0)
         rk_die_host("I13", known[i].fix, "unable to find ", known[i].binary, " in PATH");
-      if (strcmp(name, "none") && !executable(name)) unknown(name);
+      if (strcmp(name, "none") && !executable(name))
+        unknown(name);
       return known + i;
     }
-  if (!executable(name)) unknown(name);
+  if (!executable(name))
+    unknown(name);
   other.name = name;
   return &other;
 }

@@ -22,16 +22,19 @@ static void driver_failed(struct net *n)
   size_t len = strlen(n->say.log);
 
   rk_put_lines(2, n->say.log, len);
-  if (status == -1) strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, ": ", how);
+  if (status == -1)
+    strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, ": ", how);
   if (WIFEXITED(status)) {
-    if (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST) code = WEXITSTATUS(status);
+    if (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST)
+      code = WEXITSTATUS(status);
     how = "exited with status ";
     number[uint_fmt(number, (unsigned int)WEXITSTATUS(status))] = 0;
   } else {
     how = "was killed by signal ";
     number[uint_fmt(number, (unsigned int)WTERMSIG(status))] = 0;
   }
-  strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, " ", how, number, " before it was ready");
+  strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, " ", how, number,
+              " before it was ready");
 }
 
 void finish_await(struct net *n)
@@ -39,22 +42,26 @@ void finish_await(struct net *n)
   struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_AWAIT};
 
   rk_ctl_call_or_die("connect the network", &ask, sizeof ask, -1, &n->say, sizeof n->say);
-  if (n->say.head.error) driver_failed(n);
+  if (n->say.head.error)
+    driver_failed(n);
 }
 
 /* What rk-outside must judge stands in its hands now; then it writes resolv.conf and hosts. */
 void net_verify(struct net *n)
 {
-  struct rk_req_net_verify const ask = {.head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET_VERIFY}, .etc = n->etc};
+  struct rk_req_net_verify const ask = {
+    .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET_VERIFY}, .etc = n->etc};
   struct rk_reply say;
 
   rk_ctl_call_or_die("finish the network", &ask, sizeof ask, -1, &say, sizeof say);
   if (say.error == EEXIST)
-    strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text, " (-l allows it)");
+    strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text,
+                " (-l allows it)");
   if (say.error) {
     errno = say.error;
     strerr_diefsys(RK_EXIT_SYS, "unable to finish the network: ", say.text);
   }
   for (size_t i = 0; i < sizeof n->tcp / sizeof *n->tcp; i++)
-    if (n->tcp[i] != -1) close(n->tcp[i]);
+    if (n->tcp[i] != -1)
+      close(n->tcp[i]);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   What the host's network uses: networks (to notice or avoid a clash) and ephemeral ports. Read before the namespace is left. */
+   What the host's network uses: networks (to notice or avoid a clash) and ephemeral ports. Read
+   before the namespace is left. */
 #include "net.h"
 
 #include <errno.h>
@@ -49,43 +50,59 @@ static int note(struct nlmsghdr const *m, void *data)
   } else if (m->nlmsg_type == RTM_NEWROUTE) {
     struct rtmsg r;
     memcpy(&r, NLMSG_DATA(m), sizeof r);
-    if (r.rtm_type != RTN_UNICAST && r.rtm_type != RTN_LOCAL) return 0;
+    if (r.rtm_type != RTN_UNICAST && r.rtm_type != RTN_LOCAL)
+      return 0;
     addr = rk_nl_find(m, sizeof r, RTA_DST, &len);
     prefix = r.rtm_dst_len;
     family = r.rtm_family;
   } else
     return 0;
-  if (!addr || !prefix) return 0;
-  if (family == AF_INET6 && len == 16) six |= is_six(addr, prefix);
-  if (family != AF_INET || len != 4) return 0;
+  if (!addr || !prefix)
+    return 0;
+  if (family == AF_INET6 && len == 16)
+    six |= is_six(addr, prefix);
+  if (family != AF_INET || len != 4)
+    return 0;
   uint32_t net;
   memcpy(&net, addr, 4);
   net = ntohl(net);
-  if (net >> 24 == 127) return 0;
-  if (prefix < 32) net &= ~(0xffffffffU >> prefix);
-  if (nused < USED_MAX) used[nused++] = (struct used){net, prefix};
+  if (net >> 24 == 127)
+    return 0;
+  if (prefix < 32)
+    net &= ~(0xffffffffU >> prefix);
+  if (nused < USED_MAX)
+    used[nused++] = (struct used){net, prefix};
   return 0;
 }
 
 static void dump(int fd, uint16_t type, unsigned char family)
 {
   static struct rk_nl b;
-  union { struct rtmsg r; struct ifaddrmsg a; } body;
+  union {
+    struct rtmsg r;
+    struct ifaddrmsg a;
+  } body;
 
   /* EINTR: a table changed while it was read; what was seen is all we need. */
   memset(&body, 0, sizeof body);
-  if (type == RTM_GETROUTE) body.r.rtm_family = family; else body.a.ifa_family = family;
+  if (type == RTM_GETROUTE)
+    body.r.rtm_family = family;
+  else
+    body.a.ifa_family = family;
   rk_nl_init(&b);
   rk_nl_msg(&b, type, 0, &body, type == RTM_GETROUTE ? sizeof body.r : sizeof body.a, "list");
   if (rk_nl_dump(fd, &b, note, 0) == -1 && errno != EINTR && family == AF_INET)
     strerr_diefusys(RK_EXIT_SYS, "read the host's addresses and routes");
 }
 
-/* The first of the host's networks that the plan overlaps; wide ones (a VPN's 10.0.0.0/8) only if asked. */
+/* The first of the host's networks that the plan overlaps; wide ones (a VPN's 10.0.0.0/8) only if
+   asked. */
 static struct used const *clash(uint32_t network, unsigned int prefix, int wide)
 {
   for (unsigned int i = 0; i < nused; i++)
-    if ((wide || used[i].prefix > WIDE) && plan_overlap(network, prefix, used[i].network, used[i].prefix)) return used + i;
+    if ((wide || used[i].prefix > WIDE) &&
+        plan_overlap(network, prefix, used[i].network, used[i].prefix))
+      return used + i;
   return 0;
 }
 
@@ -97,11 +114,16 @@ static void parse(char const *cidr, struct plan *p)
     case PLAN_OK: return;
     case PLAN_HOSTBITS:
       plan_text(text, p->network, p->prefix);
-      strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, " has host bits set; did you mean ", text, "?");
-    case PLAN_PREFIX: strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, ": the prefix must be /8 to /29");
-    case PLAN_RANGE: strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, " is no range for hosts");
-    case PLAN_SYNTAX: default:
-      strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, " (an IPv4 network such as 10.0.2.0/24, or auto)");
+      strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, " has host bits set; did you mean ",
+                  text, "?");
+    case PLAN_PREFIX:
+      strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, ": the prefix must be /8 to /29");
+    case PLAN_RANGE:
+      strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr, " is no range for hosts");
+    case PLAN_SYNTAX:
+    default:
+      strerr_dief(RK_EXIT_USAGE, "invalid network: ", cidr,
+                  " (an IPv4 network such as 10.0.2.0/24, or auto)");
   }
 }
 
@@ -114,7 +136,8 @@ static void find_free(struct plan *p)
         plan_fill(p);
         return;
       }
-  strerr_dief(RK_EXIT_SYS, "unable to find a free network: the host's routes cover 10.0.0.0/8, 172.16.0.0/12 and 192.168.0.0/16; give one with -a");
+  strerr_dief(RK_EXIT_SYS, "unable to find a free network: the host's routes cover 10.0.0.0/8, "
+                           "172.16.0.0/12 and 192.168.0.0/16; give one with -a");
 }
 
 void hostnet_plan(struct net *n, char const *cidr)
@@ -124,30 +147,39 @@ void hostnet_plan(struct net *n, char const *cidr)
   char a[PLAN_TEXT], b[PLAN_TEXT];
   int automatic = cidr && !strcmp(cidr, "auto"), fd = -1;
 
-  if (!automatic) parse(cidr ? cidr : "10.0.2.0/24", &p);
+  if (!automatic)
+    parse(cidr ? cidr : "10.0.2.0/24", &p);
   if (n->driver->tap) {
     fd = rk_nl_open(NETLINK_ROUTE);
-    if (fd == -1) strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+    if (fd == -1)
+      strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
     dump(fd, RTM_GETADDR, AF_INET);
     dump(fd, RTM_GETROUTE, AF_INET);
-    if (n->ipv6) dump(fd, RTM_GETADDR, AF_INET6), dump(fd, RTM_GETROUTE, AF_INET6);
+    if (n->ipv6)
+      dump(fd, RTM_GETADDR, AF_INET6), dump(fd, RTM_GETROUTE, AF_INET6);
     close(fd);
   }
-  if (automatic) find_free(&p);
+  if (automatic)
+    find_free(&p);
   if (p.prefix > n->driver->longest) {
     plan_text(a, p.network, p.prefix);
-    strerr_dief(RK_EXIT_USAGE, "invalid network: ", a, ": ", n->driver->name, " serves prefixes up to /25");
+    strerr_dief(RK_EXIT_USAGE, "invalid network: ", a, ": ", n->driver->name,
+                " serves prefixes up to /25");
   }
   u = clash(p.network, p.prefix, 1);
   if (u) {
     plan_text(a, p.network, p.prefix);
     plan_text(b, u->network, u->prefix);
-    strerr_warnw("the network ", a, " overlaps ", b, " of the host: those hosts cannot be reached from inside (-a auto avoids it)");
+    strerr_warnw("the network ", a, " overlaps ", b,
+                 " of the host: those hosts cannot be reached from inside (-a auto avoids it)");
   }
-  if (n->ipv6 && six) strerr_warnw("the network fd00::/64 overlaps one of the host: those hosts cannot be reached from inside");
+  if (n->ipv6 && six)
+    strerr_warnw(
+      "the network fd00::/64 overlaps one of the host: those hosts cannot be reached from inside");
   n->ask.network.s_addr = htonl(p.network);
   n->ask.prefix = p.prefix;
-  if (!n->driver->tap) return;
+  if (!n->driver->tap)
+    return;
   n->ask.ip.s_addr = htonl(p.ip);
   n->ask.gateway.s_addr = htonl(p.gateway);
   n->ask.dns.s_addr = htonl(p.dns);
@@ -160,8 +192,9 @@ void hostnet_plan(struct net *n, char const *cidr)
   }
 }
 
-/* Ports the kernel picks inside must not be those it picks outside: programs publish their random ports under the same
-   number (moby#53153). The larger room beside the host's range, at most as large as the default one, is ours. */
+/* Ports the kernel picks inside must not be those it picks outside: programs publish their random
+   ports under the same number (moby#53153). The larger room beside the host's range, at most as
+   large as the default one, is ours. */
 void hostnet_ports(struct net *n)
 {
   enum { SIZE = 16384, LEAST = 1000, FIRST = 1025 };
@@ -170,16 +203,22 @@ void hostnet_ports(struct net *n)
   size_t at;
 
   n->ports[0] = 0;
-  if (rk_slurp("/proc/sys/net/ipv4/ip_local_port_range", text, sizeof text) < 0) return;
+  if (rk_slurp("/proc/sys/net/ipv4/ip_local_port_range", text, sizeof text) < 0)
+    return;
   at = uint_scan(text, &lo);
-  if (!at || !uint_scan(text + at + strspn(text + at, " \t"), &hi) || hi > 65535 || lo > hi) return;
-  if (65535 - hi > lo - FIRST || lo < FIRST) from = hi + 1, to = 65535;
-  else from = FIRST, to = lo - 1;
+  if (!at || !uint_scan(text + at + strspn(text + at, " \t"), &hi) || hi > 65535 || lo > hi)
+    return;
+  if (65535 - hi > lo - FIRST || lo < FIRST)
+    from = hi + 1, to = 65535;
+  else
+    from = FIRST, to = lo - 1;
   if (from > to || to - from < LEAST) {
-    strerr_warnw("the host's ephemeral ports leave no room for others: those inside are the same (net.ipv4.ip_local_port_range)");
+    strerr_warnw("the host's ephemeral ports leave no room for others: those inside are the same "
+                 "(net.ipv4.ip_local_port_range)");
     return;
   }
-  if (to - from >= SIZE) from = to - SIZE + 1;
+  if (to - from >= SIZE)
+    from = to - SIZE + 1;
   at = uint_fmt(n->ports, from);
   n->ports[at++] = ' ';
   at += uint_fmt(n->ports + at, to);

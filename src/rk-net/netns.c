@@ -30,18 +30,23 @@ static int ours(char const *path)
 {
   int owner = rk_ns_owner_at(path);
 
-  /* ENOTTY: an empty file. The namespace that another chain has mounted on it is not seen outside that chain. */
-  if (owner == -1 && errno != ENOTTY) strerr_diefusys(RK_EXIT_SYS, "find the owner of ", path);
+  /* ENOTTY: an empty file. The namespace that another chain has mounted on it is not seen outside
+     that chain. */
+  if (owner == -1 && errno != ENOTTY)
+    strerr_diefusys(RK_EXIT_SYS, "find the owner of ", path);
   return owner == RK_NS_OURS;
 }
 
-/* The place of a detached network namespace in the state directory. 0: there is no state directory. */
+/* The place of a detached network namespace in the state directory. 0: there is no state
+   directory. */
 static int state_netns(char path[RK_NET_PATH_MAX])
 {
   char const *dir = getenv("RK_STATE_DIR");
 
-  if (!dir) return 0;
-  if (strlen(dir) > RK_STATE_PATH_MAX) strerr_dief(RK_EXIT_USAGE, "RK_STATE_DIR is too long");
+  if (!dir)
+    return 0;
+  if (strlen(dir) > RK_STATE_PATH_MAX)
+    strerr_dief(RK_EXIT_USAGE, "RK_STATE_DIR is too long");
   strcpy(path, dir);
   strcat(path, "/netns");
   return 1;
@@ -51,7 +56,8 @@ void netns_refuse_second(void)
 {
   char path[RK_NET_PATH_MAX];
 
-  /* A detached one is not this process's own; one of a chain outside is another user namespace's. */
+  /* A detached one is not this process's own; one of a chain outside is another user
+     namespace's. */
   int state = state_netns(path);
   if (ours("/proc/self/ns/net") || (state && access(path, R_OK) == 0 && ours(path)))
     strerr_dief(RK_EXIT_USAGE, "this chain already has a network of its own");
@@ -63,13 +69,17 @@ static int child(void *arg)
 {
   struct net *n = arg;
 
-  if (n->netns != -1 && setns(n->netns, CLONE_NEWNET) == -1) strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
+  if (n->netns != -1 && setns(n->netns, CLONE_NEWNET) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
   job(n);
-  return 0; /* clone(3) exits with it; _exit here, on a stack that is not the program's, alarms the address sanitizer */
+  /* clone(3) exits with it; _exit here, on a stack that is not the program's, alarms the address
+     sanitizer */
+  return 0;
 }
 
-/* The way back from a network namespace to the host's is closed to us (we own only the new one), so the detached one is
-   visited by a child. It shares memory and fds: what it opens and writes is ours, what it fails of has been said. */
+/* The way back from a network namespace to the host's is closed to us (we own only the new one), so
+   the detached one is visited by a child. It shares memory and fds: what it opens and writes is
+   ours, what it fails of has been said. */
 void netns_do(struct net *n, void (*fn)(struct net *))
 {
   static _Alignas(16) char stack[65536];
@@ -82,9 +92,12 @@ void netns_do(struct net *n, void (*fn)(struct net *))
   }
   job = fn;
   pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, n);
-  if (pid == -1 || waitpid(pid, &status, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "fork");
-  if (!WIFEXITED(status)) strerr_dief(RK_EXIT_SYS, "the helper for the detached network was killed");
-  if (WEXITSTATUS(status)) _exit(WEXITSTATUS(status));
+  if (pid == -1 || waitpid(pid, &status, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!WIFEXITED(status))
+    strerr_dief(RK_EXIT_SYS, "the helper for the detached network was killed");
+  if (WEXITSTATUS(status))
+    _exit(WEXITSTATUS(status));
 }
 
 static void __attribute__((noreturn)) die_tun(void)
@@ -92,28 +105,41 @@ static void __attribute__((noreturn)) die_tun(void)
   char const *const what = "unable to open /dev/net/tun: ";
 
   switch (errno) {
-    case ENOENT: rk_die_host("D1", "modprobe tun, or pass the device /dev/net/tun into the outer container", what, "it does not exist");
-    case EACCES: rk_die_host("D2", "chmod 0666 /dev/net/tun, and persist that by a udev rule", what, "its mode forbids it");
-    case EPERM: rk_die_host("D3", "allow the device c 10:200 in the outer container", what, "a device cgroup forbids it");
-    case ENODEV: case ENXIO: rk_die_host("D4", "modprobe tun; after a kernel update, reboot", what, "the kernel has no such device");
+    case ENOENT:
+      rk_die_host("D1", "modprobe tun, or pass the device /dev/net/tun into the outer container",
+                  what, "it does not exist");
+    case EACCES:
+      rk_die_host("D2", "chmod 0666 /dev/net/tun, and persist that by a udev rule", what,
+                  "its mode forbids it");
+    case EPERM:
+      rk_die_host("D3", "allow the device c 10:200 in the outer container", what,
+                  "a device cgroup forbids it");
+    case ENODEV:
+    case ENXIO:
+      rk_die_host("D4", "modprobe tun; after a kernel update, reboot", what,
+                  "the kernel has no such device");
     default: strerr_diefusys(RK_EXIT_SYS, "open /dev/net/tun");
   }
 }
 
-/* A tap that outlives its driver: one that dies finds it again, with addresses and routes in place. */
+/* A tap that outlives its driver: one that dies finds it again, with addresses and routes in
+   place. */
 static void make_tap(struct net *n)
 {
   struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};
   int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
-  if (fd == -1) die_tun();
+  if (fd == -1)
+    die_tun();
   memcpy(ifr.ifr_name, n->ask.ifname, sizeof ifr.ifr_name);
   if (ioctl(fd, TUNSETIFF, &ifr) == -1) {
     if (errno == EBUSY || errno == EEXIST || errno == EINVAL)
-      strerr_dief(RK_EXIT_USAGE, "unable to make the interface ", n->ask.ifname, ": the name is taken or not allowed");
+      strerr_dief(RK_EXIT_USAGE, "unable to make the interface ", n->ask.ifname,
+                  ": the name is taken or not allowed");
     strerr_diefusys(RK_EXIT_SYS, "make the interface ", n->ask.ifname);
   }
-  if (ioctl(fd, TUNSETPERSIST, 1) == -1) strerr_diefusys(RK_EXIT_SYS, "make the interface ", n->ask.ifname, " persistent");
+  if (ioctl(fd, TUNSETPERSIST, 1) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make the interface ", n->ask.ifname, " persistent");
   close(fd);
 }
 
@@ -121,18 +147,23 @@ void netns_make(struct net *n)
 {
   if (unshare(CLONE_NEWNET) == -1) {
     if (errno == ENOSPC)
-      rk_die_host("U5", "raise user.max_net_namespaces", "unable to make a network namespace: too many (user.max_net_namespaces)");
+      rk_die_host("U5", "raise user.max_net_namespaces",
+                  "unable to make a network namespace: too many (user.max_net_namespaces)");
     strerr_diefusys(RK_EXIT_SYS, "make a network namespace");
   }
   n->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (n->netns == -1) strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/net");
+  if (n->netns == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/net");
   n->rtnl = rk_nl_open(NETLINK_ROUTE);
-  if (n->rtnl == -1) strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+  if (n->rtnl == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
   if (n->ask.detached) {
     char path[RK_NET_PATH_MAX];
-    if (state_netns(path)) mounts_netns(path);
+    if (state_netns(path))
+      mounts_netns(path);
   }
-  if (n->driver->tap) make_tap(n);
+  if (n->driver->tap)
+    make_tap(n);
 }
 
 /* A missing file is a kernel without that feature; -w: say what went wrong otherwise. */
@@ -141,12 +172,16 @@ static void sysctl(char const *path, char const *value)
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   size_t len = strlen(value);
 
-  if (fd == -1 && errno == ENOENT) return;
-  if (fd == -1 || write(fd, value, len) != (ssize_t)len) strerr_warnwusys("write ", value, " to ", path);
-  if (fd != -1) close(fd);
+  if (fd == -1 && errno == ENOENT)
+    return;
+  if (fd == -1 || write(fd, value, len) != (ssize_t)len)
+    strerr_warnwusys("write ", value, " to ", path);
+  if (fd != -1)
+    close(fd);
 }
 
-/* Groups that may use ping sockets: all mapped ones without a gap from 0; the kernel refuses an unmapped end. */
+/* Groups that may use ping sockets: all mapped ones without a gap from 0; the kernel refuses an
+   unmapped end. */
 static void ping_groups(char *text)
 {
   char map[4096];
@@ -154,17 +189,22 @@ static void ping_groups(char *text)
   size_t n;
 
   text[0] = 0;
-  if (rk_slurp("/proc/self/gid_map", map, sizeof map) < 0) return;
+  if (rk_slurp("/proc/self/gid_map", map, sizeof map) < 0)
+    return;
   for (char const *s = map; *s;) {
     s += strspn(s, " \n");
-    if (!(n = uint_scan(s, &inside))) break;
+    if (!(n = uint_scan(s, &inside)))
+      break;
     s += n, s += strspn(s, " ");
     s += uint_scan(s, &outside), s += strspn(s, " ");
-    if (!(n = uint_scan(s, &count))) break;
+    if (!(n = uint_scan(s, &count)))
+      break;
     s += n;
-    if (inside == end) end += count;
+    if (inside == end)
+      end += count;
   }
-  if (!end) return;
+  if (!end)
+    return;
   memcpy(text, "0 ", 2);
   n = 2 + uint_fmt(text + 2, end - 1 > 0x7fffffff ? 0x7fffffff : end - 1);
   text[n] = 0;
@@ -176,38 +216,49 @@ static void sysctls(struct net *n)
   size_t len = strlen(n->ask.ifname);
 
   ping_groups(ping);
-  if (ping[0]) sysctl("/proc/sys/net/ipv4/ping_group_range", ping);
-  if (n->ports[0]) sysctl("/proc/sys/net/ipv4/ip_local_port_range", n->ports);
-  /* For rk-relay: what it connects on behalf of a client carries a mark, and so must the answers. */
+  if (ping[0])
+    sysctl("/proc/sys/net/ipv4/ping_group_range", ping);
+  if (n->ports[0])
+    sysctl("/proc/sys/net/ipv4/ip_local_port_range", n->ports);
+  /* For rk-relay: what it connects on behalf of a client carries a mark, and so must the
+     answers. */
   sysctl("/proc/sys/net/ipv4/tcp_fwmark_accept", "1");
   sysctl("/proc/sys/net/ipv4/fwmark_reflect", "1");
   sysctl("/proc/sys/net/ipv6/fwmark_reflect", "1");
-  if (!n->driver->tap) return;
-  /* The plan is ours; a driver's router advertisement (slirp4netns sends some) would add to it seconds later. */
+  if (!n->driver->tap)
+    return;
+  /* The plan is ours; a driver's router advertisement (slirp4netns sends some) would add to it
+     seconds later. */
   memcpy(path, "/proc/sys/net/ipv6/conf/", 24);
   memcpy(path + 24, n->ask.ifname, len);
   memcpy(path + 24 + len, "/accept_ra", 11);
   sysctl(path, "0");
 }
 
-/* The ways to a driver and over lo are short and lose nothing on the line: what BBR, the default of some hosts, does there is to program a timer for
-   each burst, at half the throughput. CUBIC may be restricted (tcp_allowed_congestion_control), Reno never is; a route's metric needs no permission. */
+/* The ways to a driver and over lo are short and lose nothing on the line: what BBR, the default
+   of some hosts, does there is to program a timer for each burst, at half the throughput. CUBIC
+   may be restricted (tcp_allowed_congestion_control), Reno never is; a route's metric needs no
+   permission. */
 static void congestion(void)
 {
   static char const path[] = "/proc/sys/net/ipv4/tcp_congestion_control";
   char now[64];
   ssize_t len = rk_slurp(path, now, sizeof now);
 
-  if (len <= 0 || !strcmp(now, "cubic") || !strcmp(now, "reno")) return;
+  if (len <= 0 || !strcmp(now, "cubic") || !strcmp(now, "reno"))
+    return;
   int fd = open(path, O_WRONLY | O_CLOEXEC);
-  if (fd == -1 || (write(fd, "cubic", 5) != 5 && write(fd, "reno", 4) != 4)) strerr_warnwusys("write reno to ", path);
-  if (fd != -1) close(fd);
+  if (fd == -1 || (write(fd, "cubic", 5) != 5 && write(fd, "reno", 4) != 4))
+    strerr_warnwusys("write reno to ", path);
+  if (fd != -1)
+    close(fd);
 }
 
 static char const *congctl(void)
 {
   char names[256];
-  ssize_t len = rk_slurp("/proc/sys/net/ipv4/tcp_available_congestion_control", names, sizeof names);
+  ssize_t len = rk_slurp("/proc/sys/net/ipv4/tcp_available_congestion_control", names,
+                         sizeof names);
 
   return len > 0 && strstr(names, "cubic") ? "cubic" : 0;
 }
@@ -217,17 +268,21 @@ void netns_configure(struct net *n)
   static struct rk_nl b;
   struct rk_nl_error e;
   struct ifreq ifr = {0};
-  struct rk_nl_route four = {.family = AF_INET, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway};
-  struct rk_nl_route six = {.family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway6};
+  struct rk_nl_route four = {
+    .family = AF_INET, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway};
+  struct rk_nl_route six = {
+    .family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway6};
 
   sysctls(n);
-  if (n->driver->tap || !n->driver->mtu) congestion();
+  if (n->driver->tap || !n->driver->mtu)
+    congestion();
   rk_nl_init(&b);
   rk_nl_link_up(&b, "lo", 0, 0, 0);
   if (n->driver->tap) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(ifr.ifr_name, n->ask.ifname, sizeof ifr.ifr_name);
-    if (fd == -1 || ioctl(fd, SIOCGIFINDEX, &ifr) == -1) strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
+    if (fd == -1 || ioctl(fd, SIOCGIFINDEX, &ifr) == -1)
+      strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
     close(fd);
     four.index = six.index = ifr.ifr_ifindex;
     four.rto_min = six.rto_min = n->driver->rto_min;
@@ -242,7 +297,8 @@ void netns_configure(struct net *n)
     }
   }
   if (rk_nl_send(n->rtnl, &b, &e) == -1) {
-    if (e.text[0]) strerr_dief(RK_EXIT_SYS, "unable to ", e.what, ": ", strerror(e.error), ": ", e.text);
+    if (e.text[0])
+      strerr_dief(RK_EXIT_SYS, "unable to ", e.what, ": ", strerror(e.error), ": ", e.text);
     strerr_diefusys(RK_EXIT_SYS, e.what);
   }
 }

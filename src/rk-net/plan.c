@@ -16,9 +16,11 @@ static size_t address(char const *s, uint32_t *addr)
   *addr = 0;
   for (int i = 0; i < 4; i++) {
     unsigned int byte;
-    if (i && s[at++] != '.') return 0;
+    if (i && s[at++] != '.')
+      return 0;
     size_t n = uint_scan(s + at, &byte);
-    if (!n || n > 3 || byte > 255 || (n > 1 && s[at] == '0')) return 0;
+    if (!n || n > 3 || byte > 255 || (n > 1 && s[at] == '0'))
+      return 0;
     *addr = *addr << 8 | byte;
     at += n;
   }
@@ -39,11 +41,15 @@ enum plan_error plan_parse(char const *cidr, struct plan *plan)
   size_t at = address(cidr, &addr);
 
   if (!at || cidr[at] != '/' || !uint0_scan(cidr + at + 1, &plan->prefix) || plan->prefix > 32 ||
-      (cidr[at + 1] == '0' && cidr[at + 2])) return PLAN_SYNTAX;
+      (cidr[at + 1] == '0' && cidr[at + 2]))
+    return PLAN_SYNTAX;
   plan->network = addr & mask(plan->prefix);
-  if (plan->prefix < PLAN_SHORTEST || plan->prefix > PLAN_LONGEST) return PLAN_PREFIX;
-  if (addr != plan->network) return PLAN_HOSTBITS;
-  if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 29 == 7) return PLAN_RANGE;
+  if (plan->prefix < PLAN_SHORTEST || plan->prefix > PLAN_LONGEST)
+    return PLAN_PREFIX;
+  if (addr != plan->network)
+    return PLAN_HOSTBITS;
+  if (addr >> 24 == 0 || addr >> 24 == 127 || addr >> 29 == 7)
+    return PLAN_RANGE;
   plan_fill(plan);
   return PLAN_OK;
 }
@@ -55,13 +61,18 @@ int plan_overlap(uint32_t a, unsigned int aprefix, uint32_t b, unsigned int bpre
 
 uint32_t plan_candidate(unsigned int i)
 {
-  if (i < 254) return 0x0a000200U + (i << 8);            /* 10.0.2 ... 10.0.255 */
+  if (i < 254)
+    return 0x0a000200U + (i << 8); /* 10.0.2 ... 10.0.255 */
   i -= 254;
-  if (i < 255) return 0x0a010200U + (i << 16);           /* 10.1.2 ... 10.255.2 */
+  if (i < 255)
+    return 0x0a010200U + (i << 16); /* 10.1.2 ... 10.255.2 */
   i -= 255;
-  if (i < 16) return 0xac100200U + (i << 16);            /* 172.16.2 ... 172.31.2 */
+  if (i < 16)
+    return 0xac100200U + (i << 16); /* 172.16.2 ... 172.31.2 */
   i -= 16;
-  if (i < 256) return 0xc0a80000U + ((255 - i) << 8);    /* 192.168.255 ... 192.168.0: routers at home count up */
+  /* 192.168.255 ... 192.168.0: routers at home count up */
+  if (i < 256)
+    return 0xc0a80000U + ((255 - i) << 8);
   return 0;
 }
 

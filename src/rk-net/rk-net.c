@@ -2,11 +2,14 @@
    rk-net: new network namespace, connected by a driver that runs outside, then become prog.
 
    where    inside: namespace root (rk-userns rk-idmap before it)
-   changes  network namespace (-D: not); mount namespace if it is not the chain's own yet; /sys, /etc/resolv.conf, /etc/hosts (-D: not)
-   fds/env  refuses fds that lead outside (-f keeps them); reads RK_OUTSIDE_FD, RK_STATE_DIR, RK_NET_PATH; -s writes RK_NET_STARTED, -w takes it
+   changes  network namespace (-D: not); mount namespace if it is not the chain's own yet; /sys,
+            /etc/resolv.conf, /etc/hosts (-D: not)
+   fds/env  refuses fds that lead outside (-f keeps them); reads RK_OUTSIDE_FD, RK_STATE_DIR,
+            RK_NET_PATH; -s writes RK_NET_STARTED, -w takes it
    forks    no (-D: a child that configures the namespace and is gone)
-   exits    100 usage, 102 the host lacks something, 111 a system call or the driver failed, 126/127 prog
-*/
+   exits    100 usage, 102 the host lacks something, 111 a system call or the driver failed, 126/127
+            prog
+ */
 #include "net.h"
 
 #include <errno.h>
@@ -26,15 +29,18 @@
 #include <rk/netlink.h>
 #include <rk/text.h>
 
-#define USAGE "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w ] [ -f fd,...|all ] [ -k ] prog..."
+#define USAGE \
+  "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w " \
+  "] [ -f fd,...|all ] [ -k ] prog..."
 
-/* A tap's frame of 65535 bytes less the Ethernet header (tun.c: MAX_MTU); RFC 791 wants 576, RFC 8200 1280. */
+/* A tap's frame of 65535 bytes less the Ethernet header (tun.c: MAX_MTU); RFC 791 wants 576, RFC
+   8200 1280. */
 enum { MTU_MIN = 576, MTU_MIN6 = 1280, MTU_MAX = 65521 };
 
 struct options {
   char const *driver, *cidr, *mtu, *ifname;
   char const *keep_fds; /* that lead outside: -f */
-  int half; /* 's': start only, 'w': wait for what was started; 0: both */
+  int half;             /* 's': start only, 'w': wait for what was started; 0: both */
 };
 
 static void set_mtu(struct net *n, char const *s)
@@ -42,10 +48,12 @@ static void set_mtu(struct net *n, char const *s)
   unsigned int mtu;
 
   n->ask.mtu = n->driver->mtu;
-  if (!s) return;
+  if (!s)
+    return;
   if (!uint0_scan(s, &mtu) || mtu < MTU_MIN || mtu > MTU_MAX)
     strerr_dief(RK_EXIT_USAGE, "invalid MTU: ", s, " (576 to 65521)");
-  if (n->ipv6 && mtu < MTU_MIN6) strerr_dief(RK_EXIT_USAGE, "invalid MTU: ", s, " (IPv6 needs 1280)");
+  if (n->ipv6 && mtu < MTU_MIN6)
+    strerr_dief(RK_EXIT_USAGE, "invalid MTU: ", s, " (IPv6 needs 1280)");
   n->ask.mtu = mtu;
 }
 
@@ -58,7 +66,8 @@ static void set_ifname(struct net *n, char const *s)
   } else if (!strcmp(s, "lo")) {
     strerr_dief(RK_EXIT_USAGE, "invalid interface name: \"lo\" is taken");
   } else if (*s == '-') {
-    strerr_dief(RK_EXIT_USAGE, "invalid interface name: it begins with -, as an option to the driver would");
+    strerr_dief(RK_EXIT_USAGE,
+                "invalid interface name: it begins with -, as an option to the driver would");
   } else if (!rk_ifname_ok(s)) {
     char text[4 * IF_NAMESIZE + 3];
     struct rk_text t = rk_text_in(text, sizeof text);
@@ -68,8 +77,9 @@ static void set_ifname(struct net *n, char const *s)
   memcpy(n->ask.ifname, s, strlen(s));
 }
 
-/* What was handed in is checked before anything is asked for. No inherited socket is of the namespace that is about to be made; with -D
-   prog stays in the one it is in, and sockets of that give it nothing new. */
+/* What was handed in is checked before anything is asked for. No inherited socket is of the
+   namespace that is about to be made; with -D prog stays in the one it is in, and sockets of that
+   give it nothing new. */
 static void refuse_fds(struct net const *n, struct options const *o)
 {
   uint64_t own = n->ask.detached ? rk_netns_cookie() : 0;
@@ -78,30 +88,38 @@ static void refuse_fds(struct net const *n, struct options const *o)
   rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
 }
 
-/* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether rk-outside knows of it. */
+/* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether
+   rk-outside knows of it. */
 static int start(struct net *n, struct options const *o)
 {
   n->ask.head = (struct rk_req){.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET};
   n->driver = driver_choose(o->driver);
   memcpy(n->ask.driver, n->driver->name, strlen(n->driver->name));
   n->txqlen = n->driver->txqlen;
-  if (n->ipv6 && !n->driver->ipv6) strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " has no IPv6");
+  if (n->ipv6 && !n->driver->ipv6)
+    strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " has no IPv6");
   set_mtu(n, o->mtu);
   set_ifname(n, o->ifname);
   refuse_fds(n, o);
   hostnet_plan(n, o->cidr);
   hostnet_ports(n);
   netns_refuse_second();
-  if (n->ask.detached && !getenv("RK_STATE_DIR")) strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
-  /* Driver none has nothing to ask for, and asks all the same: the request is granted once, and must not be left to the program. */
+  if (n->ask.detached && !getenv("RK_STATE_DIR"))
+    strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
+  /* Driver none has nothing to ask for, and asks all the same: the request is granted once, and
+     must not be left to the program. */
   int outside = rk_ctl_fd() != -1;
-  if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR"))) rk_ctl_die("connect the network");
+  if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR")))
+    rk_ctl_die("connect the network");
   /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
-  if (o->half && !n->driver->tap) strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
+  if (o->half && !n->driver->tap)
+    strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 
-  if (!o->half) mounts_own();
+  if (!o->half)
+    mounts_own();
   netns_do(n, netns_make);
-  if (outside && rk_ctl_send(&n->ask, sizeof n->ask, n->netns) == -1) rk_ctl_die("connect the network");
+  if (outside && rk_ctl_send(&n->ask, sizeof n->ask, n->netns) == -1)
+    rk_ctl_die("connect the network");
   /* The driver starts meanwhile. */
   netns_do(n, netns_configure);
   return outside;
@@ -110,10 +128,12 @@ static int start(struct net *n, struct options const *o)
 /* Behind rk-net -s, in its network namespace. What the plan was, rk-outside will tell. */
 static void resume(struct net *n)
 {
-  if (!getenv("RK_NET_STARTED")) strerr_dief(RK_EXIT_USAGE, "-w: there is no network to wait for: put one rk-net -s before it");
+  if (!getenv("RK_NET_STARTED"))
+    strerr_dief(RK_EXIT_USAGE, "-w: there is no network to wait for: put one rk-net -s before it");
   rk_env_unset("RK_NET_STARTED");
   n->rtnl = rk_nl_open(NETLINK_ROUTE);
-  if (n->rtnl == -1) strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+  if (n->rtnl == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
   mounts_own();
 }
 
@@ -126,7 +146,8 @@ int main(int argc, char const *const *argv)
   PROG = "rk-net";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDswf:k", &l)) != -1; plan += !strchr("swk", opt))
+    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDswf:k", &l)) != -1;
+         plan += !strchr("swk", opt))
       switch (opt) {
         case 'd': o.driver = l.arg; break;
         case 'a': o.cidr = l.arg; break;
@@ -135,9 +156,14 @@ int main(int argc, char const *const *argv)
         case '6': n.ipv6 = 1; break;
         case 'l': n.ask.host_loopback = 1; break;
         case 'D': n.ask.detached = 1; break;
-        case 's': case 'w': o.half = opt; halves++; break;
+        case 's':
+        case 'w':
+          o.half = opt;
+          halves++;
+          break;
         case 'f':
-          if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+          if (!rk_fds_list_valid(l.arg))
+            strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
           o.keep_fds = l.arg;
           break;
         case 'k': n.keep = 1; break;
@@ -146,23 +172,33 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (halves > 1 || (o.half == 's' && n.ask.detached)) strerr_dief(RK_EXIT_USAGE, "-s, -w and -D exclude one another");
-  if (o.half == 'w' && plan) strerr_dief(RK_EXIT_USAGE, "-w goes with no other option than -k: give them to rk-net -s");
-  if (geteuid()) strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net");
-  if (o.half == 'w') resume(&n);
-  else outside = start(&n, &o);
+  if (!argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (halves > 1 || (o.half == 's' && n.ask.detached))
+    strerr_dief(RK_EXIT_USAGE, "-s, -w and -D exclude one another");
+  if (o.half == 'w' && plan)
+    strerr_dief(RK_EXIT_USAGE, "-w goes with no other option than -k: give them to rk-net -s");
+  if (geteuid())
+    strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net");
+  if (o.half == 'w')
+    resume(&n);
+  else
+    outside = start(&n, &o);
   if (o.half == 's') {
-    if (setenv("RK_NET_STARTED", "1", 1) == -1) strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
+    if (setenv("RK_NET_STARTED", "1", 1) == -1)
+      strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
     rk_link_exec(argv, n.keep);
   }
 
   connected = !n.driver || n.driver->mtu;
-  if (!n.ask.detached) mounts_sysfs();
-  if (!n.ask.detached && connected) mounts_etc(&n);
+  if (!n.ask.detached)
+    mounts_sysfs();
+  if (!n.ask.detached && connected)
+    mounts_etc(&n);
   if (outside) {
     finish_await(&n);
-    if (connected && !n.say.plan.host_loopback) netns_do(&n, probe_send);
+    if (connected && !n.say.plan.host_loopback)
+      netns_do(&n, probe_send);
     net_verify(&n);
   }
   close(n.rtnl);
