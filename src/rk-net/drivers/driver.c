@@ -11,7 +11,8 @@
 char const *driver_plan(char const *name)
 {
   char const *s = getenv(name);
-  if (!s) strerr_dienotset(RK_EXIT_USAGE, name);
+  if (!s)
+    strerr_dienotset(RK_EXIT_USAGE, name);
   return s;
 }
 

@@ -7,21 +7,24 @@
 
 enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6 };
 
-/* A variable of the plan. Dies (100) if it is not set: then it was not rk-outside that started us. */
+/* A variable of the plan. Dies (100) if it is not set: then it was not rk-outside that started
+   us. */
 char const *driver_plan(char const *name);
 int driver_wants(char const *name); /* it is "1" */
 
 /* The program to run: RK_DRIVER_PROGRAM, a name or path that the user chose, else name. */
 char const *driver_program(char const *name);
 
-/* A directory that only this process can name: a tmpfs that is mounted nowhere, of mode 0700, gone with the last fd below it. The chain's
-   root has the user's rights on every directory that has a name, and could put another file in the place of what a driver is about to
-   open or to execute. Returns a close-on-exec fd. Dies if it cannot be made: 102 (limits), 111. */
+/* A directory that only this process can name: a tmpfs that is mounted nowhere, of mode 0700, gone
+   with the last fd below it. The chain's root has the user's rights on every directory that has a
+   name, and could put another file in the place of what a driver is about to open or to execute.
+   Returns a close-on-exec fd. Dies if it cannot be made: 102 (limits), 111. */
 int driver_private(void);
 
-/* Become argv: driver_program(argv[0]), looked up in PATH, as a copy in dir (of driver_private) that its user cannot read, and so
-   non-dumpable from the start on (where fs.suid_dumpable is not 1). As it is, if it is a script, set-user-id, has file capabilities, or
-   cannot be read. Dies if it is not there: 102, with that fix; 126 if it cannot be executed. */
+/* Become argv: driver_program(argv[0]), looked up in PATH, as a copy in dir (of driver_private)
+   that its user cannot read, and so non-dumpable from the start on (where fs.suid_dumpable is not
+   1). As it is, if it is a script, set-user-id, has file capabilities, or cannot be read. Dies if
+   it is not there: 102, with that fix; 126 if it cannot be executed. */
 void driver_become(int dir, char const *const *argv, char const *fix) __attribute__((noreturn));
 
 #endif

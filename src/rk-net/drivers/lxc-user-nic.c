@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC
-   lxc-user-nic (driver): a veth to a bridge of the host's, made by lxc's setuid helper, with an address from DHCP.
+   lxc-user-nic (driver): a veth to a bridge of the host's, made by lxc's setuid helper, with an
+   address from DHCP.
 
    where    outside, started by rk-outside; goes inside to become the DHCP client
    changes  -
    fds/env  3-6 and RK_NET_* as in rk-net-drivers(7); RK_LXC_USER_NIC, RK_LXC_BRIDGE
-   forks    lxc-user-nic, once; a helper that gives a detached namespace a pid, until then; becomes udhcpc
+   forks    lxc-user-nic, once; a helper that gives a detached namespace a pid, until then; becomes
+            udhcpc
    exits    102 lxc-user-nic or udhcpc is missing or not allowed, 111 a system call failed
-*/
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,45 +36,53 @@
 
 /* Debian and Alpine; Debian before 12; Fedora; an own build. */
 static char const *const places[] = {
-  "/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic", "/usr/lib/aarch64-linux-gnu/lxc/lxc-user-nic",
-  "/usr/lib/lxc/lxc-user-nic", "/usr/local/libexec/lxc/lxc-user-nic"
-};
+  "/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic",
+  "/usr/lib/aarch64-linux-gnu/lxc/lxc-user-nic", "/usr/lib/lxc/lxc-user-nic",
+  "/usr/local/libexec/lxc/lxc-user-nic"};
 
 static char const *helper_path(void)
 {
   char const *s = getenv("RK_LXC_USER_NIC");
 
-  if (s && *s) return s;
+  if (s && *s)
+    return s;
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    if (access(places[i], X_OK) == 0) return places[i];
-  rk_die_host("I13", "install the package lxc, or set RK_LXC_USER_NIC to the path of lxc-user-nic", "unable to find lxc-user-nic");
+    if (access(places[i], X_OK) == 0)
+      return places[i];
+  rk_die_host("I13", "install the package lxc, or set RK_LXC_USER_NIC to the path of lxc-user-nic",
+              "unable to find lxc-user-nic");
 }
 
-/* Root inside may trace whoever is in its user namespace and dumpable (ptrace(2)), and take his root directory and his fds: until
-   we have entered all of its namespaces, these are the host's. A change of ids makes dumpable again where fs.suid_dumpable is 1 (proc(5)). */
+/* Root inside may trace whoever is in its user namespace and dumpable (ptrace(2)), and take his
+   root directory and his fds: until we have entered all of its namespaces, these are the host's. A
+   change of ids makes dumpable again where fs.suid_dumpable is 1 (proc(5)). */
 static void stay_closed(void)
 {
-  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
 }
 
-/* Enter the namespaces of the chain. Its mount namespace, too: what is then executed is dumpable, can be traced by namespace root, and
-   must not lead to more than that has already. */
+/* Enter the namespaces of the chain. Its mount namespace, too: what is then executed is dumpable,
+   can be traced by namespace root, and must not lead to more than that has already. */
 static void go_inside(void)
 {
   char path[32] = "/proc/";
   char const *pid = driver_plan("RK_NET_PID");
   int mnt;
 
-  if (strlen(pid) > 10) strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
+  if (strlen(pid) > 10)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
   strcat(strcpy(path + 6, pid), "/ns/mnt");
   stay_closed();
   if (setns(USERNS, CLONE_NEWUSER) == -1 || setns(NETNS, CLONE_NEWNET) == -1) {
     strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
   }
   mnt = open(path, O_RDONLY | O_CLOEXEC);
-  if (mnt == -1 || setns(mnt, CLONE_NEWNS) == -1) strerr_diefusys(RK_EXIT_SYS, "enter the mount namespace");
+  if (mnt == -1 || setns(mnt, CLONE_NEWNS) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter the mount namespace");
   close(mnt);
-  if (setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "become root inside");
+  if (setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become root inside");
   stay_closed();
 }
 
@@ -83,20 +93,26 @@ static pid_t make_resident(int *hold)
   char c;
   pid_t pid;
 
-  if (pipe2(p, O_CLOEXEC) == -1 || pipe2(ready, O_CLOEXEC) == -1 || (pid = fork()) == -1) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (pipe2(p, O_CLOEXEC) == -1 || pipe2(ready, O_CLOEXEC) == -1 || (pid = fork()) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!pid) {
     close(p[1]);
     close(ready[0]);
     go_inside();
     rk_close_range(NETNS, LEAVE, 0);
-    /* lxc-user-nic asks whether its user may read our /proc/PID/ns/net. All our namespaces are the chain's by now, and so is what we hold. */
-    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1) _exit(RK_EXIT_SYS);
-    if (write(ready[1], "", 1) == 1) while (read(p[0], &c, 1) == -1 && errno == EINTR);
+    /* lxc-user-nic asks whether its user may read our /proc/PID/ns/net. All our namespaces are the
+       chain's by now, and so is what we hold. */
+    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
+      _exit(RK_EXIT_SYS);
+    if (write(ready[1], "", 1) == 1)
+      while (read(p[0], &c, 1) == -1 && errno == EINTR)
+        ;
     _exit(0);
   }
   close(p[0]);
   close(ready[1]);
-  if (read(ready[0], &c, 1) != 1) _exit(RK_EXIT_SYS);
+  if (read(ready[0], &c, 1) != 1)
+    _exit(RK_EXIT_SYS);
   close(ready[0]);
   *hold = p[1];
   return pid;
@@ -108,13 +124,16 @@ static int exists(char const *ifname)
   int status;
   pid_t pid = fork();
 
-  if (pid == -1) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (pid == -1)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!pid) {
     go_inside();
     _exit(if_nametoindex(ifname) ? 0 : 1);
   }
-  if (waitpid(pid, &status, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "wait for a child");
-  if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) _exit(RK_EXIT_SYS);
+  if (waitpid(pid, &status, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "wait for a child");
+  if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+    _exit(RK_EXIT_SYS);
   return !WEXITSTATUS(status);
 }
 
@@ -124,12 +143,16 @@ static void __attribute__((noreturn)) die_refused(char const *bridge)
   char text[4096];
 
   if (!if_nametoindex(bridge))
-    rk_die_host("N23", "start lxc-net, or make a bridge and set RK_LXC_BRIDGE", "lxc-user-nic failed: the host has no bridge ", bridge);
+    rk_die_host("N23", "start lxc-net, or make a bridge and set RK_LXC_BRIDGE",
+                "lxc-user-nic failed: the host has no bridge ", bridge);
   if (rk_slurp("/etc/lxc/lxc-usernet", text, sizeof text) == -1 || !strstr(text, bridge))
     rk_die_host("N23", "as root, add a line \"USER veth BRIDGE 10\" to /etc/lxc/lxc-usernet",
-      "lxc-user-nic failed: /etc/lxc/lxc-usernet has no line for the bridge ", bridge);
-  rk_die_host("N23", "check the user and the number in /etc/lxc/lxc-usernet, and that lxc-user-nic is setuid root",
-    "lxc-user-nic failed: not allowed to this user on the bridge ", bridge, ", or too many interfaces");
+                "lxc-user-nic failed: /etc/lxc/lxc-usernet has no line for the bridge ", bridge);
+  rk_die_host(
+    "N23",
+    "check the user and the number in /etc/lxc/lxc-usernet, and that lxc-user-nic is setuid root",
+    "lxc-user-nic failed: not allowed to this user on the bridge ", bridge,
+    ", or too many interfaces");
 }
 
 static void make_veth(char const *ifname)
@@ -139,23 +162,29 @@ static void make_veth(char const *ifname)
   int status, hold = -1;
   pid_t child;
 
-  if (!bridge || !*bridge) bridge = "lxcbr0";
+  if (!bridge || !*bridge)
+    bridge = "lxcbr0";
   if (driver_wants("RK_NET_DETACHED")) {
     number[uint_fmt(number, (unsigned int)make_resident(&hold))] = 0;
     pid = number;
   }
-  char const *const argv[] = {helper_path(), "create", "/dev/null", "dummy", pid, "veth", bridge, ifname, 0};
+  char const *const argv[] = {helper_path(), "create", "/dev/null", "dummy", pid,
+                              "veth",        bridge,   ifname,      0};
   child = fork();
-  if (child == -1) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (child == -1)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!child) {
     dup2(2, 1); /* "eth0:2:veth1001_RPAT:6": good to see if it fails afterwards, nothing we need */
     rk_close_range(NETNS, UINT_MAX, 0);
     execv(argv[0], (char **)(uintptr_t)argv);
     strerr_dieexec(126, argv[0]);
   }
-  if (waitpid(child, &status, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "wait for lxc-user-nic");
-  if (hold != -1) close(hold);
-  if (status) die_refused(bridge);
+  if (waitpid(child, &status, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "wait for lxc-user-nic");
+  if (hold != -1)
+    close(hold);
+  if (status)
+    die_refused(bridge);
 }
 
 static void bring_up(char const *ifname)
@@ -168,11 +197,13 @@ static void bring_up(char const *ifname)
   uint0_scan(driver_plan("RK_NET_MTU"), &mtu);
   rk_nl_init(&b);
   rk_nl_link_up(&b, ifname, 0, mtu, 0);
-  if (fd == -1 || rk_nl_send(fd, &b, &e) == -1) strerr_diefusys(RK_EXIT_SYS, "bring up ", ifname);
+  if (fd == -1 || rk_nl_send(fd, &b, &e) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "bring up ", ifname);
   close(fd);
 }
 
-/* The lease program's variables; nothing else of the outside's environment belongs to a process that lives inside. */
+/* The lease program's variables; nothing else of the outside's environment belongs to a process
+   that lives inside. */
 static void reduce_environment(void)
 {
   static char const *const kept[] = {"PATH=", "RK_NET_MTU="};
@@ -180,7 +211,8 @@ static void reduce_environment(void)
 
   for (char **e = environ; *e; e++)
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-      if (!strncmp(*e, kept[i], strlen(kept[i]))) environ[n++] = *e;
+      if (!strncmp(*e, kept[i], strlen(kept[i])))
+        environ[n++] = *e;
   environ[n] = 0;
 }
 
@@ -188,14 +220,19 @@ int main(void)
 {
   char const *ifname = driver_plan("RK_NET_IFNAME");
   char lease[PATH_MAX], client[PATH_MAX];
-  /* -f: stay, and renew; -t, -T, -A: ask each second, never give up; no -n: an interface may have to wait for its bridge */
-  char const *const argv[] = {"udhcpc", "-f", "-i", ifname, "-s", lease, "-t", "5", "-T", "1", "-A", "5", 0};
+  /* -f: stay, and renew; -t, -T, -A: ask each second, never give up; no -n: an interface may have
+     to wait for its bridge */
+  char const *const argv[] = {"udhcpc", "-f", "-i", ifname, "-s", lease, "-t",
+                              "5",      "-T", "1",  "-A",   "5",  0};
 
   PROG = "lxc-user-nic (driver)";
-  if (rk_libexec("rk-net-lease", lease, sizeof lease) == -1) strerr_diefusys(RK_EXIT_SYS, "find rk-net-lease");
+  if (rk_libexec("rk-net-lease", lease, sizeof lease) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "find rk-net-lease");
   if (rk_which("udhcpc", client, sizeof client) < 0)
-    rk_die_host("I13", "install the package udhcpc", "unable to find a DHCP client: udhcpc is not in PATH");
-  if (!exists(ifname)) make_veth(ifname);
+    rk_die_host("I13", "install the package udhcpc",
+                "unable to find a DHCP client: udhcpc is not in PATH");
+  if (!exists(ifname))
+    make_veth(ifname);
   go_inside();
   bring_up(ifname);
   close(NETNS);
@@ -203,7 +240,8 @@ int main(void)
   close(LEAVE);
   reduce_environment();
   /* Entering the user namespace has taken the leash off (prctl(2)). */
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "tie the DHCP client to rk-outside");
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "tie the DHCP client to rk-outside");
   execv(client, (char **)(uintptr_t)argv);
   strerr_dieexec(126, client);
 }

@@ -31,13 +31,15 @@ static int write_text(char const *path, char const *text, size_t len)
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   ssize_t r;
 
-  if (fd == -1) return -1;
+  if (fd == -1)
+    return -1;
   r = write(fd, text, len);
   close(fd);
   return r == (ssize_t)len ? 0 : -1;
 }
 
-/* Files cannot be made below a mount whose user namespace does not know our ids (EOVERFLOW): map our own to 0. */
+/* Files cannot be made below a mount whose user namespace does not know our ids (EOVERFLOW): map
+   our own to 0. */
 static int map_own_id(char const *path, unsigned int id)
 {
   char text[8 + UINT_FMT] = "0 ";
@@ -53,22 +55,26 @@ static int mount_private(void *data)
   int fs = -1;
 
   m->what = "map ids for a directory of the driver's own";
-  if (map_own_id("/proc/self/uid_map", m->uid) == -1 || write_text("/proc/self/setgroups", "deny", 4) == -1 ||
+  if (map_own_id("/proc/self/uid_map", m->uid) == -1 ||
+      write_text("/proc/self/setgroups", "deny", 4) == -1 ||
       map_own_id("/proc/self/gid_map", m->gid) == -1)
     goto failed;
   m->what = "make a directory of the driver's own";
   fs = rk_fsopen("tmpfs");
   if (fs == -1 || rk_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0700", 0) == -1 ||
-      rk_fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) == -1 || rk_fsconfig(fs, FSCONFIG_CMD_CREATE, 0, 0, 0) == -1)
+      rk_fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) == -1 ||
+      rk_fsconfig(fs, FSCONFIG_CMD_CREATE, 0, 0, 0) == -1)
     goto failed;
   m->fd = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  if (m->fd == -1) goto failed;
+  if (m->fd == -1)
+    goto failed;
   close(fs);
   m->what = NULL;
   return 0;
 failed:
   m->error = errno;
-  if (fs != -1) close(fs);
+  if (fs != -1)
+    close(fs);
   return 1;
 }
 
@@ -82,14 +88,17 @@ int driver_private(void)
 
   if (pid == -1 && errno == ENOSPC) {
     rk_die_host("U5", "raise user.max_user_namespaces and user.max_mnt_namespaces",
-      "unable to make a user and a mount namespace for the driver's own files: too many");
+                "unable to make a user and a mount namespace for the driver's own files: too many");
   }
-  if (pid == -1) strerr_diefusys(RK_EXIT_SYS, "make a user and a mount namespace for the driver's own files");
-  if (waitpid(pid, &status, 0) == -1) strerr_diefusys(RK_EXIT_SYS, "wait for a child");
+  if (pid == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a user and a mount namespace for the driver's own files");
+  if (waitpid(pid, &status, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "wait for a child");
   if (m.what) {
     errno = m.error;
     strerr_diefusys(RK_EXIT_SYS, m.what);
   }
-  if (!WIFEXITED(status)) strerr_dief(RK_EXIT_SYS, "the child that makes the driver's own directory was killed");
+  if (!WIFEXITED(status))
+    strerr_dief(RK_EXIT_SYS, "the child that makes the driver's own directory was killed");
   return m.fd;
 }

@@ -18,25 +18,36 @@
 
 int main(void)
 {
-  char const *argv[20] = {
-    "slirp4netns", "--mtu", driver_plan("RK_NET_MTU"), "--cidr", driver_plan("RK_NET_CIDR"), "--ready-fd=5", "--exit-fd=6",
-    "--userns-path=/proc/self/fd/4", "--netns-type=path"
-  };
+  char const *argv[20] = {"slirp4netns",
+                          "--mtu",
+                          driver_plan("RK_NET_MTU"),
+                          "--cidr",
+                          driver_plan("RK_NET_CIDR"),
+                          "--ready-fd=5",
+                          "--exit-fd=6",
+                          "--userns-path=/proc/self/fd/4",
+                          "--netns-type=path"};
   size_t n = 9;
   char const *ports = getenv("RK_PORT_DRIVER"), *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
 
   PROG = "slirp4netns (driver)";
-  /* Without --configure: the tap is persistent and configured already, so that a second slirp4netns finds it again. Without --enable-sandbox:
-     it moves slirp4netns into the user namespace, where namespace root may trace it, with the host's network in its hands. */
-  if (!seccomp || strcmp(seccomp, "no")) argv[n++] = "--enable-seccomp";
-  if (!driver_wants("RK_NET_HOST_LOOPBACK")) argv[n++] = "--disable-host-loopback";
-  if (driver_wants("RK_NET_IPV6")) argv[n++] = "--enable-ipv6";
-  /* Whoever can connect to the API socket can open ports of the host, the chain's root too: only on request. */
+  /* Without --configure: the tap is persistent and configured already, so that a second slirp4netns
+     finds it again. Without --enable-sandbox: it moves slirp4netns into the user namespace, where
+     namespace root may trace it, with the host's network in its hands. */
+  if (!seccomp || strcmp(seccomp, "no"))
+    argv[n++] = "--enable-seccomp";
+  if (!driver_wants("RK_NET_HOST_LOOPBACK"))
+    argv[n++] = "--disable-host-loopback";
+  if (driver_wants("RK_NET_IPV6"))
+    argv[n++] = "--enable-ipv6";
+  /* Whoever can connect to the API socket can open ports of the host, the chain's root too: only on
+     request. */
   if (ports && !strcmp(ports, "slirp4netns")) {
     static char path[4096] = "--api-socket=";
     char const *dir = driver_plan("RK_STATE_DIR");
     size_t len = strlen(dir);
-    if (len > sizeof path - 32) strerr_dieinvalid(100, "RK_STATE_DIR");
+    if (len > sizeof path - 32)
+      strerr_dieinvalid(100, "RK_STATE_DIR");
     memcpy(path + 13, dir, len);
     memcpy(path + 13 + len, "/.s4nn.sock", 12);
     unlink(path + 13); /* of the one before, if it died: slirp4netns does not bind over it */
