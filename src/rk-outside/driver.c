@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC
-   rk-outside's request "net": run one network driver for one network namespace, and again whenever it dies.
+   rk-outside's request "net": run one network driver for one network namespace, and again whenever
+   it dies.
 
-   The driver gets fds 3 (network namespace), 4 (user namespace), 5 (its report), 6 (end-of-file: leave) and the plan in its environment
-   (doc/rk-net-drivers.7). Its stderr is kept: shown if it fails to start, its last line in net/status if it dies. */
+   The driver gets fds 3 (network namespace), 4 (user namespace), 5 (its report), 6 (end-of-file:
+   leave) and the plan in its environment (doc/rk-net-drivers.7). Its stderr is kept: shown if it
+   fails to start, its last line in net/status if it dies. */
 #include "driver.h"
 
 #include <errno.h>
@@ -22,12 +24,13 @@
 #include <rk/text.h>
 
 enum {
-  CLOSED_MS = 500,     /* to die, after it has closed its report without being ready */
-  START_MS = 10000,    /* to become ready (a DHCP lease with conflict detection takes 4 s) */
-  END_MS = 300,        /* to leave when told to */
-  PAUSE_MS = 20, PAUSE_MAX_MS = 30000, /* before it is started again: doubled each time */
-  STEADY_MS = 10000,   /* a driver that lived that long starts afresh in that count */
-  HOPELESS = 6,        /* starts that failed in a row: "failed"; still tried, every PAUSE_MAX_MS */
+  CLOSED_MS = 500,  /* to die, after it has closed its report without being ready */
+  START_MS = 10000, /* to become ready (a DHCP lease with conflict detection takes 4 s) */
+  END_MS = 300,     /* to leave when told to */
+  PAUSE_MS = 20,
+  PAUSE_MAX_MS = 30000, /* before it is started again: doubled each time */
+  STEADY_MS = 10000,    /* a driver that lived that long starts afresh in that count */
+  HOPELESS = 6,         /* starts that failed in a row: "failed"; still tried, every PAUSE_MAX_MS */
   FIRST_FD = 10
 };
 
@@ -35,15 +38,17 @@ struct netup netdriver;
 
 static int netns = -1, userns = -1, report = -1, errors = -1, leave = -1, pidfd = -1;
 static pid_t driver;
-static enum { NOTHING, STARTING, KNOWN, TOLD, VERIFIED } stage; /* of the first start: its outcome is known, told, and the chain has wired its side */
+/* of the first start: its outcome is known, told, and the chain has wired its side */
+static enum { NOTHING, STARTING, KNOWN, TOLD, VERIFIED } stage;
 static struct rk_reply_net outcome;
-static int awaited;             /* the chain waits for it */
-static int restarted;           /* its report is awaited for another time: then the loopback test is due again */
-static int untested;            /* that is due, but the first is not judged yet */
-static int refused;             /* it failed that test: it is not started again */
+static int awaited; /* the chain waits for it */
+/* its report is awaited for another time: then the loopback test is due again */
+static int restarted;
+static int untested; /* that is due, but the first is not judged yet */
+static int refused;  /* it failed that test: it is not started again */
 static int fails;
 static int64_t since;
-static char const *because;     /* why it was killed by us, null: it was not */
+static char const *because; /* why it was killed by us, null: it was not */
 static char errtext[RK_NET_LOG];
 static size_t loglen;
 
@@ -69,7 +74,8 @@ void driver_status(char const *state, char const *why)
     rk_text_safe(&t, why, strlen(why)); /* the driver's words among it */
   }
   text[t.len] = '\n';
-  if (netup_fact("status", text, t.len + 1) == -1) strerr_warnwusys("write net/status");
+  if (netup_fact("status", text, t.len + 1) == -1)
+    strerr_warnwusys("write net/status");
 }
 
 /* A pipe out of the way of the fds that a driver gets. */
@@ -77,18 +83,21 @@ static int pipe_up(int p[2])
 {
   int low[2], r = 0;
 
-  if (pipe2(low, O_CLOEXEC) == -1) return -1;
+  if (pipe2(low, O_CLOEXEC) == -1)
+    return -1;
   for (int i = 0; i < 2; i++) {
     p[i] = fcntl(low[i], F_DUPFD_CLOEXEC, FIRST_FD);
     close(low[i]);
-    if (p[i] == -1) r = -1;
+    if (p[i] == -1)
+      r = -1;
   }
   return r;
 }
 
 static void drop(int *fd)
 {
-  if (*fd == -1) return;
+  if (*fd == -1)
+    return;
   outside_unwatch(*fd);
   close(*fd);
   *fd = -1;
@@ -106,9 +115,12 @@ static void listen_errors(int fd, short revents)
       loglen -= loglen / 2;
     }
     r = read(fd, errtext + loglen, sizeof errtext - 1 - loglen);
-    if (r > 0) errtext[loglen += (size_t)r] = 0;
-    else if (r == 0) drop(&errors);
-    if (r <= 0) return;
+    if (r > 0)
+      errtext[loglen += (size_t)r] = 0;
+    else if (r == 0)
+      drop(&errors);
+    if (r <= 0)
+      return;
   }
 }
 
@@ -117,11 +129,13 @@ static char const *last_words(void)
 {
   char *s, *end;
 
-  while (loglen && errtext[loglen - 1] == '\n') errtext[--loglen] = 0;
+  while (loglen && errtext[loglen - 1] == '\n')
+    errtext[--loglen] = 0;
   s = strstr(errtext, ": fatal: ");
   if (s) {
     end = strchr(s, '\n');
-    if (end) *end = 0;
+    if (end)
+      *end = 0;
   }
   s = strrchr(errtext, '\n');
   return s ? s + 1 : errtext;
@@ -129,14 +143,16 @@ static char const *last_words(void)
 
 static void reply_send(void)
 {
-  if (stage != KNOWN || !awaited) return;
+  if (stage != KNOWN || !awaited)
+    return;
   stage = TOLD;
   outside_say(&outcome, sizeof outcome);
 }
 
 int req_await(void)
 {
-  if (stage == NOTHING) return -1;
+  if (stage == NOTHING)
+    return -1;
   awaited = 1;
   reply_send();
   return 0;
@@ -147,19 +163,24 @@ static void answer(int error, char const *text, int status)
 {
   size_t n = strlen(text);
 
-  if (stage > KNOWN) return;
+  if (stage > KNOWN)
+    return;
   stage = KNOWN;
-  outcome = (struct rk_reply_net){.head = {.version = RK_OUTSIDE_VERSION, .error = error}, .status = status, .plan = netdriver.ask};
+  outcome = (struct rk_reply_net){.head = {.version = RK_OUTSIDE_VERSION, .error = error},
+                                  .status = status,
+                                  .plan = netdriver.ask};
   memcpy(outcome.head.text, text, n < sizeof outcome.head.text ? n : sizeof outcome.head.text - 1);
   memcpy(outcome.log, errtext, loglen);
-  if (!error) leaktest_fill(&outcome);
+  if (!error)
+    leaktest_fill(&outcome);
   reply_send();
 }
 
 static void kill_driver(char const *why)
 {
   because = why;
-  if (driver > 0) kill(-driver, SIGKILL);
+  if (driver > 0)
+    kill(-driver, SIGKILL);
 }
 
 static void retested(char const *where, int cut)
@@ -184,7 +205,8 @@ static void retested(char const *where, int cut)
 static void retest(void)
 {
   untested = stage != VERIFIED; /* the listeners are those of the first test until then */
-  if (!untested && leaktest_repeat(userns, netns, retested) == -1) kill_driver("unable to test that the host's loopback is closed");
+  if (!untested && leaktest_repeat(userns, netns, retested) == -1)
+    kill_driver("unable to test that the host's loopback is closed");
 }
 
 static void hear(int fd, short revents)
@@ -194,10 +216,13 @@ static void hear(int fd, short revents)
   ssize_t r = read(fd, buf, sizeof buf);
 
   (void)revents;
-  if (r < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (r < 0 && (errno == EAGAIN || errno == EINTR))
+    return;
   if (r <= 0) {
-    drop(&report); /* closed: there is nothing more to say, or the driver is about to be found dead */
-    if (!netdriver.ready) outside_after(CLOSED_MS, late);
+    /* closed: there is nothing more to say, or the driver is about to be found dead */
+    drop(&report);
+    if (!netdriver.ready)
+      outside_after(CLOSED_MS, late);
     return;
   }
   switch (report_take(buf, (size_t)r, &line)) {
@@ -214,11 +239,15 @@ static void hear(int fd, short revents)
   }
   outside_after(-1, late);
   netdriver.ready = 1;
-  answer(0, "", -1); /* net/ is there before the program all the same: rk-net asks for the verdict next */
-  if (report_facts()) strerr_warnwusys("write net/ in the state directory");
+  /* net/ is there before the program all the same: rk-net asks for the verdict next */
+  answer(0, "", -1);
+  if (report_facts())
+    strerr_warnwusys("write net/ in the state directory");
   etc_dns_changed();
-  if (restarted && !netdriver.ask.host_loopback) retest();
-  else driver_status("up", 0);
+  if (restarted && !netdriver.ask.host_loopback)
+    retest();
+  else
+    driver_status("up", 0);
   restarted = 0;
 }
 
@@ -232,10 +261,13 @@ static int start(void)
   errtext[0] = 0;
   because = 0;
   netdriver.resident = 1;
-  if (pipe_up(reportp) == -1 || pipe_up(errorsp) == -1 || pipe_up(leavep) == -1) goto failed;
+  if (pipe_up(reportp) == -1 || pipe_up(errorsp) == -1 || pipe_up(leavep) == -1)
+    goto failed;
   driver = fork();
-  if (driver == -1) goto failed;
-  if (!driver) driver_exec((int const[]){errorsp[1], netns, userns, reportp[1], leavep[0]}, parent);
+  if (driver == -1)
+    goto failed;
+  if (!driver)
+    driver_exec((int const[]){errorsp[1], netns, userns, reportp[1], leavep[0]}, parent);
   setpgid(driver, driver);
   close(reportp[1]);
   close(errorsp[1]);
@@ -264,16 +296,20 @@ static int start(void)
 failed:
   e = errno;
   for (int i = 0; i < 2; i++) {
-    if (reportp[i] != -1) close(reportp[i]);
-    if (errorsp[i] != -1) close(errorsp[i]);
-    if (leavep[i] != -1) close(leavep[i]);
+    if (reportp[i] != -1)
+      close(reportp[i]);
+    if (errorsp[i] != -1)
+      close(errorsp[i]);
+    if (leavep[i] != -1)
+      close(leavep[i]);
   }
   return driver = 0, errno = e, -1;
 }
 
 static void late(void)
 {
-  kill_driver(report == -1 ? "it closed its report without being ready" : "it did not become ready within 10 seconds");
+  kill_driver(report == -1 ? "it closed its report without being ready"
+                           : "it did not become ready within 10 seconds");
 }
 
 static void describe(char *text, size_t size, int status)
@@ -282,12 +318,18 @@ static void describe(char *text, size_t size, int status)
   char const *words = last_words();
 
   rk_text_str(&t, netdriver.ask.driver);
-  if (because) rk_text_str(&t, " was ended: "), rk_text_str(&t, because);
-  else if (WIFSIGNALED(status)) rk_text_str(&t, " was killed by signal "), rk_text_num(&t, WTERMSIG(status));
-  else rk_text_str(&t, " exited with status "), rk_text_num(&t, WEXITSTATUS(status));
+  if (because)
+    rk_text_str(&t, " was ended: "), rk_text_str(&t, because);
+  else if (WIFSIGNALED(status))
+    rk_text_str(&t, " was killed by signal "), rk_text_num(&t, WTERMSIG(status));
+  else
+    rk_text_str(&t, " exited with status "), rk_text_num(&t, WEXITSTATUS(status));
   /* whom somebody killed has nothing to say about it */
-  if (!because && WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM)) return;
-  if (*words) rk_text_str(&t, " ("), rk_text_str(&t, words), rk_text_str(&t, ")");
+  if (!because && WIFSIGNALED(status) &&
+      (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGTERM))
+    return;
+  if (*words)
+    rk_text_str(&t, " ("), rk_text_str(&t, words), rk_text_str(&t, ")");
 }
 
 /* It will be started again, sooner or later. */
@@ -295,12 +337,16 @@ static void postpone(char const *why)
 {
   int pause = PAUSE_MS;
 
-  if (netdriver.ready && now() - since >= STEADY_MS) fails = 0;
-  for (int i = 0; i < fails && pause < PAUSE_MAX_MS; i++) pause *= 2;
-  if (pause > PAUSE_MAX_MS) pause = PAUSE_MAX_MS;
+  if (netdriver.ready && now() - since >= STEADY_MS)
+    fails = 0;
+  for (int i = 0; i < fails && pause < PAUSE_MAX_MS; i++)
+    pause *= 2;
+  if (pause > PAUSE_MAX_MS)
+    pause = PAUSE_MAX_MS;
   fails++;
   driver_status(fails > HOPELESS ? "failed" : "restarting", why);
-  strerr_warnw("network driver ", why, fails > HOPELESS ? "; trying again every 30 seconds" : "; starting it again");
+  strerr_warnw("network driver ", why,
+               fails > HOPELESS ? "; trying again every 30 seconds" : "; starting it again");
   outside_after(pause, start_due);
 }
 
@@ -310,18 +356,24 @@ static void died(int fd, short revents)
   int status;
 
   (void)revents;
-  if (fd != pidfd) return;
-  kill(-driver, SIGKILL); /* children it may have left in its process group, whose number is not free before the wait */
-  if (waitpid(driver, &status, WNOHANG) != driver) return;
+  if (fd != pidfd)
+    return;
+  /* children it may have left in its process group, whose number is not free before the wait */
+  kill(-driver, SIGKILL);
+  if (waitpid(driver, &status, WNOHANG) != driver)
+    return;
   driver = 0;
   drop(&pidfd);
-  if (report != -1) hear(report, 0); /* a one-shot driver reports and is gone */
-  if (errors != -1) listen_errors(errors, 0);
+  if (report != -1)
+    hear(report, 0); /* a one-shot driver reports and is gone */
+  if (errors != -1)
+    listen_errors(errors, 0);
   drop(&report);
   drop(&errors);
   drop(&leave);
   outside_after(-1, late);
-  if (netdriver.ready && !netdriver.resident && WIFEXITED(status) && !WEXITSTATUS(status)) return;
+  if (netdriver.ready && !netdriver.resident && WIFEXITED(status) && !WEXITSTATUS(status))
+    return;
   if (stage < TOLD) {
     netdriver.ready = 0;
     answer(ECHILD, because ? because : "", because ? -1 : status);
@@ -341,12 +393,14 @@ static void died(int fd, short revents)
 static void start_due(void)
 {
   restarted = 1;
-  if (start() == -1) postpone(strerror(errno));
+  if (start() == -1)
+    postpone(strerror(errno));
 }
 
 void driver_restart(void)
 {
-  if (driver > 0) kill_driver("the host's resolver changed");
+  if (driver > 0)
+    kill_driver("the host's resolver changed");
 }
 
 void req_net(struct rk_req_net const *ask, int fd)
@@ -363,7 +417,8 @@ void req_net(struct rk_req_net const *ask, int fd)
   if (!strcmp(netdriver.ask.driver, "none")) {
     close(fd);
     netdriver.ready = 1;
-    if (report_facts()) strerr_warnwusys("write net/ in the state directory");
+    if (report_facts())
+      strerr_warnwusys("write net/ in the state directory");
     driver_status("up", 0);
     answer(0, "", -1);
     outside_job_end();
@@ -375,11 +430,16 @@ void req_net(struct rk_req_net const *ask, int fd)
   memcpy(path + n, "/ns/user", 9);
   int low = open(path, O_RDONLY | O_CLOEXEC);
   userns = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, FIRST_FD);
-  if (low != -1) close(low);
-  if (netns == -1 || userns == -1) answer(errno, "unable to open the namespaces", -1);
-  else if (driver_find() == -1) answer(errno, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)", -1);
-  else if (start() == -1) answer(errno, "unable to start it", -1);
-  else if (!netdriver.ask.host_loopback) leaktest_open(); /* while it starts */
+  if (low != -1)
+    close(low);
+  if (netns == -1 || userns == -1)
+    answer(errno, "unable to open the namespaces", -1);
+  else if (driver_find() == -1)
+    answer(errno, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)", -1);
+  else if (start() == -1)
+    answer(errno, "unable to start it", -1);
+  else if (!netdriver.ask.host_loopback)
+    leaktest_open(); /* while it starts */
 }
 
 void req_net_verify(struct rk_req_net_verify const *ask)
@@ -387,23 +447,29 @@ void req_net_verify(struct rk_req_net_verify const *ask)
   struct rk_reply say = {.version = RK_OUTSIDE_VERSION};
   char const *text = leaktest_judge();
 
-  if (text) say.error = EEXIST;
-  else if (!netdriver.ready) say.error = EPROTO, text = "no driver is ready";
-  else if (strcmp(netdriver.ask.driver, "none") && etc_start(ask->etc, &text) == -1) say.error = errno;
+  if (text)
+    say.error = EEXIST;
+  else if (!netdriver.ready)
+    say.error = EPROTO, text = "no driver is ready";
+  else if (strcmp(netdriver.ask.driver, "none") && etc_start(ask->etc, &text) == -1)
+    say.error = errno;
   if (say.error) {
     size_t n = strlen(text);
     memcpy(say.text, text, n < sizeof say.text ? n : sizeof say.text - 1);
   }
   outside_say(&say, sizeof say);
-  if (say.error) return;
+  if (say.error)
+    return;
   stage = VERIFIED;
-  if (untested) retest();
+  if (untested)
+    retest();
   etc_follow(); /* the program starts meanwhile */
 }
 
 int driver_terminate(void)
 {
-  if (driver <= 0) return 1;
+  if (driver <= 0)
+    return 1;
   drop(&leave);
   kill(-driver, SIGTERM);
   return !strcmp(netdriver.ask.driver, "slirp4netns") && !getenv("RK_PORT_DRIVER");
@@ -411,7 +477,8 @@ int driver_terminate(void)
 
 int driver_end(void)
 {
-  if (driver <= 0) return 0;
+  if (driver <= 0)
+    return 0;
   poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, END_MS);
   kill(-driver, SIGKILL);
   waitpid(driver, 0, 0);

@@ -20,24 +20,29 @@
 #include <rk/text.h>
 
 enum { ENV_MAX = 512, FDS = 5 };
-#define OURS "RK_" "NET_"
+#define OURS \
+  "RK_" \
+  "NET_"
 
 static char file[512];
 
-/* RK_NET_PATH stood in the environment before the user namespace was entered: it is the user's word, not the chain's. */
+/* RK_NET_PATH stood in the environment before the user namespace was entered: it is the user's
+   word, not the chain's. */
 int driver_find(void)
 {
   char const *s = getenv("RK_NET_PATH"), *name = netdriver.ask.driver;
   size_t n = strlen(name);
 
-  if (!n || *name == '.' || strchr(name, '/')) return errno = EINVAL, -1;
+  if (!n || *name == '.' || strchr(name, '/'))
+    return errno = EINVAL, -1;
   while (s && *s) {
     size_t len = strcspn(s, ":");
     if (len && len + n + 2 <= sizeof file) {
       memcpy(file, s, len);
       file[len] = '/';
       memcpy(file + len + 1, name, n + 1);
-      if (access(file, X_OK) == 0) return 0;
+      if (access(file, X_OK) == 0)
+        return 0;
     }
     s += len + (s[len] == ':');
   }
@@ -68,7 +73,8 @@ static void variable_ip4(struct words *w, char const *name, struct in_addr const
   char text[IP4_FMT + 1];
 
   text[ip4_fmt(text, (char const *)addr)] = 0;
-  if (addr->s_addr) variable(w, name, text);
+  if (addr->s_addr)
+    variable(w, name, text);
 }
 
 static void variable_ip6(struct words *w, char const *name, struct in6_addr const *addr)
@@ -76,7 +82,8 @@ static void variable_ip6(struct words *w, char const *name, struct in6_addr cons
   char text[IP6_FMT + 1];
 
   text[ip6_fmt(text, (char const *)addr)] = 0;
-  if (addr->s6_addr[0]) variable(w, name, text);
+  if (addr->s6_addr[0])
+    variable(w, name, text);
 }
 
 static void variable_num(struct words *w, char const *name, unsigned int u)
@@ -96,7 +103,8 @@ static void environment(char **v, char *buf, size_t size)
   size_t n = ip4_fmt(cidr, (char const *)&a->network);
 
   for (char **e = environ; *e && w.n < ENV_MAX; e++)
-    if (strncmp(*e, OURS, sizeof OURS - 1)) w.v[w.n++] = *e;
+    if (strncmp(*e, OURS, sizeof OURS - 1))
+      w.v[w.n++] = *e;
   cidr[n++] = '/';
   cidr[n + uint_fmt(cidr + n, a->prefix)] = 0;
   variable(&w, "RK_NET_CIDR", cidr);
@@ -125,9 +133,11 @@ void driver_exec(int const *fds, pid_t parent)
   signal(SIGPIPE, SIG_DFL);
   setpgid(0, 0);
   /* Not the network's only leash: a driver that changes its ids loses it (prctl(2)); fd 6 stays. */
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent) _exit(111);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent)
+    _exit(111);
   for (int i = 0; i < FDS; i++)
-    if (dup2(fds[i], 2 + i) == -1) strerr_diefusys(111, "arrange the fds of the driver");
+    if (dup2(fds[i], 2 + i) == -1)
+      strerr_diefusys(111, "arrange the fds of the driver");
   rk_close_range(2 + FDS, UINT_MAX, 0);
   execve(file, (char **)(uintptr_t)argv, env);
   strerr_diefusys(errno == ENOENT ? 127 : 126, "exec ", file);

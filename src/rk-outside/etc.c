@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC
-   resolv.conf and hosts of a chain: the driver's resolver with the host's search domains and options, the host's hosts;
-   written to the state directory and to the inner /etc, and again whenever the host's files change (VPN, Wi-Fi).
+   resolv.conf and hosts of a chain: the driver's resolver with the host's search domains and
+   options, the host's hosts; written to the state directory and to the inner /etc, and again
+   whenever the host's files change (VPN, Wi-Fi).
 
-   Inside, the payload is root: names are looked up below an O_PATH fd of /etc taken before it ran, never through a symlink, nothing there
-   is read, and a file that the payload has made its own is left alone. */
+   Inside, the payload is root: names are looked up below an O_PATH fd of /etc taken before it ran,
+   never through a symlink, nothing there is read, and a file that the payload has made its own is
+   left alone. */
 #include "driver.h"
 #include "idmap_diagnose.h"
 
@@ -43,19 +45,23 @@ static struct file {
   void (*compose)(struct sink *);
   uint64_t hash;
   int written;
-  int fd;              /* RK_ETC_INPLACE: the inner file */
-  struct stat was;     /* RK_ETC_REPLACE: what we left inside */
+  int fd;          /* RK_ETC_INPLACE: the inner file */
+  struct stat was; /* RK_ETC_REPLACE: what we left inside */
 } files[2];
 
 static uint32_t mode;
 static int etc = -1, notify = -1;
 static unsigned int nwatched;
-static struct { int wd; uint64_t name; } watched[WATCHES];
+static struct {
+  int wd;
+  uint64_t name;
+} watched[WATCHES];
 static uint64_t nameservers; /* hash of the host's */
 
 static uint64_t fnv(uint64_t hash, char const *s, size_t n)
 {
-  for (size_t i = 0; i < n; i++) hash = (hash ^ (unsigned char)s[i]) * 0x100000001b3U;
+  for (size_t i = 0; i < n; i++)
+    hash = (hash ^ (unsigned char)s[i]) * 0x100000001b3U;
   return hash;
 }
 static uint64_t const FNV = 0xcbf29ce484222325U;
@@ -63,7 +69,8 @@ static uint64_t const FNV = 0xcbf29ce484222325U;
 static void flush(struct sink *k)
 {
   k->hash = fnv(k->hash, k->buf, k->n);
-  if (k->fd != -1 && allwrite(k->fd, k->buf, k->n) != k->n) k->bad = errno;
+  if (k->fd != -1 && allwrite(k->fd, k->buf, k->n) != k->n)
+    k->bad = errno;
   k->size += (off_t)k->n;
   k->n = 0;
 }
@@ -76,7 +83,8 @@ static void put(struct sink *k, char const *s, size_t n)
     k->n += some;
     s += some;
     n -= some;
-    if (k->n == sizeof k->buf) flush(k);
+    if (k->n == sizeof k->buf)
+      flush(k);
   }
 }
 
@@ -92,7 +100,8 @@ static void nameserver(struct sink *k, char const *addr, size_t n)
   put(k, "\n", 1);
 }
 
-/* Of the host's lines the search domains and options are kept; its nameservers only if the driver has none. */
+/* Of the host's lines the search domains and options are kept; its nameservers only if the driver
+   has none. */
 static void resolv(struct sink *k)
 {
   static char const *const kept[] = {"search", "domain", "options", "sortlist"};
@@ -101,8 +110,10 @@ static void resolv(struct sink *k)
   int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK), keep = 0, server = 0;
   ssize_t r;
 
-  if (netdriver.ask.dns.s_addr) nameserver(k, addr, ip4_fmt(addr, (char const *)&netdriver.ask.dns));
-  if (netdriver.ask.dns6.s6_addr[0]) nameserver(k, addr, ip6_fmt(addr, (char const *)&netdriver.ask.dns6));
+  if (netdriver.ask.dns.s_addr)
+    nameserver(k, addr, ip4_fmt(addr, (char const *)&netdriver.ask.dns));
+  if (netdriver.ask.dns6.s6_addr[0])
+    nameserver(k, addr, ip6_fmt(addr, (char const *)&netdriver.ask.dns6));
   nameservers = FNV;
   while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0)
     for (ssize_t i = 0; i < r; i++) {
@@ -111,19 +122,28 @@ static void resolv(struct sink *k)
         word[col] = 0;
         server = !strcmp(word, "nameserver");
         keep = server && !netdriver.ask.dns.s_addr;
-        for (size_t j = 0; j < sizeof kept / sizeof *kept; j++) keep |= !strcmp(word, kept[j]);
-        if (keep) put(k, word, col);
+        for (size_t j = 0; j < sizeof kept / sizeof *kept; j++)
+          keep |= !strcmp(word, kept[j]);
+        if (keep)
+          put(k, word, col);
         col = (size_t)-1;
       } else if (col != (size_t)-1 && c != '\n') {
-        if (col < sizeof word - 1) word[col++] = c;
-        else col = (size_t)-1;
+        if (col < sizeof word - 1)
+          word[col++] = c;
+        else
+          col = (size_t)-1;
       }
-      if (server) nameservers = fnv(nameservers, &c, 1);
-      if (keep && col == (size_t)-1) put(k, &c, 1);
-      if (c == '\n') col = 0, keep = server = 0;
+      if (server)
+        nameservers = fnv(nameservers, &c, 1);
+      if (keep && col == (size_t)-1)
+        put(k, &c, 1);
+      if (c == '\n')
+        col = 0, keep = server = 0;
     }
-  if (keep) put(k, "\n", 1);
-  if (fd != -1) close(fd);
+  if (keep)
+    put(k, "\n", 1);
+  if (fd != -1)
+    close(fd);
 }
 
 static void hosts(struct sink *k)
@@ -133,8 +153,10 @@ static void hosts(struct sink *k)
   int fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   ssize_t r;
 
-  while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0) put(k, in, (size_t)r);
-  if (fd != -1) close(fd);
+  while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0)
+    put(k, in, (size_t)r);
+  if (fd != -1)
+    close(fd);
   uname(&u);
   puts2(k, "\n127.0.0.1 ");
   puts2(k, u.nodename);
@@ -158,22 +180,29 @@ static int replace(int dir, struct file *f)
   struct sink k;
   int fd = rk_temp_open(dir, f->name, temp), e;
 
-  if (fd == -1) return -1;
-  e = compose(f, fd, &k) == -1 || fchmod(fd, 0644) == -1 || rk_renameat2(dir, temp, dir, f->name, 0) == -1 ? errno : 0;
+  if (fd == -1)
+    return -1;
+  e = compose(f, fd, &k) == -1 || fchmod(fd, 0644) == -1 ||
+          rk_renameat2(dir, temp, dir, f->name, 0) == -1
+        ? errno
+        : 0;
   close(fd);
-  if (!e) return 0;
+  if (!e)
+    return 0;
   unlinkat(dir, temp, 0);
   return errno = e, -1;
 }
 
-/* fstatat(2) of a file inside. Root inside may have mounted a FUSE file system over it that never answers: what is mounted there is not
-   looked at. */
+/* fstatat(2) of a file inside. Root inside may have mounted a FUSE file system over it that never
+   answers: what is mounted there is not looked at. */
 static int look(char const *name, struct stat *st)
 {
-  struct open_how const how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+  struct open_how const how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                               .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
   int fd = rk_openat2(etc, name, &how), r;
 
-  if (fd == -1) return -1;
+  if (fd == -1)
+    return -1;
   r = fstat(fd, st);
   close(fd);
   return r;
@@ -182,17 +211,19 @@ static int look(char const *name, struct stat *st)
 static int same(struct stat const *a, struct stat const *b)
 {
   return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-    a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+         a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* A file system of the namespace's takes no file of an owner who is not mapped there (EOVERFLOW), and in a chain of the host's root we
-   are none: then root inside makes it. Elsewhere these are our own ids. A change of ids makes dumpable if fs.suid_dumpable is 1. */
+/* A file system of the namespace's takes no file of an owner who is not mapped there (EOVERFLOW),
+   and in a chain of the host's root we are none: then root inside makes it. Elsewhere these are our
+   own ids. A change of ids makes dumpable if fs.suid_dumpable is 1. */
 static int replace_inside(struct file *f)
 {
   uint32_t uid, gid;
   int r, e;
 
-  if (outside_root_ids(outside.pid, &uid, &gid) == -1 || uid == geteuid()) return replace(etc, f);
+  if (outside_root_ids(outside.pid, &uid, &gid) == -1 || uid == geteuid())
+    return replace(etc, f);
   setfsgid(gid);
   setfsuid(uid);
   r = replace(etc, f);
@@ -210,12 +241,16 @@ static int inner(struct file *f)
   struct sink k;
 
   if (mode == RK_ETC_REPLACE) {
-    if (f->written && (look(f->name, &st) == -1 || !same(&st, &f->was))) return 0;
+    if (f->written && (look(f->name, &st) == -1 || !same(&st, &f->was)))
+      return 0;
     return replace_inside(f) == -1 || look(f->name, &f->was) == -1 ? -1 : 0;
   }
   if (mode == RK_ETC_INPLACE) {
-    if (f->written && (fstat(f->fd, &st) == -1 || !same(&st, &f->was))) return 0;
-    if (lseek(f->fd, 0, SEEK_SET) == -1 || compose(f, f->fd, &k) == -1 || ftruncate(f->fd, k.size) == -1) return -1;
+    if (f->written && (fstat(f->fd, &st) == -1 || !same(&st, &f->was)))
+      return 0;
+    if (lseek(f->fd, 0, SEEK_SET) == -1 || compose(f, f->fd, &k) == -1 ||
+        ftruncate(f->fd, k.size) == -1)
+      return -1;
     return fstat(f->fd, &f->was);
   }
   return 0;
@@ -226,17 +261,21 @@ static int update(struct file *f)
   struct sink k;
 
   compose(f, -1, &k);
-  if (f->written && k.hash == f->hash) return 0;
+  if (f->written && k.hash == f->hash)
+    return 0;
   f->hash = k.hash;
-  if (outside.state != -1 && replace(outside.state, f) == -1) return -1;
-  if (inner(f) == -1) return -1;
+  if (outside.state != -1 && replace(outside.state, f) == -1)
+    return -1;
+  if (inner(f) == -1)
+    return -1;
   f->written = 1;
   return 0;
 }
 
 static void watch(char const *path, uint64_t name)
 {
-  int wd = inotify_add_watch(notify, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE);
+  int wd = inotify_add_watch(notify, path,
+                             IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE);
 
   if (wd != -1 && nwatched < WATCHES) {
     watched[nwatched].wd = wd;
@@ -244,39 +283,48 @@ static void watch(char const *path, uint64_t name)
   }
 }
 
-/* Watch every directory through which the path leads, for that one name in it: any link on the way may be the one that changes, and
-   a replaced file makes no noise of its own. */
+/* Watch every directory through which the path leads, for that one name in it: any link on the way
+   may be the one that changes, and a replaced file makes no noise of its own. */
 static void trace(char const *path)
 {
   char at[PATH] = "/", rest[PATH], link[PATH];
   size_t len = 1;
   int links = 0;
 
-  if (strlen(path) >= sizeof rest) return;
+  if (strlen(path) >= sizeof rest)
+    return;
   strcpy(rest, path);
   for (char *s = rest; *(s += strspn(s, "/"));) {
     size_t n = strcspn(s, "/");
     ssize_t r;
-    if (n == 1 && *s == '.') { s++; continue; }
+    if (n == 1 && *s == '.') {
+      s++;
+      continue;
+    }
     if (n == 2 && s[0] == '.' && s[1] == '.') {
-      while (len > 1 && at[--len] != '/');
+      while (len > 1 && at[--len] != '/')
+        ;
       at[len ? len : 1] = 0;
       s += 2;
       continue;
     }
-    if (len + n + 2 > sizeof at) return;
+    if (len + n + 2 > sizeof at)
+      return;
     watch(at, fnv(FNV, s, n));
     size_t old = len;
-    if (len > 1) at[len++] = '/';
+    if (len > 1)
+      at[len++] = '/';
     memcpy(at + len, s, n);
     at[len += n] = 0;
     s += n;
     r = readlink(at, link, sizeof link);
     if (r == -1) {
-      if (errno != EINVAL) return;
+      if (errno != EINVAL)
+        return;
       continue;
     }
-    if (++links > LINKS || (size_t)r + strlen(s) + 1 > sizeof link) return;
+    if (++links > LINKS || (size_t)r + strlen(s) + 1 > sizeof link)
+      return;
     strcpy(link + r, s);
     strcpy(rest, link);
     s = rest;
@@ -287,9 +335,11 @@ static void trace(char const *path)
 
 static void follow(void)
 {
-  for (unsigned int i = 0; i < nwatched; i++) inotify_rm_watch(notify, watched[i].wd);
+  for (unsigned int i = 0; i < nwatched; i++)
+    inotify_rm_watch(notify, watched[i].wd);
   nwatched = 0;
-  for (size_t i = 0; i < sizeof files / sizeof *files; i++) trace(files[i].host);
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    trace(files[i].host);
 }
 
 static void refresh(void)
@@ -298,18 +348,24 @@ static void refresh(void)
 
   follow();
   for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-    if (update(files + i) == -1) strerr_warnwusys("follow the host's ", files[i].host);
-  if (netdriver.dnsfixed && nameservers != before) driver_restart();
+    if (update(files + i) == -1)
+      strerr_warnwusys("follow the host's ", files[i].host);
+  if (netdriver.dnsfixed && nameservers != before)
+    driver_restart();
 }
 
 void etc_dns_changed(void)
 {
-  if (files[0].written && update(files) == -1) strerr_warnwusys("write resolv.conf");
+  if (files[0].written && update(files) == -1)
+    strerr_warnwusys("write resolv.conf");
 }
 
 static void changed(int fd, short revents)
 {
-  union { struct inotify_event e; char b[sizeof(struct inotify_event) + NAME_MAX + 1]; } in;
+  union {
+    struct inotify_event e;
+    char b[sizeof(struct inotify_event) + NAME_MAX + 1];
+  } in;
   ssize_t r;
   int ours = 0;
 
@@ -326,7 +382,8 @@ static void changed(int fd, short revents)
       i += (ssize_t)(sizeof e + e.len);
     }
   /* A file is often written in several steps. */
-  if (ours) outside_after(SETTLE, refresh);
+  if (ours)
+    outside_after(SETTLE, refresh);
 }
 
 static int open_inner(char const **what)
@@ -335,21 +392,26 @@ static int open_inner(char const **what)
   size_t n = 6;
   int root;
 
-  n += uint_fmt(path + n, (unsigned int)outside.sender); /* behind rk-pidns the mounts are not those of the chain's own pid */
+  /* behind rk-pidns the mounts are not those of the chain's own pid */
+  n += uint_fmt(path + n, (unsigned int)outside.sender);
   memcpy(path + n, "/root", 6);
   *what = "open /etc inside";
   root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (root == -1) return -1;
+  if (root == -1)
+    return -1;
   if (mode == RK_ETC_REPLACE) {
-    struct open_how const how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    struct open_how const how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     etc = rk_openat2(root, "etc", &how);
     return close(root), etc == -1 ? -1 : 0;
   }
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-    struct open_how const how = {.flags = O_WRONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    struct open_how const how = {.flags = O_WRONLY | O_CLOEXEC | O_NONBLOCK,
+                                 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     *what = files[i].host;
     files[i].fd = rk_openat2(root, files[i].host + 1, &how);
-    if (files[i].fd == -1) return close(root), -1;
+    if (files[i].fd == -1)
+      return close(root), -1;
   }
   return close(root), 0;
 }
@@ -357,23 +419,29 @@ static int open_inner(char const **what)
 int etc_start(uint32_t m, char const **what)
 {
   mode = m;
-  files[0] = (struct file){.name = "resolv.conf", .host = "/etc/resolv.conf", .compose = resolv, .fd = -1};
+  files[0] = (struct file){
+    .name = "resolv.conf", .host = "/etc/resolv.conf", .compose = resolv, .fd = -1};
   files[1] = (struct file){.name = "hosts", .host = "/etc/hosts", .compose = hosts, .fd = -1};
-  if (mode != RK_ETC_NONE && open_inner(what) == -1) return -1;
-  if (mode == RK_ETC_NONE && outside.state == -1) return 0;
+  if (mode != RK_ETC_NONE && open_inner(what) == -1)
+    return -1;
+  if (mode == RK_ETC_NONE && outside.state == -1)
+    return 0;
   for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
     *what = files[i].host;
-    if (update(files + i) == -1) return -1;
+    if (update(files + i) == -1)
+      return -1;
   }
   return 0;
 }
 
 void etc_follow(void)
 {
-  if (!files[0].written) return;
+  if (!files[0].written)
+    return;
   notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (notify == -1) {
-    strerr_warnwusys("follow the host's /etc/resolv.conf and /etc/hosts (fs.inotify.max_user_instances)");
+    strerr_warnwusys(
+      "follow the host's /etc/resolv.conf and /etc/hosts (fs.inotify.max_user_instances)");
     return;
   }
   outside_watch(notify, POLLIN, changed);

@@ -22,7 +22,8 @@ int outside_mapline(char **s, uint32_t v[3])
     size_t n;
     *s += strspn(*s, " \n");
     n = uint32_scan(*s, &v[k]);
-    if (!n) return 0;
+    if (!n)
+      return 0;
     *s += n;
   }
   return 1;
@@ -33,7 +34,8 @@ static int fits(struct outside_map const *map)
 {
   static char own[OUTSIDE_MAP_TEXT];
 
-  if (rk_slurp(map->ownfile, own, sizeof own) == -1) return 1;
+  if (rk_slurp(map->ownfile, own, sizeof own) == -1)
+    return 1;
   for (uint32_t i = 0; i < map->n; i++) {
     char *s = own;
     uint32_t v[3], first = map->range[i].outside;
@@ -41,45 +43,60 @@ static int fits(struct outside_map const *map)
 
     while (!in && outside_mapline(&s, v))
       in = first >= v[0] && first - v[0] < v[2] && v[2] - (first - v[0]) >= map->range[i].count;
-    if (!in) return 0;
+    if (!in)
+      return 0;
   }
   return 1;
 }
 
 /* The helper's own words, when nothing that we can see is wrong. */
-static void words(struct rk_cause *why, struct outside_map const *map, struct outside_helper const *h)
+static void words(struct rk_cause *why, struct outside_map const *map,
+                  struct outside_helper const *h)
 {
   char const *how = " failed: ", *name = map->helper;
   char const *what = h->text;
   char code[UINT_FMT];
 
   if (h->end == OUTSIDE_UNSTARTED)
-    return rk_cause_set(why, "I9", "% could not be started: %\n"
-                      "end processes of this user or let it have more (ulimit -u, systemd: TasksMax=), or free memory", name, what);
+    return rk_cause_set(why, "I9",
+                        "% could not be started: %\n"
+                        "end processes of this user or let it have more (ulimit -u, systemd: "
+                        "TasksMax=), or free memory",
+                        name, what);
   if (!*what) {
     int signaled = WIFSIGNALED(h->status);
-    code[uint_fmt(code, (unsigned int)(signaled ? WTERMSIG(h->status) : WEXITSTATUS(h->status)))] = 0;
+    code[uint_fmt(code, (unsigned int)(signaled ? WTERMSIG(h->status) : WEXITSTATUS(h->status)))] =
+      0;
     how = signaled ? " was killed by signal " : " failed without a word, with exit status ";
     what = code;
   }
   if (strstr(what, "owned by a different user"))
-    rk_cause_set(why, "I14", "% refuses: the group of this process is not the login group of the user\n"
-               "start the chain with the login group (leave newgrp or sg), or set GRANT_AUX_GROUP_SUBIDS yes in /etc/login.defs",
-               name);
+    rk_cause_set(why, "I14",
+                 "% refuses: the group of this process is not the login group of the user\n"
+                 "start the chain with the login group (leave newgrp or sg), or set "
+                 "GRANT_AUX_GROUP_SUBIDS yes in /etc/login.defs",
+                 name);
   else if (strstr(what, "not allowed"))
-    rk_cause_set(why, "I7", "%%%\n"
-               "let % (or the subid source of nsswitch.conf), as % reads it, hold these ids for the user: plain NAME:FIRST:COUNT lines",
-               name, how, what, map->cap == CAP_SETUID ? "/etc/subuid" : "/etc/subgid", name);
+    rk_cause_set(why, "I7",
+                 "%%%\n"
+                 "let % (or the subid source of nsswitch.conf), as % reads it, hold these ids for "
+                 "the user: plain NAME:FIRST:COUNT lines",
+                 name, how, what, map->cap == CAP_SETUID ? "/etc/subuid" : "/etc/subgid", name);
   else if (strstr(what, "Permission denied") || strstr(what, "proc directory"))
-    rk_cause_set(why, "I8", "%%%\n"
-               "mount /proc writable and without hidepid, and let rk-idmap be readable for its user (chmod 0755)",
-               name, how, what);
+    rk_cause_set(why, "I8",
+                 "%%%\n"
+                 "mount /proc writable and without hidepid, and let rk-idmap be readable for its "
+                 "user (chmod 0755)",
+                 name, how, what);
   else
-    rk_cause_set(why, "I4", "%%%\n"
-               "reinstall the package uidmap (shadow-utils, shadow-subids), or look at %", name, how, what, h->path);
+    rk_cause_set(why, "I4",
+                 "%%%\n"
+                 "reinstall the package uidmap (shadow-utils, shadow-subids), or look at %",
+                 name, how, what, h->path);
 }
 
-void idmap_diagnose(struct rk_cause *why, struct outside_map const *map, struct outside_helper const *h)
+void idmap_diagnose(struct rk_cause *why, struct outside_map const *map,
+                    struct outside_helper const *h)
 {
   char const *const cap = map->cap == CAP_SETUID ? "cap_setuid" : "cap_setgid", *name = map->helper;
   struct stat st;
@@ -88,35 +105,55 @@ void idmap_diagnose(struct rk_cause *why, struct outside_map const *map, struct 
   uint64_t bounding;
 
   if (h->end == OUTSIDE_MISSING)
-    return rk_cause_set(why, "I13", "% is not in PATH\n"
-                      "install the package uidmap (Debian, Ubuntu), shadow-utils (Fedora) or shadow-subids (Alpine)", name);
-  if (h->end == OUTSIDE_NOEXEC) return rk_cause_set(why, "I13", "% is not executable\nchmod 4755 %", h->path, h->path);
+    return rk_cause_set(why, "I13",
+                        "% is not in PATH\n"
+                        "install the package uidmap (Debian, Ubuntu), shadow-utils (Fedora) or "
+                        "shadow-subids (Alpine)",
+                        name);
+  if (h->end == OUTSIDE_NOEXEC)
+    return rk_cause_set(why, "I13", "% is not executable\nchmod 4755 %", h->path, h->path);
   if (geteuid()) { /* root needs none of this */
     if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-      return rk_cause_set(why, "I4", "no_new_privs is set, so % cannot gain its privilege\n%", name, RK_FIX_NNP);
-    if (h->end != OUTSIDE_LATE && stat(h->path, &st) == 0 && rk_caps_of_file(h->path, (int)map->cap) != 1) {
+      return rk_cause_set(why, "I4", "no_new_privs is set, so % cannot gain its privilege\n%", name,
+                          RK_FIX_NNP);
+    if (h->end != OUTSIDE_LATE && stat(h->path, &st) == 0 &&
+        rk_caps_of_file(h->path, (int)map->cap) != 1) {
       if (!(st.st_mode & S_ISUID))
-        return rk_cause_set(why, "I4", "% is neither setuid root nor has the file capability %\n"
-                          "chmod u+s %, or setcap %+ep %", h->path, cap, h->path, cap, h->path);
+        return rk_cause_set(why, "I4",
+                            "% is neither setuid root nor has the file capability %\n"
+                            "chmod u+s %, or setcap %+ep %",
+                            h->path, cap, h->path, cap, h->path);
       if (st.st_uid)
-        return rk_cause_set(why, "I4", "% is setuid, but does not belong to root here\n"
-                          "chown root % && chmod u+s %", h->path, h->path, h->path);
+        return rk_cause_set(why, "I4",
+                            "% is setuid, but does not belong to root here\n"
+                            "chown root % && chmod u+s %",
+                            h->path, h->path, h->path);
     }
     if (h->end != OUTSIDE_LATE && statvfs(h->path, &vfs) == 0 && (vfs.f_flag & ST_NOSUID))
-      return rk_cause_set(why, "I4", "% lies on a file system mounted nosuid\n"
-                        "remount that file system with suid, or put % elsewhere into PATH", h->path, name);
+      return rk_cause_set(why, "I4",
+                          "% lies on a file system mounted nosuid\n"
+                          "remount that file system with suid, or put % elsewhere into PATH",
+                          h->path, name);
   }
   if (h->end == OUTSIDE_LATE)
-    return rk_cause_set(why, "I9", "% did not end in time and was killed\n"
-                      "find out what % waits for (a directory service?); RK_HELPER_TIMEOUT=SECONDS gives it more time",
-                      name, h->path);
-  if (rk_proc_status("CapBnd", text, sizeof text) != -1 && uint640_xscan(text, &bounding) && !(bounding & 1U << map->cap))
-    return rk_cause_set(why, "I5", "the capability bounding set lacks %, which % needs\n"
-                      "let the service or container that runs this keep % (systemd: CapabilityBoundingSet=, Docker: --cap-add)",
-                      cap, name, cap);
+    return rk_cause_set(why, "I9",
+                        "% did not end in time and was killed\n"
+                        "find out what % waits for (a directory service?); "
+                        "RK_HELPER_TIMEOUT=SECONDS gives it more time",
+                        name, h->path);
+  if (rk_proc_status("CapBnd", text, sizeof text) != -1 && uint640_xscan(text, &bounding) &&
+      !(bounding & 1U << map->cap))
+    return rk_cause_set(why, "I5",
+                        "the capability bounding set lacks %, which % needs\n"
+                        "let the service or container that runs this keep % (systemd: "
+                        "CapabilityBoundingSet=, Docker: --cap-add)",
+                        cap, name, cap);
   if (!fits(map))
-    return rk_cause_set(why, "I4", "not all of the ids are mapped in the user namespace outside, see % there\n"
-                      "let the container outside map more ids, or give the user a range within its own", map->ownfile);
+    return rk_cause_set(
+      why, "I4",
+      "not all of the ids are mapped in the user namespace outside, see % there\n"
+      "let the container outside map more ids, or give the user a range within its own",
+      map->ownfile);
   words(why, map, h);
 }
 
@@ -129,9 +166,12 @@ int outside_root_ids(pid_t pid, uint32_t *uid, uint32_t *gid)
   for (int i = 0; i < 2; i++) {
     char *s = text;
     int found = 0;
-    if (rk_slurp(rk_procpath(path, pid, maps[i]), text, sizeof text) == -1) return -1;
-    while (!found && outside_mapline(&s, v)) found = v[0] == 0;
-    if (!found) return rk_fail(ESRCH);
+    if (rk_slurp(rk_procpath(path, pid, maps[i]), text, sizeof text) == -1)
+      return -1;
+    while (!found && outside_mapline(&s, v))
+      found = v[0] == 0;
+    if (!found)
+      return rk_fail(ESRCH);
     *id[i] = v[1];
   }
   return 0;

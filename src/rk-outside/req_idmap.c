@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-outside's request "idmap": newuidmap and newgidmap side by side (each takes most of a millisecond), or the maps
-   themselves where we are privileged already. Of the request only numbers are used, and newuidmap checks those; whose maps
-   they become the pidfd of the chain decides. */
+   rk-outside's request "idmap": newuidmap and newgidmap side by side (each takes most of a
+   millisecond), or the maps themselves where we are privileged already. Of the request only numbers
+   are used, and newuidmap checks those; whose maps they become the pidfd of the chain decides. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -53,9 +53,12 @@ static void take(void *data, char const *text, size_t len)
   size_t have = strlen(h->text), room = sizeof h->text - 1 - have;
   char const *nl = memchr(text, '\n', len);
 
-  if (have && h->text[have - 1] == '\n') return;
-  if (nl) len = (size_t)(nl - text) + 1;
-  if (len > room) len = room;
+  if (have && h->text[have - 1] == '\n')
+    return;
+  if (nl)
+    len = (size_t)(nl - text) + 1;
+  if (len > room)
+    len = room;
   memcpy(h->text + have, text, len);
   h->text[have + len] = 0;
 }
@@ -71,11 +74,13 @@ static void find(struct job *j)
   struct outside_helper *h = &j->helper;
 
   h->path = j->path;
-  if (rk_which(j->map.helper, j->path, sizeof j->path) == -1) h->end = errno == EACCES ? OUTSIDE_NOEXEC : OUTSIDE_MISSING;
+  if (rk_which(j->map.helper, j->path, sizeof j->path) == -1)
+    h->end = errno == EACCES ? OUTSIDE_NOEXEC : OUTSIDE_MISSING;
 }
 
-/* The number in /proc names our chain and nobody else as long as its pidfd is silent, before and after. newuidmap itself
-   insists that /proc/PID belongs to its caller, and no map can be written twice. */
+/* The number in /proc names our chain and nobody else as long as its pidfd is silent, before and
+   after. newuidmap itself insists that /proc/PID belongs to its caller, and no map can be written
+   twice. */
 static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
 {
   static struct rk_spawn h[2];
@@ -89,9 +94,11 @@ static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
       return 0;
     }
   }
-  if (chain_is_gone()) return 0;
+  if (chain_is_gone())
+    return 0;
   for (int i = 0; i < 2; i++) {
-    h[i] = (struct rk_spawn){.path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
+    h[i] = (struct rk_spawn){
+      .path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
     spell(&job[i]);
     if (rk_spawn_start(&h[i]) == -1) {
       job[i].helper.end = OUTSIDE_UNSTARTED;
@@ -103,18 +110,23 @@ static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
     struct outside_helper *helper = &job[i].helper;
     size_t len = strlen(helper->text);
 
-    if (len && helper->text[len - 1] == '\n') helper->text[len - 1] = 0;
-    if (h[i].late) helper->end = OUTSIDE_LATE;
+    if (len && helper->text[len - 1] == '\n')
+      helper->text[len - 1] = 0;
+    if (h[i].late)
+      helper->end = OUTSIDE_LATE;
     helper->status = h[i].status;
-    if (!helper->end && !helper->status) did++;
-    else if (!say->why.id[0]) idmap_diagnose(&say->why, &job[i].map, helper);
+    if (!helper->end && !helper->status)
+      did++;
+    else if (!say->why.id[0])
+      idmap_diagnose(&say->why, &job[i].map, helper);
   }
   say->half = did == 1;
   return did == 2 && !chain_is_gone();
 }
 
-/* All ids of our own namespace, each under its own number, line by line as they stand there: a line of a map must lie within one
-   line of the map above it. Written in one piece, user_namespaces(7). */
+/* All ids of our own namespace, each under its own number, line by line as they stand there: a
+   line of a map must lie within one line of the map above it. Written in one piece,
+   user_namespaces(7). */
 static int direct(int proc, struct outside_map const *map, uint32_t *ids)
 {
   static char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];
@@ -124,7 +136,8 @@ static int direct(int proc, struct outside_map const *map, uint32_t *ids)
   int fd, e;
 
   *ids = 0;
-  if (rk_slurp(map->ownfile, own, sizeof own) == -1) return -1;
+  if (rk_slurp(map->ownfile, own, sizeof own) == -1)
+    return -1;
   while (outside_mapline(&s, v)) {
     len += uint32_fmt(text + len, v[0]);
     text[len++] = ' ';
@@ -135,13 +148,15 @@ static int direct(int proc, struct outside_map const *map, uint32_t *ids)
     *ids += v[2];
   }
   fd = openat(proc, map->file, O_WRONLY | O_CLOEXEC);
-  if (fd == -1) return -1;
+  if (fd == -1)
+    return -1;
   e = write(fd, text, len) == (ssize_t)len ? 0 : errno;
   close(fd);
   return e ? (errno = e, -1) : 0;
 }
 
-/* /proc/PID, once opened, stands for that process and no later one; so the pidfd is asked after the opening. */
+/* /proc/PID, once opened, stands for that process and no later one; so the pidfd is asked after the
+   opening. */
 static int by_hand(struct job const job[2], struct rk_reply_idmap *say)
 {
   char dir[6 + UINT_FMT] = "/proc/";
@@ -150,18 +165,25 @@ static int by_hand(struct job const job[2], struct rk_reply_idmap *say)
 
   dir[6 + uint_fmt(dir + 6, (unsigned int)outside.pid)] = 0;
   proc = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (proc == -1 || chain_is_gone()) e = proc == -1 ? errno : ESRCH;
+  if (proc == -1 || chain_is_gone())
+    e = proc == -1 ? errno : ESRCH;
   for (int i = 0; i < 2 && !e; i++) {
     uint32_t ids = 0;
     what = job[i].map.file;
-    if (direct(proc, &job[i].map, &ids) == -1) e = errno;
-    else say->half = !i;
-    if (!i || ids < say->ids) say->ids = ids;
+    if (direct(proc, &job[i].map, &ids) == -1)
+      e = errno;
+    else
+      say->half = !i;
+    if (!i || ids < say->ids)
+      say->ids = ids;
   }
-  if (proc != -1) close(proc);
+  if (proc != -1)
+    close(proc);
   if (e && !say->why.id[0])
-    rk_cause_set(&say->why, "I4", "unable to write % from outside: %\nlet the container that runs this keep cap_setuid, cap_setgid and cap_setfcap",
-               what, strerror(e));
+    rk_cause_set(&say->why, "I4",
+                 "unable to write % from outside: %\nlet the container that runs this keep "
+                 "cap_setuid, cap_setgid and cap_setfcap",
+                 what, strerror(e));
   return !e;
 }
 
@@ -171,15 +193,21 @@ void req_idmap(struct rk_req_idmap const *ask, int fd)
   static struct rk_reply_idmap say;
 
   (void)fd;
-  if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX || !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {
+  if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX ||
+      !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {
     outside_refuse(&say.head, sizeof say, EINVAL, "no such way to map ids");
     return;
   }
   say.head.version = RK_OUTSIDE_VERSION;
-  job[0].map = (struct outside_map){"newuidmap", CAP_SETUID, "uid_map", "/proc/self/uid_map", ask->uid, ask->nuid};
-  job[1].map = (struct outside_map){"newgidmap", CAP_SETGID, "gid_map", "/proc/self/gid_map", ask->gid, ask->ngid};
-  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(job, &say)) say.rung = RK_RUNG_SUBIDS;
-  else if ((ask->rungs & RK_RUNG_DIRECT) && !say.half && by_hand(job, &say)) say.rung = RK_RUNG_DIRECT;
-  else say.head.error = EPERM;
+  job[0].map = (struct outside_map){"newuidmap",          CAP_SETUID, "uid_map",
+                                    "/proc/self/uid_map", ask->uid,   ask->nuid};
+  job[1].map = (struct outside_map){"newgidmap",          CAP_SETGID, "gid_map",
+                                    "/proc/self/gid_map", ask->gid,   ask->ngid};
+  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(job, &say))
+    say.rung = RK_RUNG_SUBIDS;
+  else if ((ask->rungs & RK_RUNG_DIRECT) && !say.half && by_hand(job, &say))
+    say.rung = RK_RUNG_DIRECT;
+  else
+    say.head.error = EPERM;
   outside_say(&say, sizeof say);
 }
