@@ -15,34 +15,41 @@
 
 static void out(char const *s, size_t len)
 {
-  if (buffer_put(buffer_1, s, len) < 0) strerr_diefusys(RK_EXIT_SYS, "write to stdout");
+  if (buffer_put(buffer_1, s, len) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "write to stdout");
 }
 
-/* The status of a port; where there is none (no rk-portd, or it has not come to it) what its file says. */
+/* The status of a port; where there is none (no rk-portd, or it has not come to it) what its file
+   says. */
 static void read_status(struct port_dirs const *d, char const *name, char *text, size_t size)
 {
   struct rk_text t;
   char file[4097];
   ssize_t n;
 
-  if (port_served(d) && port_status(d, name, text, size) >= 0) return;
+  if (port_served(d) && port_status(d, name, text, size) >= 0)
+    return;
   t = rk_text_in(text, size);
   rk_text_str(&t, "state=unknown\n");
   n = rk_fact_read(d->ports, name, file, sizeof file);
-  if (n < 0) return;
+  if (n < 0)
+    return;
   rk_text_str(&t, "spec=");
   rk_text_mem(&t, file, strcspn(file, "\n"));
 }
 
 /* Each line of the status as f(key, value). */
-static void each(char const *text, void (*f)(char const *key, size_t klen, char const *value, size_t vlen))
+static void each(char const *text,
+                 void (*f)(char const *key, size_t klen, char const *value, size_t vlen))
 {
   while (*text) {
     size_t len = strcspn(text, "\n");
     char const *eq = memchr(text, '=', len);
-    if (eq) f(text, (size_t)(eq - text), eq + 1, len - (size_t)(eq + 1 - text));
+    if (eq)
+      f(text, (size_t)(eq - text), eq + 1, len - (size_t)(eq + 1 - text));
     text += len;
-    if (*text) text++;
+    if (*text)
+      text++;
   }
 }
 
@@ -59,12 +66,15 @@ static void json_field(char const *key, size_t klen, char const *value, size_t v
   int number = vlen > 0;
 
   for (size_t i = 0; i < vlen; i++)
-    if (value[i] < '0' || value[i] > '9') number = 0;
+    if (value[i] < '0' || value[i] > '9')
+      number = 0;
   out(",", 1);
   quoted(key, klen);
   out(":", 1);
-  if (number) out(value, vlen);
-  else quoted(value, vlen);
+  if (number)
+    out(value, vlen);
+  else
+    quoted(value, vlen);
 }
 
 static void nul_field(char const *key, size_t klen, char const *value, size_t vlen)
@@ -94,13 +104,16 @@ static char const *human(char const *digits, char *buf, size_t size)
     rk_text_str(&t, ".");
     rk_text_num(&t, tenth);
   }
-  if (u) rk_text_mem(&t, unit + u, 1);
+  if (u)
+    rk_text_mem(&t, unit + u, 1);
   return buf;
 }
 
 enum { COLUMNS = 9, CELL = 300 };
-static char const *const titles[COLUMNS] = {"NAME", "ID", "STATE", "CHAIN", "CLIENTS", "TOTAL", "IN", "OUT", "SPEC"};
-static char const *const keys[COLUMNS] = {0, "id", "state", "chain", "connections", "total", "in", "out", "spec"};
+static char const *const titles[COLUMNS] = {"NAME",  "ID", "STATE", "CHAIN", "CLIENTS",
+                                            "TOTAL", "IN", "OUT",   "SPEC"};
+static char const *const keys[COLUMNS] = {0,       "id", "state", "chain", "connections",
+                                          "total", "in", "out",   "spec"};
 
 static void cell(int column, char const *name, char const *text, char *buf)
 {
@@ -116,9 +129,12 @@ static void cell(int column, char const *name, char const *text, char *buf)
     }
     return;
   }
-  if (!port_value(text, keys[column], value, sizeof value)) rk_text_str(&t, "-");
-  else if (column >= 4 && column <= 7) human(value, buf, CELL);
-  else rk_text_safe(&t, value, strlen(value));
+  if (!port_value(text, keys[column], value, sizeof value))
+    rk_text_str(&t, "-");
+  else if (column >= 4 && column <= 7)
+    human(value, buf, CELL);
+  else
+    rk_text_safe(&t, value, strlen(value));
 }
 
 /* Why it is in that state, as rk-portd wrote it or somebody else did. */
@@ -127,7 +143,8 @@ static void reason(char const *text, char const *key)
   char value[PORT_STATUS_MAX], safe[4 * PORT_STATUS_MAX];
   struct rk_text t = rk_text_in(safe, sizeof safe);
 
-  if (!port_value(text, key, value, sizeof value)) return;
+  if (!port_value(text, key, value, sizeof value))
+    return;
   rk_text_safe(&t, value, strlen(value));
   out("  ", 2);
   out(t.s, t.len);
@@ -139,14 +156,18 @@ static void row(size_t const *width, char const *name, char const *text)
 
   for (int c = 0; c < COLUMNS; c++) {
     size_t len;
-    if (text) cell(c, name, text, buf);
-    else memcpy(buf, titles[c], strlen(titles[c]) + 1);
+    if (text)
+      cell(c, name, text, buf);
+    else
+      memcpy(buf, titles[c], strlen(titles[c]) + 1);
     len = strlen(buf);
     out(buf, len);
     if (c < COLUMNS - 1)
-      for (size_t i = len; i < width[c] + 2; i++) out(" ", 1);
+      for (size_t i = len; i < width[c] + 2; i++)
+        out(" ", 1);
   }
-  if (text) reason(text, port_value(text, "error", error, sizeof error) ? "error" : "reason");
+  if (text)
+    reason(text, port_value(text, "error", error, sizeof error) ? "error" : "reason");
   out("\n", 1);
 }
 
@@ -155,12 +176,14 @@ static void table(struct port_dirs const *d, char const *const *names)
   size_t width[COLUMNS];
   char text[PORT_STATUS_MAX], buf[CELL];
 
-  for (int c = 0; c < COLUMNS; c++) width[c] = strlen(titles[c]);
+  for (int c = 0; c < COLUMNS; c++)
+    width[c] = strlen(titles[c]);
   for (char const *const *n = names; *n; n++) {
     read_status(d, *n, text, sizeof text);
     for (int c = 0; c < COLUMNS; c++) {
       cell(c, *n, text, buf);
-      if (strlen(buf) > width[c]) width[c] = strlen(buf);
+      if (strlen(buf) > width[c])
+        width[c] = strlen(buf);
     }
   }
   row(width, 0, 0);
@@ -178,36 +201,43 @@ int verb_ls(int argc, char const *const *argv)
   char const *const *names;
   int opt, json = 0, nul = 0;
 
-  while ((opt = subgetopt_r(argc, argv, "j0", &l)) != -1) switch (opt) {
-    case 'j': json = 1; break;
-    case '0': nul = 1; break;
-    default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
-  }
+  while ((opt = subgetopt_r(argc, argv, "j0", &l)) != -1)
+    switch (opt) {
+      case 'j': json = 1; break;
+      case '0': nul = 1; break;
+      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
+    }
   argc -= l.ind;
   argv += l.ind;
-  if (argc < 1 || (json && nul)) strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
-  for (int i = 1; i < argc; i++) port_check_name(argv[i]);
+  if (argc < 1 || (json && nul))
+    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
+  for (int i = 1; i < argc; i++)
+    port_check_name(argv[i]);
   port_open(&d, argv[0], 0);
   for (int i = 1; i < argc; i++)
     if (d.ports < 0 || rk_fact_read(d.ports, argv[i], text, sizeof text) < 0) {
-      if (d.ports < 0 || errno == ENOENT) strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
+      if (d.ports < 0 || errno == ENOENT)
+        strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
     }
   port_refresh(&d);
   names = argc > 1 ? argv + 1 : (char const *const *)port_names(&d);
-  if (!json && !nul) table(&d, names);
-  else for (; *names; names++) {
-    read_status(&d, *names, text, sizeof text);
-    if (json) {
-      out("{\"name\":", 8);
-      quoted(*names, strlen(*names));
-      each(text, json_field);
-      out("}\n", 2);
-    } else {
-      nul_field("name", 4, *names, strlen(*names));
-      each(text, nul_field);
-      out("", 1);
+  if (!json && !nul)
+    table(&d, names);
+  else
+    for (; *names; names++) {
+      read_status(&d, *names, text, sizeof text);
+      if (json) {
+        out("{\"name\":", 8);
+        quoted(*names, strlen(*names));
+        each(text, json_field);
+        out("}\n", 2);
+      } else {
+        nul_field("name", 4, *names, strlen(*names));
+        each(text, nul_field);
+        out("", 1);
+      }
     }
-  }
-  if (!buffer_flush(buffer_1)) strerr_diefusys(RK_EXIT_SYS, "write to stdout");
+  if (!buffer_flush(buffer_1))
+    strerr_diefusys(RK_EXIT_SYS, "write to stdout");
   return 0;
 }

@@ -14,16 +14,22 @@ struct port_dirs {
 };
 
 /* wait.c */
-void port_open(struct port_dirs *d, char const *path, int make); /* make: ports and ports.status if missing; dies */
-int port_served(struct port_dirs const *d);             /* does an rk-portd follow it? */
-void port_refresh(struct port_dirs const *d);           /* have the counters brought up to date, if that can be in a second */
-void port_watch(struct port_dirs *d, unsigned int seconds); /* from now on nothing that happens in ports.status is missed */
-int port_pause(void);                                   /* sleep until something happens: 1; 0: time is over; -1: a signal to end */
-void port_check_name(char const *name);                 /* dies (100) if no file of ports can have it */
+/* make: ports and ports.status if missing; dies */
+void port_open(struct port_dirs *d, char const *path, int make);
+int port_served(struct port_dirs const *d); /* does an rk-portd follow it? */
+/* have the counters brought up to date, if that can be in a second */
+void port_refresh(struct port_dirs const *d);
+/* from now on nothing that happens in ports.status is missed */
+void port_watch(struct port_dirs *d, unsigned int seconds);
+/* sleep until something happens: 1; 0: time is over; -1: a signal to end */
+int port_pause(void);
+/* dies (100) if no file of ports can have it */
+void port_check_name(char const *name);
 
 /* The status file of a port as text, terminated. Length, or -1 (errno ENOENT: none). */
 int port_status(struct port_dirs const *d, char const *name, char *buf, size_t size);
-/* The value of a key in such a text, terminated in place of its newline on first use; 0: no such key. */
+/* The value of a key in such a text, terminated in place of its newline on first use; 0: no such
+   key. */
 char const *port_value(char const *text, char const *key, char *buf, size_t size);
 
 /* All ports by name, sorted. Terminated by a null pointer; dies. */

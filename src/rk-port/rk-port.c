@@ -5,8 +5,9 @@
    changes  DIR/ports
    fds/env  -
    forks    no
-   exits    0; 1 no such port, a port failed or is not there yet; 100 usage or malformed spec; 102 privileged port; 111
-*/
+   exits    0; 1 no such port, a port failed or is not there yet; 100 usage or malformed spec; 102
+            privileged port; 111
+ */
 #include <string.h>
 
 #include <skalibs/strerr.h>
@@ -26,6 +27,7 @@ int main(int argc, char const *const *argv)
   PROG = "rk-port";
   if (argc > 1)
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-      if (!strcmp(argv[1], verbs[i].verb)) return verbs[i].run(argc - 1, argv + 1);
+      if (!strcmp(argv[1], verbs[i].verb))
+        return verbs[i].run(argc - 1, argv + 1);
   strerr_dieusage(RK_EXIT_USAGE, USAGE);
 }

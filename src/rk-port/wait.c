@@ -32,7 +32,8 @@ static int64_t deadline;
 static int open_dir(int dir, char const *name, int make, char const *path)
 {
   int fd = rk_state_sub(dir, name, make);
-  if (fd < 0 && errno != ENOENT) strerr_diefusys(RK_EXIT_SYS, "open ", path, "/", name);
+  if (fd < 0 && errno != ENOENT)
+    strerr_diefusys(RK_EXIT_SYS, "open ", path, "/", name);
   return fd;
 }
 
@@ -40,9 +41,11 @@ void port_open(struct port_dirs *d, char const *path, int make)
 {
   int dir;
 
-  if (!*path) strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
+  if (!*path)
+    strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
   dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (dir < 0) strerr_diefusys(RK_EXIT_SYS, "open the state directory ", path);
+  if (dir < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open the state directory ", path);
   d->path = path;
   d->ports = open_dir(dir, "ports", make, path);
   d->status = open_dir(dir, "ports.status", make, path);
@@ -55,7 +58,8 @@ int port_served(struct port_dirs const *d)
   int fd = d->status < 0 ? -1 : openat(d->status, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int held;
 
-  if (fd < 0) return 0;
+  if (fd < 0)
+    return 0;
   held = flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
   close(fd);
   return held;
@@ -78,9 +82,11 @@ static void await_refresh(struct port_dirs const *d, int inotify)
 
   deadline = rk_clock_ms() + REFRESH_MS;
   while ((left = deadline - rk_clock_ms()) > 0) {
-    if (faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == -1) return;
+    if (faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+      return;
     if (poll(&x, 1, (int)left) > 0)
-      while (read(inotify, ignored, sizeof ignored) > 0);
+      while (read(inotify, ignored, sizeof ignored) > 0)
+        ;
   }
 }
 
@@ -88,14 +94,18 @@ void port_refresh(struct port_dirs const *d)
 {
   int inotify, fd;
 
-  if (!port_served(d)) return;
+  if (!port_served(d))
+    return;
   inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (inotify == -1) return;
+  if (inotify == -1)
+    return;
   if (watch_fd(inotify, d->ports, IN_DELETE) != -1) {
     /* Whatever has that name already is a request as well; it is not opened. */
     fd = openat(d->ports, ".refresh", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd != -1 || errno == EEXIST) await_refresh(d, inotify);
-    if (fd != -1) close(fd);
+    if (fd != -1 || errno == EEXIST)
+      await_refresh(d, inotify);
+    if (fd != -1)
+      close(fd);
   }
   close(inotify);
 }
@@ -105,7 +115,8 @@ void port_watch(struct port_dirs *d, unsigned int seconds)
   sigset_t set;
 
   deadline = rk_clock_ms() + (int64_t)seconds * 1000;
-  if (notify >= 0) return;
+  if (notify >= 0)
+    return;
   notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (notify < 0 || watch_fd(notify, d->status, IN_MOVED_TO | IN_DELETE) < 0)
     strerr_diefusys(RK_EXIT_SYS, "follow ", d->path, "/ports.status");
@@ -113,9 +124,11 @@ void port_watch(struct port_dirs *d, unsigned int seconds)
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGHUP);
-  if (sigprocmask(SIG_BLOCK, &set, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "block signals");
+  if (sigprocmask(SIG_BLOCK, &set, 0) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "block signals");
   signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signals < 0) strerr_diefusys(RK_EXIT_SYS, "make a signalfd");
+  if (signals < 0)
+    strerr_diefusys(RK_EXIT_SYS, "make a signalfd");
 }
 
 int port_pause(void)
@@ -124,11 +137,16 @@ int port_pause(void)
   char ignored[4096];
   int64_t left = deadline - rk_clock_ms();
 
-  if (left <= 0) return 0;
-  if (poll(x, 2, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
-  if (x[1].revents) return -1;
-  if (!x[0].revents) return rk_clock_ms() < deadline;
-  while (read(notify, ignored, sizeof ignored) > 0);
+  if (left <= 0)
+    return 0;
+  if (poll(x, 2, left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR)
+    strerr_diefusys(RK_EXIT_SYS, "poll");
+  if (x[1].revents)
+    return -1;
+  if (!x[0].revents)
+    return rk_clock_ms() < deadline;
+  while (read(notify, ignored, sizeof ignored) > 0)
+    ;
   return 1;
 }
 
@@ -136,9 +154,12 @@ void port_check_name(char const *name)
 {
   size_t len = strlen(name);
 
-  if (!len || len > PORT_NAME_MAX) strerr_dief(RK_EXIT_USAGE, "a port's name has 1 to 250 bytes: ", name);
-  if (strchr(name, '/')) strerr_dief(RK_EXIT_USAGE, "a port's name is a file name, without a slash: ", name);
-  if (*name == '.') strerr_dief(RK_EXIT_USAGE, "a port's name does not begin with a dot: ", name);
+  if (!len || len > PORT_NAME_MAX)
+    strerr_dief(RK_EXIT_USAGE, "a port's name has 1 to 250 bytes: ", name);
+  if (strchr(name, '/'))
+    strerr_dief(RK_EXIT_USAGE, "a port's name is a file name, without a slash: ", name);
+  if (*name == '.')
+    strerr_dief(RK_EXIT_USAGE, "a port's name does not begin with a dot: ", name);
 }
 
 int port_status(struct port_dirs const *d, char const *name, char *buf, size_t size)
@@ -157,7 +178,8 @@ static int by_name(void const *a, void const *b)
   size_t n = strlen(x), m = strlen(y);
 
   /* Numbers first, by size, then the rest by bytes: how people count. */
-  if (strspn(x, "0123456789") == n && strspn(y, "0123456789") == m && n != m) return n < m ? -1 : 1;
+  if (strspn(x, "0123456789") == n && strspn(y, "0123456789") == m && n != m)
+    return n < m ? -1 : 1;
   return strcmp(x, y);
 }
 
@@ -169,19 +191,25 @@ char **port_names(struct port_dirs const *d)
   DIR *dir = fd < 0 ? 0 : fdopendir(fd);
   struct dirent *e;
 
-  if (!names) strerr_diefusys(RK_EXIT_SYS, "list ports");
-  if (!dir && d->ports >= 0) strerr_diefusys(RK_EXIT_SYS, "read ", d->path, "/ports");
+  if (!names)
+    strerr_diefusys(RK_EXIT_SYS, "list ports");
+  if (!dir && d->ports >= 0)
+    strerr_diefusys(RK_EXIT_SYS, "read ", d->path, "/ports");
   while (dir && (e = readdir(dir))) {
-    if (e->d_name[0] == '.') continue;
+    if (e->d_name[0] == '.')
+      continue;
     if (n + 2 > room) {
       room *= 2;
       names = realloc(names, room * sizeof *names);
-      if (!names) strerr_diefusys(RK_EXIT_SYS, "list ports");
+      if (!names)
+        strerr_diefusys(RK_EXIT_SYS, "list ports");
     }
     names[n] = strdup(e->d_name);
-    if (!names[n++]) strerr_diefusys(RK_EXIT_SYS, "list ports");
+    if (!names[n++])
+      strerr_diefusys(RK_EXIT_SYS, "list ports");
   }
-  if (dir) closedir(dir);
+  if (dir)
+    closedir(dir);
   qsort(names, n, sizeof *names, by_name);
   names[n] = 0;
   return names;
@@ -193,7 +221,9 @@ char const *port_by_id(struct port_dirs const *d, char const *id)
   char **names = port_names(d);
 
   for (; *names; names++)
-    if (port_status(d, *names, text, sizeof text) >= 0 && port_value(text, "id", value, sizeof value) && !strcmp(value, id)) return *names;
+    if (port_status(d, *names, text, sizeof text) >= 0 &&
+        port_value(text, "id", value, sizeof value) && !strcmp(value, id))
+      return *names;
   return 0;
 }
 
@@ -202,9 +232,13 @@ static int there(struct port_dirs const *d, char const *name, int chain, char *e
 {
   char text[PORT_STATUS_MAX], value[64];
 
-  if (port_status(d, name, text, sizeof text) < 0 || !port_value(text, "state", value, sizeof value)) return 0;
-  if (!strcmp(value, "error")) return port_value(text, "error", err, errsize) ? -1 : 0;
-  if (strcmp(value, "listening")) return 0;
+  if (port_status(d, name, text, sizeof text) < 0 ||
+      !port_value(text, "state", value, sizeof value))
+    return 0;
+  if (!strcmp(value, "error"))
+    return port_value(text, "error", err, errsize) ? -1 : 0;
+  if (strcmp(value, "listening"))
+    return 0;
   return !chain || (port_value(text, "chain", value, sizeof value) && !strcmp(value, "attached"));
 }
 
@@ -216,31 +250,40 @@ int verb_wait(int argc, char const *const *argv)
   int opt, chain = 0;
   char const *const *names;
 
-  while ((opt = subgetopt_r(argc, argv, "ct:", &l)) != -1) switch (opt) {
-    case 'c': chain = 1; break;
-    case 't':
-      if (!uint0_scan(l.arg, &seconds)) strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
-      break;
-    default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
-  }
+  while ((opt = subgetopt_r(argc, argv, "ct:", &l)) != -1)
+    switch (opt) {
+      case 'c': chain = 1; break;
+      case 't':
+        if (!uint0_scan(l.arg, &seconds))
+          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
+        break;
+      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
+    }
   argc -= l.ind;
   argv += l.ind;
-  if (argc < 1) strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
-  for (int i = 1; i < argc; i++) port_check_name(argv[i]);
+  if (argc < 1)
+    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
+  for (int i = 1; i < argc; i++)
+    port_check_name(argv[i]);
   port_open(&d, argv[0], 1);
   port_watch(&d, seconds);
   names = argc > 1 ? argv + 1 : (char const *const *)port_names(&d);
   while (*names) {
     char err[PORT_STATUS_MAX];
     int r = there(&d, *names, chain, err, sizeof err);
-    if (r < 0) strerr_dief(RK_EXIT_NO, "port ", *names, ": ", err);
+    if (r < 0)
+      strerr_dief(RK_EXIT_NO, "port ", *names, ": ", err);
     if (r > 0) {
       names++;
       continue;
     }
     r = port_pause();
-    if (r < 0) _exit(RK_EXIT_NO);
-    if (!r) strerr_dief(RK_EXIT_NO, "port ", *names, port_served(&d) ? " is not there in time" : ": no rk-portd follows ", port_served(&d) ? "" : d.path);
+    if (r < 0)
+      _exit(RK_EXIT_NO);
+    if (!r)
+      strerr_dief(RK_EXIT_NO, "port ", *names,
+                  port_served(&d) ? " is not there in time" : ": no rk-portd follows ",
+                  port_served(&d) ? "" : d.path);
   }
   return 0;
 }
