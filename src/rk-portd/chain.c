@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   The chain of the state directory: find it, hold its pidfd and its network namespace, see it end, find the next. */
+   The chain of the state directory: find it, hold its pidfd and its network namespace, see it end,
+   find the next. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -25,7 +26,8 @@ static void leave(void)
     portd_unwatch(portd.chainfd);
     close(portd.chainfd);
   }
-  if (portd.netns >= 0) close(portd.netns);
+  if (portd.netns >= 0)
+    close(portd.netns);
   portd.chainfd = portd.netns = -1;
   portd.chain = 0;
 }
@@ -43,7 +45,8 @@ static void ended(void)
 
 static void tick(void)
 {
-  if (portd.chain) portd_after(portd.driver->tick(), tick);
+  if (portd.chain)
+    portd_after(portd.driver->tick(), tick);
 }
 
 void portd_chain_failed(char const *text)
@@ -57,17 +60,21 @@ void portd_chain_failed(char const *text)
     portd_status_all();
   }
   portd_after(backoff, portd_chain_check);
-  if (backoff < BACKOFF_MAX) backoff *= 2;
+  if (backoff < BACKOFF_MAX)
+    backoff *= 2;
 }
 
 void portd_chain_reforward(void)
 {
   char err[sizeof portd.trouble];
 
-  if (!portd.chain) return;
+  if (!portd.chain)
+    return;
   portd.driver->down();
-  if (portd.driver->up(err, sizeof err) < 0) portd_chain_failed(err);
-  else portd.trouble[0] = 0;
+  if (portd.driver->up(err, sizeof err) < 0)
+    portd_chain_failed(err);
+  else
+    portd.trouble[0] = 0;
   portd_status_all();
 }
 
@@ -76,8 +83,8 @@ static void refuse(char const *what)
   struct pollfd over = {.fd = portd.chainfd, .events = POLLIN};
   int e = errno;
 
-  /* A chain that is ending has no namespaces: no trouble of ours. A process gives them back before its pidfd tells of the end, and its mounts
-     may take some milliseconds to go. */
+  /* A chain that is ending has no namespaces: no trouble of ours. A process gives them back before
+     its pidfd tells of the end, and its mounts may take some milliseconds to go. */
   if (poll(&over, 1, e == ENOENT || e == ESRCH ? ENDING_MS : 0) == 1) {
     leave();
     portd.trouble[0] = 0;
@@ -89,8 +96,10 @@ static void refuse(char const *what)
   char const *why = portd_errtext(errno);
 
   /* A published port would lead to the host's own servers, or to another chain's. */
-  if (errno == EXDEV) why = "it is the host's own: the chain needs rk-net";
-  if (errno == EPERM) why = "it is not the chain's own";
+  if (errno == EXDEV)
+    why = "it is the host's own: the chain needs rk-net";
+  if (errno == EPERM)
+    why = "it is not the chain's own";
   rk_text_str(&t, what);
   rk_text_str(&t, ": ");
   rk_text_str(&t, why);
@@ -98,14 +107,16 @@ static void refuse(char const *what)
   portd_chain_failed(text);
 }
 
-/* Which process is the chain's, if there is a chain? child_pid is a sign only: root inside can write it. */
+/* Which process is the chain's, if there is a chain? child_pid is a sign only: root inside can
+   write it. */
 static int find(void)
 {
   char reason[200], text[sizeof portd.trouble];
   struct rk_text why = rk_text_in(reason, sizeof reason), t = rk_text_in(text, sizeof text);
   struct rk_chain chain;
 
-  if (faccessat(portd.dir, "child_pid", F_OK, AT_SYMLINK_NOFOLLOW) == -1) return -1;
+  if (faccessat(portd.dir, "child_pid", F_OK, AT_SYMLINK_NOFOLLOW) == -1)
+    return -1;
   if (rk_chain_find(portd.dir, ANSWER_MS, &chain, &why) == -1) {
     /* none yet, none any more, or what a killed one left */
     if (errno == EAGAIN || errno == ESRCH || rk_state_alive(portd.dir, NULL) == 0) {
@@ -121,9 +132,12 @@ static int find(void)
   portd.chainfd = chain.pidfd;
   portd.netns = portd_netns_open(&chain);
   fd_close(chain.userns);
-  if (portd.netns != -1) return 0;
-  if (errno == EXDEV || errno == EPERM) refuse("unable to use the chain's network namespace");
-  else refuse("unable to open the chain's network namespace");
+  if (portd.netns != -1)
+    return 0;
+  if (errno == EXDEV || errno == EPERM)
+    refuse("unable to use the chain's network namespace");
+  else
+    refuse("unable to open the chain's network namespace");
   return -1;
 }
 
@@ -132,7 +146,8 @@ void portd_chain_check(void)
   char err[sizeof portd.trouble];
 
   if (portd.chain) {
-    if (portd.trouble[0] && portd.driver->up(err, sizeof err) < 0) portd_chain_failed(err);
+    if (portd.trouble[0] && portd.driver->up(err, sizeof err) < 0)
+      portd_chain_failed(err);
     else if (portd.trouble[0]) {
       portd.trouble[0] = 0;
       backoff = BACKOFF_MIN;
@@ -140,7 +155,8 @@ void portd_chain_check(void)
     }
     return;
   }
-  if (find() == -1) return;
+  if (find() == -1)
+    return;
   portd_watch(portd.chainfd, ended);
   portd_status_all();
   if (portd.driver->up(err, sizeof err) < 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   Sockets that rk-portd was started with, by name: LISTEN_FDS and LISTEN_FDNAMES as of sd_listen_fds(3), S6_FD# S6_FD_0
-   S6_FDID_0 as of s6-fdholder-getdump. */
+   Sockets that rk-portd was started with, by name: LISTEN_FDS and LISTEN_FDNAMES as of
+   sd_listen_fds(3), S6_FD# S6_FD_0 S6_FDID_0 as of s6-fdholder-getdump. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,14 +18,17 @@ enum { GIVEN_MAX = 1024, FIRST = 3 };
 static struct {
   char name[RK_PORTFILE_NAMEMAX];
   int fd;
-} *given;
+} * given;
 static unsigned int ngiven;
 
 static void add(int fd, char const *name, size_t len, char const *variable)
 {
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) strerr_diefusys(RK_EXIT_USAGE, "use a socket that ", variable, " promises");
-  if (len >= sizeof given->name) strerr_dief(RK_EXIT_USAGE, "a name of ", variable, " is longer than 63 bytes");
-  if (ngiven == GIVEN_MAX) strerr_dief(RK_EXIT_USAGE, "more than 1024 sockets were given");
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+    strerr_diefusys(RK_EXIT_USAGE, "use a socket that ", variable, " promises");
+  if (len >= sizeof given->name)
+    strerr_dief(RK_EXIT_USAGE, "a name of ", variable, " is longer than 63 bytes");
+  if (ngiven == GIVEN_MAX)
+    strerr_dief(RK_EXIT_USAGE, "more than 1024 sockets were given");
   given[ngiven].fd = fd;
   memcpy(given[ngiven].name, name, len);
   given[ngiven++].name[len] = 0;
@@ -33,19 +36,26 @@ static void add(int fd, char const *name, size_t len, char const *variable)
 
 static void from_systemd(void)
 {
-  char const *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
+  char const *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID"),
+             *names = getenv("LISTEN_FDNAMES");
   unsigned int n, p;
 
   /* s6 and others set no LISTEN_PID; where it is set, it says for whom the sockets are. */
-  if (pid && (!uint0_scan(pid, &p) || (pid_t)p != getpid())) return;
-  if (!fds) return;
-  if (!uint0_scan(fds, &n) || n > GIVEN_MAX) strerr_dieinvalid(RK_EXIT_USAGE, "LISTEN_FDS");
+  if (pid && (!uint0_scan(pid, &p) || (pid_t)p != getpid()))
+    return;
+  if (!fds)
+    return;
+  if (!uint0_scan(fds, &n) || n > GIVEN_MAX)
+    strerr_dieinvalid(RK_EXIT_USAGE, "LISTEN_FDS");
   for (unsigned int i = 0; i < n; i++) {
     char number[UINT_FMT];
     size_t len = names ? strcspn(names, ":") : 0;
-    if (len) add((int)(FIRST + i), names, len, "LISTEN_FDS");
-    else add((int)(FIRST + i), number, uint_fmt(number, FIRST + i), "LISTEN_FDS");
-    if (names) names = names[len] ? names + len + 1 : 0;
+    if (len)
+      add((int)(FIRST + i), names, len, "LISTEN_FDS");
+    else
+      add((int)(FIRST + i), number, uint_fmt(number, FIRST + i), "LISTEN_FDS");
+    if (names)
+      names = names[len] ? names + len + 1 : 0;
   }
 }
 
@@ -54,8 +64,10 @@ static void from_s6(void)
   char const *count = getenv("S6_FD#");
   unsigned int n;
 
-  if (!count) return;
-  if (!uint0_scan(count, &n) || n > GIVEN_MAX) strerr_dieinvalid(RK_EXIT_USAGE, "S6_FD#");
+  if (!count)
+    return;
+  if (!uint0_scan(count, &n) || n > GIVEN_MAX)
+    strerr_dieinvalid(RK_EXIT_USAGE, "S6_FD#");
   for (unsigned int i = 0; i < n; i++) {
     char var[8 + UINT_FMT] = "S6_FD_";
     char const *fd, *name;
@@ -66,16 +78,19 @@ static void from_s6(void)
     var[8 + uint_fmt(var + 8, i)] = 0;
     name = getenv(var);
     if (!fd || !name || !uint0_scan(fd, &number) || number > 0x7fffffff)
-      strerr_dief(RK_EXIT_USAGE, "S6_FD# promises a socket, but its S6_FD_ or S6_FDID_ is missing or no number");
+      strerr_dief(RK_EXIT_USAGE,
+                  "S6_FD# promises a socket, but its S6_FD_ or S6_FDID_ is missing or no number");
     add((int)number, name, strlen(name), "S6_FD#");
   }
 }
 
 void listenfds_init(void)
 {
-  if (!getenv("LISTEN_FDS") && !getenv("S6_FD#")) return;
+  if (!getenv("LISTEN_FDS") && !getenv("S6_FD#"))
+    return;
   given = calloc(GIVEN_MAX, sizeof *given);
-  if (!given) strerr_diefusys(RK_EXIT_SYS, "keep the names of sockets");
+  if (!given)
+    strerr_diefusys(RK_EXIT_SYS, "keep the names of sockets");
   from_systemd();
   from_s6();
 }
@@ -83,6 +98,7 @@ void listenfds_init(void)
 int listenfds(char const *name)
 {
   for (unsigned int i = 0; i < ngiven; i++)
-    if (!strcmp(given[i].name, name)) return given[i].fd;
+    if (!strcmp(given[i].name, name))
+      return given[i].fd;
   return -1;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Open the network namespace of the chain's program. Where it is detached, only a path inside leads to it, and the file systems there are
-   root inside's: an open(2) may wait for ever, even for SIGKILL (FUSE, a request that was taken and is never answered). So a child opens it. */
+   Open the network namespace of the chain's program. Where it is detached, only a path inside leads
+   to it, and the file systems there are root inside's: an open(2) may wait for ever, even for
+   SIGKILL (FUSE, a request that was taken and is never answered). So a child opens it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -43,17 +44,22 @@ static int open_inside(pid_t pid)
 {
   char inner[RK_STATE_PATH_MAX + sizeof "/netns"], path[40];
   struct rk_text name = rk_text_in(inner, sizeof inner), again = rk_text_in(path, sizeof path);
-  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                         .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
   struct statfs fs;
   int fd, root = open_link(pid, "/root", O_PATH | O_DIRECTORY);
 
-  if (root == -1) return -1;
+  if (root == -1)
+    return -1;
   rk_text_str(&name, portd.path + 1);
   rk_text_str(&name, "/netns");
-  if (name.cut) return rk_fail(ENAMETOOLONG);
+  if (name.cut)
+    return rk_fail(ENAMETOOLONG);
   fd = rk_openat2(root, inner, &how);
-  if (fd == -1 || fstatfs(fd, &fs) == -1) return -1;
-  if (fs.f_type != NSFS_MAGIC) return rk_fail(EINVAL);
+  if (fd == -1 || fstatfs(fd, &fs) == -1)
+    return -1;
+  if (fs.f_type != NSFS_MAGIC)
+    return rk_fail(EINVAL);
   rk_text_str(&again, "/proc/self/fd/");
   rk_text_num(&again, fd);
   return open(path, O_RDONLY | O_CLOEXEC);
@@ -72,7 +78,8 @@ static void hand_over(int sock, pid_t pid)
   struct cmsghdr *c;
 
   /* It may stay for long: it must not keep ports bound, or the relay alive. */
-  if (dup2(sock, 0) == -1 || rk_close_range(1, ~0U, 0) == -1) _exit(1);
+  if (dup2(sock, 0) == -1 || rk_close_range(1, ~0U, 0) == -1)
+    _exit(1);
   fd = open_inside(pid);
   if (fd == -1) {
     error = errno;
@@ -97,14 +104,20 @@ static int receive(int sock)
   } control;
   int fd = -1, error = EIO;
   struct iovec iov = {.iov_base = &error, .iov_len = sizeof error};
-  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf, .msg_controllen = sizeof control.buf};
+  struct msghdr msg = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.buf,
+                       .msg_controllen = sizeof control.buf};
   struct pollfd p = {.fd = sock, .events = POLLIN};
   struct cmsghdr *c;
 
-  if (poll(&p, 1, OPEN_MS) != 1) return rk_fail(ETIMEDOUT);
-  if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != sizeof error) return rk_fail(EIO);
+  if (poll(&p, 1, OPEN_MS) != 1)
+    return rk_fail(ETIMEDOUT);
+  if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != sizeof error)
+    return rk_fail(EIO);
   c = CMSG_FIRSTHDR(&msg);
-  if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd)) memcpy(&fd, CMSG_DATA(c), sizeof fd);
+  if (c && c->cmsg_type == SCM_RIGHTS && c->cmsg_len == CMSG_LEN(sizeof fd))
+    memcpy(&fd, CMSG_DATA(c), sizeof fd);
   return fd == -1 ? rk_fail(error ? error : EIO) : fd;
 }
 
@@ -116,15 +129,20 @@ static int open_bounded(pid_t pid)
   pid_t child;
 
   if (portd.openerfd != -1) {
-    if (poll(&before, 1, 0) != 1) return rk_fail(ETIMEDOUT);
+    if (poll(&before, 1, 0) != 1)
+      return rk_fail(ETIMEDOUT);
     close(portd.openerfd);
     portd.openerfd = -1;
   }
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1) return -1;
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+    return -1;
   child = fork();
-  if (child == 0) hand_over(pair[1], pid);
+  if (child == 0)
+    hand_over(pair[1], pid);
   fd_close(pair[1]);
-  if (child != -1) portd.openerfd = rk_pidfd_open(child, 0); /* a zombie at most: it is reaped at SIGCHLD, which is blocked here */
+  /* a zombie at most: it is reaped at SIGCHLD, which is blocked here */
+  if (child != -1)
+    portd.openerfd = rk_pidfd_open(child, 0);
   fd = child == -1 ? -1 : receive(pair[0]);
   fd_close(pair[0]);
   if (fd == -1 && child != -1) {
@@ -141,13 +159,18 @@ int portd_netns_open(struct rk_chain const *chain)
   struct pollfd ended = {.fd = chain->pidfd, .events = POLLIN};
   int owns, fd = attached ? open_link(chain->pid, "/ns/net", O_RDONLY) : open_bounded(chain->pid);
 
-  if (fd == -1) return -1;
-  if (poll(&ended, 1, 0) != 0) errno = ESRCH; /* the number may be another's by now */
-  else if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) errno = EINVAL;
+  if (fd == -1)
+    return -1;
+  if (poll(&ended, 1, 0) != 0)
+    errno = ESRCH; /* the number may be another's by now */
+  else if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+    errno = EINVAL;
   else {
     owns = rk_chain_owns(chain, fd);
-    if (owns == 1) return fd;
-    if (owns == 0) errno = rk_ns_owner(fd) == RK_NS_INNER ? EPERM : EXDEV;
+    if (owns == 1)
+      return fd;
+    if (owns == 0)
+      errno = rk_ns_owner(fd) == RK_NS_INNER ? EPERM : EXDEV;
   }
   fd_close(fd);
   return -1;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: ISC
-   rk-portd: publish the ports that the files of DIR/ports ask for, for as long as it lives; chains may come and go.
+   rk-portd: publish the ports that the files of DIR/ports ask for, for as long as it lives; chains
+   may come and go.
 
    where    outside; before, with or after the chain
    changes  DIR/ports.status; makes DIR, DIR/ports, DIR/ports.status if they are missing
-   fds/env  reads LISTEN_FDS LISTEN_FDNAMES LISTEN_PID, S6_FD# S6_FD_* S6_FDID_*; -d FD: a newline when all files have been tried
-   forks    rk-relay, which ends with the chain or with rk-portd; a child that opens a detached network namespace
+   fds/env  reads LISTEN_FDS LISTEN_FDNAMES LISTEN_PID, S6_FD# S6_FD_* S6_FDID_*; -d FD: a newline
+            when all files have been tried
+   forks    rk-relay, which ends with the chain or with rk-portd; a child that opens a detached
+            network namespace
    holds    the listening sockets of the host; not dumpable, so nobody inside can take one
    exits    0 ended by signal, or DIR is gone; 100, 102 DIR is another's, 111
-*/
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,7 +37,13 @@
 
 enum { WATCH_MAX = 8, FLUSH_MAX = 32 };
 
-struct portd portd = {.driver = &forward_relay, .dir = -1, .portsdir = -1, .statusdir = -1, .chainfd = -1, .netns = -1, .openerfd = -1};
+struct portd portd = {.driver = &forward_relay,
+                      .dir = -1,
+                      .portsdir = -1,
+                      .statusdir = -1,
+                      .chainfd = -1,
+                      .netns = -1,
+                      .openerfd = -1};
 
 static struct pollfd polled[WATCH_MAX];
 static void (*callback[WATCH_MAX])(void);
@@ -45,27 +54,33 @@ void portd_watch(int fd, void (*ready)(void))
 {
   nfds_t i = 0;
 
-  while (i < npolled && polled[i].fd >= 0) i++;
-  if (i == WATCH_MAX) strerr_dief(RK_EXIT_BUG, "too many fds to watch");
+  while (i < npolled && polled[i].fd >= 0)
+    i++;
+  if (i == WATCH_MAX)
+    strerr_dief(RK_EXIT_BUG, "too many fds to watch");
   polled[i] = (struct pollfd){.fd = fd, .events = POLLIN};
   callback[i] = ready;
-  if (i == npolled) npolled++;
+  if (i == npolled)
+    npolled++;
 }
 
 void portd_unwatch(int fd)
 {
   for (nfds_t i = 0; i < npolled; i++)
-    if (polled[i].fd == fd) polled[i].fd = -1;
+    if (polled[i].fd == fd)
+      polled[i].fd = -1;
 }
 
 void portd_after(int ms, void (*due)(void))
 {
-  if (rk_after(ms, due) < 0) strerr_dief(RK_EXIT_BUG, "too many timers");
+  if (rk_after(ms, due) < 0)
+    strerr_dief(RK_EXIT_BUG, "too many timers");
 }
 
 static void leave(int gently)
 {
-  portd_relay_leave(gently); /* first: a connection must not be accepted and dropped when its port goes */
+  /* first: a connection must not be accepted and dropped when its port goes */
+  portd_relay_leave(gently);
   portd_port_close_all();
   portd_status_clear();
   _exit(0);
@@ -77,15 +92,17 @@ static void signalled(void)
   int wstat;
   pid_t pid;
 
-  while (read(signals, &si, sizeof si) == sizeof si) switch (si.ssi_signo) {
-    case SIGCHLD:
-      portd_relay_go_on();
-      while ((pid = waitpid(-1, &wstat, WNOHANG)) > 0) portd_relay_reaped(pid, wstat);
-      break;
-    case SIGHUP: portd_dir_scan(); break;
-    case SIGUSR1: portd_relay_stats(); break;
-    default: leave(si.ssi_signo == SIGQUIT);
-  }
+  while (read(signals, &si, sizeof si) == sizeof si)
+    switch (si.ssi_signo) {
+      case SIGCHLD:
+        portd_relay_go_on();
+        while ((pid = waitpid(-1, &wstat, WNOHANG)) > 0)
+          portd_relay_reaped(pid, wstat);
+        break;
+      case SIGHUP: portd_dir_scan(); break;
+      case SIGUSR1: portd_relay_stats(); break;
+      default: leave(si.ssi_signo == SIGQUIT);
+    }
 }
 
 static void catch_signals(void)
@@ -99,20 +116,25 @@ static void catch_signals(void)
     signal(caught[i], SIG_DFL); /* an ignored one (nohup) would never arrive */
   }
   signal(SIGPIPE, SIG_IGN);
-  if (sigprocmask(SIG_SETMASK, &set, 0) < 0) strerr_diefusys(RK_EXIT_SYS, "block signals");
+  if (sigprocmask(SIG_SETMASK, &set, 0) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "block signals");
   signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signals < 0) strerr_diefusys(RK_EXIT_SYS, "make a signalfd");
+  if (signals < 0)
+    strerr_diefusys(RK_EXIT_SYS, "make a signalfd");
   portd_watch(signals, signalled);
 }
 
-/* The ports of a range are as many fds, here and in flight to the relay (unix(7): counted against this limit). */
+/* The ports of a range are as many fds, here and in flight to the relay (unix(7): counted against
+   this limit). */
 static void raise_limit(void)
 {
   struct rlimit r;
 
-  if (getrlimit(RLIMIT_NOFILE, &r) < 0) return;
+  if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+    return;
   r.rlim_cur = r.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &r) < 0) strerr_warnwusys("raise the limit of open files");
+  if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+    strerr_warnwusys("raise the limit of open files");
 }
 
 static struct forwarder const *driver_named(char const *name)
@@ -120,7 +142,8 @@ static struct forwarder const *driver_named(char const *name)
   static struct forwarder const *const all[] = {&forward_relay, &forward_slirp, &forward_pasta};
 
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (!strcmp(all[i]->name, name)) return all[i];
+    if (!strcmp(all[i]->name, name))
+      return all[i];
   strerr_dief(RK_EXIT_USAGE, "unknown port driver ", name, ": relay, slirp4netns or implicit");
 }
 
@@ -131,17 +154,20 @@ int main(int argc, char const *const *argv)
   int notify = 0, busy = 0, opt;
 
   PROG = "rk-portd";
-  while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1) switch (opt) {
-    case 'd':
-      if (!uint0_scan(l.arg, &readyfd)) strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      notify = 1;
-      break;
-    case 'P': portd.driver = driver_named(l.arg); break;
-    default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  }
+  while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1)
+    switch (opt) {
+      case 'd':
+        if (!uint0_scan(l.arg, &readyfd))
+          strerr_dieusage(RK_EXIT_USAGE, USAGE);
+        notify = 1;
+        break;
+      case 'P': portd.driver = driver_named(l.arg); break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    }
   argc -= l.ind;
   argv += l.ind;
-  if (argc != 1) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (argc != 1)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
   if (notify && (readyfd > INT_MAX || fcntl((int)readyfd, F_SETFD, FD_CLOEXEC) < 0))
     strerr_diefusys(RK_EXIT_USAGE, "use the fd of -d");
 
@@ -159,13 +185,15 @@ int main(int argc, char const *const *argv)
 
   for (;;) {
     int n = poll(polled, npolled, busy ? 0 : rk_timer_wait());
-    if (n < 0 && errno != EINTR) strerr_diefusys(RK_EXIT_SYS, "poll");
+    if (n < 0 && errno != EINTR)
+      strerr_diefusys(RK_EXIT_SYS, "poll");
     for (nfds_t i = 0; n > 0 && i < npolled; i++)
       if (polled[i].fd >= 0 && polled[i].revents) {
         polled[i].revents = 0;
         callback[i]();
       }
     rk_timer_run();
-    busy = portd_status_flush(FLUSH_MAX); /* a thousand files must not keep a signal, a chain or a new port waiting */
+    /* a thousand files must not keep a signal, a chain or a new port waiting */
+    busy = portd_status_flush(FLUSH_MAX);
   }
 }
