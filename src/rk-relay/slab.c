@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   Equal-sized objects from anonymous pages: no allocator's header on 10 000 connections, and no other way to memory
-   that a filter would have to allow. */
+   Equal-sized objects from anonymous pages: no allocator's header on 10 000 connections, and no
+   other way to memory that a filter would have to allow. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -19,7 +19,8 @@ void *slab_get(struct slab *s)
   }
   if ((size_t)(s->end - s->next) < s->size) {
     char *m = mmap(0, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (m == MAP_FAILED) return 0;
+    if (m == MAP_FAILED)
+      return 0;
     s->next = m;
     s->end = m + CHUNK;
   }

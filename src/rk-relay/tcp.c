@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC
    A pair of TCP sockets and the bytes between them.
 
-   Each side is in the epoll once, edge-triggered, for everything; what it may do is remembered in its bits. Small
-   messages go through one process-wide buffer by recv and send. A recv that fills the buffer makes that direction
-   "bulk": it goes by splice through a pipe of the pool until an event brings less than that buffer. No connection owns a buffer:
-   what a send did not take goes into a pipe, and where there is no pipe it is only peeked at and stays in the socket it came from.
+   Each side is in the epoll once, edge-triggered, for everything; what it may do is remembered in
+   its bits. Small messages go through one process-wide buffer by recv and send. A recv that fills
+   the buffer makes that direction "bulk": it goes by splice through a pipe of the pool until an
+   event brings less than that buffer. No connection owns a buffer: what a send did not take goes
+   into a pipe, and where there is no pipe it is only peeked at and stays in the socket it came
+   from.
 
-   Errors (an RST) travel: what came before is delivered first, then both sockets are closed with SO_LINGER 0. */
+   Errors (an RST) travel: what came before is delivered first, then both sockets are closed with
+   SO_LINGER 0. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -19,21 +22,22 @@
 enum { BUFFER = 1 << 15, BUDGET = 1 << 20 };
 
 enum {
-  READABLE = 1,   /* since the last EAGAIN or short recv */
+  READABLE = 1, /* since the last EAGAIN or short recv */
   WRITABLE = 2,
-  CLOSING = 4,    /* EPOLLRDHUP was seen: a short recv is the last */
-  EOF_SEEN = 8,   /* nothing comes from this side any more */
-  DONE = 16,      /* ... and all of it was passed on */
-  BROKEN = 32,    /* writing to this side failed: when what it sent is passed on, reset both */
+  CLOSING = 4,  /* EPOLLRDHUP was seen: a short recv is the last */
+  EOF_SEEN = 8, /* nothing comes from this side any more */
+  DONE = 16,    /* ... and all of it was passed on */
+  BROKEN = 32,  /* writing to this side failed: when what it sent is passed on, reset both */
   BULK = 64,
-  FRESH = 128,    /* an event came since the last read */
-  MUTE = 256,     /* EPOLLOUT is not watched */
-  FAILED = 512    /* a short recv proves nothing: after EPOLLERR no event comes, and urgent data stops a recv at its mark */
+  FRESH = 128, /* an event came since the last read */
+  MUTE = 256,  /* EPOLLOUT is not watched */
+  FAILED = 512 /* a short recv proves nothing: after EPOLLERR no event comes, and urgent data stops
+                  a recv at its mark */
 };
 
 struct side {
   struct source src;
-  int16_t pipe;    /* bytes that came from this side, if held */
+  int16_t pipe; /* bytes that came from this side, if held */
   uint16_t unused;
   uint32_t held;
 };
@@ -41,32 +45,41 @@ enum { CONNECTING = 1, READY = 2, DEAD = 4 };
 struct conn {
   struct side side[2];
   struct listener *from;
-  struct conn *next, **prev;   /* of the port */
-  struct conn *queue;          /* ready or dead ones */
+  struct conn *next, **prev; /* of the port */
+  struct conn *queue;        /* ready or dead ones */
   struct client *client;
   uint32_t state;
 };
 
-static struct slab conns = { .size = sizeof(struct conn) };
+static struct slab conns = {.size = sizeof(struct conn)};
 static char buffer[BUFFER];
 static struct conn *ready, *dead;
 
 enum verdict { WAIT, MORE, RESET };
 enum { EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET };
 
-struct conn *tcp_new(void) { return slab_get(&conns); }
-void tcp_free(struct conn *c) { slab_put(&conns, c); }
+struct conn *tcp_new(void)
+{
+  return slab_get(&conns);
+}
+void tcp_free(struct conn *c)
+{
+  slab_put(&conns, c);
+}
 
 static void end(struct conn *c)
 {
   for (int i = 0; i < 2; i++) {
     struct side *s = &c->side[i];
-    if (s->held) pool_break(s->pipe);
+    if (s->held)
+      pool_break(s->pipe);
     close(s->src.fd); /* nobody else holds it, so epoll forgets it */
   }
   *c->prev = c->next;
-  if (c->next) c->next->prev = c->prev;
-  if (c->client) client_drop(c->client);
+  if (c->next)
+    c->next->prev = c->prev;
+  if (c->client)
+    client_drop(c->client);
   struct port *p = c->from->target->port;
   p->stat.now--;
   port_touch(p);
@@ -77,14 +90,16 @@ static void end(struct conn *c)
   }
   c->state |= DEAD;
   accept_resume_one();
-  if (relay_draining) relay_leave_when_idle();
+  if (relay_draining)
+    relay_leave_when_idle();
 }
 
 static void reset(struct conn *c)
 {
-  struct linger now = { .l_onoff = 1, .l_linger = 0 };
+  struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-  for (int i = 0; i < 2; i++) setsockopt(c->side[i].src.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  for (int i = 0; i < 2; i++)
+    setsockopt(c->side[i].src.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   end(c);
 }
 
@@ -92,32 +107,39 @@ static void count(struct conn *c, struct side const *in, size_t n, size_t *budge
 {
   struct port *p = c->from->target->port;
 
-  if (in->src.which) p->stat.out += n;
-  else p->stat.in += n;
+  if (in->src.which)
+    p->stat.out += n;
+  else
+    p->stat.in += n;
   port_touch(p);
   *budget -= n < *budget ? n : *budget;
 }
 
-/* In bulk, a socket watched for EPOLLOUT all the time wakes us for nothing: tcp_poll() asks for a call whenever it finds two thirds of the send
-   queue used, and each edge of EPOLLIN tells of EPOLLOUT, too. So it is watched only while a write is blocked. */
+/* In bulk, a socket watched for EPOLLOUT all the time wakes us for nothing: tcp_poll() asks for a
+   call whenever it finds two thirds of the send queue used, and each edge of EPOLLIN tells of
+   EPOLLOUT, too. So it is watched only while a write is blocked. */
 static void mute(struct side *s)
 {
-  if ((s->src.bits & (MUTE | WRITABLE)) != WRITABLE) return;
+  if ((s->src.bits & (MUTE | WRITABLE)) != WRITABLE)
+    return;
   relay_rewatch(&s->src, EVENTS);
   s->src.bits |= MUTE;
 }
 
 static enum verdict blocked(struct side *s)
 {
-  if (s->src.bits & MUTE) relay_rewatch(&s->src, EVENTS | EPOLLOUT); /* tells us even if there is room again by now */
-  s->src.bits &= (uint16_t)~(WRITABLE | MUTE);
+  /* tells us even if there is room again by now */
+  if (s->src.bits & MUTE)
+    relay_rewatch(&s->src, EVENTS | EPOLLOUT);
+  s->src.bits &= (uint16_t) ~(WRITABLE | MUTE);
   return WAIT;
 }
 
 /* Writing to `out` failed: it was reset. What it has sent may still be there. */
 static enum verdict broken(struct side *in, struct side *out)
 {
-  if (errno != EPIPE && errno != ECONNRESET) return RESET;
+  if (errno != EPIPE && errno != ECONNRESET)
+    return RESET;
   if (in->held) {
     pool_break(in->pipe);
     in->held = 0;
@@ -131,10 +153,14 @@ static enum verdict broken(struct side *in, struct side *out)
 static enum verdict empty(struct conn *c, struct side *in, struct side *out, size_t *budget)
 {
   while (in->held) {
-    ssize_t n = splice(pool_reader(in->pipe), 0, out->src.fd, 0, in->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-    if (n == -1 && errno == EINTR) continue;
-    if (n == -1 && errno == EAGAIN) return blocked(out);
-    if (n <= 0) return broken(in, out);
+    ssize_t n = splice(pool_reader(in->pipe), 0, out->src.fd, 0, in->held,
+                       SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    if (n == -1 && errno == EINTR)
+      continue;
+    if (n == -1 && errno == EAGAIN)
+      return blocked(out);
+    if (n <= 0)
+      return broken(in, out);
     in->held -= (uint32_t)n;
     count(c, in, (size_t)n, budget);
   }
@@ -149,51 +175,72 @@ static enum verdict bulk(struct side *in, struct side *out)
 
   mute(in);
   mute(out);
-  do n = splice(in->src.fd, 0, pool_writer(pipe), 0, pool_size(pipe), SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  do
+    n = splice(in->src.fd, 0, pool_writer(pipe), 0, pool_size(pipe),
+               SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
   while (n == -1 && errno == EINTR);
   if (n > 0) {
     in->pipe = (int16_t)pipe;
     in->held = (uint32_t)n;
-    if (in->src.bits & FRESH && n < BUFFER) in->src.bits &= (uint16_t)~BULK;
+    if (in->src.bits & FRESH && n < BUFFER)
+      in->src.bits &= (uint16_t)~BULK;
     in->src.bits &= (uint16_t)~FRESH;
     return MORE;
   }
   int e = errno;
   pool_put(pipe);
-  if (n == -1 && e != EAGAIN) return RESET;
-  if (n == -1 && !(in->src.bits & FAILED)) return in->src.bits &= (uint16_t)~READABLE, WAIT;
-  in->src.bits &= (uint16_t)~BULK; /* the end, or urgent data, at which splice finds nothing for ever: recv will tell */
+  if (n == -1 && e != EAGAIN)
+    return RESET;
+  if (n == -1 && !(in->src.bits & FAILED))
+    return in->src.bits &= (uint16_t)~READABLE, WAIT;
+  /* the end, or urgent data, at which splice finds nothing for ever: recv will tell */
+  in->src.bits &= (uint16_t)~BULK;
   return MORE;
 }
 
-/* Through the buffer. Without a pipe for the rest, a peek first, and only what was sent is taken out of the queue. */
+/* Through the buffer. Without a pipe for the rest, a peek first, and only what was sent is taken
+   out of the queue. */
 static enum verdict copy(struct conn *c, struct side *in, struct side *out, size_t *budget)
 {
   int peek = pool_ready() ? 0 : MSG_PEEK;
   ssize_t n, m;
 
-  do n = recv(in->src.fd, buffer, sizeof buffer, peek);
+  do
+    n = recv(in->src.fd, buffer, sizeof buffer, peek);
   while (n == -1 && errno == EINTR);
-  if (n == -1 && errno == EAGAIN) return in->src.bits &= (uint16_t)~READABLE, WAIT;
-  if (n == -1) return RESET;
-  if (n == 0) return in->src.bits |= EOF_SEEN, MORE;
-  if ((size_t)n == sizeof buffer) in->src.bits |= BULK;
+  if (n == -1 && errno == EAGAIN)
+    return in->src.bits &= (uint16_t)~READABLE, WAIT;
+  if (n == -1)
+    return RESET;
+  if (n == 0)
+    return in->src.bits |= EOF_SEEN, MORE;
+  if ((size_t)n == sizeof buffer)
+    in->src.bits |= BULK;
   else if (!peek && !(in->src.bits & FAILED)) {
     in->src.bits &= (uint16_t)~READABLE;
-    if (in->src.bits & CLOSING) in->src.bits |= EOF_SEEN;
+    if (in->src.bits & CLOSING)
+      in->src.bits |= EOF_SEEN;
   }
   /* When the end is known to follow, data and FIN may share a segment. */
-  do m = send(out->src.fd, buffer, (size_t)n, MSG_NOSIGNAL | (in->src.bits & EOF_SEEN ? MSG_MORE : 0));
+  do
+    m = send(out->src.fd, buffer, (size_t)n,
+             MSG_NOSIGNAL | (in->src.bits & EOF_SEEN ? MSG_MORE : 0));
   while (m == -1 && errno == EINTR);
-  if (m == -1 && errno != EAGAIN) return broken(in, out);
-  if (m == -1) m = 0;
-  if (m < n) blocked(out);
-  if (m && peek) while (recv(in->src.fd, 0, (size_t)m, MSG_TRUNC) == -1 && errno == EINTR);
+  if (m == -1 && errno != EAGAIN)
+    return broken(in, out);
+  if (m == -1)
+    m = 0;
+  if (m < n)
+    blocked(out);
+  if (m && peek)
+    while (recv(in->src.fd, 0, (size_t)m, MSG_TRUNC) == -1 && errno == EINTR)
+      ;
   count(c, in, (size_t)m, budget);
   if (m < n && !peek) {
     in->pipe = (int16_t)pool_get();
     in->held = (uint32_t)(n - m);
-    if (write(pool_writer(in->pipe), buffer + m, in->held) != (ssize_t)in->held) return RESET;
+    if (write(pool_writer(in->pipe), buffer + m, in->held) != (ssize_t)in->held)
+      return RESET;
   }
   return m < n ? WAIT : MORE;
 }
@@ -205,21 +252,30 @@ static enum verdict pump(struct conn *c, struct side *in)
   size_t budget = BUDGET;
 
   for (;;) {
-    if (in->src.bits & DONE) return WAIT;
-    if (!(out->src.bits & WRITABLE) && !(in->src.bits & EOF_SEEN && !in->held)) return WAIT;
+    if (in->src.bits & DONE)
+      return WAIT;
+    if (!(out->src.bits & WRITABLE) && !(in->src.bits & EOF_SEEN && !in->held))
+      return WAIT;
     enum verdict v = MORE;
-    if (in->held) v = empty(c, in, out, &budget);
+    if (in->held)
+      v = empty(c, in, out, &budget);
     else if (in->src.bits & EOF_SEEN) {
       in->src.bits |= DONE;
-      if (in->src.bits & BROKEN) return RESET;
-      if (!(out->src.bits & DONE)) shutdown(out->src.fd, SHUT_WR);
+      if (in->src.bits & BROKEN)
+        return RESET;
+      if (!(out->src.bits & DONE))
+        shutdown(out->src.fd, SHUT_WR);
       return WAIT;
-    }
-    else if (!(in->src.bits & READABLE)) return WAIT;
-    else if (!budget) return MORE;
-    else if (in->src.bits & BULK && pool_ready()) v = bulk(in, out);
-    else v = copy(c, in, out, &budget);
-    if (v != MORE) return v;
+    } else if (!(in->src.bits & READABLE))
+      return WAIT;
+    else if (!budget)
+      return MORE;
+    else if (in->src.bits & BULK && pool_ready())
+      v = bulk(in, out);
+    else
+      v = copy(c, in, out, &budget);
+    if (v != MORE)
+      return v;
   }
 }
 
@@ -230,15 +286,21 @@ static void run_conn(struct conn *c)
 
   for (int i = 0; i < 2; i++) {
     struct side *s = &c->side[i];
-    if (s->src.bits & DONE || !(s->src.bits & (READABLE | EOF_SEEN) || s->held)) continue;
+    if (s->src.bits & DONE || !(s->src.bits & (READABLE | EOF_SEEN) || s->held))
+      continue;
     enum verdict v = pump(c, s);
-    if (v == RESET) return reset(c);
-    if (v == MORE) again = 1;
+    if (v == RESET)
+      return reset(c);
+    if (v == MORE)
+      again = 1;
   }
   /* The second direction may have found the client broken: what it had sent goes first. */
-  if ((c->side[0].src.bits & (BROKEN | READABLE | DONE)) == (BROKEN | READABLE) && c->side[1].src.bits & WRITABLE) again = 1;
+  if ((c->side[0].src.bits & (BROKEN | READABLE | DONE)) == (BROKEN | READABLE) &&
+      c->side[1].src.bits & WRITABLE)
+    again = 1;
   if (c->side[0].src.bits & c->side[1].src.bits & DONE) {
-    if ((c->side[0].src.bits | c->side[1].src.bits) & BROKEN) return reset(c);
+    if ((c->side[0].src.bits | c->side[1].src.bits) & BROKEN)
+      return reset(c);
     return end(c);
   }
   if (again && !(c->state & READY)) {
@@ -257,16 +319,19 @@ static void refused(struct conn *c)
   refuse_check(l);
 }
 
-/* The client has gone. If the backend is there, though it has not been seen yet, it gets what the client had sent. */
+/* The client has gone. If the backend is there, though it has not been seen yet, it gets what the
+   client had sent. */
 static int unanswered(struct conn *c)
 {
-  struct tcp_info info = { .tcpi_state = 0 };
+  struct tcp_info info = {.tcpi_state = 0};
   socklen_t len = sizeof info;
 
-  return getsockopt(c->side[1].src.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_state == TCP_SYN_SENT;
+  return getsockopt(c->side[1].src.fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+         info.tcpi_state == TCP_SYN_SENT;
 }
 
-int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd, struct client *client)
+int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd,
+              struct client *client)
 {
   struct port *p = from->target->port;
 
@@ -274,11 +339,14 @@ int tcp_begin(struct conn *c, struct listener *from, int clientfd, int backendfd
   c->client = client;
   c->state = CONNECTING;
   for (int i = 0; i < 2; i++) {
-    c->side[i].src = (struct source){ .fd = i ? backendfd : clientfd, .kind = KIND_SIDE, .which = (uint8_t)i };
-    if (relay_watch(&c->side[i].src, EVENTS | EPOLLOUT) == -1) return -1;
+    c->side[i].src = (struct source){
+      .fd = i ? backendfd : clientfd, .kind = KIND_SIDE, .which = (uint8_t)i};
+    if (relay_watch(&c->side[i].src, EVENTS | EPOLLOUT) == -1)
+      return -1;
   }
   c->next = p->conns;
-  if (c->next) c->next->prev = &c->next;
+  if (c->next)
+    c->next->prev = &c->next;
   c->prev = &p->conns;
   p->conns = c;
   p->stat.now++;
@@ -293,18 +361,26 @@ void tcp_event(struct source *src, uint32_t events)
   struct side *s = (struct side *)src;
   struct conn *c = (struct conn *)(s - src->which);
 
-  if (c->state & DEAD) return;
-  if (events & EPOLLOUT) src->bits |= WRITABLE;
-  if (events & (EPOLLERR | EPOLLPRI)) src->bits |= FAILED; /* an RST sets EPOLLRDHUP as well */
-  else if (events & EPOLLRDHUP) src->bits |= CLOSING;
-  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) src->bits |= READABLE | FRESH;
+  if (c->state & DEAD)
+    return;
+  if (events & EPOLLOUT)
+    src->bits |= WRITABLE;
+  if (events & (EPOLLERR | EPOLLPRI))
+    src->bits |= FAILED; /* an RST sets EPOLLRDHUP as well */
+  else if (events & EPOLLRDHUP)
+    src->bits |= CLOSING;
+  if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    src->bits |= READABLE | FRESH;
   if (c->state & CONNECTING) {
     if (!src->which) {
-      if (events & EPOLLERR && unanswered(c)) reset(c);
+      if (events & EPOLLERR && unanswered(c))
+        reset(c);
       return;
     }
-    if (events & (EPOLLERR | EPOLLHUP)) return refused(c);
-    if (!(events & EPOLLOUT)) return;
+    if (events & (EPOLLERR | EPOLLHUP))
+      return refused(c);
+    if (!(events & EPOLLOUT))
+      return;
     c->state &= ~(uint32_t)CONNECTING;
   }
   run_conn(c);
@@ -322,13 +398,14 @@ int tcp_ready(void)
     if (c->state & DEAD) {
       c->queue = dead;
       dead = c;
-    }
-    else run_conn(c);
+    } else
+      run_conn(c);
   }
   return !!ready;
 }
 
-/* An event of the same batch may still name one that has ended, so memory is freed after the batch. */
+/* An event of the same batch may still name one that has ended, so memory is freed after the
+   batch. */
 void tcp_free_dead(void)
 {
   while (dead) {
@@ -340,5 +417,6 @@ void tcp_free_dead(void)
 
 void tcp_reset_all(struct port *p)
 {
-  while (p->conns) reset(p->conns);
+  while (p->conns)
+    reset(p->conns);
 }

@@ -7,11 +7,13 @@
 uint64_t relay_now_ms;
 
 static int second(void);
-static struct { uint64_t due; unsigned int period; int (*run)(void); } timers[TIMERS] = {
-  [TIMER_RESUME] = {0, 100, accept_resume},
-  [TIMER_REFUSE] = {0, 50, refuse_poll},
-  [TIMER_SECOND] = {0, 1000, second}
-};
+static struct {
+  uint64_t due;
+  unsigned int period;
+  int (*run)(void);
+} timers[TIMERS] = {[TIMER_RESUME] = {0, 100, accept_resume},
+                    [TIMER_REFUSE] = {0, 50, refuse_poll},
+                    [TIMER_SECOND] = {0, 1000, second}};
 
 static int second(void)
 {
@@ -28,7 +30,8 @@ void clock_update(void)
 
 void timer_arm(enum timer which)
 {
-  if (timers[which].due) return;
+  if (timers[which].due)
+    return;
   clock_update();
   timers[which].due = relay_now_ms + timers[which].period;
 }
@@ -38,16 +41,20 @@ int timer_wait(void)
   uint64_t due = 0;
 
   for (int i = 0; i < TIMERS; i++)
-    if (timers[i].due && (!due || timers[i].due < due)) due = timers[i].due;
-  if (!due) return -1;
+    if (timers[i].due && (!due || timers[i].due < due))
+      due = timers[i].due;
+  if (!due)
+    return -1;
   return due > relay_now_ms ? (int)(due - relay_now_ms) : 0;
 }
 
 void timer_run(void)
 {
   for (int i = 0; i < TIMERS; i++) {
-    if (!timers[i].due || timers[i].due > relay_now_ms) continue;
+    if (!timers[i].due || timers[i].due > relay_now_ms)
+      continue;
     timers[i].due = relay_now_ms + timers[i].period;
-    if (!timers[i].run()) timers[i].due = 0;
+    if (!timers[i].run())
+      timers[i].due = 0;
   }
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC
    UDP: one connected socket inside per client, address asked and port.
 
-   Datagrams are read in batches that grow only while they come full (a large batch makes a single echo slower), and neighbours
-   of one session and one size leave together by UDP_SEGMENT: that, not the batch, is what halves the cost. Answers leave
-   by the listener, from the address that the client asked (IP_PKTINFO). After a batch the processor is offered to the receiver,
-   whose socket holds some 90 datagrams of 1400 bytes by default: at full rate most of what is lost is lost there.
-   An ICMP error for a client, read from the error queue, ends its sessions, so the backend's next answer meets a closed port and gets that error itself. */
+   Datagrams are read in batches that grow only while they come full (a large batch makes a single
+   echo slower), and neighbours of one session and one size leave together by UDP_SEGMENT: that, not
+   the batch, is what halves the cost. Answers leave by the listener, from the address that the
+   client asked (IP_PKTINFO). After a batch the processor is offered to the receiver, whose socket
+   holds some 90 datagrams of 1400 bytes by default: at full rate most of what is lost is lost
+   there. An ICMP error for a client, read from the error queue, ends its sessions, so the backend's
+   next answer meets a closed port and gets that error itself. */
 #include <errno.h>
 #include <sched.h>
 #include <string.h>
@@ -22,9 +24,16 @@
 #define UDP_GRO 104
 #endif
 
-enum { BATCH = 64, SLOT = 1 << 16, ROUNDS = 4 /* batches an event */, YIELD = 8, BUCKETS = 4096, CONTROL = 128 };
+enum {
+  BATCH = 64,
+  SLOT = 1 << 16,
+  ROUNDS = 4 /* batches an event */,
+  YIELD = 8,
+  BUCKETS = 4096,
+  CONTROL = 128
+};
 
-static struct slab sessions = { .size = sizeof(struct session) };
+static struct slab sessions = {.size = sizeof(struct session)};
 static struct session *buckets[BUCKETS], *dead;
 static unsigned int nsessions;
 
@@ -33,7 +42,7 @@ static char controls[BATCH][CONTROL] __attribute__((aligned(16)));
 static union address names[BATCH];
 static struct iovec vectors[BATCH];
 static struct mmsghdr messages[BATCH];
-static int dirty;                  /* the slots hold pages */
+static int dirty; /* the slots hold pages */
 
 void udp_prepare(struct listener *l)
 {
@@ -43,12 +52,17 @@ void udp_prepare(struct listener *l)
 
   memset(&own, 0, sizeof own);
   getsockname(fd, &own.sa, &len);
-  if (own.sa.sa_family == AF_INET ? !own.v4.sin_addr.s_addr : IN6_IS_ADDR_UNSPECIFIED(&own.v6.sin6_addr)) {
-    if (own.sa.sa_family == AF_INET) setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-    else setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+  if (own.sa.sa_family == AF_INET ? !own.v4.sin_addr.s_addr
+                                  : IN6_IS_ADDR_UNSPECIFIED(&own.v6.sin6_addr)) {
+    if (own.sa.sa_family == AF_INET)
+      setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+    else
+      setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
   }
-  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on); /* of a v6 socket too: for its v4 clients */
-  if (own.sa.sa_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
+  /* of a v6 socket too: for its v4 clients */
+  setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
+  if (own.sa.sa_family == AF_INET6)
+    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof on);
   setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
@@ -58,7 +72,8 @@ static struct session **bucket(struct listener const *l, union address const *pe
 {
   uint32_t h = (uint32_t)((uintptr_t)l >> 4), w[4];
 
-  if (peer->sa.sa_family == AF_INET) h ^= peer->v4.sin_addr.s_addr + (uint32_t)peer->v4.sin_port * 0x85ebca6bU;
+  if (peer->sa.sa_family == AF_INET)
+    h ^= peer->v4.sin_addr.s_addr + (uint32_t)peer->v4.sin_port * 0x85ebca6bU;
   else {
     memcpy(w, &peer->v6.sin6_addr, sizeof w);
     h ^= w[0] ^ w[1] * 0xc2b2ae35U ^ w[2] ^ (w[3] + (uint32_t)peer->v6.sin6_port * 0x85ebca6bU);
@@ -69,24 +84,35 @@ static struct session **bucket(struct listener const *l, union address const *pe
 
 static int same_peer(union address const *a, union address const *b)
 {
-  if (a->sa.sa_family == AF_INET) return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr && a->v4.sin_port == b->v4.sin_port;
-  return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) && a->v6.sin6_port == b->v6.sin6_port
-      && a->v6.sin6_scope_id == b->v6.sin6_scope_id;
+  if (a->sa.sa_family == AF_INET)
+    return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr && a->v4.sin_port == b->v4.sin_port;
+  return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr) &&
+         a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id;
 }
 
-/* A port's sessions by last use. It has one idle time for all, so the front of this list expires first: use and expiry are a few
-   assignments each. A timer wheel would be no cheaper, and late by up to a slot. */
+/* A port's sessions by last use. It has one idle time for all, so the front of this list expires
+   first: use and expiry are a few assignments each. A timer wheel would be no cheaper, and late by
+   up to a slot. */
 static void age_unlink(struct port *p, struct session *s)
 {
-  if (s->older) s->older->newer = s->newer; else p->oldest = s->newer;
-  if (s->newer) s->newer->older = s->older; else p->newest = s->older;
+  if (s->older)
+    s->older->newer = s->newer;
+  else
+    p->oldest = s->newer;
+  if (s->newer)
+    s->newer->older = s->older;
+  else
+    p->newest = s->older;
 }
 
 static void age_append(struct port *p, struct session *s)
 {
   s->newer = 0;
   s->older = p->newest;
-  if (p->newest) p->newest->newer = s; else p->oldest = s;
+  if (p->newest)
+    p->newest->newer = s;
+  else
+    p->oldest = s;
   p->newest = s;
   s->used = relay_now_ms;
 }
@@ -96,11 +122,13 @@ static void end(struct session *s)
   struct port *p = s->from->target->port;
   struct session **at = bucket(s->from, &s->peer);
 
-  while (*at != s) at = &(*at)->next;
+  while (*at != s)
+    at = &(*at)->next;
   *at = s->next;
   age_unlink(p, s);
   close(s->src.fd);
-  if (s->client) client_drop(s->client);
+  if (s->client)
+    client_drop(s->client);
   p->stat.now--;
   port_touch(p);
   nsessions--;
@@ -121,7 +149,8 @@ void udp_free_dead(void)
 
 void udp_end_all(struct port *p)
 {
-  while (p->oldest) end(p->oldest);
+  while (p->oldest)
+    end(p->oldest);
 }
 
 int udp_tick(struct port *first)
@@ -129,28 +158,36 @@ int udp_tick(struct port *first)
   static int was_dirty;
 
   for (struct port *p = first; p; p = p->next)
-    while (p->oldest && relay_now_ms - p->oldest->used >= (uint64_t)p->idle * 1000) end(p->oldest);
+    while (p->oldest && relay_now_ms - p->oldest->used >= (uint64_t)p->idle * 1000)
+      end(p->oldest);
   /* A burst may have filled 4 MiB; a second without one gives them back. */
-  if (was_dirty && !dirty) madvise(slots, sizeof slots, MADV_DONTNEED);
+  if (was_dirty && !dirty)
+    madvise(slots, sizeof slots, MADV_DONTNEED);
   was_dirty = dirty;
   dirty = 0;
   return nsessions || was_dirty;
 }
 
-/* A socket inside that looks like the client; another source port if its own is taken towards the backend. */
-static int connect_backend(struct listener *l, union address *client, struct client **ref, int *kept)
+/* A socket inside that looks like the client; another source port if its own is taken towards the
+   backend. */
+static int connect_backend(struct listener *l, union address *client, struct client **ref,
+                           int *kept)
 {
   union address dest = l->target->dest;
   int family = dest.sa.sa_family, on = 1, bytes = 2 << 20;
   socklen_t len = family == AF_INET ? sizeof dest.v4 : sizeof dest.v6;
   int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-  if (fd == -1) return -1;
-  if (family == AF_INET) dest.v4.sin_port = htons(l->port);
-  else dest.v6.sin6_port = htons(l->port);
+  if (fd == -1)
+    return -1;
+  if (family == AF_INET)
+    dest.v4.sin_port = htons(l->port);
+  else
+    dest.v6.sin6_port = htons(l->port);
   if (srcip_bind(l->target, fd, client, 0, ref, kept) == -1 || connect(fd, &dest.sa, len) == -1) {
     int e = errno;
-    if (*ref) client_drop(*ref);
+    if (*ref)
+      client_drop(*ref);
     close(fd);
     return errno = e, -1;
   }
@@ -159,14 +196,18 @@ static int connect_backend(struct listener *l, union address *client, struct cli
   return fd;
 }
 
-static struct session *find(struct listener *l, union address const *peer, struct in6_addr const *asked)
+static struct session *find(struct listener *l, union address const *peer,
+                            struct in6_addr const *asked)
 {
   for (struct session *s = *bucket(l, peer); s; s = s->next)
-    if (s->from == l && same_peer(&s->peer, peer) && (!asked || IN6_ARE_ADDR_EQUAL(&s->asked, asked))) return s;
+    if (s->from == l && same_peer(&s->peer, peer) &&
+        (!asked || IN6_ARE_ADDR_EQUAL(&s->asked, asked)))
+      return s;
   return 0;
 }
 
-static struct session *begin(struct listener *l, union address const *peer, struct in6_addr const *asked)
+static struct session *begin(struct listener *l, union address const *peer,
+                             struct in6_addr const *asked)
 {
   struct port *p = l->target->port;
   union address shown = *peer;
@@ -179,7 +220,7 @@ static struct session *begin(struct listener *l, union address const *peer, stru
   }
   struct session *s = fd == -1 ? 0 : slab_get(&sessions);
   if (s) {
-    s->src = (struct source){ .fd = fd, .kind = KIND_SESSION };
+    s->src = (struct source){.fd = fd, .kind = KIND_SESSION};
     if (relay_watch(&s->src, EPOLLIN) == -1) {
       slab_put(&sessions, s);
       s = 0;
@@ -187,7 +228,8 @@ static struct session *begin(struct listener *l, union address const *peer, stru
   }
   if (!s) {
     if (fd != -1) {
-      if (ref) client_drop(ref);
+      if (ref)
+        client_drop(ref);
       close(fd);
     }
     p->stat.refused++;
@@ -215,7 +257,7 @@ static struct session *begin(struct listener *l, union address const *peer, stru
 static int gather(int fd, unsigned int n, int named)
 {
   for (unsigned int i = 0; i < n; i++) {
-    vectors[i] = (struct iovec){ slots[i], SLOT };
+    vectors[i] = (struct iovec){slots[i], SLOT};
     memset(&messages[i].msg_hdr, 0, sizeof messages[i].msg_hdr);
     messages[i].msg_hdr.msg_iov = &vectors[i];
     messages[i].msg_hdr.msg_iovlen = 1;
@@ -235,14 +277,16 @@ static int gather(int fd, unsigned int n, int named)
   return recvmmsg(fd, messages, n, MSG_DONTWAIT, 0);
 }
 
-/* What the kernel says beside a datagram: the address that was asked, and the size of a super-packet's segments. */
+/* What the kernel says beside a datagram: the address that was asked, and the size of a
+   super-packet's segments. */
 static size_t details(struct msghdr *m, struct in6_addr *asked)
 {
   size_t segment = 0, at = 0;
 
   while (at + CMSG_LEN(0) <= (size_t)m->msg_controllen) {
     struct cmsghdr *h = (struct cmsghdr *)((char *)m->msg_control + at);
-    if (h->cmsg_len < CMSG_LEN(0)) break;
+    if (h->cmsg_len < CMSG_LEN(0))
+      break;
     if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_GRO) {
       int size;
       memcpy(&size, CMSG_DATA(h), sizeof size);
@@ -265,7 +309,8 @@ static size_t details(struct msghdr *m, struct in6_addr *asked)
 /* 1, 4, 16, 64 while batches come full; back by the same steps. */
 static uint16_t resize(uint16_t batch, int got)
 {
-  if (got == batch) return batch < BATCH ? (uint16_t)(batch * 4) : BATCH;
+  if (got == batch)
+    return batch < BATCH ? (uint16_t)(batch * 4) : BATCH;
   return got * 4 <= batch && batch > 1 ? (uint16_t)(batch / 4) : batch;
 }
 
@@ -274,29 +319,39 @@ static void errors(struct listener *l)
 {
   for (int i = 0; i < BATCH; i++) {
     union address peer;
-    struct iovec v = { slots[0], SLOT };
-    struct msghdr m = { .msg_name = &peer, .msg_namelen = sizeof peer, .msg_iov = &v, .msg_iovlen = 1,
-      .msg_control = controls[0], .msg_controllen = CONTROL };
+    struct iovec v = {slots[0], SLOT};
+    struct msghdr m = {.msg_name = &peer,
+                       .msg_namelen = sizeof peer,
+                       .msg_iov = &v,
+                       .msg_iovlen = 1,
+                       .msg_control = controls[0],
+                       .msg_controllen = CONTROL};
     struct session *s;
 
     memset(&peer, 0, sizeof peer);
-    if (recvmsg(l->src.fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) == -1) return;
-    if (!m.msg_namelen) continue;
-    while ((s = find(l, &peer, 0))) end(s);
+    if (recvmsg(l->src.fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) == -1)
+      return;
+    if (!m.msg_namelen)
+      continue;
+    while ((s = find(l, &peer, 0)))
+      end(s);
   }
 }
 
 void udp_event(struct listener *l, uint32_t events)
 {
-  if (l->src.bits & LISTENER_REFUSING || l->src.fd == -1) return;
-  if (events & EPOLLERR) errors(l);
+  if (l->src.bits & LISTENER_REFUSING || l->src.fd == -1)
+    return;
+  if (events & EPOLLERR)
+    errors(l);
   for (int round = 0; round < ROUNDS; round++) {
     struct batch r;
     uint16_t batch = l->batch;
     int got = gather(l->src.fd, batch, 1);
     r.n = 0;
 
-    if (got <= 0) return;
+    if (got <= 0)
+      return;
     l->batch = resize(batch, got);
     for (int i = 0; i < got; i++) {
       struct msghdr *m = &messages[i].msg_hdr;
@@ -314,12 +369,15 @@ void udp_event(struct listener *l, uint32_t events)
       if (s->from->target->port->newest != s) {
         age_unlink(l->target->port, s);
         age_append(l->target->port, s);
-      } else s->used = relay_now_ms;
+      } else
+        s->used = relay_now_ms;
       batch_add(&r, s, 0, slots[i], messages[i].msg_len, segment);
     }
     batch_flush(&r);
-    if (got >= YIELD) sched_yield();
-    if (got < batch || batch == 1) return; /* a single echo has no second one behind it */
+    if (got >= YIELD)
+      sched_yield();
+    if (got < batch || batch == 1)
+      return; /* a single echo has no second one behind it */
   }
 }
 
@@ -327,7 +385,8 @@ void udp_session_event(struct source *src)
 {
   struct session *s = (struct session *)src;
 
-  if (src->bits & ENDED) return;
+  if (src->bits & ENDED)
+    return;
   for (int round = 0; round < ROUNDS; round++) {
     struct batch r;
     struct listener *l = s->from;
@@ -335,7 +394,8 @@ void udp_session_event(struct source *src)
     int got = gather(src->fd, batch, 0);
     r.n = 0;
 
-    if (got == -1 && (errno == EAGAIN || errno == EINTR)) return;
+    if (got == -1 && (errno == EAGAIN || errno == EINTR))
+      return;
     if (got == -1) { /* an ICMP error: nobody is there */
       l->target->port->stat.refused++;
       end(s);
@@ -347,9 +407,12 @@ void udp_session_event(struct source *src)
       age_unlink(l->target->port, s);
       age_append(l->target->port, s);
     }
-    for (int i = 0; i < got; i++) batch_add(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
+    for (int i = 0; i < got; i++)
+      batch_add(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
     batch_flush(&r);
-    if (got >= YIELD) sched_yield();
-    if (got < batch || batch == 1) return; /* a single echo has no second one behind it */
+    if (got >= YIELD)
+      sched_yield();
+    if (got < batch || batch == 1)
+      return; /* a single echo has no second one behind it */
   }
 }

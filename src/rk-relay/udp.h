@@ -11,29 +11,31 @@ enum { NO_SEGMENTS = 1, ENDED = 2 };
 struct session {
   struct source src;
   struct listener *from;
-  struct session *next;            /* of the bucket, or of the dead */
-  struct session *older, *newer;   /* of the port */
+  struct session *next;          /* of the bucket, or of the dead */
+  struct session *older, *newer; /* of the port */
   uint64_t used;
   struct client *client;
   union address peer;
-  struct in6_addr asked;           /* v4: mapped; unspecified: the listener's own */
+  struct in6_addr asked; /* v4: mapped; unspecified: the listener's own */
   uint16_t batch;
 };
 
-/* Neighbours of one session and one direction: equal sizes, the last one may be shorter. Begins with n = 0. */
+/* Neighbours of one session and one direction: equal sizes, the last one may be shorter. Begins
+   with n = 0. */
 enum { SEGMENTS = 60 };
 struct batch {
   struct session *session;
-  int back;                  /* to the client */
+  int back; /* to the client */
   unsigned int n;
-  size_t size, total;        /* of a segment; of all */
+  size_t size, total; /* of a segment; of all */
   int closed;
   struct iovec v[SEGMENTS];
 };
 
-/* Add a datagram; the run before it leaves if it does not fit. data must stay until the run has left.
-   segment: of a super-packet (UDP_GRO), else 0. */
-void batch_add(struct batch *r, struct session *s, int back, char *data, size_t len, size_t segment);
-void batch_flush(struct batch *r);   /* it leaves now */
+/* Add a datagram; the run before it leaves if it does not fit. data must stay until the run has
+   left. segment: of a super-packet (UDP_GRO), else 0. */
+void batch_add(struct batch *r, struct session *s, int back, char *data, size_t len,
+               size_t segment);
+void batch_flush(struct batch *r); /* it leaves now */
 
 #endif
