@@ -16,55 +16,100 @@
 #define RK_TRIPLET "linux-gnu"
 #endif
 static struct run o = {
-  .print_semver = "", .state_dir = "", .net = "host", .pasta = "pasta", .slirp = "slirp4netns", .slirp_sandbox = "false",
-  .slirp_seccomp = "auto", .vpnkit = "vpnkit", .lxc = 0, .bridge = "lxcbr0", .cidr = "", .ifname = "",
-  .copy_up_mode = "tmpfs+symlink", .propagation = "rprivate", .port_driver = "none", .srcip = 1, .srcip_backend = "auto",
-  .reaper = "auto", .evacuate = "", .subid_source = "auto",
+  .print_semver = "",
+  .state_dir = "",
+  .net = "host",
+  .pasta = "pasta",
+  .slirp = "slirp4netns",
+  .slirp_sandbox = "false",
+  .slirp_seccomp = "auto",
+  .vpnkit = "vpnkit",
+  .lxc = 0,
+  .bridge = "lxcbr0",
+  .cidr = "",
+  .ifname = "",
+  .copy_up_mode = "tmpfs+symlink",
+  .propagation = "rprivate",
+  .port_driver = "none",
+  .srcip = 1,
+  .srcip_backend = "auto",
+  .reaper = "auto",
+  .evacuate = "",
+  .subid_source = "auto",
 };
 
 static struct goflag const FLAGS[] = {
   {"debug", 0, GOFLAG_BOOL, &o.debug, "Misc", 0, "say on stderr what is done"},
   {"help", "h", GOFLAG_BOOL, &o.help, 0, 0, "print this text"},
   {"version", "v", GOFLAG_BOOL, &o.version, 0, 0, "print the version"},
-  {"print-semver", 0, GOFLAG_TEXT, &o.print_semver, 0, "PART", "print one number of the version (major, minor or patch)"},
-  {"print", 0, GOFLAG_MAYBE, &o.print, 0, "execline|sh", "print the chain of rk programs instead of running it"},
-  {"service", 0, GOFLAG_TEXT, &o.service, 0, "KIND", "write a service (s6, runit or systemd) into the directory named before the command"},
-  {"copy-up", 0, GOFLAG_LIST, &o.copy_up, "Mount", "DIR", "make a directory writable: a tmpfs of links to its entries, e.g. --copy-up=/etc"},
-  {"copy-up-mode", 0, GOFLAG_TEXT, &o.copy_up_mode, 0, "MODE", "tmpfs+symlink, the only one (default: tmpfs+symlink)"},
-  {"propagation", 0, GOFLAG_TEXT, &o.propagation, 0, "P", "mount propagation: [r]private, [r]slave or [r]shared (default: rprivate)"},
-  {"net", 0, GOFLAG_TEXT, &o.net, "Network", "DRIVER", "host, none, pasta, slirp4netns or lxc-user-nic (default: host)"},
-  {"mtu", 0, GOFLAG_INT, &o.mtu, 0, "N", "MTU, 0 to 65521 (default: 0, the driver's own: 65520, lxc-user-nic 1500)"},
-  {"cidr", 0, GOFLAG_TEXT, &o.cidr, 0, "NET", "network of pasta and slirp4netns (default: 10.0.2.0/24)"},
-  {"ifname", 0, GOFLAG_TEXT, &o.ifname, 0, "NAME", "network interface (default: tap0, lxc-user-nic eth0)"},
-  {"disable-host-loopback", 0, GOFLAG_BOOL, &o.no_host_loopback, 0, 0, "do not let the namespace reach 127.0.0.1 of the host"},
+  {"print-semver", 0, GOFLAG_TEXT, &o.print_semver, 0, "PART",
+   "print one number of the version (major, minor or patch)"},
+  {"print", 0, GOFLAG_MAYBE, &o.print, 0, "execline|sh",
+   "print the chain of rk programs instead of running it"},
+  {"service", 0, GOFLAG_TEXT, &o.service, 0, "KIND",
+   "write a service (s6, runit or systemd) into the directory named before the command"},
+  {"copy-up", 0, GOFLAG_LIST, &o.copy_up, "Mount", "DIR",
+   "make a directory writable: a tmpfs of links to its entries, e.g. --copy-up=/etc"},
+  {"copy-up-mode", 0, GOFLAG_TEXT, &o.copy_up_mode, 0, "MODE",
+   "tmpfs+symlink, the only one (default: tmpfs+symlink)"},
+  {"propagation", 0, GOFLAG_TEXT, &o.propagation, 0, "P",
+   "mount propagation: [r]private, [r]slave or [r]shared (default: rprivate)"},
+  {"net", 0, GOFLAG_TEXT, &o.net, "Network", "DRIVER",
+   "host, none, pasta, slirp4netns or lxc-user-nic (default: host)"},
+  {"mtu", 0, GOFLAG_INT, &o.mtu, 0, "N",
+   "MTU, 0 to 65521 (default: 0, the driver's own: 65520, lxc-user-nic 1500)"},
+  {"cidr", 0, GOFLAG_TEXT, &o.cidr, 0, "NET",
+   "network of pasta and slirp4netns (default: 10.0.2.0/24)"},
+  {"ifname", 0, GOFLAG_TEXT, &o.ifname, 0, "NAME",
+   "network interface (default: tap0, lxc-user-nic eth0)"},
+  {"disable-host-loopback", 0, GOFLAG_BOOL, &o.no_host_loopback, 0, 0,
+   "do not let the namespace reach 127.0.0.1 of the host"},
   {"ipv6", 0, GOFLAG_BOOL, &o.ipv6, 0, 0, "IPv6 as well (pasta and slirp4netns)"},
-  {"detach-netns", 0, GOFLAG_BOOL, &o.detach_netns, 0, 0, "run the command on the host network, the new one beside it in STATE-DIR/netns"},
-  {"lxc-user-nic-binary", 0, GOFLAG_TEXT, &o.lxc, "Network [lxc-user-nic]", "PATH", "path of lxc-user-nic"},
+  {"detach-netns", 0, GOFLAG_BOOL, &o.detach_netns, 0, 0,
+   "run the command on the host network, the new one beside it in STATE-DIR/netns"},
+  {"lxc-user-nic-binary", 0, GOFLAG_TEXT, &o.lxc, "Network [lxc-user-nic]", "PATH",
+   "path of lxc-user-nic"},
   {"lxc-user-nic-bridge", 0, GOFLAG_TEXT, &o.bridge, 0, "BRIDGE", "its bridge (default: lxcbr0)"},
-  {"pasta-binary", 0, GOFLAG_TEXT, &o.pasta, "Network [pasta]", "PATH", "name or path of pasta (default: pasta)"},
-  {"slirp4netns-binary", 0, GOFLAG_TEXT, &o.slirp, "Network [slirp4netns]", "PATH", "name or path of slirp4netns (default: slirp4netns)"},
-  {"slirp4netns-sandbox", 0, GOFLAG_TEXT, &o.slirp_sandbox, 0, "MODE", "auto, true or false: accepted, and never used (see the page)"},
-  {"slirp4netns-seccomp", 0, GOFLAG_TEXT, &o.slirp_seccomp, 0, "MODE", "auto, true or false: its seccomp filter (default: auto)"},
-  {"vpnkit-binary", 0, GOFLAG_TEXT, &o.vpnkit, "Network [vpnkit]", "PATH", "accepted; this build has no vpnkit driver"},
-  {"port-driver", 0, GOFLAG_TEXT, &o.port_driver, "Port", "DRIVER", "none, implicit (pasta), builtin or slirp4netns (default: none)"},
-  {"publish", "p", GOFLAG_LIST, &o.publish, 0, "SPEC", "publish a port, e.g. 127.0.0.1:8080:80/tcp"},
-  {"source-ip-transparent", 0, GOFLAG_BOOL, &o.srcip, 0, 0, "show the client's address to the service (builtin; default: true)"},
-  {"source-ip-transparent-backend", 0, GOFLAG_TEXT, &o.srcip_backend, 0, "NAME", "auto, nft or iptables: accepted, neither is needed"},
+  {"pasta-binary", 0, GOFLAG_TEXT, &o.pasta, "Network [pasta]", "PATH",
+   "name or path of pasta (default: pasta)"},
+  {"slirp4netns-binary", 0, GOFLAG_TEXT, &o.slirp, "Network [slirp4netns]", "PATH",
+   "name or path of slirp4netns (default: slirp4netns)"},
+  {"slirp4netns-sandbox", 0, GOFLAG_TEXT, &o.slirp_sandbox, 0, "MODE",
+   "auto, true or false: accepted, and never used (see the page)"},
+  {"slirp4netns-seccomp", 0, GOFLAG_TEXT, &o.slirp_seccomp, 0, "MODE",
+   "auto, true or false: its seccomp filter (default: auto)"},
+  {"vpnkit-binary", 0, GOFLAG_TEXT, &o.vpnkit, "Network [vpnkit]", "PATH",
+   "accepted; this build has no vpnkit driver"},
+  {"port-driver", 0, GOFLAG_TEXT, &o.port_driver, "Port", "DRIVER",
+   "none, implicit (pasta), builtin or slirp4netns (default: none)"},
+  {"publish", "p", GOFLAG_LIST, &o.publish, 0, "SPEC",
+   "publish a port, e.g. 127.0.0.1:8080:80/tcp"},
+  {"source-ip-transparent", 0, GOFLAG_BOOL, &o.srcip, 0, 0,
+   "show the client's address to the service (builtin; default: true)"},
+  {"source-ip-transparent-backend", 0, GOFLAG_TEXT, &o.srcip_backend, 0, "NAME",
+   "auto, nft or iptables: accepted, neither is needed"},
   {"pidns", 0, GOFLAG_BOOL, &o.pidns, "Process", 0, "new pid namespace"},
   {"cgroupns", 0, GOFLAG_BOOL, &o.cgroupns, 0, 0, "new cgroup namespace"},
   {"utsns", 0, GOFLAG_BOOL, &o.utsns, 0, 0, "new uts namespace (host name)"},
   {"ipcns", 0, GOFLAG_BOOL, &o.ipcns, 0, 0, "new ipc namespace"},
-  {"reaper", 0, GOFLAG_TEXT, &o.reaper, 0, "MODE", "auto, true or false: a process that reaps orphans (with --pidns)"},
-  {"evacuate-cgroup2", 0, GOFLAG_TEXT, &o.evacuate, 0, "GROUP", "move all processes into this subgroup (with --pidns and --cgroupns)"},
-  {"state-dir", 0, GOFLAG_TEXT, &o.state_dir, "State", "DIR", "state directory, removed at the end (default: a fresh temporary one)"},
-  {"subid-source", 0, GOFLAG_TEXT, &o.subid_source, "SubID", "SOURCE", "auto, dynamic (getsubids) or static (/etc/subuid, /etc/subgid) (default: auto)"},
+  {"reaper", 0, GOFLAG_TEXT, &o.reaper, 0, "MODE",
+   "auto, true or false: a process that reaps orphans (with --pidns)"},
+  {"evacuate-cgroup2", 0, GOFLAG_TEXT, &o.evacuate, 0, "GROUP",
+   "move all processes into this subgroup (with --pidns and --cgroupns)"},
+  {"state-dir", 0, GOFLAG_TEXT, &o.state_dir, "State", "DIR",
+   "state directory, removed at the end (default: a fresh temporary one)"},
+  {"subid-source", 0, GOFLAG_TEXT, &o.subid_source, "SubID", "SOURCE",
+   "auto, dynamic (getsubids) or static (/etc/subuid, /etc/subgid) (default: auto)"},
   {0},
 };
 
 static void help(void)
 {
-  dprintf(1, "NAME:\n   %s - run a command as root of its own user namespace\n\n"
-          "USAGE:\n   %s [options] command [arguments]\n\nVERSION:\n   " COMPAT_VERSION " (rk " RK_VERSION ")\n\nOPTIONS:\n", PROG, PROG);
+  dprintf(1,
+          "NAME:\n   %s - run a command as root of its own user namespace\n\n"
+          "USAGE:\n   %s [options] command [arguments]\n\nVERSION:\n   " COMPAT_VERSION
+          " (rk " RK_VERSION ")\n\nOPTIONS:\n",
+          PROG, PROG);
   goflags_help(1, FLAGS);
 }
 
@@ -73,9 +118,14 @@ static void semver(char const *part)
   static char const V[] = COMPAT_VERSION; /* one digit each: the static assertion keeps it so */
   _Static_assert(sizeof V == sizeof "3.0.1", "print-semver expects one-digit numbers");
   char quoted[512];
-  int at = !strcmp(part, "major") ? 0 : !strcmp(part, "minor") ? 2 : !strcmp(part, "patch") ? 4 : -1;
+  int at = !strcmp(part, "major")   ? 0
+           : !strcmp(part, "minor") ? 2
+           : !strcmp(part, "patch") ? 4
+                                    : -1;
 
-  if (at < 0) run_die("expected --print-semver=(major|minor|patch), got %s", go_quote(part, quoted, sizeof quoted));
+  if (at < 0)
+    run_die("expected --print-semver=(major|minor|patch), got %s",
+            go_quote(part, quoted, sizeof quoted));
   dprintf(1, "%c\n", V[at]);
   _exit(0);
 }
@@ -83,10 +133,13 @@ static void semver(char const *part)
 /* The first of the places where distributions put it. */
 static char const *find_lxc(void)
 {
-  static char const *const places[] = {"/usr/libexec/lxc/lxc-user-nic", "/usr/lib/" RK_TRIPLET "/lxc/lxc-user-nic", "/usr/lib/lxc/lxc-user-nic"};
+  static char const *const places[] = {"/usr/libexec/lxc/lxc-user-nic",
+                                       "/usr/lib/" RK_TRIPLET "/lxc/lxc-user-nic",
+                                       "/usr/lib/lxc/lxc-user-nic"};
 
   for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    if (access(places[i], F_OK) == 0) return places[i];
+    if (access(places[i], F_OK) == 0)
+      return places[i];
   return "";
 }
 
@@ -112,8 +165,10 @@ void run_flags(struct run *r, char const *const *argv)
     dprintf(1, "%s version %s\n", PROG, strcmp(PROG, "rk-run") ? COMPAT_VERSION : RK_VERSION);
     _exit(0);
   }
-  if (*o.print_semver) semver(o.print_semver);
-  if (!o.lxc) o.lxc = find_lxc();
+  if (*o.print_semver)
+    semver(o.print_semver);
+  if (!o.lxc)
+    o.lxc = find_lxc();
   *r = o;
   r->given = argv;
   r->command = argv + n;

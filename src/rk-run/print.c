@@ -22,7 +22,8 @@ char const *portd_driver(struct run const *r)
 /* A word that no language needs to quote. */
 static int plain(char const *s)
 {
-  return *s && !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./")];
+  return *s &&
+         !s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%_-+=:,./")];
 }
 
 void script_word(int fd, enum script_language lang, char const *s)
@@ -33,9 +34,12 @@ void script_word(int fd, enum script_language lang, char const *s)
   }
   dprintf(fd, lang == SCRIPT_SH ? "'" : "\"");
   for (; *s; s++) {
-    if (lang == SCRIPT_SH && *s == '\'') dprintf(fd, "'\\''");
-    else if (lang == SCRIPT_EXECLINE && (*s == '"' || *s == '\\')) dprintf(fd, "\\%c", *s);
-    else dprintf(fd, "%c", *s);
+    if (lang == SCRIPT_SH && *s == '\'')
+      dprintf(fd, "'\\''");
+    else if (lang == SCRIPT_EXECLINE && (*s == '"' || *s == '\\'))
+      dprintf(fd, "\\%c", *s);
+    else
+      dprintf(fd, "%c", *s);
   }
   dprintf(fd, lang == SCRIPT_SH ? "'" : "\"");
 }
@@ -46,9 +50,12 @@ void script_chain(int fd, enum script_language lang, struct run const *r, char c
   char const *const *chain = run_chain(r, 0, 0, state_dir);
   char const *const *end = chain;
 
-  while (*end) end++;
-  for (char const *const *command = r->command; *command; command++) end--;
-  if (lang == SCRIPT_SH) dprintf(fd, "exec ");
+  while (*end)
+    end++;
+  for (char const *const *command = r->command; *command; command++)
+    end--;
+  if (lang == SCRIPT_SH)
+    dprintf(fd, "exec ");
   for (char const *const *p = chain; *p; p++) {
     if (p != chain) {
       int first = p == end || (p < end && !strncmp(*p, "rk-", 3));
@@ -59,12 +66,14 @@ void script_chain(int fd, enum script_language lang, struct run const *r, char c
   dprintf(fd, "\n");
 }
 
-/* What rk-run would do beside the chain, as far as a script can: port files, and the two daemons. */
+/* What rk-run would do beside the chain, as far as a script can: port files, and the two
+   daemons. */
 static void around(int fd, enum script_language lang, struct run const *r)
 {
   int sh = lang == SCRIPT_SH;
 
-  if (!needs_outside(r)) return;
+  if (!needs_outside(r))
+    return;
   dprintf(fd, sh ? "mkdir -p " : "if { mkdir -p ");
   script_word(fd, lang, run_text("%s/ports", r->state_dir));
   dprintf(fd, sh ? "\n" : " }\n");
@@ -92,7 +101,8 @@ static void around(int fd, enum script_language lang, struct run const *r)
 
 void script_print(int fd, enum script_language lang, struct run const *r)
 {
-  if (needs_outside(r) && !*r->state_dir) run_die("--print with a port driver needs --state-dir");
+  if (needs_outside(r) && !*r->state_dir)
+    run_die("--print with a port driver needs --state-dir");
   dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\n" : "#!/usr/bin/execlineb -P\n");
   around(fd, lang, r);
   script_chain(fd, lang, r, *r->state_dir ? r->state_dir : 0);
@@ -102,8 +112,10 @@ void run_print(struct run const *r)
 {
   enum script_language lang = SCRIPT_EXECLINE;
 
-  if (!strcmp(r->print, SHELL)) lang = SCRIPT_SH;
-  else if (*r->print && strcmp(r->print, "execline")) run_die("expected --print=execline or --print=sh, got %s", r->print);
+  if (!strcmp(r->print, SHELL))
+    lang = SCRIPT_SH;
+  else if (*r->print && strcmp(r->print, "execline"))
+    run_die("expected --print=execline or --print=sh, got %s", r->print);
   script_print(1, lang, r);
   _exit(0);
 }

@@ -20,8 +20,10 @@ static int executable(char const *path)
 {
   struct stat st;
 
-  if (stat(path, &st) < 0) return errno;
-  if (S_ISDIR(st.st_mode)) return EISDIR;
+  if (stat(path, &st) < 0)
+    return errno;
+  if (S_ISDIR(st.st_mode))
+    return EISDIR;
   return st.st_mode & 0111 ? 0 : EACCES;
 }
 
@@ -33,15 +35,18 @@ char const *run_program(char const *name)
 
   if (strchr(name, '/')) {
     e = executable(name);
-    if (!e) return name;
+    if (!e)
+      return name;
     go_quote(name, quoted, sizeof quoted);
-    if (e == EISDIR || e == EACCES) run_die("exec: %s: %s", quoted, e == EISDIR ? "is a directory" : "permission denied");
+    if (e == EISDIR || e == EACCES)
+      run_die("exec: %s: %s", quoted, e == EISDIR ? "is a directory" : "permission denied");
     run_die("exec: %s: stat %s: %s", quoted, name, go_errno(e));
   }
   while (*name && path && *path) {
     size_t len = strcspn(path, ":");
     char *full = run_text("%.*s/%s", (int)len, path, name);
-    if (*path == '/' && executable(full) == 0) return full; /* never from the working directory */
+    if (*path == '/' && executable(full) == 0)
+      return full; /* never from the working directory */
     free(full);
     path += len + (path[len] == ':');
   }
@@ -61,10 +66,13 @@ int run_contains(char const *path, char const *const *words)
   struct stat st;
   char *text;
 
-  if (fd < 0) return 0;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 4 && st.st_size < PROGRAM_MAX && (text = malloc((size_t)st.st_size))) {
+  if (fd < 0)
+    return 0;
+  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 4 && st.st_size < PROGRAM_MAX &&
+      (text = malloc((size_t)st.st_size))) {
     if (allread(fd, text, (size_t)st.st_size) == (size_t)st.st_size && !memcmp(text, "\177ELF", 4))
-      for (all = 1; all && *words; words++) all = memmem(text, (size_t)st.st_size, *words, strlen(*words)) != 0;
+      for (all = 1; all && *words; words++)
+        all = memmem(text, (size_t)st.st_size, *words, strlen(*words)) != 0;
     free(text);
   }
   close(fd);

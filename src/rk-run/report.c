@@ -26,9 +26,11 @@ int run_report(struct run const *r, int wstat, int started, int e)
 
   if (e) {
     if (!strchr(name, '/') && (e == ENOENT || e == EACCES))
-      run_error("child ", "command [%s] exited: exec: %s: executable file not found in $PATH", command_text(r), go_quote(name, quoted, sizeof quoted));
+      run_error("child ", "command [%s] exited: exec: %s: executable file not found in $PATH",
+                command_text(r), go_quote(name, quoted, sizeof quoted));
     else
-      run_error("child ", "command [%s] exited: fork/exec %s: %s", command_text(r), name, go_errno(e));
+      run_error("child ", "command [%s] exited: fork/exec %s: %s", command_text(r), name,
+                go_errno(e));
     run_error("parent", "child exited: exit status 1");
     return 1;
   }
@@ -36,7 +38,8 @@ int run_report(struct run const *r, int wstat, int started, int e)
     run_error("parent", "child exited: %s", go_status(wstat));
     return WIFEXITED(wstat) ? 1 : 255;
   }
-  if (WIFEXITED(wstat) && !WEXITSTATUS(wstat)) return 0;
+  if (WIFEXITED(wstat) && !WEXITSTATUS(wstat))
+    return 0;
   run_error("child ", "command [%s] exited: %s", command_text(r), go_status(wstat));
   if (WIFEXITED(wstat)) {
     run_error("parent", "child exited: %s", go_status(wstat));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   rk-run, also installed as rootlesskit: RootlessKit's command line in front of a chain of rk programs.
+   rk-run, also installed as rootlesskit: RootlessKit's command line in front of a chain of rk
+   programs.
 
    where    outside
    changes  nothing itself
@@ -7,8 +8,9 @@
    forks    the chain, rk-portd, rk-apid: all die with it
    holds    the user's host ids; nothing is privileged
    lives    as long as the chain's process
-   exits    the command's status; 255 when a signal ended it; 1 for every error of its own (doc/rk-run.1)
-*/
+   exits    the command's status; 255 when a signal ended it; 1 for every error of its own
+            (doc/rk-run.1)
+ */
 #include "run.h"
 #include "state.h"
 #include <string.h>
@@ -22,10 +24,14 @@ int main(int argc, char const *const *argv)
 
   PROG = name ? name + 1 : argc ? argv[0] : "rk-run";
   run_flags(&r, argv + (argc > 0));
-  if (r.print) run_print(&r);
-  if (r.service) run_service(&r);
-  if (!r.command[0]) run_die("no command specified");
-  if (*r.state_dir) r.state_dir = run_state_path(r.state_dir);
+  if (r.print)
+    run_print(&r);
+  if (r.service)
+    run_service(&r);
+  if (!r.command[0])
+    run_die("no command specified");
+  if (*r.state_dir)
+    r.state_dir = run_state_path(r.state_dir);
   run_check(&r);
   r.keep_fds = run_fds(&r);
   return run_supervise(&r);

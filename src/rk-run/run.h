@@ -11,9 +11,9 @@
 struct run {
   int debug, help, version;
   char const *print_semver;
-  char const *print;            /* 0: run; else the language of the printed chain */
-  char const *service;          /* 0: run; else the kind of service directory */
-  char const *state_dir;        /* absolute after run_check; "" for a temporary one */
+  char const *print;     /* 0: run; else the language of the printed chain */
+  char const *service;   /* 0: run; else the kind of service directory */
+  char const *state_dir; /* absolute after run_check; "" for a temporary one */
   char const *net, *pasta, *slirp, *slirp_sandbox, *slirp_seccomp, *vpnkit, *lxc, *bridge;
   long long mtu;
   char const *cidr, *ifname;
@@ -25,27 +25,31 @@ struct run {
   char const *srcip_backend;
   int pidns, cgroupns, utsns, ipcns;
   char const *reaper, *evacuate, *subid_source;
-  char const *keep_fds;         /* for -f of rk-net and rk-pidns, "" for none; null when a chain is only printed */
-  char const *const *given;     /* the whole command line after the program's name */
-  char const *const *command;   /* what to run, terminated by 0 */
+  char const *keep_fds;       /* for -f of rk-net and rk-pidns, "" for none; null when a chain is
+                                 only printed */
+  char const *const *given;   /* the whole command line after the program's name */
+  char const *const *command; /* what to run, terminated by 0 */
 };
 
-/* flags.c: read the command line into r; prints help, version, usage errors and exits where RootlessKit does. */
+/* flags.c: read the command line into r; prints help, version, usage errors and exits where
+   RootlessKit does. */
 void run_flags(struct run *r, char const *const *argv);
 
-/* check.c: RootlessKit's checks in RootlessKit's order, warnings included; one that fails ends the program (exit 1) before
-   anything was made. Resolves paths (state_dir, programs of drivers). */
+/* check.c: RootlessKit's checks in RootlessKit's order, warnings included; one that fails ends the
+   program (exit 1) before anything was made. Resolves paths (state_dir, programs of drivers). */
 void run_check(struct run *r);
 
-/* fds.c: what run.keep_fds is to be. Of the inherited descriptors that lead outside (rk/fds.h) 0, 1, 2 and those of LISTEN_FDS are
-   kept; the others are made close-on-exec, with a warning each. Allocated. */
+/* fds.c: what run.keep_fds is to be. Of the inherited descriptors that lead outside (rk/fds.h) 0,
+   1, 2 and those of LISTEN_FDS are kept; the others are made close-on-exec, with a warning each.
+   Allocated. */
 char const *run_fds(struct run const *r);
 
-/* compose.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full path, for execution;
-   else by bare name, for people. gate: 0, or three descriptor numbers: two for rk-gate before the command, one on which rk-state tells
-   the directory.
+/* compose.c: the chain as a command line, allocated, terminated by 0. absolute: programs by full
+   path, for execution; else by bare name, for people. gate: 0, or three descriptor numbers: two for
+   rk-gate before the command, one on which rk-state tells the directory.
    state_dir: which directory, or 0: rk-state -t makes one. */
-char const *const *run_chain(struct run const *r, int absolute, int const gate[3], char const *state_dir);
+char const *const *run_chain(struct run const *r, int absolute, int const gate[3],
+                             char const *state_dir);
 
 /* NAME=VALUE words for the driver outside, terminated by 0; a printed chain begins with them. */
 char const *const *run_driver_env(struct run const *r);
@@ -56,18 +60,22 @@ void run_print(struct run const *r) __attribute__((noreturn));
 void run_service(struct run *r) __attribute__((noreturn));
 /* supervise.c: run the chain, serve ports and the API, pass signals on. Returns the exit status. */
 int run_supervise(struct run const *r);
-/* End what was started (the chain, the helpers), take the state directory away, and die with that text. */
+/* End what was started (the chain, the helpers), take the state directory away, and die with that
+   text. */
 void run_end(char const *text) __attribute__((noreturn));
 
-/* report.c: say how the chain's process ended and map it to RootlessKit's exit status. started: the command was let go;
-   e: errno of an exec of the command that failed, or 0. */
+/* report.c: say how the chain's process ended and map it to RootlessKit's exit status. started: the
+   command was let go; e: errno of an exec of the command that failed, or 0. */
 int run_report(struct run const *r, int wstat, int started, int e);
-/* signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a signalfd for them. */
+/* signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a
+   signalfd for them. */
 int run_signals_block(uint64_t *was);
-/* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both, nor the SIGIO that the kernel sends
-   when a directory watched by F_NOTIFY changes: returns whether that came. */
+/* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both,
+   nor the SIGIO that the kernel sends when a directory watched by F_NOTIFY changes: returns whether
+   that came. */
 int run_signals_pass(int fd, int pidfd, pid_t pid);
-/* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued, continue pid. */
+/* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued,
+   continue pid. */
 void run_signals_stop(pid_t pid, int sig);
 
 /* say.c: messages in RootlessKit's form. */
@@ -75,7 +83,8 @@ void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1,
 void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));
 void run_warn(char const *format, ...) __attribute__((format(printf, 1, 2)));
 void run_debug(struct run const *r, char const *format, ...) __attribute__((format(printf, 2, 3)));
-/* The words of a command line as one line for a message, each quoted as Go's %q does. In fresh memory. */
+/* The words of a command line as one line for a message, each quoted as Go's %q does. In fresh
+   memory. */
 char *run_words(char const *const *argv);
 /* malloc that ends the program instead of failing; memory lives as long as the program. */
 void *run_alloc(size_t size);

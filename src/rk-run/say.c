@@ -16,7 +16,8 @@ static void say(char const *who, char const *level, char const *format, va_list 
   int n = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, ap);
   size_t len = (size_t)head + (n < 0 ? 0 : (size_t)n);
 
-  if (len > sizeof line - 2) len = sizeof line - 2;
+  if (len > sizeof line - 2)
+    len = sizeof line - 2;
   rk_put_line(2, line, len);
 }
 
@@ -52,7 +53,8 @@ void run_debug(struct run const *r, char const *format, ...)
 {
   va_list ap;
 
-  if (!r->debug) return;
+  if (!r->debug)
+    return;
   va_start(ap, format);
   say("parent", "debug", format, ap);
   va_end(ap);
@@ -62,7 +64,8 @@ void *run_alloc(size_t size)
 {
   void *p = malloc(size);
 
-  if (!p) run_die("cannot allocate memory");
+  if (!p)
+    run_die("cannot allocate memory");
   return p;
 }
 
@@ -75,7 +78,8 @@ char *run_text(char const *format, ...)
   va_start(ap, format);
   n = vasprintf(&p, format, ap);
   va_end(ap);
-  if (n < 0) run_die("cannot allocate memory");
+  if (n < 0)
+    run_die("cannot allocate memory");
   return p;
 }
 

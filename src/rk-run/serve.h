@@ -6,13 +6,15 @@
 #include "run.h"
 #include <poll.h>
 
-/* The state directory is there (dir, also open as dirfd), the chain still on its way: make what the command may rely on. api.sock listens;
-   nothing is served yet. chain: a pidfd of the chain's process, sigfd: from run_signals_block. Dies by run_end.
-   Returns whether the command must wait for run_serve_ready: it asked for ports. */
+/* The state directory is there (dir, also open as dirfd), the chain still on its way: make what the
+   command may rely on. api.sock listens; nothing is served yet. chain: a pidfd of the chain's
+   process, sigfd: from run_signals_block. Dies by run_end. Returns whether the command must wait
+   for run_serve_ready: it asked for ports. */
 int run_serve(struct run const *r, char const *dir, int dirfd, int sigfd, int chain, pid_t pid);
 
-/* The chain is set up: every port asked for on the command line is bound; from now on rk-apid is started for the first client, rk-portd for
-   the first port file. The chain's end and signals are minded while it waits. Dies by run_end. */
+/* The chain is set up: every port asked for on the command line is bound; from now on rk-apid is
+   started for the first client, rk-portd for the first port file. The chain's end and signals are
+   minded while it waits. Dies by run_end. */
 void run_serve_ready(void);
 
 enum { RUN_SERVE_FDS = 3 };

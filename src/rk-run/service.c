@@ -51,15 +51,20 @@ static int spawn_child(void *unused)
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &startmask, 0, sizeof startmask);
   signal(SIGPIPE, startsigpipe);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != spawn_args.parent) return 1; /* the parent died before the line above */
-  if (spawn_args.listen) snprintf(spawn_args.listen, 16, "%ld", (long)getpid());
-  if (spawn_args.fd >= 0) fcntl(spawn_args.fd, F_SETFD, 0);
+  if (getppid() != spawn_args.parent)
+    return 1; /* the parent died before the line above */
+  if (spawn_args.listen)
+    snprintf(spawn_args.listen, 16, "%ld", (long)getpid());
+  if (spawn_args.fd >= 0)
+    fcntl(spawn_args.fd, F_SETFD, 0);
   execve(spawn_args.argv[0], (char **)(uintptr_t)spawn_args.argv, spawn_args.env);
-  run_error("parent", "failed to start the child: fork/exec %s: %s", spawn_args.argv[0], go_errno(errno));
+  run_error("parent", "failed to start the child: fork/exec %s: %s", spawn_args.argv[0],
+            go_errno(errno));
   return 127;
 }
 
-/* sd_listen_fds(3): sockets handed to us are the command's, whose pid is another. rk-pidns does the same. */
+/* sd_listen_fds(3): sockets handed to us are the command's, whose pid is another. rk-pidns does the
+   same. */
 static void prepare_env(void)
 {
   char const *pid = getenv("LISTEN_PID");
@@ -67,16 +72,20 @@ static void prepare_env(void)
 
   spawn_args.env = environ;
   spawn_args.listen = 0;
-  if (!pid || !getenv("LISTEN_FDS") || strcmp(pid, run_text("%ld", (long)spawn_args.parent))) return;
-  while (environ[n]) n++;
+  if (!pid || !getenv("LISTEN_FDS") || strcmp(pid, run_text("%ld", (long)spawn_args.parent)))
+    return;
+  while (environ[n])
+    n++;
   spawn_args.env = run_alloc((n + 1) * sizeof *spawn_args.env);
   memcpy(spawn_args.env, environ, (n + 1) * sizeof *spawn_args.env);
-  for (n = 0; strncmp(spawn_args.env[n], "LISTEN_PID=", 11); n++);
+  for (n = 0; strncmp(spawn_args.env[n], "LISTEN_PID=", 11); n++)
+    ;
   spawn_args.env[n] = run_text("LISTEN_PID=%16s", "");
   spawn_args.listen = spawn_args.env[n] + 11;
 }
 
-/* CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns the program has been executed, or has said why not. */
+/* CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns the program has been
+   executed, or has said why not. */
 pid_t run_spawn(char const *const *argv, int fd)
 {
   static _Alignas(16) char stack[STACK];
@@ -87,7 +96,8 @@ pid_t run_spawn(char const *const *argv, int fd)
   spawn_args.fd = fd;
   prepare_env();
   pid = clone(spawn_child, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0);
-  if (pid < 0) run_die("failed to start the child: fork/exec %s: %s", argv[0], go_errno(errno));
+  if (pid < 0)
+    run_die("failed to start the child: fork/exec %s: %s", argv[0], go_errno(errno));
   return pid;
 }
 
@@ -96,14 +106,16 @@ void service_start(struct service *h)
   h->again = 0;
   h->pid = run_spawn(h->argv, h->fd);
   h->pidfd = rk_pidfd_open(h->pid, 0);
-  if (h->pidfd < 0) run_end(run_text("pidfd_open: %s", go_errno(errno)));
+  if (h->pidfd < 0)
+    run_end(run_text("pidfd_open: %s", go_errno(errno)));
 }
 
 void service_reap(struct service *h)
 {
   int wstat = 0;
 
-  if (h->pid <= 0 || waitpid(h->pid, &wstat, WNOHANG) <= 0) return;
+  if (h->pid <= 0 || waitpid(h->pid, &wstat, WNOHANG) <= 0)
+    return;
   run_warn("%s died (%s); it is started again", h->name, go_status(wstat));
   close(h->pidfd);
   h->pidfd = -1;
@@ -113,25 +125,31 @@ void service_reap(struct service *h)
 
 int service_due(struct service *h, long long now)
 {
-  if (!h->again) return -1;
-  if (h->again > now) return (int)(h->again - now);
+  if (!h->again)
+    return -1;
+  if (h->again > now)
+    return (int)(h->again - now);
   service_start(h);
   return -1;
 }
 
 void service_terminate(struct service const *h)
 {
-  if (h->pid > 0) kill(h->pid, SIGTERM);
+  if (h->pid > 0)
+    kill(h->pid, SIGTERM);
 }
 
 void service_stop(struct service *h)
 {
   struct pollfd p = {.fd = h->pidfd, .events = POLLIN};
 
-  if (h->pid <= 0) return;
+  if (h->pid <= 0)
+    return;
   service_terminate(h);
-  if (poll(&p, 1, END_MS) == 0) kill(h->pid, SIGKILL);
-  while (waitpid(h->pid, 0, 0) < 0 && errno == EINTR);
+  if (poll(&p, 1, END_MS) == 0)
+    kill(h->pid, SIGKILL);
+  while (waitpid(h->pid, 0, 0) < 0 && errno == EINTR)
+    ;
   close(h->pidfd);
   h->pid = 0;
   h->pidfd = -1;

@@ -13,14 +13,16 @@ struct service {
   int fd;                  /* one that it is given open under the same number, or -1 */
   pid_t pid;               /* 0: does not run */
   int pidfd;
-  long long again;         /* when to start it again (run_now_ms); 0: not planned */
+  long long again; /* when to start it again (run_now_ms); 0: not planned */
 };
 
-/* What a child is to find as we have found it: the signal mask and what SIGPIPE does. Once, before the first child. */
+/* What a child is to find as we have found it: the signal mask and what SIGPIPE does. Once, before
+   the first child. */
 void run_spawn_restores(uint64_t mask, void (*sigpipe)(int));
 
-/* Start argv[0] as a child that is killed when we die; fd, if not -1, stays open in it. Dies when there is no process to be had; a
-   program that cannot be executed says so itself and ends with 127. */
+/* Start argv[0] as a child that is killed when we die; fd, if not -1, stays open in it. Dies when
+   there is no process to be had; a program that cannot be executed says so itself and ends with
+   127. */
 pid_t run_spawn(char const *const *argv, int fd);
 
 /* Monotonic milliseconds. */

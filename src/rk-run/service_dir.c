@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   Service directories and a unit for a chain. Under s6 and runit the chain is the run script: the pid that they supervise is the
-   command's own. rk-portd and rk-apid are services beside it, so that ports stay bound while the chain restarts. */
+   Service directories and a unit for a chain. Under s6 and runit the chain is the run script: the
+   pid that they supervise is the command's own. rk-portd and rk-apid are services beside it, so
+   that ports stay bound while the chain restarts. */
 #include <compat/go.h>
 #include "script.h"
 #include "state.h"
@@ -13,20 +14,23 @@
 
 static void make_dir(char const *path)
 {
-  if (mkdir(path, 0755) < 0 && errno != EEXIST) run_die("mkdir %s: %s", path, go_errno(errno));
+  if (mkdir(path, 0755) < 0 && errno != EEXIST)
+    run_die("mkdir %s: %s", path, go_errno(errno));
 }
 
 static int create(char const *path, mode_t mode)
 {
   int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 
-  if (fd < 0) run_die("create %s: %s", path, go_errno(errno));
+  if (fd < 0)
+    run_die("create %s: %s", path, go_errno(errno));
   return fd;
 }
 
 static void done(int fd, char const *path)
 {
-  if (fsync(fd) < 0 || close(fd) < 0) run_die("write %s: %s", path, go_errno(errno));
+  if (fsync(fd) < 0 || close(fd) < 0)
+    run_die("write %s: %s", path, go_errno(errno));
 }
 
 static void fact(char const *path, char const *line)
@@ -38,17 +42,21 @@ static void fact(char const *path, char const *line)
 }
 
 /* NAME-portd and NAME-apid: `notification-fd` 3 under s6. */
-static void daemon_service(char const *dir, char const *suffix, struct run const *r, enum script_language lang)
+static void daemon_service(char const *dir, char const *suffix, struct run const *r,
+                           enum script_language lang)
 {
   char const *own = run_text("%s-%s", dir, suffix);
   char const *run = run_text("%s/run", own);
   int fd;
 
   make_dir(own);
-  if (lang == SCRIPT_EXECLINE) fact(run_text("%s/notification-fd", own), "3");
+  if (lang == SCRIPT_EXECLINE)
+    fact(run_text("%s/notification-fd", own), "3");
   fd = create(run, 0755);
-  dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\nexec 2>&1\nexec " : "#!/usr/bin/execlineb -P\nfdmove -c 2 1\n");
-  dprintf(fd, "rk-%s %s-P %s ", suffix, lang == SCRIPT_EXECLINE ? "-d 3 " : "", strcmp(suffix, "portd") ? r->port_driver : portd_driver(r));
+  dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\nexec 2>&1\nexec "
+                                : "#!/usr/bin/execlineb -P\nfdmove -c 2 1\n");
+  dprintf(fd, "rk-%s %s-P %s ", suffix, lang == SCRIPT_EXECLINE ? "-d 3 " : "",
+          strcmp(suffix, "portd") ? r->port_driver : portd_driver(r));
   script_word(fd, lang, r->state_dir);
   dprintf(fd, "\n");
   done(fd, run);
@@ -61,10 +69,12 @@ static void supervised(struct run *r, char const *dir, enum script_language lang
 
   make_dir(dir);
   fd = create(run, 0755);
-  dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\nexec 2>&1\n" : "#!/usr/bin/execlineb -P\nfdmove -c 2 1\n");
+  dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\nexec 2>&1\n"
+                                : "#!/usr/bin/execlineb -P\nfdmove -c 2 1\n");
   script_chain(fd, lang, r, r->state_dir);
   done(fd, run);
-  if (!ports) return;
+  if (!ports)
+    return;
   for (size_t i = 0; i < r->publish.len; i++) {
     char const *const parts[] = {r->state_dir, run_text("%s/ports", r->state_dir)};
     make_dir(parts[0]);
@@ -75,7 +85,8 @@ static void supervised(struct run *r, char const *dir, enum script_language lang
   daemon_service(dir, "apid", r, lang);
 }
 
-/* systemd.service(5), Command lines: one word, whatever it holds; a newline in it would be a line of the unit. */
+/* systemd.service(5), Command lines: one word, whatever it holds; a newline in it would be a line
+   of the unit. */
 static void unit_word(int fd, char const *s)
 {
   dprintf(fd, "\"");
@@ -85,8 +96,10 @@ static void unit_word(int fd, char const *s)
       dprintf(fd, "\\x%02x", c);
       continue;
     }
-    if (c == '"' || c == '\\') dprintf(fd, "\\");
-    if (c == '%' || c == '$') dprintf(fd, "%c", c);
+    if (c == '"' || c == '\\')
+      dprintf(fd, "\\");
+    if (c == '%' || c == '$')
+      dprintf(fd, "%c", c);
     dprintf(fd, "%c", c);
   }
   dprintf(fd, "\"");
@@ -102,7 +115,8 @@ static void unit(struct run const *r, char const *dir)
   ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
   int fd;
 
-  if (n < 0) run_die("readlink /proc/self/exe: is /proc mounted?");
+  if (n < 0)
+    run_die("readlink /proc/self/exe: is /proc mounted?");
   self[n] = 0;
   make_dir(dir);
   path = run_text("%s/%s.service", dir, name ? name + 1 : r->command[0]);
@@ -113,8 +127,10 @@ static void unit(struct run const *r, char const *dir)
   dprintf(fd, "[Unit]\nDescription=%s in a user namespace\n\n[Service]\nExecStart=", safe);
   unit_word(fd, self);
   for (char const *const *p = r->given; *p; p++) {
-    if (p == r->command - 1) continue; /* the directory */
-    if (p < r->command && (!strncmp(*p, "--service=", 10) || !strncmp(*p, "-service=", 9))) continue;
+    if (p == r->command - 1)
+      continue; /* the directory */
+    if (p < r->command && (!strncmp(*p, "--service=", 10) || !strncmp(*p, "-service=", 9)))
+      continue;
     if (p < r->command && (!strcmp(*p, "--service") || !strcmp(*p, "-service"))) {
       p++;
       continue;
@@ -122,7 +138,9 @@ static void unit(struct run const *r, char const *dir)
     dprintf(fd, " ");
     unit_word(fd, *p);
   }
-  dprintf(fd, "\nExecReload=kill -s HUP $MAINPID\nType=simple\nNotifyAccess=all\nKillMode=mixed\nDelegate=yes\nRestart=always\n"
+  dprintf(fd,
+          "\nExecReload=kill -s HUP "
+          "$MAINPID\nType=simple\nNotifyAccess=all\nKillMode=mixed\nDelegate=yes\nRestart=always\n"
           "RestartSec=2\n\n[Install]\nWantedBy=default.target\n");
   done(fd, path);
 }
@@ -131,14 +149,22 @@ void run_service(struct run *r)
 {
   char const *dir = r->command[0];
 
-  if (!dir) run_die("--service needs a directory before the command");
+  if (!dir)
+    run_die("--service needs a directory before the command");
   r->command++;
-  if (!r->command[0]) run_die("no command specified");
-  if (!*r->state_dir && strcmp(r->service, "systemd")) run_die("--service=%s needs --state-dir", r->service);
-  if (*r->state_dir) r->state_dir = run_state_path(r->state_dir);
-  if (!strcmp(r->service, "s6")) supervised(r, dir, SCRIPT_EXECLINE);
-  else if (!strcmp(r->service, "runit")) supervised(r, dir, SCRIPT_SH);
-  else if (!strcmp(r->service, "systemd")) unit(r, dir);
-  else run_die("expected --service=s6, --service=runit or --service=systemd, got %s", r->service);
+  if (!r->command[0])
+    run_die("no command specified");
+  if (!*r->state_dir && strcmp(r->service, "systemd"))
+    run_die("--service=%s needs --state-dir", r->service);
+  if (*r->state_dir)
+    r->state_dir = run_state_path(r->state_dir);
+  if (!strcmp(r->service, "s6"))
+    supervised(r, dir, SCRIPT_EXECLINE);
+  else if (!strcmp(r->service, "runit"))
+    supervised(r, dir, SCRIPT_SH);
+  else if (!strcmp(r->service, "systemd"))
+    unit(r, dir);
+  else
+    run_die("expected --service=s6, --service=runit or --service=systemd, got %s", r->service);
   _exit(0);
 }

@@ -25,18 +25,23 @@ char *run_state_path(char const *dir)
   char *path = run_alloc(2 * PATH_MAX), *out;
   size_t n = 0;
 
-  if (*dir != '/' && !getcwd(path, PATH_MAX)) run_die("getwd: %s", go_errno(errno));
-  if (*dir != '/') n = strlen(path);
-  if (n + strlen(dir) + 2 > 2 * PATH_MAX) run_die("--state-dir is too long");
+  if (*dir != '/' && !getcwd(path, PATH_MAX))
+    run_die("getwd: %s", go_errno(errno));
+  if (*dir != '/')
+    n = strlen(path);
+  if (n + strlen(dir) + 2 > 2 * PATH_MAX)
+    run_die("--state-dir is too long");
   path[n++] = '/';
   strcpy(path + n, dir);
   out = path;
   for (char *in = path; *in;) {
     size_t len;
-    while (*in == '/') in++;
+    while (*in == '/')
+      in++;
     len = strcspn(in, "/");
     if (len == 2 && in[0] == '.' && in[1] == '.')
-      while (out > path && *--out != '/');
+      while (out > path && *--out != '/')
+        ;
     else if (len && !(len == 1 && *in == '.')) {
       *out++ = '/';
       memmove(out, in, len);
@@ -44,30 +49,36 @@ char *run_state_path(char const *dir)
     }
     in += len;
   }
-  if (out == path) *out++ = '/';
+  if (out == path)
+    *out++ = '/';
   *out = 0;
   return path;
 }
 
-/* Look again in a moment, at most until nothing of *left (milliseconds) is left. Not by inotify(7): closing an instance waits for the
-   kernel's readers (SRCU), some 10 ms, which is longer than the tidying of most chains takes. */
+/* Look again in a moment, at most until nothing of *left (milliseconds) is left. Not by inotify(7):
+   closing an instance waits for the kernel's readers (SRCU), some 10 ms, which is longer than the
+   tidying of most chains takes. */
 static int wait_removal(int *left)
 {
-  if (*left <= 0) return 0;
+  if (*left <= 0)
+    return 0;
   *left -= STEP_MS;
   poll(0, 0, STEP_MS);
   return 1;
 }
 
-/* Only a state directory is emptied: of this user, and one that a chain of ours has used, or in which nothing lies but what rk or
-   RootlessKit makes. A file "lock" alone says nothing: many projects have one. */
+/* Only a state directory is emptied: of this user, and one that a chain of ours has used, or in
+   which nothing lies but what rk or RootlessKit makes. A file "lock" alone says nothing: many
+   projects have one. */
 static int is_ours(int dirfd)
 {
   static char const *const marks[] = {".made", ".owner"};
   struct stat st;
 
   for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
-    if (fstatat(dirfd, marks[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid()) return 1;
+    if (fstatat(dirfd, marks[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+        st.st_uid == geteuid())
+      return 1;
   return rk_state_known(dirfd);
 }
 
@@ -76,9 +87,14 @@ static void check_owner(char const *dir, int fd)
 {
   struct stat st;
 
-  if (fstat(fd, &st) == -1) run_die("stat %s: %s", dir, go_errno(errno));
-  if (st.st_uid != geteuid()) run_die("the state directory %s belongs to another user, and would be emptied", dir);
-  if (!is_ours(fd)) run_die("the state directory %s has content that no chain made: it is not a state directory, and would be emptied", dir);
+  if (fstat(fd, &st) == -1)
+    run_die("stat %s: %s", dir, go_errno(errno));
+  if (st.st_uid != geteuid())
+    run_die("the state directory %s belongs to another user, and would be emptied", dir);
+  if (!is_ours(fd))
+    run_die("the state directory %s has content that no chain made: it is not a state directory, "
+            "and would be emptied",
+            dir);
 }
 
 static void warn_left(char const *dir, char const *rest, int e)
@@ -90,20 +106,24 @@ static void warn_left(char const *dir, char const *rest, int e)
   run_warn("%s", text);
 }
 
-/* One look at the directory. 1: it is ours to use; 0: somebody is there, *live: whose chain's process still runs. */
+/* One look at the directory. 1: it is ours to use; 0: somebody is there, *live: whose chain's
+   process still runs. */
 static int claim(char const *dir, int fd, int *live)
 {
   int lock, e;
 
   check_owner(dir, fd);
   *live = rk_state_owner(fd, 0);
-  if (*live || rk_state_lock(fd, O_CREAT, &lock) == -1) return 0;
+  if (*live || rk_state_lock(fd, O_CREAT, &lock) == -1)
+    return 0;
   if (rk_state_clear(fd, 1) == -1) {
     e = errno;
-    if (rk_state_aside(fd, 1) == -1) run_die("remove stale files from %s: %s", dir, go_errno(errno));
+    if (rk_state_aside(fd, 1) == -1)
+      run_die("remove stale files from %s: %s", dir, go_errno(errno));
     warn_left(dir, "/.old-*", e);
   }
-  /* As with RootlessKit it goes at the end even if it was there before: whoever comes after us may know that. */
+  /* As with RootlessKit it goes at the end even if it was there before: whoever comes after us may
+     know that. */
   rk_fact_write(fd, ".made", "made\n", 5, 0600);
   close(lock);
   return 1;
@@ -111,19 +131,24 @@ static int claim(char const *dir, int fd, int *live)
 
 void run_state_claim(char const *dir)
 {
-  /* A chain that was killed a moment ago is still dying, or being tidied up by its rk-outside: wait for that, but not for a live
-     one. The directory may go meanwhile, or be made anew: it is opened each time. */
+  /* A chain that was killed a moment ago is still dying, or being tidied up by its rk-outside: wait
+     for that, but not for a live one. The directory may go meanwhile, or be made anew: it is opened
+     each time. */
   for (int left = LET_GO_MS;;) {
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), live = 0;
-    if (fd < 0 && errno == ENOENT) return; /* rk-state makes it */
+    if (fd < 0 && errno == ENOENT)
+      return; /* rk-state makes it */
     if (fd < 0)
-      run_die("creating a state directory %s: mkdir %s: %s", dir, dir, errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
+      run_die("creating a state directory %s: mkdir %s: %s", dir, dir,
+              errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
     if (claim(dir, fd, &live)) {
       close(fd);
       return;
     }
     if ((live && left < LET_GO_MS - DYING_MS) || !wait_removal(&left))
-      run_die("failed to lock %s/lock, another RootlessKit is running with the same state directory?", dir);
+      run_die(
+        "failed to lock %s/lock, another RootlessKit is running with the same state directory?",
+        dir);
     close(fd);
   }
 }
@@ -133,17 +158,19 @@ static void woken(int sig)
   (void)sig;
 }
 
-/* Sleep until nobody holds the lock of the lock file. Nobody is told of a lock's end but who waits for it in flock(2), where only a signal
-   ends the patience. */
+/* Sleep until nobody holds the lock of the lock file. Nobody is told of a lock's end but who waits
+   for it in flock(2), where only a signal ends the patience. */
 static void wait_unlocked(int dirfd, int ms)
 {
   static struct sigaction const wake = {.sa_handler = woken};
-  struct itimerval const when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000}, .it_interval = {.tv_usec = 100000}};
+  struct itimerval const when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000},
+                                 .it_interval = {.tv_usec = 100000}};
   static struct itimerval const never;
   sigset_t alarm;
   int fd = rk_regular_open(dirfd, "lock", O_RDWR);
 
-  if (fd < 0) return;
+  if (fd < 0)
+    return;
   sigemptyset(&alarm);
   sigaddset(&alarm, SIGALRM);
   sigaction(SIGALRM, &wake, 0);
@@ -155,9 +182,11 @@ static void wait_unlocked(int dirfd, int ms)
   close(fd);
 }
 
-/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to do. Never make the lock file
-   here: rk-outside may be just between taking it away and taking the directory away. */
-/* Empty and remove the directory, if nobody holds its lock. 1: that is done or somebody else's, 0: not yet, for the reason *e. */
+/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to
+   do. Never make the lock file here: rk-outside may be just between taking it away and taking the
+   directory away. */
+/* Empty and remove the directory, if nobody holds its lock. 1: that is done or somebody else's, 0:
+   not yet, for the reason *e. */
 static int try_remove(char const *dir, int fd, int *e)
 {
   int lock = -1, done = 0;
@@ -171,29 +200,39 @@ static int try_remove(char const *dir, int fd, int *e)
     run_warn("the state directory %s has been replaced by another one; it is left alone", dir);
     done = 1;
   } else {
-    if (rk_state_clear(fd, 1) == -1) *e = errno;
+    if (rk_state_clear(fd, 1) == -1)
+      *e = errno;
     unlinkat(fd, "lock", 0);
     done = rmdir(dir) == 0 || errno == ENOENT;
   }
-  if (lock != -1) close(lock);
+  if (lock != -1)
+    close(lock);
   return done;
 }
 
-/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to do. Never make the lock file
-   here: rk-outside may be just between taking it away and taking the directory away. */
+/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to
+   do. Never make the lock file here: rk-outside may be just between taking it away and taking the
+   directory away. */
 void run_state_remove(char const *dir)
 {
   int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), left = LET_GO_MS, e;
 
-  if (fd >= 0 && !rk_state_owner(fd, 0)) wait_unlocked(fd, LET_GO_MS);
-  if (fd >= 0) close(fd);
+  if (fd >= 0 && !rk_state_owner(fd, 0))
+    wait_unlocked(fd, LET_GO_MS);
+  if (fd >= 0)
+    close(fd);
   while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
     int done = try_remove(dir, fd, &e);
     close(fd);
-    if (done) return;
-    if (e != EACCES && e != EPERM && wait_removal(&left)) continue; /* what is of another id stays so */
-    if (e == EWOULDBLOCK) run_warn("the state directory %s is still locked; it is left alone", dir);
-    else warn_left(dir, "", e ? e : ENOTEMPTY);
+    if (done)
+      return;
+    /* what is of another id stays so */
+    if (e != EACCES && e != EPERM && wait_removal(&left))
+      continue;
+    if (e == EWOULDBLOCK)
+      run_warn("the state directory %s is still locked; it is left alone", dir);
+    else
+      warn_left(dir, "", e ? e : ENOTEMPTY);
     return;
   }
 }
