@@ -3,13 +3,15 @@
 #ifndef RK_STATE_PARTS_H
 #define RK_STATE_PARTS_H
 
-/* Open the directory at path and make sure that nobody else can have prepared it: ours, no link, not writable by others, and
-   not below a directory in which everybody may put another in its place. A chain may have opened it for others; if it is
-   known to be one of ours (ours, or marked so), that is taken back. The fd, -1: it is gone again; dies with 102 or 111,
-   and then removes it if it is fresh (made by this process). */
+/* Open the directory at path and make sure that nobody else can have prepared it: ours, no link,
+   not writable by others, and not below a directory in which everybody may put another in its
+   place. A chain may have opened it for others; if it is known to be one of ours (ours, or marked
+   so), that is taken back. The fd, -1: it is gone again; dies with 102 or 111, and then removes it
+   if it is fresh (made by this process). */
 int state_own(char const *path, int ours, int fresh);
 
-/* Remove the temporary directories below parent, whose path is path, of chains that are gone. What cannot be removed is told. */
+/* Remove the temporary directories below parent, whose path is path, of chains that are gone. What
+   cannot be removed is told. */
 void state_sweep(int parent, char const *path);
 
 #endif

@@ -14,12 +14,14 @@
 #include <rk/text.h>
 #include "rk-state.h"
 
-/* Without an .owner it is being made right now, by somebody who holds no lock yet; or he was killed over it, a minute ago or longer. */
+/* Without an .owner it is being made right now, by somebody who holds no lock yet; or he was killed
+   over it, a minute ago or longer. */
 static int orphan(int fd)
 {
   struct stat st;
 
-  if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0) return 1;
+  if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    return 1;
   return fstat(fd, &st) == 0 && st.st_mtime < time(0) - 60;
 }
 
@@ -42,12 +44,16 @@ static void sweep_one(int parent, char const *path, char const *name)
 
   if (fd == -1 && errno == EACCES && fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd == -1) return;
-  if (orphan(fd) && rk_state_alive(fd, 0) == 0 && (rk_state_lock(fd, 0, &l) == 0 || errno == ENOENT)) {
-    if (rk_state_clear(fd, 1) == -1) told(path, name, errno);
+  if (fd == -1)
+    return;
+  if (orphan(fd) && rk_state_alive(fd, 0) == 0 &&
+      (rk_state_lock(fd, 0, &l) == 0 || errno == ENOENT)) {
+    if (rk_state_clear(fd, 1) == -1)
+      told(path, name, errno);
     unlinkat(fd, "lock", 0);
     unlinkat(parent, name, AT_REMOVEDIR);
-    if (l != -1) close(l);
+    if (l != -1)
+      close(l);
   }
   close(fd);
 }
@@ -57,8 +63,10 @@ void state_sweep(int parent, char const *path)
   DIR *dir = fdopendir(dup(parent));
   struct dirent *d;
 
-  if (!dir) return;
+  if (!dir)
+    return;
   while ((d = readdir(dir)))
-    if (!strncmp(d->d_name, "rk.", 3)) sweep_one(parent, path, d->d_name);
+    if (!strncmp(d->d_name, "rk.", 3))
+      sweep_one(parent, path, d->d_name);
   closedir(dir);
 }
