@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC
-   rk-hold: stay, and so keep the namespaces of a chain, until told to end. The last program of a chain.
+   rk-hold: stay, and so keep the namespaces of a chain, until told to end. The last program of a
+   chain.
 
    where    inside, at the end of a chain
    changes  nothing: there is no next program
-   fds/env  -d FD gets a newline, then is closed; the control socket is closed, so child_pid names this process before FD says ready
+   fds/env  -d FD gets a newline, then is closed; the control socket is closed, so child_pid names
+            this process before FD says ready
    forks    no. As pid 1 (rk-pidns -R) it reaps. Who may kill it: the supervisor, by TERM
    holds    the namespaces, and whatever fds it was given
    exits    0 told to end, 100, 111
-*/
+ */
 #include <errno.h>
 #include <signal.h>
 #include <unistd.h>
@@ -22,12 +24,14 @@
 
 #define USAGE "rk-hold [ -d fd ]"
 
-/* INT and HUP too: from a terminal, it must not survive its window. If the caller ignores them (nohup, a background job), so does this. */
+/* INT and HUP too: from a terminal, it must not survive its window. If the caller ignores them
+   (nohup, a background job), so does this. */
 static void add_unless_ignored(sigset_t *set, int sig)
 {
   struct sigaction now;
 
-  if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN) return;
+  if (sigaction(sig, NULL, &now) == 0 && now.sa_handler == SIG_IGN)
+    return;
   sigaddset(set, sig);
 }
 
@@ -43,13 +47,16 @@ int main(int argc, char const *const *argv)
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
       int opt = subgetopt_r(argc, argv, "d:", &l);
-      if (opt == -1) break;
-      if (opt != 'd' || !uint0_scan(l.arg, &readyfd) || readyfd > 0x7fffffff) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      if (opt == -1)
+        break;
+      if (opt != 'd' || !uint0_scan(l.arg, &readyfd) || readyfd > 0x7fffffff)
+        strerr_dieusage(RK_EXIT_USAGE, USAGE);
       ready = 1;
     }
     argc -= l.ind;
   }
-  if (argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
 
   sigaction(SIGCHLD, &ignore, NULL); /* the kernel reaps them */
   sigemptyset(&end);
@@ -57,12 +64,15 @@ int main(int argc, char const *const *argv)
   add_unless_ignored(&end, SIGINT);
   add_unless_ignored(&end, SIGHUP);
   sigprocmask(SIG_BLOCK, &end, NULL);
-  if (chdir("/") < 0) strerr_diefusys(RK_EXIT_SYS, "change to /");
+  if (chdir("/") < 0)
+    strerr_diefusys(RK_EXIT_SYS, "change to /");
   rk_ctl_close();
   if (ready) {
-    if (fd_write((int)readyfd, "\n", 1) < 1) strerr_diefusys(RK_EXIT_SYS, "say ready");
+    if (fd_write((int)readyfd, "\n", 1) < 1)
+      strerr_diefusys(RK_EXIT_SYS, "say ready");
     close((int)readyfd);
   }
-  while (sigwait(&end, &sig)) {}
+  while (sigwait(&end, &sig)) {
+  }
   return 0;
 }

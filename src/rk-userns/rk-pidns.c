@@ -2,13 +2,18 @@
    rk-pidns: a new pid namespace with its own /proc, then prog as a child in it.
 
    where    anywhere with CAP_SYS_ADMIN in its user namespace: after rk-idmap
-   changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; a seccomp filter (rk/tty.h); with -R also pdeathsig
-   fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the control socket goes to the child
-   forks    this process stays: it forwards signals, stops with prog, passes its status on. Its child, pid 1 of the namespace,
-            only reaps. A child that locks /proc, and is gone. prog is pid 2, a child of this process too: so its stops and its end are seen first-hand.
-            This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends the namespace.
-   exits    100, 102, 111, 126, 127; else prog's, 128 + n if signal n killed it; with -s the same signal ends this process
-*/
+   changes  pid, mnt, mount./proc, LISTEN_PID, WATCHDOG_PID; a seccomp filter (rk/tty.h); with -R
+            also pdeathsig
+   fds/env  refuses directories (-f keeps them); reads LISTEN_PID, WATCHDOG_PID; the control socket
+            goes to the child
+   forks    this process stays: it forwards signals, stops with prog, passes its status on. Its
+            child, pid 1 of the namespace, only reaps. A child that locks /proc, and is gone. prog
+            is pid 2, a child of this process too: so its stops and its end are seen first-hand.
+            This one may kill all: when it ends or is killed, pid 1 gets SIGKILL and the kernel ends
+            the namespace.
+   exits    100, 102, 111, 126, 127; else prog's, 128 + n if signal n killed it; with -s the same
+            signal ends this process
+ */
 #include "pidns_lock.h"
 
 #include <errno.h>
@@ -37,32 +42,45 @@ static void make_namespaces(void)
 {
   if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0) {
     if (errno == ENOSPC)
-      rk_die_host("U7", "raise user.max_pid_namespaces and user.max_mnt_namespaces (sysctl -w); or nest fewer than 32 pid namespaces",
-                  "unable to make a pid and a mount namespace: their number is limited on this host");
+      rk_die_host(
+        "U7",
+        "raise user.max_pid_namespaces and user.max_mnt_namespaces (sysctl -w); or nest fewer than "
+        "32 pid namespaces",
+        "unable to make a pid and a mount namespace: their number is limited on this host");
     strerr_diefusys(RK_EXIT_SYS, "make a pid and a mount namespace");
   }
-  /* The mount below must not travel to peers of a shared mount. Where /proc is no mount of its own, "/" carries it. */
-  if (mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0 && (errno != EINVAL || mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0))
+  /* The mount below must not travel to peers of a shared mount. Where /proc is no mount of its own,
+     "/" carries it. */
+  if (mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0 &&
+      (errno != EINVAL || mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0))
     strerr_diefusys(RK_EXIT_SYS, "make the mount at /proc private");
 }
 
-/* procfs shows the pid namespace of the process that mounts it. Inside a container whose own /proc is masked or read-only the
-   kernel refuses a fuller view than the present one (EPERM; mount_too_revealing() in fs/namespace.c). Returns whether it is ours. */
+/* procfs shows the pid namespace of the process that mounts it. Inside a container whose own /proc
+   is masked or read-only the kernel refuses a fuller view than the present one (EPERM;
+   mount_too_revealing() in fs/namespace.c). Returns whether it is ours. */
 static int mount_proc(void)
 {
   unsigned long const flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
   struct statfs fs;
 
-  if (mount("proc", "/proc", "proc", flags, NULL) == 0) return 1;
-  if (errno != EPERM) strerr_diefusys(RK_EXIT_SYS, "mount procfs on /proc");
+  if (mount("proc", "/proc", "proc", flags, NULL) == 0)
+    return 1;
+  if (errno != EPERM)
+    strerr_diefusys(RK_EXIT_SYS, "mount procfs on /proc");
   if (mount("proc", "/proc", "proc", flags | MS_RDONLY, NULL) == 0) {
-    strerr_warnw("unable to mount procfs on /proc for writing: it is read-only, as the one below it (D9)");
+    strerr_warnw(
+      "unable to mount procfs on /proc for writing: it is read-only, as the one below it (D9)");
     return 1;
   }
   if (statfs("/proc", &fs) < 0 || (unsigned long)fs.f_type != PROC_SUPER_MAGIC)
-    rk_die_host("D9", "mount procfs on /proc before entering the user namespace; in a container, let its runtime leave /proc unmasked",
-                "unable to mount procfs on /proc: the kernel allows it only where one can be seen already");
-  strerr_warnw("unable to mount procfs on /proc: the outer one stays, and shows outer numbers, because parts of it are masked (D9)");
+    rk_die_host(
+      "D9",
+      "mount procfs on /proc before entering the user namespace; in a container, let its runtime "
+      "leave /proc unmasked",
+      "unable to mount procfs on /proc: the kernel allows it only where one can be seen already");
+  strerr_warnw("unable to mount procfs on /proc: the outer one stays, and shows outer numbers, "
+               "because parts of it are masked (D9)");
   return 0;
 }
 
@@ -71,18 +89,23 @@ static void reap(struct rk_wait const *w)
 {
   struct sigaction const ignore = {.sa_handler = SIG_IGN};
 
-  if (rk_wait_tie(w) < 0) _exit(RK_EXIT_SYS);
+  if (rk_wait_tie(w) < 0)
+    _exit(RK_EXIT_SYS);
   sigaction(SIGCHLD, &ignore, NULL);
   rk_close_range(0, ~0U, 0);
-  if (chdir("/") < 0) { /* it pins a mount, no more */ }
-  for (;;) pause();
+  if (chdir("/") < 0) { /* it pins a mount, no more */
+  }
+  for (;;)
+    pause();
 }
 
 static void become(struct rk_wait const *w, char const *const *argv, int tty, int keep)
 {
   rk_wait_give_back(w);
-  if (mount_proc()) pidns_lock_proc();
-  if (!tty) rk_tty_no_input_or_die();
+  if (mount_proc())
+    pidns_lock_proc();
+  if (!tty)
+    rk_tty_no_input_or_die();
   rk_link_exec(argv, keep);
 }
 
@@ -99,12 +122,14 @@ int main(int argc, char const *const *argv)
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
       int opt = subgetopt_r(argc, argv, "Rsf:Tk", &l);
-      if (opt == -1) break;
+      if (opt == -1)
+        break;
       switch (opt) {
         case 'R': reaper = 0; break;
         case 's': same = RK_WAIT_SAME; break;
         case 'f':
-          if (!rk_fds_list_valid(l.arg)) strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+          if (!rk_fds_list_valid(l.arg))
+            strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
           keep_fds = l.arg;
           break;
         case 'T': tty = 1; break;
@@ -115,22 +140,31 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
 
-  /* From a directory of the mount namespace that is left, "../.." leads to its /proc, and that shows every process. */
+  /* From a directory of the mount namespace that is left, "../.." leads to its /proc, and that
+     shows every process. */
   rk_fds_refuse(keep_fds, RK_FDS_FILES, 0);
   make_namespaces();
-  if (rk_wait_begin(&w) < 0) strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
+  if (rk_wait_begin(&w) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
   init = fork();
-  if (init < 0) strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (init < 0)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!init) {
-    if (reaper) reap(&w);
-    if (rk_wait_tie(&w) < 0) _exit(RK_EXIT_SYS);
+    if (reaper)
+      reap(&w);
+    if (rk_wait_tie(&w) < 0)
+      _exit(RK_EXIT_SYS);
     become(&w, argv, tty, keep);
   }
-  if (!reaper) _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
+  if (!reaper)
+    _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
   child = fork();
-  if (child < 0) strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
-  if (!child) become(&w, argv, tty, keep);
+  if (child < 0)
+    strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
+  if (!child)
+    become(&w, argv, tty, keep);
   _exit(rk_wait_for(&w, child, init, same));
 }

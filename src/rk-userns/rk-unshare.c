@@ -28,20 +28,28 @@
 /* One at a time, so that the message names the one that failed. */
 static void make(int flag, char const *what, char const *fix)
 {
-  if (unshare(flag) == 0) return;
-  if (errno == ENOSPC) rk_die_host("U7", fix, "unable to make a ", what, " namespace: their number is limited on this host");
-  if (errno == EINVAL) rk_die_host("U6", "use a kernel that has them", "unable to make a ", what, " namespace: this kernel has none");
+  if (unshare(flag) == 0)
+    return;
+  if (errno == ENOSPC)
+    rk_die_host("U7", fix, "unable to make a ", what,
+                " namespace: their number is limited on this host");
+  if (errno == EINVAL)
+    rk_die_host("U6", "use a kernel that has them", "unable to make a ", what,
+                " namespace: this kernel has none");
   strerr_diefusys(RK_EXIT_SYS, "make a ", what, " namespace");
 }
 
-/* unshare(2) gives the new time namespace to children only. Since Linux 6.1 exec(2) enters it too; setns(2) does on every kernel
-   that has it (5.6), and so no one can write timens_offsets any more: its clocks are the present ones. */
+/* unshare(2) gives the new time namespace to children only. Since Linux 6.1 exec(2) enters it too;
+   setns(2) does on every kernel that has it (5.6), and so no one can write timens_offsets any more:
+   its clocks are the present ones. */
 static void enter_time(void)
 {
   int fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0) strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/time_for_children");
-  if (setns(fd, CLONE_NEWTIME) < 0) strerr_diefusys(RK_EXIT_SYS, "enter the time namespace");
+  if (fd < 0)
+    strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/time_for_children");
+  if (setns(fd, CLONE_NEWTIME) < 0)
+    strerr_diefusys(RK_EXIT_SYS, "enter the time namespace");
   close(fd);
 }
 
@@ -54,7 +62,8 @@ int main(int argc, char const *const *argv)
     subgetopt l = SUBGETOPT_ZERO;
     for (;;) {
       int opt = subgetopt_r(argc, argv, "uictk", &l);
-      if (opt == -1) break;
+      if (opt == -1)
+        break;
       switch (opt) {
         case 'u': uts = 1; break;
         case 'i': ipc = 1; break;
@@ -67,11 +76,15 @@ int main(int argc, char const *const *argv)
     argc -= l.ind;
     argv += l.ind;
   }
-  if (!argc) strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
 
-  if (uts) make(CLONE_NEWUTS, "uts", "sysctl -w user.max_uts_namespaces=28633");
-  if (ipc) make(CLONE_NEWIPC, "ipc", "sysctl -w user.max_ipc_namespaces=28633");
-  if (cgroup) make(CLONE_NEWCGROUP, "cgroup", "sysctl -w user.max_cgroup_namespaces=28633");
+  if (uts)
+    make(CLONE_NEWUTS, "uts", "sysctl -w user.max_uts_namespaces=28633");
+  if (ipc)
+    make(CLONE_NEWIPC, "ipc", "sysctl -w user.max_ipc_namespaces=28633");
+  if (cgroup)
+    make(CLONE_NEWCGROUP, "cgroup", "sysctl -w user.max_cgroup_namespaces=28633");
   if (time) {
     make(CLONE_NEWTIME, "time", "sysctl -w user.max_time_namespaces=28633");
     enter_time();
