@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-bench [-n ROUNDS] { -- NAME CMD... } ...: how long each command takes from posix_spawn to its end, the commands taken in turn
-   (so that load falls on all alike). Prints NAME, median, 5th and 95th percentile in microseconds, tab-separated.
-   A command that fails ends it. */
+   rk-t-bench [-n ROUNDS] { -- NAME CMD... } ...: how long each command takes from posix_spawn to
+   its end, the commands taken in turn (so that load falls on all alike). Prints NAME, median, 5th
+   and 95th percentile in microseconds, tab-separated. A command that fails ends it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -42,7 +42,8 @@ int main(int argc, char **argv)
   }
   for (; i < argc; i++)
     if (!strcmp(argv[i], "--")) {
-      if (n == COMMANDS || i + 2 >= argc) break;
+      if (n == COMMANDS || i + 2 >= argc)
+        break;
       argv[i] = 0;
       command[n++] = argv + i + 1;
     }
@@ -53,7 +54,8 @@ int main(int argc, char **argv)
   posix_spawn_file_actions_init(&null);
   posix_spawn_file_actions_addopen(&null, 0, "/dev/null", O_RDONLY, 0);
   for (size_t c = 0; c < n; c++)
-    if (!(us[c] = malloc(rounds * sizeof **us))) return 111;
+    if (!(us[c] = malloc(rounds * sizeof **us)))
+      return 111;
 
   for (size_t r = 0; r < rounds + 3; r++) /* the first three only warm the caches */
     for (size_t c = 0; c < n; c++) {
@@ -65,17 +67,21 @@ int main(int argc, char **argv)
         return 111;
       }
       while (waitpid(pid, &status, 0) == -1)
-        if (errno != EINTR) return 111;
+        if (errno != EINTR)
+          return 111;
       double took = now() - start;
       if (status) {
-        fprintf(stderr, "rk-t-bench: fatal: %s failed (status %x)\n", command[c][0], (unsigned)status);
+        fprintf(stderr, "rk-t-bench: fatal: %s failed (status %x)\n", command[c][0],
+                (unsigned)status);
         return 1;
       }
-      if (r >= 3) us[c][r - 3] = took;
+      if (r >= 3)
+        us[c][r - 3] = took;
     }
   for (size_t c = 0; c < n; c++) {
     qsort(us[c], rounds, sizeof **us, order);
-    printf("%s\t%.0f\t%.0f\t%.0f\n", command[c][0], us[c][rounds / 2], us[c][rounds / 20], us[c][rounds - 1 - rounds / 20]);
+    printf("%s\t%.0f\t%.0f\t%.0f\n", command[c][0], us[c][rounds / 2], us[c][rounds / 20],
+           us[c][rounds - 1 - rounds / 20]);
   }
   return 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-echo tcp|udp PORT [ADDRESS]: answer each client with its own address and port, then what it sent ("127.0.0.1 4711 ping"). */
+   rk-t-echo tcp|udp PORT [ADDRESS]: answer each client with its own address and port, then what it
+   sent ("127.0.0.1 4711 ping"). */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -8,13 +9,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static size_t say(char *out, size_t size, struct sockaddr_in6 const *from, char const *what, size_t len)
+static size_t say(char *out, size_t size, struct sockaddr_in6 const *from, char const *what,
+                  size_t len)
 {
   char ip[INET6_ADDRSTRLEN];
   char const *shown = inet_ntop(AF_INET6, &from->sin6_addr, ip, sizeof ip);
   int n;
 
-  if (shown && IN6_IS_ADDR_V4MAPPED(&from->sin6_addr)) shown += 7; /* ::ffff: */
+  if (shown && IN6_IS_ADDR_V4MAPPED(&from->sin6_addr))
+    shown += 7; /* ::ffff: */
   n = snprintf(out, size, "%s %d ", shown ? shown : "?", ntohs(from->sin6_port));
   memcpy(out + n, what, len);
   return (size_t)n + len;
@@ -26,10 +29,12 @@ int main(int argc, char **argv)
   static char in[60000], out[60100];
   int tcp, s, one = 1, zero = 0;
 
-  if (argc < 3) return 100;
+  if (argc < 3)
+    return 100;
   tcp = !strcmp(argv[1], "tcp");
   sa.sin6_port = htons((unsigned short)atoi(argv[2]));
-  if (argc > 3 && inet_pton(AF_INET6, argv[3], &sa.sin6_addr) != 1) return 100;
+  if (argc > 3 && inet_pton(AF_INET6, argv[3], &sa.sin6_addr) != 1)
+    return 100;
   s = socket(AF_INET6, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
   setsockopt(s, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
   setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -40,11 +45,14 @@ int main(int argc, char **argv)
   for (;;) {
     socklen_t len = sizeof from;
     int c = tcp ? accept(s, (struct sockaddr *)&from, &len) : s;
-    ssize_t r = tcp ? read(c, in, sizeof in) : recvfrom(s, in, sizeof in, 0, (struct sockaddr *)&from, &len);
+    ssize_t r = tcp ? read(c, in, sizeof in)
+                    : recvfrom(s, in, sizeof in, 0, (struct sockaddr *)&from, &len);
     if (r >= 0) {
       size_t n = say(out, sizeof out, &from, in, (size_t)r);
-      if (sendto(c, out, n, MSG_NOSIGNAL, tcp ? 0 : (struct sockaddr *)&from, tcp ? 0 : len) == -1) perror("rk-t-echo");
+      if (sendto(c, out, n, MSG_NOSIGNAL, tcp ? 0 : (struct sockaddr *)&from, tcp ? 0 : len) == -1)
+        perror("rk-t-echo");
     }
-    if (tcp) close(c);
+    if (tcp)
+      close(c);
   }
 }

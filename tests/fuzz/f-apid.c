@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-api/json.c src/rk-api/http.c src/rk-api/conn.c src/libcompat/go_quote.c src/libcompat/go_text.c
-   fuzz-libs: microhttpd cjson
-   Any bytes as the body of a POST and as the path of a request: a spec that is accepted goes through the answer's JSON and
-   comes back the same; a cleaned path is clean. */
+   fuzz: src/rk-api/json.c src/rk-api/http.c src/rk-api/conn.c src/libcompat/go_quote.c
+   src/libcompat/go_text.c fuzz-libs: microhttpd cjson Any bytes as the body of a POST and as the
+   path of a request: a spec that is accepted goes through the answer's JSON and comes back the
+   same; a cleaned path is clean. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +19,11 @@ static void body(char const *text, size_t size)
   char *json;
 
   if (apid_spec(text, size, &spec, err, sizeof err) < 0) {
-    if (!memchr(err, 0, sizeof err)) abort();
+    if (!memchr(err, 0, sizeof err))
+      abort();
     json = apid_message(err);
-    if (!json) abort();
+    if (!json)
+      abort();
     free(json);
     return;
   }
@@ -29,7 +31,9 @@ static void body(char const *text, size_t size)
   part = cJSON_DetachItemFromObject(status, "spec");
   cJSON_Delete(status);
   json = apid_text(part, "\n");
-  if (!json || apid_spec(json, strlen(json), &again, err, sizeof err) < 0 || memcmp(&spec, &again, sizeof spec)) abort();
+  if (!json || apid_spec(json, strlen(json), &again, err, sizeof err) < 0 ||
+      memcmp(&spec, &again, sizeof spec))
+    abort();
   free(json);
 }
 
@@ -38,17 +42,21 @@ static void path(uint8_t const *data, size_t size)
   char *text = malloc(size + 1), *out, *again;
   size_t len;
 
-  if (!text) abort();
+  if (!text)
+    abort();
   memcpy(text, data, size);
   text[size] = 0;
   len = strlen(text);
   out = malloc(len < 1 ? 2 : len + 1);
   again = malloc(len < 1 ? 2 : len + 1);
-  if (!out || !again) abort();
+  if (!out || !again)
+    abort();
   if (*text == '/') {
     apid_clean(text, out);
-    if (*out != '/' || strstr(out, "//") || strstr(out, "/../") || strstr(out, "/./")) abort();
-    if (apid_clean(out, again)) abort();
+    if (*out != '/' || strstr(out, "//") || strstr(out, "/../") || strstr(out, "/./"))
+      abort();
+    if (apid_clean(out, again))
+      abort();
   }
   free(again);
   free(out);

@@ -13,11 +13,13 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   char *text = malloc(size + 1);
   int r;
 
-  if (!text) abort();
+  if (!text)
+    abort();
   memcpy(text, data, size);
   text[size] = 0;
   r = rk_identity_alive(text);
-  if (r < -1 || r > 1) abort();
+  if (r < -1 || r > 1)
+    abort();
   free(text);
   return 0;
 }

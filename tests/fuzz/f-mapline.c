@@ -15,11 +15,13 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   uint32_t v[3];
   size_t lines = 0;
 
-  if (!text) abort();
+  if (!text)
+    abort();
   memcpy(text, data, size);
   text[size] = 0;
   while (outside_mapline(&s, v))
-    if (++lines > size || s > text + strlen(text)) abort();
+    if (++lines > size || s > text + strlen(text))
+      abort();
   free(text);
   return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-net/plan.c
-   Any text as rk-net's network: what is accepted is a network whose addresses lie in it, and reads back the same. */
+   fuzz: src/rk-net/plan.c Any text as rk-net's network: what is accepted is a network whose
+   addresses lie in it, and reads back the same. */
 #include "../../src/rk-net/plan.h"
 
 #include <stdlib.h>
@@ -18,14 +18,20 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   struct plan p, again;
   char *text = malloc(size + 1), back[PLAN_TEXT];
 
-  if (!text) abort();
+  if (!text)
+    abort();
   memcpy(text, data, size);
   text[size] = 0;
   if (plan_parse(text, &p) == PLAN_OK) {
-    if (!inside(&p, p.ip) || !inside(&p, p.gateway) || !inside(&p, p.dns)) abort();
-    if (p.ip == p.gateway || p.ip == p.dns || p.ip == p.network || p.ip == (p.network | 0xffffffffU >> p.prefix)) abort();
+    if (!inside(&p, p.ip) || !inside(&p, p.gateway) || !inside(&p, p.dns))
+      abort();
+    if (p.ip == p.gateway || p.ip == p.dns || p.ip == p.network ||
+        p.ip == (p.network | 0xffffffffU >> p.prefix))
+      abort();
     plan_text(back, p.network, p.prefix);
-    if (strlen(back) >= PLAN_TEXT || plan_parse(back, &again) != PLAN_OK || memcmp(&p, &again, sizeof p)) abort();
+    if (strlen(back) >= PLAN_TEXT || plan_parse(back, &again) != PLAN_OK ||
+        memcmp(&p, &again, sizeof p))
+      abort();
   }
   free(text);
   return 0;

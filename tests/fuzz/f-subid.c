@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC
-   libFuzzer target: any bytes as /etc/subuid and as an answer of getsubids, cut anywhere; what passes the check must be a
-   map that the kernel's own rules allow. */
+   libFuzzer target: any bytes as /etc/subuid and as an answer of getsubids, cut anywhere; what
+   passes the check must be a map that the kernel's own rules allow. */
 #include <rk/subid.h>
 
 #include <stdlib.h>
 
 static void expect(int ok)
 {
-  if (!ok) abort();
+  if (!ok)
+    abort();
 }
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
@@ -17,7 +18,8 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   uint32_t ids, sum = 0;
   size_t cut;
 
-  if (!size) return 0;
+  if (!size)
+    return 0;
   cut = data[0] % size;
   rk_subid_begin(&s, (struct rk_subid_owner){"u", 1000}, data[0] & 1);
   rk_subid_feed(&s, (char const *)data, cut);
@@ -33,7 +35,8 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
     expect(map[i].inside == sum && map[i].count && map[i].outside + map[i].count > map[i].outside);
     sum += map[i].count;
     for (uint32_t j = 0; j < i; j++)
-      expect(map[i].outside >= map[j].outside + map[j].count || map[j].outside >= map[i].outside + map[i].count);
+      expect(map[i].outside >= map[j].outside + map[j].count ||
+             map[j].outside >= map[i].outside + map[i].count);
   }
   expect(sum == ids);
   return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-attack PID: as whoever runs it, try everything that would reach into process PID; one line "ATTEMPT ok" or
-   "ATTEMPT errno name" each. It changes nothing even where it gets through (a traced process is detached at once). */
+   rk-t-attack PID: as whoever runs it, try everything that would reach into process PID; one line
+   "ATTEMPT ok" or "ATTEMPT errno name" each. It changes nothing even where it gets through (a
+   traced process is detached at once). */
 #include <dirent.h>
 #include "errname.h"
 #include <fcntl.h>
@@ -27,7 +28,8 @@ static void file(pid_t pid, char const *name, int flags)
   fd = open(path, flags | O_CLOEXEC);
   /* maps and environ check at read */
   say(what, fd >= 0 && (flags != O_RDONLY || read(fd, &c, 1) >= 0 || errno == EIO));
-  if (fd >= 0) close(fd);
+  if (fd >= 0)
+    close(fd);
 }
 
 static void list(pid_t pid, char const *name)
@@ -38,7 +40,8 @@ static void list(pid_t pid, char const *name)
   snprintf(what, sizeof what, "list:%s", name);
   d = opendir(path);
   say(what, d && readdir(d));
-  if (d) closedir(d);
+  if (d)
+    closedir(d);
 }
 
 static void follow(pid_t pid, char const *name)
@@ -58,13 +61,15 @@ int main(int argc, char **argv)
   char c;
   struct iovec mine = {&c, 1}, theirs = {(void *)0x400000, 1};
 
-  if (argc < 2) return 100;
+  if (argc < 2)
+    return 100;
   pid = atoi(argv[1]);
   pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
   say("pidfd_open", pidfd >= 0);
   say("ptrace", ptrace(PTRACE_SEIZE, pid, 0, 0) == 0);
   errno = 0;
-  for (int fd = 0; fd < 300 && !got; fd++) got = syscall(SYS_pidfd_getfd, pidfd, fd, 0) >= 0;
+  for (int fd = 0; fd < 300 && !got; fd++)
+    got = syscall(SYS_pidfd_getfd, pidfd, fd, 0) >= 0;
   say("pidfd_getfd", got);
   say("process_vm_readv", process_vm_readv(pid, &mine, 1, &theirs, 1, 0) == 1 || errno == EFAULT);
   say("kcmp", syscall(SYS_kcmp, getpid(), pid, 2 /* KCMP_FILES */, 0, 0) >= 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-count: say "UP", then count every catchable signal aloud, one line each: "SIG N". Ends with status 9 at the fourth
-   SIGQUIT; SIGTSTP is let through: it counts, then really stops. Shows which signals arrive, and how often. */
+   rk-t-count: say "UP", then count every catchable signal aloud, one line each: "SIG N". Ends with
+   status 9 at the fourth SIGQUIT; SIGTSTP is let through: it counts, then really stops. Shows which
+   signals arrive, and how often. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,11 +25,14 @@ int main(void)
     siginfo_t si;
     unsigned long long set = ~0ull;
     int sig = (int)syscall(SYS_rt_sigtimedwait, &set, &si, NULL, 8);
-    if (sig < 1) continue;
+    if (sig < 1)
+      continue;
     printf("%d %d", sig, ++count[sig]);
-    if (si.si_code == SI_QUEUE) printf(" value %d", si.si_value.sival_int);
+    if (si.si_code == SI_QUEUE)
+      printf(" value %d", si.si_value.sival_int);
     putchar('\n');
-    if (sig == SIGQUIT && count[sig] == 4) return 9;
+    if (sig == SIGQUIT && count[sig] == 4)
+      return 9;
     if (sig == SIGTSTP) {
       kill(getpid(), sig);
       mask(~(1ull << (sig - 1)));

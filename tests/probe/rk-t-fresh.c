@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-fresh PROG...: become PROG in a session of its own, with every signal at its default and unblocked, no fd but 0 1 2, umask 022,
-   whatever it was started from. By raw system calls: both C libraries keep signals 32 and 33 for themselves, but a parent can have ignored them. */
+   rk-t-fresh PROG...: become PROG in a session of its own, with every signal at its default and
+   unblocked, no fd but 0 1 2, umask 022, whatever it was started from. By raw system calls: both C
+   libraries keep signals 32 and 33 for themselves, but a parent can have ignored them. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,9 +16,10 @@ int main(int argc, char **argv)
     fprintf(stderr, "rk-t-fresh: usage: rk-t-fresh PROG...\n");
     return 100;
   }
-  unsigned long const act[8] = { 0 }; /* struct kernel_sigaction: SIG_DFL, no flags, empty mask */
+  unsigned long const act[8] = {0}; /* struct kernel_sigaction: SIG_DFL, no flags, empty mask */
   uint64_t const none = 0;
-  for (int s = 1; s <= 64; s++) syscall(SYS_rt_sigaction, s, act, NULL, sizeof none);
+  for (int s = 1; s <= 64; s++)
+    syscall(SYS_rt_sigaction, s, act, NULL, sizeof none);
   syscall(SYS_close_range, 3U, ~0U, 0U);
   umask(022);
   setsid(); /* fails for a process group's leader: then it stays where it is */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-hold [FD]: say ready on FD (a newline, then close; default: none), then sleep until a signal ends it. */
+   rk-t-hold [FD]: say ready on FD (a newline, then close; default: none), then sleep until a signal
+   ends it. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -7,8 +8,10 @@ int main(int argc, char **argv)
 {
   if (argc > 1) {
     int fd = atoi(argv[1]);
-    if (write(fd, "\n", 1) != 1) return 111;
+    if (write(fd, "\n", 1) != 1)
+      return 111;
     close(fd);
   }
-  for (;;) pause();
+  for (;;)
+    pause();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-reap FILE CMD...: run CMD as a subreaper (prctl(2)), so that whatever it leaves behind comes to us. What still runs a second
-   after CMD has ended is named in FILE (made only then) and killed. Exits as CMD, 128+n for a signal. */
+   rk-t-reap FILE CMD...: run CMD as a subreaper (prctl(2)), so that whatever it leaves behind comes
+   to us. What still runs a second after CMD has ended is named in FILE (made only then) and killed.
+   Exits as CMD, 128+n for a signal. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,24 +25,35 @@ static int children(char const *left)
     char state = 0;
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     f = fopen(path, "re");
-    if (!f) continue;
-    if (fscanf(f, "%*d %63[^)]) %c", name, &state) != 2) state = 0;
+    if (!f)
+      continue;
+    if (fscanf(f, "%*d %63[^)]) %c", name, &state) != 2)
+      state = 0;
     fclose(f);
-    if (state == 'Z') continue;
+    if (state == 'Z')
+      continue;
     n++;
-    if (!left) continue;
+    if (!left)
+      continue;
     snprintf(path, sizeof path, "/proc/%d/cmdline", pid);
     f = fopen(path, "re");
     size_t len = f ? fread(line, 1, sizeof line - 1, f) : 0;
-    if (f) fclose(f);
-    for (size_t i = 0; i < len; i++) if (!line[i] || line[i] == '\n') line[i] = ' ';
+    if (f)
+      fclose(f);
+    for (size_t i = 0; i < len; i++)
+      if (!line[i] || line[i] == '\n')
+        line[i] = ' ';
     line[len] = 0;
-    if (!to) to = fopen(left, "we");
-    if (to) fprintf(to, "%d %s) %.160s\n", pid, name, line);
+    if (!to)
+      to = fopen(left, "we");
+    if (to)
+      fprintf(to, "%d %s) %.160s\n", pid, name, line);
     kill(pid, SIGKILL);
   }
-  if (list) fclose(list);
-  if (to) fclose(to);
+  if (list)
+    fclose(list);
+  if (to)
+    fclose(to);
   return n;
 }
 
@@ -51,22 +63,28 @@ int main(int argc, char **argv)
   int status = 0, code = 111;
   pid_t pid, r;
 
-  if (argc < 3 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1) return 100;
+  if (argc < 3 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == -1)
+    return 100;
   pid = fork();
   if (!pid) {
     execvp(argv[2], argv + 2);
     _exit(127);
   }
-  while ((r = wait(&status)) != pid) if (r == -1 && errno != EINTR) return 111;
+  while ((r = wait(&status)) != pid)
+    if (r == -1 && errno != EINTR)
+      return 111;
   code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   for (int i = 0; i < 100; i++) {
-    while ((r = waitpid(-1, 0, WNOHANG)) > 0);
-    if (!children(0)) break;
+    while ((r = waitpid(-1, 0, WNOHANG)) > 0)
+      ;
+    if (!children(0))
+      break;
     nanosleep(&ms, 0);
   }
   for (int i = 0; i < 20 && children(argv[1]); i++) { /* what they leave in turn */
     nanosleep(&ms, 0);
-    while (waitpid(-1, 0, WNOHANG) > 0);
+    while (waitpid(-1, 0, WNOHANG) > 0)
+      ;
   }
   return code;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-typein: tries to type into its controlling terminal, by each way into ioctl(2) that this machine has. One line for each:
-   WAY REQUEST RESULT, where RESULT is "done", the name of the error, or "none" if the kernel has no such way. Then whether another
-   ioctl still works by that way. */
+   rk-t-typein: tries to type into its controlling terminal, by each way into ioctl(2) that this
+   machine has. One line for each: WAY REQUEST RESULT, where RESULT is "done", the name of the
+   error, or "none" if the kernel has no such way. Then whether another ioctl still works by that
+   way. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -61,7 +62,10 @@ static long i386(int fd, unsigned long request, void *arg)
 {
   long r = 54;
 
-  __asm__ volatile("int $0x80" : "+a"(r) : "b"((long)fd), "c"(request), "d"(arg) : "memory", "r8", "r9", "r10", "r11");
+  __asm__ volatile("int $0x80"
+                   : "+a"(r)
+                   : "b"((long)fd), "c"(request), "d"(arg)
+                   : "memory", "r8", "r9", "r10", "r11");
   return (int)r;
 }
 #endif
@@ -98,9 +102,11 @@ static void try(char const *name, way *call, int fd, char *arg)
 int main(void)
 {
   int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
-  char *arg = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0); /* for i386 */
+  char *arg = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1,
+                   0); /* for i386 */
 
-  if (fd == -1 || arg == MAP_FAILED) return 99;
+  if (fd == -1 || arg == MAP_FAILED)
+    return 99;
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     int st;
     pid_t child = fork(); /* a kernel without i386 calls kills it */
@@ -109,8 +115,10 @@ int main(void)
       fflush(stdout);
       _exit(0);
     }
-    if (child == -1 || waitpid(child, &st, 0) == -1) return 99;
-    if (st) printf("%s none\n", ways[i].name);
+    if (child == -1 || waitpid(child, &st, 0) == -1)
+      return 99;
+    if (st)
+      printf("%s none\n", ways[i].name);
     fflush(stdout);
   }
   return 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-wait PID [SECONDS]: wait until the process is gone or a zombie, by pidfd. 0: it is; 1: still there after SECONDS (10). */
+   rk-t-wait PID [SECONDS]: wait until the process is gone or a zombie, by pidfd. 0: it is; 1: still
+   there after SECONDS (10). */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -15,16 +16,20 @@ int main(int argc, char **argv)
   }
   long fd = syscall(SYS_pidfd_open, atoi(argv[1]), 0);
   if (fd == -1) {
-    if (errno == ESRCH) return 0;
+    if (errno == ESRCH)
+      return 0;
     perror("rk-t-wait: fatal: unable to open pidfd");
     return 111;
   }
-  struct pollfd p = { .fd = (int)fd, .events = POLLIN };
+  struct pollfd p = {.fd = (int)fd, .events = POLLIN};
   int ms = argc > 2 ? (int)(atof(argv[2]) * 1000) : 10000;
   for (;;) {
     int n = poll(&p, 1, ms);
-    if (n == 1) return 0;
-    if (!n) return 1;
-    if (errno != EINTR) return 111;
+    if (n == 1)
+      return 0;
+    if (!n)
+      return 1;
+    if (errno != EINTR)
+      return 111;
   }
 }

@@ -34,7 +34,9 @@ int main(void)
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     struct row const *r = rows + i;
     struct escape_climb c = {0};
-    uint64_t want = !r->top ? 0 : !strcmp(r->top, "*") ? ~(uint64_t)0 : escape_bit(r->top, strlen(r->top));
+    uint64_t want = !r->top                ? 0
+                    : !strcmp(r->top, "*") ? ~(uint64_t)0
+                                           : escape_bit(r->top, strlen(r->top));
     escape_climb(&c, r->text, r->depth);
     ok(c.out == r->out && (r->out || c.tops == want), r->why);
   }

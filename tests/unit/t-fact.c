@@ -22,8 +22,10 @@ static int entries(void)
   struct dirent *e;
   DIR *d = opendir(".");
 
-  while (d && (e = readdir(d))) n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
-  if (d) closedir(d);
+  while (d && (e = readdir(d)))
+    n += strcmp(e->d_name, ".") && strcmp(e->d_name, "..");
+  if (d)
+    closedir(d);
   return n;
 }
 
@@ -47,11 +49,13 @@ static void facts(void)
   mkdirat(dir, "d", 0700);
   is_num(rk_fact_write(dir, "d", "x", 1, 0600), -1, "a directory is not replaced");
   is_num(rk_fact_write(dir, "d/b", "x\n", 2, 0600), 0, "a fact in a directory");
-  ok(symlinkat("a", dir, "l") == 0 && rk_fact_write(dir, "l", "x\n", 2, 0600) == 0, "a link is replaced,");
+  ok(symlinkat("a", dir, "l") == 0 && rk_fact_write(dir, "l", "x\n", 2, 0600) == 0,
+     "a link is replaced,");
   is_num(rk_fact_read(dir, "a", buf, sizeof buf), 0, "not followed");
   memset(big, 'x', sizeof big);
   is_num(rk_fact_write(dir, "big", big, sizeof big, 0600), 0, "a long one");
-  ok(rk_fact_read(dir, "big", buf, sizeof buf) <= (ssize_t)sizeof buf - 1, "is read no further than the buffer");
+  ok(rk_fact_read(dir, "big", buf, sizeof buf) <= (ssize_t)sizeof buf - 1,
+     "is read no further than the buffer");
   is_num(entries(), 4, "and no temporary file is left (a d l big)");
 }
 
@@ -76,7 +80,8 @@ static void hostile(void)
   is_num(rk_regular_open(dir, "real", O_RDONLY), -1, "a directory is no regular file");
   is_num(errno, EISDIR, "(EISDIR)");
   fd = rk_temp_open(dir, "x", temp);
-  ok(fd != -1 && !strncmp(temp, ".new-x-", 7) && strlen(temp) == 7 + 16, "a temporary file bears the name and a number");
+  ok(fd != -1 && !strncmp(temp, ".new-x-", 7) && strlen(temp) == 7 + 16,
+     "a temporary file bears the name and a number");
   close(fd);
   rk_temp_name(".new-", "x", other);
   ok(strcmp(temp, other), "another one each time");
@@ -100,7 +105,8 @@ static void nest(int depth)
     mkdirat(at, "n", 0700);
     close(openat(at, "file", O_CREAT | O_WRONLY, 0));
     next = openat(at, "n", O_RDONLY | O_DIRECTORY);
-    if (i % 7 == 3) fchmod(at, 0);
+    if (i % 7 == 3)
+      fchmod(at, 0);
     close(at);
     at = next;
   }
@@ -155,7 +161,8 @@ static void identities(void)
   is_num(rk_identity_alive("0 1 2"), -1, "pid 0 is nobody");
   is_num(rk_identity_alive("99999999999999999999 1 2"), -1, "a number too large");
   is_num(rk_identity(getpid(), me, 4), -1, "a buffer too small");
-  if (pipe(p) < 0) exit(99);
+  if (pipe(p) < 0)
+    exit(99);
   pid = fork();
   if (!pid) {
     char c;
@@ -180,11 +187,13 @@ int main(void)
 {
   char path[] = "/tmp/t-fact.XXXXXX";
 
-  if (!mkdtemp(path) || chdir(path) < 0 || (dir = open(".", O_RDONLY | O_DIRECTORY)) < 0) return 99;
+  if (!mkdtemp(path) || chdir(path) < 0 || (dir = open(".", O_RDONLY | O_DIRECTORY)) < 0)
+    return 99;
   facts();
   hostile();
   clearing();
   identities();
-  if (chdir("/") < 0 || rmdir(path) < 0) return 99;
+  if (chdir("/") < 0 || rmdir(path) < 0)
+    return 99;
   return tap_done();
 }

@@ -43,8 +43,10 @@ int main(void)
   bad("--1", "strconv.Atoi: parsing \"--1\": invalid syntax");
   bad("9223372036854775808", "strconv.Atoi: parsing \"9223372036854775808\": value out of range");
   bad("-9223372036854775809", "strconv.Atoi: parsing \"-9223372036854775809\": value out of range");
-  bad("99999999999999999999999999", "strconv.Atoi: parsing \"99999999999999999999999999\": value out of range");
-  bad("9999999999999999999999999x", "strconv.Atoi: parsing \"9999999999999999999999999x\": invalid syntax");
+  bad("99999999999999999999999999",
+      "strconv.Atoi: parsing \"99999999999999999999999999\": value out of range");
+  bad("9999999999999999999999999x",
+      "strconv.Atoi: parsing \"9999999999999999999999999x\": invalid syntax");
   bad("\x1b", "strconv.Atoi: parsing \"\\x1b\": invalid syntax");
   is_num(rk_atoi("12345", 3, &n), RK_ATOI_GOOD, "a piece of a text");
   is_num(n, 123, "and no more");

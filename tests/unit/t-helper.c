@@ -19,7 +19,8 @@ static struct rk_spawn h[2];
 static void take(void *data, char const *s, size_t n)
 {
   size_t i = *(size_t *)data;
-  if (len[i] + n < sizeof text[i]) memcpy(text[i] + len[i], s, n);
+  if (len[i] + n < sizeof text[i])
+    memcpy(text[i] + len[i], s, n);
   len[i] += n;
 }
 
@@ -35,9 +36,11 @@ static double sh(char const *a, char const *b, int untilfd, int ms)
     argv[i][2] = i ? b : a;
     len[i] = 0;
     h[i] = (struct rk_spawn){.path = "/bin/sh", .argv = argv[i], .take = take, .data = &index[i]};
-    if (argv[i][2] && rk_spawn_start(&h[i]) == -1) perror("start");
+    if (argv[i][2] && rk_spawn_start(&h[i]) == -1)
+      perror("start");
   }
-  if (rk_spawn_wait(h, 2, untilfd, ms) == -1) perror("wait");
+  if (rk_spawn_wait(h, 2, untilfd, ms) == -1)
+    perror("wait");
   clock_gettime(CLOCK_MONOTONIC, &u);
   return (double)(u.tv_sec - t.tv_sec) + (double)(u.tv_nsec - t.tv_nsec) / 1e9;
 }
@@ -52,18 +55,23 @@ int main(void)
   sh("echo out; echo err >&2; exit 3", "kill -TERM $$", -1, 10000);
   ok(!h[0].late && WIFEXITED(h[0].status) && WEXITSTATUS(h[0].status) == 3, "exit status");
   is_str(text[0], "out\nerr\n", "both outputs");
-  ok(!h[1].late && WIFSIGNALED(h[1].status) && WTERMSIG(h[1].status) == SIGTERM, "death by a signal");
+  ok(!h[1].late && WIFSIGNALED(h[1].status) && WTERMSIG(h[1].status) == SIGTERM,
+     "death by a signal");
   ok(waitpid(-1, 0, WNOHANG) == -1 && errno == ECHILD, "no child is left");
 
   sh("exec sleep 60", "echo fast", -1, 200);
-  ok(h[0].late && !h[1].late && !strcmp(text[1], "fast\n"), "one that hangs is killed, the other's answer stands");
+  ok(h[0].late && !h[1].late && !strcmp(text[1], "fast\n"),
+     "one that hangs is killed, the other's answer stands");
   ok(waitpid(-1, 0, WNOHANG) == -1 && errno == ECHILD, "and it is reaped");
 
-  ok(sh("while :; do echo y; done", "sleep 60 & echo $!", -1, 300) < 30 && h[0].late && !h[1].late,
-     "one that writes without end is late, one that leaves a child with the pipe is not waited for");
-  ok(atoi(text[1]) > 1 && !kill(atoi(text[1]), SIGKILL), "that child is left alone, and ours to end");
+  ok(
+    sh("while :; do echo y; done", "sleep 60 & echo $!", -1, 300) < 30 && h[0].late && !h[1].late,
+    "one that writes without end is late, one that leaves a child with the pipe is not waited for");
+  ok(atoi(text[1]) > 1 && !kill(atoi(text[1]), SIGKILL),
+     "that child is left alone, and ours to end");
 
-  if (pipe(p)) return 111;
+  if (pipe(p))
+    return 111;
   close(p[1]);
   ok(sh("exec sleep 60", 0, p[0], 60000) < 30 && h[0].late, "the wait ends when it is called off");
 
@@ -78,15 +86,18 @@ int main(void)
   len[0] = 0;
   memset(text, 0, sizeof text);
   h[0] = (struct rk_spawn){.path = "/nonexistent", .argv = nothing, .take = take, .data = &zero};
-  ok(!rk_spawn_start(&h[0]) && !rk_spawn_wait(h, 1, -1, 10000) && WEXITSTATUS(h[0].status) == 127 && strstr(text[0], "No such"),
+  ok(!rk_spawn_start(&h[0]) && !rk_spawn_wait(h, 1, -1, 10000) && WEXITSTATUS(h[0].status) == 127 &&
+       strstr(text[0], "No such"),
      "a missing program");
 
   setenv("PATH", "/nonexistent:/usr/bin:/bin", 1);
-  ok(rk_which("sh", path, sizeof path) > 0 && strstr(path, "/bin/sh"), "a program is found in PATH");
+  ok(rk_which("sh", path, sizeof path) > 0 && strstr(path, "/bin/sh"),
+     "a program is found in PATH");
   ok(rk_which("sh", path, 6) == -1 && errno == ENAMETOOLONG, "a short buffer");
   ok(rk_which("no-such-program", path, sizeof path) == -1 && errno == ENOENT, "no such program");
   setenv("PATH", "/etc", 1);
-  ok(rk_which("passwd", path, sizeof path) == -1 && errno == EACCES && !strcmp(path, "/etc/passwd"), "one that is not executable");
+  ok(rk_which("passwd", path, sizeof path) == -1 && errno == EACCES && !strcmp(path, "/etc/passwd"),
+     "one that is not executable");
   ok(rk_which("/bin/sh", path, sizeof path) == 7, "a path");
   {
     char out[8];
@@ -97,10 +108,13 @@ int main(void)
     status = rk_helper_run("/bin/sh", shell, out, sizeof out, 10000);
     ok(WIFEXITED(status) && WEXITSTATUS(status) == 4, "a helper from start to end: its status");
     is_str(out, "0123456", "its stdout, cut, without its stderr");
-    is_num(WEXITSTATUS(rk_helper_run("/bin/sh", shell, NULL, 0, 10000)), 4, "the output may be left out");
-    ok(rk_helper_run("/bin/sh", hang, out, sizeof out, 100) == -1 && errno == ETIMEDOUT, "one that hangs is ETIMEDOUT");
+    is_num(WEXITSTATUS(rk_helper_run("/bin/sh", shell, NULL, 0, 10000)), 4,
+           "the output may be left out");
+    ok(rk_helper_run("/bin/sh", hang, out, sizeof out, 100) == -1 && errno == ETIMEDOUT,
+       "one that hangs is ETIMEDOUT");
     ok(waitpid(-1, 0, WNOHANG) == -1 && errno == ECHILD, "and is not left");
-    is_num(WEXITSTATUS(rk_helper_run("/nowhere", shell, NULL, 0, 10000)), 127, "one that is not there is 127");
+    is_num(WEXITSTATUS(rk_helper_run("/nowhere", shell, NULL, 0, 10000)), 127,
+           "one that is not there is 127");
   }
   return tap_done();
 }

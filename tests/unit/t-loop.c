@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   rk_loop, with pipes: what is ready is called once, in order; removal and adding during callbacks; timers. */
+   rk_loop, with pipes: what is ready is called once, in order; removal and adding during callbacks;
+   timers. */
 #include "tap.h"
 
 #include <errno.h>
@@ -18,7 +19,8 @@ static void note(char letter)
 {
   size_t n = strlen(calls);
 
-  if (n + 1 < sizeof calls) calls[n] = letter;
+  if (n + 1 < sizeof calls)
+    calls[n] = letter;
 }
 
 static char const *taken(void)
@@ -35,21 +37,22 @@ struct source {
   struct rk_timer timer;
   struct rk_loop *loop;
   char letter;
-  int in, out;            /* a pipe; watch.fd is in */
+  int in, out; /* a pipe; watch.fd is in */
   short revents;
-  struct source *remove;  /* what the callback does: to others, */
+  struct source *remove; /* what the callback does: to others, */
   struct source *add;
   struct source *stop;
-  int restart;            /* and to its own timer */
-  int step;               /* it steps the loop itself */
-  int nested;             /* errno of that */
+  int restart; /* and to its own timer */
+  int step;    /* it steps the loop itself */
+  int nested;  /* errno of that */
 };
 
 static void drain(struct source *s)
 {
   char byte;
 
-  if (read(s->in, &byte, 1) == -1) note('!');
+  if (read(s->in, &byte, 1) == -1)
+    note('!');
 }
 
 static void ready(void *ctx, short revents)
@@ -58,12 +61,18 @@ static void ready(void *ctx, short revents)
 
   s->revents = revents;
   note(s->letter);
-  if (revents & POLLIN) drain(s);
-  if (s->remove) rk_loop_remove(s->loop, &s->remove->watch);
-  if (s->add && rk_loop_add(s->loop, &s->add->watch) == -1) note('!');
-  if (s->stop) rk_timer_stop(s->loop, &s->stop->timer);
-  if (s->restart) rk_timer_start(s->loop, &s->timer, 0);
-  if (s->step && rk_loop_step(s->loop, 0) == -1) s->nested = errno;
+  if (revents & POLLIN)
+    drain(s);
+  if (s->remove)
+    rk_loop_remove(s->loop, &s->remove->watch);
+  if (s->add && rk_loop_add(s->loop, &s->add->watch) == -1)
+    note('!');
+  if (s->stop)
+    rk_timer_stop(s->loop, &s->stop->timer);
+  if (s->restart)
+    rk_timer_start(s->loop, &s->timer, 0);
+  if (s->step && rk_loop_step(s->loop, 0) == -1)
+    s->nested = errno;
 }
 
 static void due(void *ctx)
@@ -71,9 +80,12 @@ static void due(void *ctx)
   struct source *s = ctx;
 
   note((char)(s->letter - 'a' + 'A'));
-  if (s->remove) rk_loop_remove(s->loop, &s->remove->watch);
-  if (s->stop) rk_timer_stop(s->loop, &s->stop->timer);
-  if (s->restart) rk_timer_start(s->loop, &s->timer, 0);
+  if (s->remove)
+    rk_loop_remove(s->loop, &s->remove->watch);
+  if (s->stop)
+    rk_timer_stop(s->loop, &s->stop->timer);
+  if (s->restart)
+    rk_timer_start(s->loop, &s->timer, 0);
 }
 
 static void make(struct source *s, struct rk_loop *loop, char letter)
@@ -81,7 +93,8 @@ static void make(struct source *s, struct rk_loop *loop, char letter)
   int p[2];
 
   memset(s, 0, sizeof *s);
-  if (pipe(p) == -1) _exit(111);
+  if (pipe(p) == -1)
+    _exit(111);
   s->in = p[0];
   s->out = p[1];
   s->letter = letter;
@@ -92,7 +105,8 @@ static void make(struct source *s, struct rk_loop *loop, char letter)
 
 static void poke(struct source const *s)
 {
-  if (write(s->out, "x", 1) != 1) _exit(111);
+  if (write(s->out, "x", 1) != 1)
+    _exit(111);
 }
 
 static void unmake(struct source *s)
@@ -100,7 +114,8 @@ static void unmake(struct source *s)
   rk_loop_remove(s->loop, &s->watch);
   rk_timer_stop(s->loop, &s->timer);
   close(s->in);
-  if (s->out != -1) close(s->out);
+  if (s->out != -1)
+    close(s->out);
 }
 
 static void watches(void)
@@ -114,7 +129,8 @@ static void watches(void)
   is_num(rk_loop_step(&loop, 0), 0, "an empty loop has nothing to do");
   is_num(rk_loop_add(&loop, &b.watch), 0, "a watch is added");
   is_num(rk_loop_add(&loop, &a.watch), 0, "a second");
-  ok(rk_loop_add(&loop, &b.watch) == -1 && errno == EEXIST, "the same watch a second time is EEXIST");
+  ok(rk_loop_add(&loop, &b.watch) == -1 && errno == EEXIST,
+     "the same watch a second time is EEXIST");
   is_num(rk_loop_step(&loop, 0), 0, "nothing is ready");
   poke(&a);
   poke(&b);
@@ -208,14 +224,17 @@ static void many(void)
   int bad = 0;
 
   make(&a, &loop, 'a');
-  for (unsigned int i = 0; i <= RK_LOOP_FDS; i++) watch[i] = a.watch;
-  for (unsigned int i = 0; i < RK_LOOP_FDS; i++) bad |= rk_loop_add(&loop, &watch[i]);
+  for (unsigned int i = 0; i <= RK_LOOP_FDS; i++)
+    watch[i] = a.watch;
+  for (unsigned int i = 0; i < RK_LOOP_FDS; i++)
+    bad |= rk_loop_add(&loop, &watch[i]);
   is_num(bad, 0, "as many watches as RK_LOOP_FDS");
   ok(rk_loop_add(&loop, &watch[RK_LOOP_FDS]) == -1 && errno == ENOSPC, "one more is ENOSPC");
   watch[3].fd = 1023;
   ok(rk_loop_step(&loop, 0) == -1 && errno == EBADF, "an fd that is not open is EBADF");
   is_str(taken(), "", "and nothing was called");
-  for (unsigned int i = 0; i < RK_LOOP_FDS; i++) rk_loop_remove(&loop, &watch[i]);
+  for (unsigned int i = 0; i < RK_LOOP_FDS; i++)
+    rk_loop_remove(&loop, &watch[i]);
   is_num(loop.nwatch, 0, "all can be removed");
   unmake(&a);
 }
@@ -239,7 +258,8 @@ static void timers(void)
   rk_timer_start(&loop, &a.timer, 20);
   rk_timer_start(&loop, &b.timer, 10);
   rk_timer_start(&loop, &c.timer, 100000);
-  while (strlen(calls) < 2) rk_loop_step(&loop, -1);
+  while (strlen(calls) < 2)
+    rk_loop_step(&loop, -1);
   is_str(taken(), "BA", "the earlier first, the late one not");
   ok(rk_clock_ms() - begin >= 20, "and not before its time");
   rk_timer_start(&loop, &c.timer, 0);
@@ -254,7 +274,8 @@ static void timers(void)
 
   a.restart = 1;
   rk_timer_start(&loop, &a.timer, 0);
-  is_num(rk_loop_step(&loop, -1), 1, "a timer that starts itself again at once is called once a step");
+  is_num(rk_loop_step(&loop, -1), 1,
+         "a timer that starts itself again at once is called once a step");
   is_num(rk_loop_step(&loop, -1), 1, "and once in the next");
   rk_timer_stop(&loop, &a.timer);
   a.restart = 0;

@@ -34,9 +34,25 @@ int main(void)
   parses("192.168.1.128/25", 0xc0a801e4, 0xc0a80182, 0xc0a80183);
   parses("192.168.1.64/26", 0xc0a80144, 0xc0a80142, 0xc0a80143);
   parses("192.0.2.8/29", 0xc000020c, 0xc000020a, 0xc000020b);
-  char const *const syntax[] = {"", "/", "10.0.2.0", "10.0.2.0/", "10.0.2.0/33", "10.0.2.0/x", "10.0.2.0/24 ", " 10.0.2.0/24", "10.0.2/24",
-    "10.0.2.0.0/24", "10.0.2.256/24", "10.00.2.0/24", "+10.0.2.0/24", "10..2.0/24", "::/8", "10.0.2.0/024x", "4294967306.0.0.0/8"};
-  for (size_t i = 0; i < sizeof syntax / sizeof *syntax; i++) fails(syntax[i], PLAN_SYNTAX);
+  char const *const syntax[] = {"",
+                                "/",
+                                "10.0.2.0",
+                                "10.0.2.0/",
+                                "10.0.2.0/33",
+                                "10.0.2.0/x",
+                                "10.0.2.0/24 ",
+                                " 10.0.2.0/24",
+                                "10.0.2/24",
+                                "10.0.2.0.0/24",
+                                "10.0.2.256/24",
+                                "10.00.2.0/24",
+                                "+10.0.2.0/24",
+                                "10..2.0/24",
+                                "::/8",
+                                "10.0.2.0/024x",
+                                "4294967306.0.0.0/8"};
+  for (size_t i = 0; i < sizeof syntax / sizeof *syntax; i++)
+    fails(syntax[i], PLAN_SYNTAX);
   fails("10.0.2.1/24", PLAN_HOSTBITS);
   fails("10.0.2.0/7", PLAN_PREFIX);
   fails("10.0.2.0/30", PLAN_PREFIX);
@@ -50,7 +66,8 @@ int main(void)
   ok(!plan_overlap(0x0a000200, 24, 0x0a000300, 24), "neighbours do not overlap");
   ok(plan_overlap(0, 0, 0x0a000300, 24), "everything overlaps all");
   unsigned int n = 0, bad = 0;
-  for (uint32_t a, last = 0; (a = plan_candidate(n)); last = a, n++) bad += a == last || (a & 255) || !(a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8);
+  for (uint32_t a, last = 0; (a = plan_candidate(n)); last = a, n++)
+    bad += a == last || (a & 255) || !(a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8);
   ok(n == 254 + 255 + 16 + 256 && !bad, "all candidates are private /24s");
   ok(plan_candidate(0) == 0x0a000200, "the first is 10.0.2.0");
   printf("1..%d\n", tests);

@@ -8,15 +8,19 @@
 
 static char err[RK_PORTSPEC_ERRMAX];
 
-/* What the text became: "parent|port|child|port|proto", with "xN" after it for a range; or the error. */
+/* What the text became: "parent|port|child|port|proto", with "xN" after it for a range; or the
+   error. */
 static char const *parsed(char const *text, unsigned int flags)
 {
   static char out[RK_PORTSPEC_ERRMAX];
   struct rk_portspec s;
 
-  if (rk_portspec_parse(text, strlen(text), flags, &s, err, sizeof err) < 0) return err;
-  snprintf(out, sizeof out, "%s|%lld|%s|%lld|%s", s.parentip, (long long)s.parentport, s.childip, (long long)s.childport, rk_proto_name(s.proto));
-  if (s.count != 1) snprintf(out + strlen(out), 16, "x%u", s.count);
+  if (rk_portspec_parse(text, strlen(text), flags, &s, err, sizeof err) < 0)
+    return err;
+  snprintf(out, sizeof out, "%s|%lld|%s|%lld|%s", s.parentip, (long long)s.parentport, s.childip,
+           (long long)s.childport, rk_proto_name(s.proto));
+  if (s.count != 1)
+    snprintf(out + strlen(out), 16, "x%u", s.count);
   return out;
 }
 
@@ -24,7 +28,8 @@ static char const *checked(char const *text)
 {
   struct rk_portspec s;
 
-  if (rk_portspec_parse(text, strlen(text), RK_PORTSPEC_RK, &s, err, sizeof err) < 0) return err;
+  if (rk_portspec_parse(text, strlen(text), RK_PORTSPEC_RK, &s, err, sizeof err) < 0)
+    return err;
   return rk_portspec_check(&s, err, sizeof err) < 0 ? err : "good";
 }
 
@@ -35,9 +40,12 @@ static char const *where(struct sockaddr_storage const *sa)
   struct sockaddr_in const *four = (struct sockaddr_in const *)sa;
   struct sockaddr_in6 const *six = (struct sockaddr_in6 const *)sa;
 
-  if (sa->ss_family == AF_INET) inet_ntop(AF_INET, &four->sin_addr, ip, sizeof ip);
-  else inet_ntop(AF_INET6, &six->sin6_addr, ip, sizeof ip);
-  snprintf(out, sizeof out, "%s %u", ip, ntohs(sa->ss_family == AF_INET ? four->sin_port : six->sin6_port));
+  if (sa->ss_family == AF_INET)
+    inet_ntop(AF_INET, &four->sin_addr, ip, sizeof ip);
+  else
+    inet_ntop(AF_INET6, &six->sin6_addr, ip, sizeof ip);
+  snprintf(out, sizeof out, "%s %u", ip,
+           ntohs(sa->ss_family == AF_INET ? four->sin_port : six->sin6_port));
   return out;
 }
 
@@ -48,8 +56,10 @@ static char const *listens(char const *text, int no6)
   struct sockaddr_storage sa;
   int v6only;
 
-  if (rk_portspec_parse(text, strlen(text), 0, &s, err, sizeof err) < 0) return err;
-  if (rk_portspec_listen(&s, no6, &sa, &v6only, err, sizeof err) < 0) return err;
+  if (rk_portspec_parse(text, strlen(text), 0, &s, err, sizeof err) < 0)
+    return err;
+  if (rk_portspec_listen(&s, no6, &sa, &v6only, err, sizeof err) < 0)
+    return err;
   snprintf(out, sizeof out, "%s%s", where(&sa), v6only ? " v6only" : "");
   return out;
 }
@@ -59,7 +69,8 @@ static char const *target(char const *text, char const *hostip)
   struct rk_portspec s;
   struct sockaddr_storage sa;
 
-  if (rk_portspec_parse(text, strlen(text), 0, &s, err, sizeof err) < 0) return err;
+  if (rk_portspec_parse(text, strlen(text), 0, &s, err, sizeof err) < 0)
+    return err;
   rk_portspec_target(&s, inet_addr(hostip), &sa);
   return where(&sa);
 }
@@ -70,13 +81,17 @@ static char const *file(char const *text, size_t len)
   struct rk_portfile f;
   unsigned int line;
 
-  if (rk_portfile_parse(text, len, &f, &line, err, sizeof err) < 0) snprintf(out, sizeof out, "%u: %.400s", line, err);
-  else snprintf(out, sizeof out, "%s srcip %d idle %u refuse %d fd %s", rk_proto_name(f.spec.proto), f.srcip, f.idle,
-                f.refuse_backend, f.listenfd);
+  if (rk_portfile_parse(text, len, &f, &line, err, sizeof err) < 0)
+    snprintf(out, sizeof out, "%u: %.400s", line, err);
+  else
+    snprintf(out, sizeof out, "%s srcip %d idle %u refuse %d fd %s", rk_proto_name(f.spec.proto),
+             f.srcip, f.idle, f.refuse_backend, f.listenfd);
   return out;
 }
 
-static struct { char const *text, *want; } const peer[] = {
+static struct {
+  char const *text, *want;
+} const peer[] = {
   {"127.0.0.1:8080:80/tcp", "127.0.0.1|8080||80|tcp"},
   {":8080:80/tcp", "|8080||80|tcp"},
   {"[]:8080:80/tcp", "|8080||80|tcp"},
@@ -96,32 +111,47 @@ static struct { char const *text, *want; } const peer[] = {
   {" 127.0.0.1:8080:80/tcp", "127.0.0.1|8080||80|tcp"},
   {"127.0.0.1:08080:080/tcp", "127.0.0.1|8080||80|tcp"},
   {"127.0.0.1:+8080:+80/tcp", "127.0.0.1|8080||80|tcp"},
-  {"127.0.0.1:8080:80 /tcp", "unexpected ParentPort in PortSpec string: \"127.0.0.1:8080:80 /tcp\": strconv.Atoi: parsing \"80 \": invalid syntax"},
+  {"127.0.0.1:8080:80 /tcp", "unexpected ParentPort in PortSpec string: \"127.0.0.1:8080:80 "
+                             "/tcp\": strconv.Atoi: parsing \"80 \": invalid syntax"},
   {"8080:80/tcp", "unexpected ParentIP in PortSpec string: \"8080:80/tcp\""},
   {"localhost:8080:80/tcp", "unexpected ParentIP in PortSpec string: \"localhost:8080:80/tcp\""},
   {"127.1:8080:80/tcp", "unexpected ParentIP in PortSpec string: \"127.1:8080:80/tcp\""},
-  {"192.168.001.1:8080:80/tcp", "unexpected ParentIP in PortSpec string: \"192.168.001.1:8080:80/tcp\""},
-  {"[fe80::1%eth0]:8080:80/tcp", "unexpected ParentIP in PortSpec string: \"[fe80::1%eth0]:8080:80/tcp\""},
-  {"127.0.0.1:8080:localhost:80/tcp", "unexpected ParentIP in PortSpec string: \"127.0.0.1:8080:localhost:80/tcp\""},
+  {"192.168.001.1:8080:80/tcp",
+   "unexpected ParentIP in PortSpec string: \"192.168.001.1:8080:80/tcp\""},
+  {"[fe80::1%eth0]:8080:80/tcp",
+   "unexpected ParentIP in PortSpec string: \"[fe80::1%eth0]:8080:80/tcp\""},
+  {"127.0.0.1:8080:localhost:80/tcp",
+   "unexpected ParentIP in PortSpec string: \"127.0.0.1:8080:localhost:80/tcp\""},
   {"8080/tcp", "unexpected PortSpec string: \"8080/tcp\""},
   {"/tcp", "unexpected PortSpec string: \"/tcp\""},
   {"8080", "missing proto in PortSpec string: \"8080\""},
   {"", "missing proto in PortSpec string: \"\""},
   {"127.0.0.1:8080:80", "missing proto in PortSpec string: \"127.0.0.1:8080:80\""},
-  {"127.0.0.1:8080:80/TCP", "invalid PortSpec string: \"127.0.0.1:8080:80/TCP\": unknown proto: \"TCP\""},
+  {"127.0.0.1:8080:80/TCP",
+   "invalid PortSpec string: \"127.0.0.1:8080:80/TCP\": unknown proto: \"TCP\""},
   {"127.0.0.1:8080:80/", "invalid PortSpec string: \"127.0.0.1:8080:80/\": unknown proto: \"\""},
-  {"127.0.0.1:x:80/tcp", "unexpected ChildPort in PortSpec string: \"127.0.0.1:x:80/tcp\": strconv.Atoi: parsing \"x\": invalid syntax"},
-  {"127.0.0.1:80:x/tcp", "unexpected ParentPort in PortSpec string: \"127.0.0.1:80:x/tcp\": strconv.Atoi: parsing \"x\": invalid syntax"},
-  {"127.0.0.1:8080-8090:80/tcp", "unexpected ChildPort in PortSpec string: \"127.0.0.1:8080-8090:80/tcp\": strconv.Atoi: parsing \"8080-8090\": invalid syntax"},
-  {"127.0.0.1:9223372036854775808:80/tcp", "unexpected ChildPort in PortSpec string: \"127.0.0.1:9223372036854775808:80/tcp\": strconv.Atoi: parsing \"9223372036854775808\": value out of range"},
+  {"127.0.0.1:x:80/tcp", "unexpected ChildPort in PortSpec string: \"127.0.0.1:x:80/tcp\": "
+                         "strconv.Atoi: parsing \"x\": invalid syntax"},
+  {"127.0.0.1:80:x/tcp", "unexpected ParentPort in PortSpec string: \"127.0.0.1:80:x/tcp\": "
+                         "strconv.Atoi: parsing \"x\": invalid syntax"},
+  {"127.0.0.1:8080-8090:80/tcp",
+   "unexpected ChildPort in PortSpec string: \"127.0.0.1:8080-8090:80/tcp\": strconv.Atoi: parsing "
+   "\"8080-8090\": invalid syntax"},
+  {"127.0.0.1:9223372036854775808:80/tcp",
+   "unexpected ChildPort in PortSpec string: \"127.0.0.1:9223372036854775808:80/tcp\": "
+   "strconv.Atoi: parsing \"9223372036854775808\": value out of range"},
   {"127.0.0.1:-9223372036854775808:80/tcp", "127.0.0.1|-9223372036854775808||80|tcp"},
-  {"a\n\"\x01\xff:1:1/tcp", "unexpected ParentIP in PortSpec string: \"a\\n\\\"\\x01\\xff:1:1/tcp\""},
+  {"a\n\"\x01\xff:1:1/tcp",
+   "unexpected ParentIP in PortSpec string: \"a\\n\\\"\\x01\\xff:1:1/tcp\""},
   /* The peer glues the surplus field on (child port 9080): we refuse. */
-  {"127.0.0.1:8080:10.0.2.100:80:90/tcp", "unexpected PortSpec string: \"127.0.0.1:8080:10.0.2.100:80:90/tcp\""},
+  {"127.0.0.1:8080:10.0.2.100:80:90/tcp",
+   "unexpected PortSpec string: \"127.0.0.1:8080:10.0.2.100:80:90/tcp\""},
   {"[::1:8080:80/tcp", "unexpected PortSpec string: \"[::1:8080:80/tcp\""},
 };
 
-static struct { char const *text, *want; } const ours[] = {
+static struct {
+  char const *text, *want;
+} const ours[] = {
   {"8000-8099:9000-9099/tcp", "|8000||9000|tcpx100"},
   {"127.0.0.1:8000-8099:10.0.2.100:8000-8099/udp", "127.0.0.1|8000|10.0.2.100|8000|udpx100"},
   {"[::]:1-65535:1-65535/tcp", "::|1||1|tcpx65535"},
@@ -131,13 +161,18 @@ static struct { char const *text, *want; } const ours[] = {
   {"80-90:80-91/tcp", "ranges of different length in PortSpec string: \"80-90:80-91/tcp\""},
   {"90-80:90-80/tcp", "range ends before it begins in PortSpec string: \"90-80:90-80/tcp\""},
   {"0-99999:0-99999/tcp", "range too long in PortSpec string: \"0-99999:0-99999/tcp\""},
-  {"80-:80-/tcp", "unexpected ParentPort in PortSpec string: \"80-:80-/tcp\": strconv.Atoi: parsing \"80-\": invalid syntax"},
-  {"127.0.0.1:80:x/tcp", "unexpected ChildPort in PortSpec string: \"127.0.0.1:80:x/tcp\": strconv.Atoi: parsing \"x\": invalid syntax"},
+  {"80-:80-/tcp", "unexpected ParentPort in PortSpec string: \"80-:80-/tcp\": strconv.Atoi: "
+                  "parsing \"80-\": invalid syntax"},
+  {"127.0.0.1:80:x/tcp", "unexpected ChildPort in PortSpec string: \"127.0.0.1:80:x/tcp\": "
+                         "strconv.Atoi: parsing \"x\": invalid syntax"},
   {"127.0.0.1:80:x:80/tcp", "unexpected ChildIP in PortSpec string: \"127.0.0.1:80:x:80/tcp\""},
-  {"[::]:80/tcp", "unexpected ParentPort in PortSpec string: \"[::]:80/tcp\": strconv.Atoi: parsing \"\": invalid syntax"},
+  {"[::]:80/tcp", "unexpected ParentPort in PortSpec string: \"[::]:80/tcp\": strconv.Atoi: "
+                  "parsing \"\": invalid syntax"},
 };
 
-static struct { char const *text, *want; } const checks[] = {
+static struct {
+  char const *text, *want;
+} const checks[] = {
   {"127.0.0.1:8080:80/tcp", "good"},
   {"127.0.0.1:8080:80/sctp", "good"},
   {"127.0.0.1:0:80/tcp", "invalid ParentPort: 0"},
@@ -149,7 +184,10 @@ static struct { char const *text, *want; } const checks[] = {
   {"1-537:65000-65536/tcp", "invalid ChildPort: 65536"},
 };
 
-static struct { char const *text, *want; int no6; } const listen_[] = {
+static struct {
+  char const *text, *want;
+  int no6;
+} const listen_[] = {
   {":80:80/tcp", ":: 80", 0},
   {":80:80/tcp", "0.0.0.0 80", 1},
   {"0.0.0.0:80:80/udp", ":: 80", 0},
@@ -165,7 +203,9 @@ static struct { char const *text, *want; int no6; } const listen_[] = {
   {"127.0.0.1:80:80/tcp6", "listen tcp6: address 127.0.0.1: no suitable address found", 0},
 };
 
-static struct { char const *text, *want; } const targets[] = {
+static struct {
+  char const *text, *want;
+} const targets[] = {
   {":8080:80/tcp", "127.0.0.1 80"},
   {"0.0.0.0:8080:80/tcp", "127.0.0.1 80"},
   {"192.0.2.7:8080:80/tcp", "127.0.0.1 80"}, /* the host's first address */
@@ -180,10 +220,13 @@ static struct { char const *text, *want; } const targets[] = {
   {":8080:0.0.0.0:80/tcp", "127.0.0.1 80"},
 };
 
-static struct { char const *text, *want; } const files[] = {
+static struct {
+  char const *text, *want;
+} const files[] = {
   {"127.0.0.1:8080:80/tcp\n", "tcp srcip 0 idle 0 refuse 0 fd "},
   {"127.0.0.1:8080:80/tcp", "tcp srcip 0 idle 0 refuse 0 fd "},
-  {"# web\n\n  127.0.0.1:8080:80/tcp \r\nsrcip=require\nrefuse=backend\nlisten-fd=http\n", "tcp srcip 1 idle 0 refuse 1 fd http"},
+  {"# web\n\n  127.0.0.1:8080:80/tcp \r\nsrcip=require\nrefuse=backend\nlisten-fd=http\n",
+   "tcp srcip 1 idle 0 refuse 1 fd http"},
   {":1:1/tcp\nsrcip=loopback", "tcp srcip 4 idle 0 refuse 0 fd "},
   {":1:1/tcp\nsrcip=plain", "tcp srcip 3 idle 0 refuse 0 fd "},
   {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 fd "},
@@ -194,7 +237,8 @@ static struct { char const *text, *want; } const files[] = {
   {":1:1/tcp\n\nfoo\n", "3: not a key=value line: \"foo\""},
   {":1:1/tcp\n:2:2/tcp\n", "2: not a key=value line: \":2:2/tcp\""},
   {":1:1/tcp\nsrcip=no\nsrcip=no\n", "3: key given twice: \"srcip\""},
-  {":1:1/tcp\nsrcip=maybe\n", "2: srcip must be prefer, require, no, plain or loopback, not \"maybe\""},
+  {":1:1/tcp\nsrcip=maybe\n",
+   "2: srcip must be prefer, require, no, plain or loopback, not \"maybe\""},
   {":1:1/udp\nidle=0\n", "2: idle must be 1 to 86400 seconds, not \"0\""},
   {":1:1/udp\nidle=86401\n", "2: idle must be 1 to 86400 seconds, not \"86401\""},
   {":1:1/udp\nidle=\n", "2: idle must be 1 to 86400 seconds, not \"\""},
@@ -207,9 +251,13 @@ static struct { char const *text, *want; } const files[] = {
 
 static void conflicts(void)
 {
-  static struct { char const *a, *b; int want; } const t[] = {
-    {":80:80/tcp", ":80:81/tcp", 1}, {":80:80/tcp", ":80:80/tcp4", 0}, {":80:80/tcp", "0.0.0.0:80:80/tcp", 0},
-    {"80-89:80-89/tcp", "89:1/tcp", 1}, {"80-89:80-89/tcp", "90:1/tcp", 0}, {"90:1/tcp", "80-89:80-89/tcp", 0},
+  static struct {
+    char const *a, *b;
+    int want;
+  } const t[] = {
+    {":80:80/tcp", ":80:81/tcp", 1},        {":80:80/tcp", ":80:80/tcp4", 0},
+    {":80:80/tcp", "0.0.0.0:80:80/tcp", 0}, {"80-89:80-89/tcp", "89:1/tcp", 1},
+    {"80-89:80-89/tcp", "90:1/tcp", 0},     {"90:1/tcp", "80-89:80-89/tcp", 0},
   };
   struct rk_portspec a, b;
 
@@ -221,7 +269,8 @@ static void conflicts(void)
 }
 
 #define EACH(table, got) \
-  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) is_str(got, table[i].want, #table)
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) \
+  is_str(got, table[i].want, #table)
 
 int main(void)
 {
@@ -236,7 +285,9 @@ int main(void)
   EACH(targets, target(targets[i].text, "192.0.2.7"));
   EACH(files, file(files[i].text, strlen(files[i].text)));
   conflicts();
-  is_str(file(":1:1/tcp\0\n", 10), "1: invalid PortSpec string: \":1:1/tcp\\x00\": unknown proto: \"tcp\\x00\"", "a zero byte");
+  is_str(file(":1:1/tcp\0\n", 10),
+         "1: invalid PortSpec string: \":1:1/tcp\\x00\": unknown proto: \"tcp\\x00\"",
+         "a zero byte");
   memset(big, '\n', sizeof big);
   is_str(file(big, sizeof big), "0: file longer than 4096 bytes", "too long");
   rk_portspec_parse("[::1]:5-9:[::2]:6-10/udp", 24, RK_PORTSPEC_RK, &s, err, sizeof err);

@@ -23,13 +23,16 @@ int main(void)
 
   is_num(rk_portstatus_value(text, "id", buf, sizeof buf), 1, "a value's length");
   is_str(buf, "7", "and it");
-  is_num(rk_portstatus_value(text, "idle", buf, sizeof buf), 0, "an empty value is one; its key is not another's beginning");
+  is_num(rk_portstatus_value(text, "idle", buf, sizeof buf), 0,
+         "an empty value is one; its key is not another's beginning");
   is_num(rk_portstatus_value(text, "reason", buf, sizeof buf), 3, "a value may hold the sign");
   is_str(buf, "a=b", "all of it");
   rk_portstatus_value(text, "error", buf, sizeof buf);
   is_str(buf, "first", "the first line counts");
-  ok(rk_portstatus_value(text, "ide", buf, sizeof buf) == -1 && errno == ENOENT, "a key that is not there");
-  ok(rk_portstatus_value("", "id", buf, sizeof buf) == -1 && errno == ENOENT, "nor in an empty text");
+  ok(rk_portstatus_value(text, "ide", buf, sizeof buf) == -1 && errno == ENOENT,
+     "a key that is not there");
+  ok(rk_portstatus_value("", "id", buf, sizeof buf) == -1 && errno == ENOENT,
+     "nor in an empty text");
   is_num(rk_portstatus_value(text, "state", small, sizeof small), 3, "a long value is cut");
   is_str(small, "lis", "and terminated");
 
@@ -41,8 +44,10 @@ int main(void)
   state("xstate=error", RK_PORTSTATE_NONE, "a longer key is another");
   state("", RK_PORTSTATE_NONE, "an empty text has no state");
 
-  ok(rk_portstatus_read(-1, "p", buf, sizeof buf) == -1 && errno == ENOENT, "no directory, no status");
-  if (!mkdtemp(dir)) return 111;
+  ok(rk_portstatus_read(-1, "p", buf, sizeof buf) == -1 && errno == ENOENT,
+     "no directory, no status");
+  if (!mkdtemp(dir))
+    return 111;
   fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   ok(rk_portstatus_read(fd, "p", buf, sizeof buf) == -1 && errno == ENOENT, "no file, no status");
   rk_fact_write(fd, "p", "state=error\n", 12, 0600);

@@ -24,11 +24,14 @@ static int fate_of(int six, long nr, long a, long b, long c, long d)
   pid_t child = fork();
 
   if (!child) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || seccomp_install(six) == -1) syscall(SYS_exit_group, 1);
-    if (nr != SYS_NONE) syscall(nr, a, b, c, d, 0L, 0L);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || seccomp_install(six) == -1)
+      syscall(SYS_exit_group, 1);
+    if (nr != SYS_NONE)
+      syscall(nr, a, b, c, d, 0L, 0L);
     syscall(SYS_exit_group, 0);
   }
-  if (waitpid(child, &status, 0) == -1) return -1;
+  if (waitpid(child, &status, 0) == -1)
+    return -1;
   return WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status) ? -1 : 0;
 }
 
@@ -59,19 +62,25 @@ int main(void)
   is_num(fate(SYS_openat2, -1, 0, 0), SIGSYS, "no file");
   is_num(fate(SYS_prctl, PR_SET_DUMPABLE, 1, 0), SIGSYS, "it cannot become dumpable again");
   is_num(fate(SYS_connect, -1, 0, sizeof(struct sockaddr_in)), 0, "connect: an address of IPv4");
-  is_num(fate(SYS_connect, -1, 0, sizeof(struct sockaddr_in6)), SIGSYS, "connect: none of IPv6, so not by a socket of IPv6");
-  is_num(fate(SYS_connect, -1, 0, 24), SIGSYS, "connect: nor the shortest that such a socket takes");
+  is_num(fate(SYS_connect, -1, 0, sizeof(struct sockaddr_in6)), SIGSYS,
+         "connect: none of IPv6, so not by a socket of IPv6");
+  is_num(fate(SYS_connect, -1, 0, 24), SIGSYS,
+         "connect: nor the shortest that such a socket takes");
   is_num(fate(SYS_bind, -1, 0, sizeof(struct sockaddr_in)), 0, "bind: an address of IPv4");
   is_num(fate(SYS_bind, -1, 0, sizeof(struct sockaddr_in6)), SIGSYS, "bind: none of IPv6");
-  is_num(fate_of(1, SYS_connect, -1, 0, sizeof(struct sockaddr_in6), 0), 0, "with a destination of IPv6, connect to it");
+  is_num(fate_of(1, SYS_connect, -1, 0, sizeof(struct sockaddr_in6), 0), 0,
+         "with a destination of IPv6, connect to it");
   is_num(fate_of(1, SYS_bind, -1, 0, sizeof(struct sockaddr_in6), 0), 0, "... and bind");
   is_num(fate(SYS_sendto, -1, 0, 0), 0, "sendto");
-  is_num(fate_of(0, SYS_sendto, -1, 0, 0, MSG_FASTOPEN), SIGSYS, "sendto cannot connect (MSG_FASTOPEN)");
+  is_num(fate_of(0, SYS_sendto, -1, 0, 0, MSG_FASTOPEN), SIGSYS,
+         "sendto cannot connect (MSG_FASTOPEN)");
   is_num(fate(SYS_sendmsg, -1, 0, MSG_FASTOPEN), SIGSYS, "... nor sendmsg");
   is_num(fate(SYS_sendmmsg, -1, 0, 0), SIGSYS, "... and no sendmmsg");
   is_num(fate(SYS_setsockopt, -1, SOL_SOCKET, SO_MARK), 0, "setsockopt: a mark");
-  is_num(fate(SYS_setsockopt, -1, IPPROTO_TCP, 30 /* TCP_FASTOPEN_CONNECT */), SIGSYS, "setsockopt: no fast open");
-  is_num(fate(SYS_setsockopt, -1, IPPROTO_IPV6, 1 /* IPV6_ADDRFORM */), SIGSYS, "setsockopt: an IPv6 socket stays one");
+  is_num(fate(SYS_setsockopt, -1, IPPROTO_TCP, 30 /* TCP_FASTOPEN_CONNECT */), SIGSYS,
+         "setsockopt: no fast open");
+  is_num(fate(SYS_setsockopt, -1, IPPROTO_IPV6, 1 /* IPV6_ADDRFORM */), SIGSYS,
+         "setsockopt: an IPv6 socket stays one");
   is_num(fate(SYS_setsockopt, -1, SOL_SOCKET, SO_BINDTODEVICE), SIGSYS, "setsockopt: nothing else");
   return tap_done();
 }

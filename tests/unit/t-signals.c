@@ -11,13 +11,17 @@
 /* As a session leader, which a hang-up reaches alone. */
 static int leader(void)
 {
-  if (setsid() == -1) return 111;
-  if (rk_signal_delivered(SIGHUP, SI_KERNEL)) return 1;
-  if (rk_signal_delivered(SIGCONT, SI_KERNEL)) return 2;
+  if (setsid() == -1)
+    return 111;
+  if (rk_signal_delivered(SIGHUP, SI_KERNEL))
+    return 1;
+  if (rk_signal_delivered(SIGCONT, SI_KERNEL))
+    return 2;
   return rk_signal_delivered(SIGINT, SI_KERNEL) ? 0 : 3;
 }
 
-/* In a process group of its own, which its parent's being in the session keeps from being an orphaned one. */
+/* In a process group of its own, which its parent's being in the session keeps from being an
+   orphaned one. */
 static int stopped(int sig)
 {
   struct sigaction const ign = {.sa_handler = SIG_IGN};
@@ -26,12 +30,16 @@ static int stopped(int sig)
 
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, NULL);
-  if (setpgid(0, 0) == -1) return 111;
-  if (sig != SIGSTOP) sigaction(sig, &ign, NULL);
+  if (setpgid(0, 0) == -1)
+    return 111;
+  if (sig != SIGSTOP)
+    sigaction(sig, &ign, NULL);
   rk_signal_suspend(sig);
   sigprocmask(SIG_SETMASK, NULL, &all);
-  if (sig != SIGSTOP && !sigismember(&all, sig)) return 1;
-  if (sig != SIGSTOP && (sigaction(sig, NULL, &now) == -1 || now.sa_handler != SIG_IGN)) return 2;
+  if (sig != SIGSTOP && !sigismember(&all, sig))
+    return 1;
+  if (sig != SIGSTOP && (sigaction(sig, NULL, &now) == -1 || now.sa_handler != SIG_IGN))
+    return 2;
   return 0;
 }
 
@@ -40,11 +48,13 @@ static void suspend(int sig, char const *what)
   int status = 0;
   pid_t pid = fork();
 
-  if (!pid) _exit(stopped(sig));
+  if (!pid)
+    _exit(stopped(sig));
   waitpid(pid, &status, WUNTRACED);
   is_num(WIFSTOPPED(status) ? WSTOPSIG(status) : -status, sig, what);
   kill(pid, SIGCONT);
-  if (WIFSTOPPED(status)) waitpid(pid, &status, 0);
+  if (WIFSTOPPED(status))
+    waitpid(pid, &status, 0);
   is_num(status, 0, "continued, with its mask and disposition as before");
 }
 
@@ -59,13 +69,16 @@ int main(void)
   ok(!rk_signal_delivered(SIGINT, SI_USER), "an interrupt of a process");
   ok(!rk_signal_delivered(SIGALRM, SI_KERNEL), "an alarm of the kernel");
   ok(!rk_signal_delivered(SIGTERM, SI_KERNEL), "no terminal sends SIGTERM");
-  ok(rk_signal_is_stop(SIGTTIN) && !rk_signal_is_stop(SIGSTOP), "three signals stop by the terminal");
+  ok(rk_signal_is_stop(SIGTTIN) && !rk_signal_is_stop(SIGSTOP),
+     "three signals stop by the terminal");
   pid = fork();
-  if (!pid) _exit(leader());
+  if (!pid)
+    _exit(leader());
   waitpid(pid, &status, 0);
   is_num(status, 0, "a hang-up reaches a session leader alone");
   pid = fork();
-  if (!pid) _exit(rk_signal_delivered(SIGHUP, SI_KERNEL) ? 0 : 1);
+  if (!pid)
+    _exit(rk_signal_delivered(SIGHUP, SI_KERNEL) ? 0 : 1);
   waitpid(pid, &status, 0);
   is_num(status, 0, "and is for all others one that the whole group got");
   suspend(SIGTSTP, "stopped by SIGTSTP, though that was ignored");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
-   The readers of subuid(5) and of getsubids(1): each line of the table is a file, what must come out of it, and why. */
+   The readers of subuid(5) and of getsubids(1): each line of the table is a file, what must come
+   out of it, and why. */
 #include <rk/subid.h>
 
 #include "tap.h"
@@ -15,11 +16,14 @@ static struct row {
   {"", "", "empty file", 0},
   {"\n\n#u:1:1\n  # u:2:2\nu:3:3\n", "3+3", "empty lines and comments", 0},
   {"1000:5000:10\n", "5000+10", "by id", 0},
-  {"u:1:2\nv:3:4\n1000:5:6\nu:17:8\n", "1+2 5+6 17+8", "several lines, by name and by id, in their order", 0},
-  {"uu:1:2\n:1:2\n10000:3:4\n01750:7:1\n", "7+1", "other owners; an id in octal, as newuidmap reads it", 0},
+  {"u:1:2\nv:3:4\n1000:5:6\nu:17:8\n", "1+2 5+6 17+8",
+   "several lines, by name and by id, in their order", 0},
+  {"uu:1:2\n:1:2\n10000:3:4\n01750:7:1\n", "7+1",
+   "other owners; an id in octal, as newuidmap reads it", 0},
   {"u:1:2\nu:1:2\n1000:1:2\n", "1+2", "duplicates", 0},
   {" u :\t100000 : 65536 \r\n", "100000+65536", "blanks and a carriage return", 0},
-  {"u:2147483648:65536\nu:4000000000:294967295\n", "2147483648+65536 4000000000+294967295", "above 2^31", 0},
+  {"u:2147483648:65536\nu:4000000000:294967295\n", "2147483648+65536 4000000000+294967295",
+   "above 2^31", 0},
   {"u:4294967294:1\n", "4294967294+1", "the last id", 0},
   {"u:4294967295:1\n", "HIGH 1 0", "the id that means none", 0},
   {"u:4294901760:65536\n", "HIGH 1 0", "a range into it", 0},
@@ -43,7 +47,8 @@ static struct row {
   {"u:2000:10\nu:2010:1\nu:1999:1\n", "2000+10 2010+1 1999+1", "neighbours", 0},
   {"u:2000:10\nu:999:2\n", "OWN 2 0", "the own id at the end of a range", 0},
   {"u:0:1000\nu:1001:5\n", "0+1000 1001+5", "ranges around the own id", 0},
-  {"u:1001:4294966000\nu:0:1000\nu:4294967001:200\n", "1001+4294966000 0+1000 4294967001+200", "nearly everything", 0},
+  {"u:1001:4294966000\nu:0:1000\nu:4294967001:200\n", "1001+4294966000 0+1000 4294967001+200",
+   "nearly everything", 0},
   {"0: u 100000 65536\n1: u 300000 5\n", "100000+65536 300000+5", "getsubids", 1},
   {"# nothing\n\n0: 1000 1 2", "1+2", "getsubids: comments, no newline", 1},
   {"Error fetching ranges\n", "FORMAT 1 0", "getsubids: an error", 1},
@@ -60,7 +65,8 @@ static struct rk_subids s;
 static void read_in_pieces(char const *text, size_t len, size_t piece, int dynamic)
 {
   rk_subid_begin(&s, (struct rk_subid_owner){"u", 1000}, dynamic);
-  for (size_t i = 0; i < len; i += piece) rk_subid_feed(&s, text + i, len - i < piece ? len - i : piece);
+  for (size_t i = 0; i < len; i += piece)
+    rk_subid_feed(&s, text + i, len - i < piece ? len - i : piece);
   rk_subid_end(&s);
 }
 
@@ -69,9 +75,12 @@ static void show(char *buf, size_t size)
   size_t len = 0;
 
   buf[0] = 0;
-  if (s.wrong) snprintf(buf, size, "%s %u %u", names[s.wrong], s.line, s.other);
-  else for (unsigned int i = 0; i < s.n; i++)
-    len += (size_t)snprintf(buf + len, size - len, "%s%u+%u", i ? " " : "", s.range[i].start, s.range[i].count);
+  if (s.wrong)
+    snprintf(buf, size, "%s %u %u", names[s.wrong], s.line, s.other);
+  else
+    for (unsigned int i = 0; i < s.n; i++)
+      len += (size_t)snprintf(buf + len, size - len, "%s%u+%u", i ? " " : "", s.range[i].start,
+                              s.range[i].count);
 }
 
 int main(void)
@@ -91,7 +100,8 @@ int main(void)
       rk_subid_check(&s, 1000);
       show(got, sizeof got);
       good = !strcmp(got, r->want);
-      if (!good) printf("# in pieces of %zu: got '%s', want '%s'\n", piece, got, r->want);
+      if (!good)
+        printf("# in pieces of %zu: got '%s', want '%s'\n", piece, got, r->want);
     }
     ok(good, r->why);
   }
@@ -104,22 +114,25 @@ int main(void)
     len += (size_t)snprintf(big + len, sizeof big - len, "u:%u:2\n", 2000 + i * 2);
   }
   read_in_pieces(big, len, 4096, 0);
-  ok(rk_subid_check(&s, 1000) == -1 && s.wrong == RK_SUBID_MANY && s.line == 340, "340 ranges are one too many");
+  ok(rk_subid_check(&s, 1000) == -1 && s.wrong == RK_SUBID_MANY && s.line == 340,
+     "340 ranges are one too many");
 
   memset(big, ' ', 3000);
   memcpy(big, "v:1:1", 5);
   memcpy(big + 3000, "\nu:1:1\n", 7);
   read_in_pieces(big, 3007, 100, 0);
-  ok(!s.wrong && s.n == 1 && s.range[0].line == 2, "a line longer than any buffer, of another owner");
+  ok(!s.wrong && s.n == 1 && s.range[0].line == 2,
+     "a line longer than any buffer, of another owner");
   big[0] = 'u';
   read_in_pieces(big, 3007, 100, 0);
   ok(s.wrong == RK_SUBID_FORMAT && s.line == 1, "such a line of the owner");
 
   read_in_pieces("u:5:5\nu:4000000000:7\n", 21, 21, 0);
-  ok(!rk_subid_check(&s, 1000) && rk_subid_map(&s, 1000, map, &ids) == 3 && ids == 13
-     && map[0].inside == 0 && map[0].outside == 1000 && map[0].count == 1
-     && map[1].inside == 1 && map[1].outside == 5 && map[1].count == 5
-     && map[2].inside == 6 && map[2].outside == 4000000000U && map[2].count == 7, "the map");
+  ok(!rk_subid_check(&s, 1000) && rk_subid_map(&s, 1000, map, &ids) == 3 && ids == 13 &&
+       map[0].inside == 0 && map[0].outside == 1000 && map[0].count == 1 && map[1].inside == 1 &&
+       map[1].outside == 5 && map[1].count == 5 && map[2].inside == 6 &&
+       map[2].outside == 4000000000U && map[2].count == 7,
+     "the map");
 
   rk_subid_begin(&s, (struct rk_subid_owner){0, 1000}, 0);
   rk_subid_feed(&s, "u:1:1\n1000:2:2\n", 15);

@@ -33,7 +33,8 @@ static void shell(void)
   shells("a b$c;d", "'a b$c;d'", "what a shell would act upon");
   shells("it's", "'it'\\''s'", "a quote");
   shells("\x1b]0;x\a", "\"$(printf '\\033]0;x\\007')\"", "what a terminal would act upon");
-  shells("\xc2\x9b%d\\'!", "\"$(printf '\\302\\233\\045d\\134\\047\\041')\"", "and what printf or a shell would, in the midst of it");
+  shells("\xc2\x9b%d\\'!", "\"$(printf '\\302\\233\\045d\\134\\047\\041')\"",
+         "and what printf or a shell would, in the midst of it");
   shells("a\n", "$'a\\012'", "a newline at the end is kept");
 }
 
@@ -48,8 +49,11 @@ static void quoting(void)
   quotes("\a\b\f\n\r\t\v", "\"\\a\\b\\f\\n\\r\\t\\v\"", "control characters that have a letter");
   quotes("\x1b[2J\x7f", "\"\\x1b[2J\\x7f\"", "and those that have none");
   quotes("\xff\xc3", "\"\\xff\\xc3\"", "what is no UTF-8");
-  quotes("\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80", "\"\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80\"", "letters of any alphabet stay");
-  quotes("\xc2\x9b" "2J\xc2\xa0", "\"\\u009b2J\\u00a0\"", "control characters above 0x7f, which terminals obey");
+  quotes("\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80", "\"\xc3\xa9\xe4\xb8\xad\xf0\x9f\x98\x80\"",
+         "letters of any alphabet stay");
+  quotes("\xc2\x9b"
+         "2J\xc2\xa0",
+         "\"\\u009b2J\\u00a0\"", "control characters above 0x7f, which terminals obey");
   quotes("\xe2\x80\xae\xef\xbb\xbf", "\"\\u202e\\ufeff\"", "what turns the direction of writing");
   quotes("\xf3\xb0\x80\x80", "\"\\U000f0000\"", "private use, beyond 16 bits");
   t = rk_text_in(buf, sizeof buf);
@@ -68,8 +72,10 @@ static void quoting(void)
 }
 
 /* Of each kind that is escaped, and a letter that is not. */
-static char const foreign[] = "a\n\r\t\a\b\x1b[1m\x7f\"\\ \xc2\x85\xc2\x9b\xc3\xa9\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xe2\x80\xa8"
-                              "\xd8\x9c\xff\x9b\xed\xa0\x80\xc2";
+static char const foreign[] =
+  "a\n\r\t\a\b\x1b[1m\x7f\"\\ "
+  "\xc2\x85\xc2\x9b\xc3\xa9\xe2\x80\xae\xe2\x81\xa6\xe2\x80\x8f\xe2\x80\xa8"
+  "\xd8\x9c\xff\x9b\xed\xa0\x80\xc2";
 static char const others[] = "{\"a\\n\":\"\x7f\xff\\\"\"}";
 
 static void safe(void)
@@ -78,12 +84,17 @@ static void safe(void)
   struct rk_text t = rk_text_in(buf, sizeof buf);
 
   rk_text_safe(&t, foreign, sizeof foreign - 1);
-  is_str(buf, "a\\n\\r\\t\\a\\b\\x1b[1m\\x7f\"\\ \\u0085\\u009b\xc3\xa9\\u202e\\u2066\\u200f\\u2028"
-              "\\u061c\\xff\\x9b\\xed\\xa0\\x80\\xc2", "made safe");
+  is_str(buf,
+         "a\\n\\r\\t\\a\\b\\x1b[1m\\x7f\"\\ \\u0085\\u009b\xc3\xa9\\u202e\\u2066\\u200f\\u2028"
+         "\\u061c\\xff\\x9b\\xed\\xa0\\x80\\xc2",
+         "made safe");
   t = rk_text_in(buf, sizeof buf);
   rk_text_json(&t, foreign, sizeof foreign - 1);
-  is_str(buf, "\"a\\n\\r\\t\\u0007\\b\\u001b[1m\\u007f\\\"\\\\ \\u0085\\u009b\xc3\xa9\\u202e\\u2066\\u200f\\u2028"
-              "\\u061c\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\"", "as JSON");
+  is_str(buf,
+         "\"a\\n\\r\\t\\u0007\\b\\u001b[1m\\u007f\\\"\\\\ "
+         "\\u0085\\u009b\xc3\xa9\\u202e\\u2066\\u200f\\u2028"
+         "\\u061c\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\\ufffd\"",
+         "as JSON");
   t = rk_text_in(buf, sizeof buf);
   rk_text_json_safe(&t, others, sizeof others - 1);
   is_str(buf, "{\"a\\n\":\"\\u007f\\ufffd\\\"\"}", "JSON of others");
