@@ -27,7 +27,7 @@ closed() { # NAME CMD...: CMD rk-t-typein types by no way
 
 terminal rk-t-typein
 case $out in
-  *"native TIOCSTI done"*) open=done ;;
+  *"native TIOCSTI done"*) open='done' ;;
   *) open=EIO ;; # dev.tty.legacy_tiocsti is 0
 esac
 for chain in rk-pidns 'rk-pidns -R' 'rk-pidns rk-pidns' 'rk-copyup /etc rk-net -d none rk-pidns' 'rk-pidns rk-userns rk-idmap -m direct' \
