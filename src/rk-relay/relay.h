@@ -170,6 +170,8 @@ void srcip_target(struct target *t, int add); /* 0: it is going away */
 int srcip_bind(struct target const *t, int fd, union address *client, int ephemeral,
                struct client **ref, int *kept);
 void client_drop(struct client *client);
+/* UDP: what is sent to the client that is shown, from the target's port, is an answer for the relay. 0, or -1 with errno. */
+int srcip_answers(int add, struct target const *t, uint16_t port, union address const *shown);
 int srcip_tick(void);
 
 /* nft.c: answers from behind DNAT. */
@@ -184,8 +186,14 @@ int route_start(char const *ifname);
 int route_is_local(union address const *a);
 int route_client(int type, uint32_t table, union address const *client, union address const *src);
 int route_mark_rule(int family, uint32_t table, uint32_t mark);
-int route_port_rule(int add, uint32_t table, uint8_t proto, union address const *src, int by_src,
-                    uint16_t from, uint16_t to);
+/* Ports in host order. by_src: the packet's source must be src. 0, or -1 with errno. */
+int route_port_rule(int add, uint32_t table, union address const *src, int by_src, uint16_t from,
+                    uint16_t to); /* TCP */
+/* UDP: answers may come from these ports. */
+int route_answer_port(int add, union address const *src, int by_src, uint16_t from, uint16_t to);
+/* One UDP session's answers: from the backend's port (by_src: and address) to this client and its port, and nothing else. */
+int route_answer(int add, uint32_t table, union address const *backend, int by_src, uint16_t port,
+                 union address const *client);
 
 /* refuse.c: refuse=backend, and the patience of a chain's start. */
 void refuse_patience(uint32_t ms); /* from now on */

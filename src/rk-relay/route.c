@@ -16,11 +16,23 @@
 
 #include "relay.h"
 
+enum { RK_PROTO = 114, BACKUP = 1 << 30 /* in a metric */ };
+
+/* Priorities of rules: after the local table (0), before main (32766). A rule for each UDP session is a long list to walk for each packet,
+   so only answers do: ENTRY has one rule for each published port, all else goes to END; SECTIONS sends an answer on by its destination
+   port to the rules of WIDTH neighbouring ones. Each list ends with a rule that goes to END. */
 enum {
-  RK_PROTO = 114,
-  PRIORITY = 726 /* after the local table, before main (32766) */,
-  BACKUP = 1 << 30 /* in a metric */
+  PRIORITY = 726,
+  ENTRY,
+  SKIP,
+  SECTIONS,
+  SECTIONS_END,
+  FIRST,
+  COUNT = 128,
+  WIDTH = 65536 / COUNT,
+  END = FIRST + 2 * COUNT
 };
+static unsigned int sessions[2][COUNT]; /* v4, v6: rules in each section */
 
 static int rtnl = -1;
 static uint32_t device, metric;
@@ -99,68 +111,180 @@ int route_client(int type, uint32_t table, union address const *client, union ad
 
 /* One rule, found again by all of this. */
 struct rule {
-  uint32_t table, mark; /* mark 0: none */
-  uint8_t proto;        /* 0: any */
-  struct fib_rule_port_range sport;
-  union address src; /* family, and the address if it matters */
-  int by_src;
+  uint32_t priority;
+  uint32_t table;  /* where it leads to; 0: */
+  uint32_t target; /* ... another priority; 0: nowhere, on to the next rule */
+  uint32_t mark;   /* 0: none */
+  uint8_t proto;   /* 0: any */
+  struct fib_rule_port_range sport, dport; /* end 0: any */
+  union address src, dst;                  /* family, and the addresses if they matter */
+  int by_src, by_dst;
 };
+
+static uint8_t action(struct rule const *r)
+{
+  if (r->table)
+    return FR_ACT_TO_TBL;
+  return r->target ? FR_ACT_GOTO : FR_ACT_NOP;
+}
 
 static int rule(struct rule const *r, uint16_t type, uint16_t flags)
 {
-  struct fib_rule_hdr head = {.family = (uint8_t)r->src.sa.sa_family,
-                              .action = FR_ACT_TO_TBL,
-                              .src_len = (uint8_t)(r->by_src ? 8 * width(&r->src) : 0)};
+  struct fib_rule_hdr head = {.family = (uint8_t)r->src.sa.sa_family, .action = action(r)};
   uint8_t us = RK_PROTO;
   struct rk_nl nl;
 
+  if (r->by_src)
+    head.src_len = (uint8_t)(8 * width(&r->src));
+  if (r->by_dst)
+    head.dst_len = (uint8_t)(8 * width(&r->dst));
   rk_nl_init(&nl);
   rk_nl_msg(&nl, type, flags, &head, sizeof head, "set a rule");
-  rk_nl_u32(&nl, FRA_TABLE, r->table);
-  rk_nl_u32(&nl, FRA_PRIORITY, PRIORITY);
+  if (r->table)
+    rk_nl_u32(&nl, FRA_TABLE, r->table);
+  if (r->target)
+    rk_nl_u32(&nl, FRA_GOTO, r->target);
+  rk_nl_u32(&nl, FRA_PRIORITY, r->priority);
   if (r->mark)
     rk_nl_u32(&nl, FRA_FWMARK, r->mark);
-  if (r->proto) {
+  if (r->proto)
     rk_nl_attr(&nl, FRA_IP_PROTO, &r->proto, 1);
+  if (r->sport.end)
     rk_nl_attr(&nl, FRA_SPORT_RANGE, &r->sport, sizeof r->sport);
-  }
+  if (r->dport.end)
+    rk_nl_attr(&nl, FRA_DPORT_RANGE, &r->dport, sizeof r->dport);
   if (r->by_src)
     rk_nl_attr(&nl, FRA_SRC, bytes(&r->src), width(&r->src));
+  if (r->by_dst)
+    rk_nl_attr(&nl, FRA_DST, bytes(&r->dst), width(&r->dst));
   rk_nl_attr(&nl, FRA_PROTOCOL, &us, 1);
   return rk_nl_send(rtnl, &nl, 0);
 }
 
-int route_mark_rule(int family, uint32_t table, uint32_t mark)
+/* There once, however often it is made. */
+static int lasting(struct rule const *r)
 {
-  struct rule r = {.table = table, .mark = mark, .src.sa.sa_family = (sa_family_t)family};
-  int e = rule(&r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
+  int e = rule(r, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL);
 
   return e == -1 && errno == EEXIST ? 0 : e;
 }
 
-/* Without NLM_F_EXCL: two relays have two equal rules, and each removes one. */
-int route_port_rule(int add, uint32_t table, uint8_t proto, union address const *src, int by_src,
-                    uint16_t from, uint16_t to)
+/* Two relays have two equal rules, and each removes one. */
+static int counted(int add, struct rule const *r)
 {
-  struct rule r = {
-    .table = table, .proto = proto, .sport = {from, to}, .src = *src, .by_src = by_src};
-
-  return rule(&r, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE : 0);
+  if (add)
+    return rule(r, RTM_NEWRULE, NLM_F_CREATE);
+  return rule(r, RTM_DELRULE, 0);
 }
 
-/* Left-overs of relays that were killed. One socket for the dump, another for removing while it
-   runs. */
-static int others; /* a live relay's route was seen: its rules cannot be told from left-overs */
+int route_mark_rule(int family, uint32_t table, uint32_t mark)
+{
+  struct rule r = {
+    .priority = PRIORITY, .table = table, .mark = mark, .src.sa.sa_family = (sa_family_t)family};
+
+  return lasting(&r);
+}
+
+int route_port_rule(int add, uint32_t table, union address const *src, int by_src, uint16_t from,
+                    uint16_t to)
+{
+  struct rule r = {.priority = PRIORITY,
+                   .table = table,
+                   .proto = IPPROTO_TCP,
+                   .sport = {from, to},
+                   .src = *src,
+                   .by_src = by_src};
+
+  return counted(add, &r);
+}
+
+int route_answer_port(int add, union address const *src, int by_src, uint16_t from, uint16_t to)
+{
+  struct rule end = {.priority = END, .src.sa.sa_family = src->sa.sa_family};
+  struct rule skip = {.priority = SKIP, .target = END, .src.sa.sa_family = src->sa.sa_family};
+  struct rule skip_sections = {
+    .priority = SECTIONS_END, .target = END, .src.sa.sa_family = src->sa.sa_family};
+  struct rule entry = {.priority = ENTRY,
+                       .target = SECTIONS,
+                       .proto = IPPROTO_UDP,
+                       .sport = {from, to},
+                       .src = *src,
+                       .by_src = by_src};
+
+  /* A rule may go to a priority that is not there yet. */
+  if (add && (lasting(&end) == -1 || lasting(&skip_sections) == -1 || lasting(&skip) == -1))
+    return -1;
+  return counted(add, &entry);
+}
+
+static int section(int add, int family, unsigned int k)
+{
+  uint16_t from = (uint16_t)(k * WIDTH), to = (uint16_t)(from + WIDTH - 1);
+  struct rule enter = {.priority = SECTIONS,
+                       .target = FIRST + 2 * k,
+                       .proto = IPPROTO_UDP,
+                       .dport = {from, to},
+                       .src.sa.sa_family = (sa_family_t)family};
+  struct rule leave = {
+    .priority = FIRST + 2 * k + 1, .target = END, .src.sa.sa_family = (sa_family_t)family};
+
+  /* The kernel takes no range with 0 or 65535 (fib_rule_port_range_valid). */
+  if (!from)
+    enter.dport.start = 1;
+  if (to == 65535)
+    enter.dport.end = 65534;
+  if (counted(add, &leave) == -1 && add)
+    return -1;
+  return counted(add, &enter);
+}
+
+int route_answer(int add, uint32_t table, union address const *backend, int by_src, uint16_t port,
+                 union address const *client)
+{
+  int six = client->sa.sa_family == AF_INET6;
+  uint16_t to = ntohs(six ? client->v6.sin6_port : client->v4.sin_port);
+  unsigned int k = to / WIDTH;
+  struct rule r = {.priority = FIRST + 2 * k,
+                   .table = table,
+                   .proto = IPPROTO_UDP,
+                   .sport = {port, port},
+                   .dport = {to, to},
+                   .src = *backend,
+                   .by_src = by_src,
+                   .dst = *client,
+                   .by_dst = 1};
+
+  if (add && !sessions[six][k] && section(1, client->sa.sa_family, k) == -1)
+    return -1;
+  int e = counted(add, &r);
+  if (add && e == 0)
+    sessions[six][k]++;
+  if (!add && sessions[six][k])
+    sessions[six][k]--;
+  if (!sessions[six][k])
+    section(0, client->sa.sa_family, k);
+  return e;
+}
+
+/* Left-overs of relays that were killed. One socket for the dump, another for removing while it runs. The namespace's root may have made any
+   number that look like them, so there is an end. */
+enum { LEFT_OVERS = 100000 };
+struct left_overs {
+  int others; /* a live relay's route was seen: its rules cannot be told from left-overs */
+  unsigned int seen;
+};
 
 static int stale_route(struct nlmsghdr const *m, void *data)
 {
+  struct left_overs *left = data;
   struct rtmsg r;
   size_t len;
   uint32_t pid = 0, table = 0;
   union address a = {.sa.sa_family = AF_UNSPEC};
   void const *p;
 
-  (void)data;
+  if (++left->seen > LEFT_OVERS)
+    return 1;
   if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof r))
     return 0;
   memcpy(&r, NLMSG_DATA(m), sizeof r);
@@ -171,7 +295,7 @@ static int stale_route(struct nlmsghdr const *m, void *data)
   uint32_t priority = pid, dev = 0;
   pid &= BACKUP - 1;
   if (pid && (kill((pid_t)pid, 0) == 0 || errno == EPERM))
-    return others = 1, 0;
+    return left->others = 1, 0;
   if ((p = rk_nl_find(m, sizeof r, RTA_TABLE, &len)) && len == 4)
     memcpy(&table, p, 4);
   p = rk_nl_find(m, sizeof r, RTA_DST, &len);
@@ -188,55 +312,51 @@ static int stale_route(struct nlmsghdr const *m, void *data)
   return 0;
 }
 
+/* As it was told, so it is found again: rules in a dump have the attributes of the message that made them (fib_nl_fill_rule). */
 static int stale_rule(struct nlmsghdr const *m, void *data)
 {
-  struct fib_rule_hdr head;
-  struct rule r = {.table = 0};
+  struct left_overs *left = data;
+  struct rk_nl nl;
   size_t len;
-  void const *p;
+  uint8_t const *p;
 
-  (void)data;
-  if (m->nlmsg_type != RTM_NEWRULE || m->nlmsg_len < NLMSG_LENGTH(sizeof head))
+  if (++left->seen > LEFT_OVERS)
+    return 1;
+  if (m->nlmsg_type != RTM_NEWRULE || m->nlmsg_len < NLMSG_LENGTH(sizeof(struct fib_rule_hdr)))
     return 0;
-  memcpy(&head, NLMSG_DATA(m), sizeof head);
-  if (!(p = rk_nl_find(m, sizeof head, FRA_PROTOCOL, &len)) || *(uint8_t const *)p != RK_PROTO)
+  p = rk_nl_find(m, sizeof(struct fib_rule_hdr), FRA_PROTOCOL, &len);
+  if (!p || len != 1 || *p != RK_PROTO)
     return 0;
-  r.src.sa.sa_family = head.family;
-  if ((p = rk_nl_find(m, sizeof head, FRA_TABLE, &len)) && len == 4)
-    memcpy(&r.table, p, 4);
-  if ((p = rk_nl_find(m, sizeof head, FRA_FWMARK, &len)) && len == 4)
-    memcpy(&r.mark, p, 4);
-  if ((p = rk_nl_find(m, sizeof head, FRA_IP_PROTO, &len)) && len == 1)
-    memcpy(&r.proto, p, 1);
-  if ((p = rk_nl_find(m, sizeof head, FRA_SPORT_RANGE, &len)) && len == sizeof r.sport)
-    memcpy(&r.sport, p, len);
-  if ((p = rk_nl_find(m, sizeof head, FRA_SRC, &len)) && len == width(&r.src)) {
-    r.by_src = 1;
-    memcpy(len == 4 ? (void *)&r.src.v4.sin_addr : (void *)&r.src.v6.sin6_addr, p, len);
-  }
-  rule(&r, RTM_DELRULE, 0);
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, RTM_DELRULE, 0, NLMSG_DATA(m), m->nlmsg_len - NLMSG_HDRLEN, "remove a rule");
+  rk_nl_send(rtnl, &nl, 0);
   return 0;
+}
+
+static void each(uint16_t type, void const *head, size_t len,
+                 int (*stale)(struct nlmsghdr const *, void *), struct left_overs *left)
+{
+  struct rk_nl nl;
+  int fd = rk_nl_open(NETLINK_ROUTE);
+
+  if (fd == -1)
+    return;
+  rk_nl_init(&nl);
+  rk_nl_msg(&nl, type, 0, head, len, "list what was left");
+  rk_nl_dump(fd, &nl, stale, left);
+  close(fd);
 }
 
 static void clean(int family)
 {
   struct rtmsg r = {.rtm_family = (uint8_t)family};
   struct fib_rule_hdr head = {.family = (uint8_t)family};
-  struct rk_nl nl;
-  int fd = rk_nl_open(NETLINK_ROUTE);
+  struct left_overs left = {.others = 0};
 
-  if (fd == -1)
-    return;
-  others = 0;
-  rk_nl_init(&nl);
-  rk_nl_msg(&nl, RTM_GETROUTE, 0, &r, sizeof r, "list routes");
-  int done = rk_nl_dump(fd, &nl, stale_route, 0);
-  if (!done && !others) {
-    rk_nl_init(&nl);
-    rk_nl_msg(&nl, RTM_GETRULE, 0, &head, sizeof head, "list rules");
-    rk_nl_dump(fd, &nl, stale_rule, 0);
-  }
-  close(fd);
+  each(RTM_GETROUTE, &r, sizeof r, stale_route, &left);
+  left.seen = 0;
+  if (!left.others)
+    each(RTM_GETRULE, &head, sizeof head, stale_rule, &left);
 }
 
 int route_start(char const *ifname)

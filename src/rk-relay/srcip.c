@@ -2,14 +2,12 @@
    What a backend sees of a client: transparent sockets (IP_TRANSPARENT, ip(7)) bound to the
    client's address, and routes that bring the answers back.
 
-   TCP: the relay's SYN carries a mark, tcp_fwmark_accept makes the backend's socket inherit it, and
-   a rule sends marked packets to a table with one `local CLIENT` route per client: everything else
-   that the namespace sends is untouched. UDP has no such inheritance: there a rule names the
-   backend's port, and its table depends on the backend's address, which must be the source of the
-   answers of a server bound to no address. The tables hold clients' addresses only, so a DNS server
-   that also asks others from port 53 keeps working. A backend behind a route (not this namespace's
-   own address) answers without a mark: there TCP has a rule for its port as well, and so it has
-   where the sysctls cannot be written. */
+   TCP: the relay's SYN carries a mark, tcp_fwmark_accept makes the backend's socket inherit it, and a rule sends marked packets
+   to a table with one `local CLIENT` route per client: everything else that the namespace sends is untouched. UDP
+   has no such inheritance: there each session has a rule for the backend's port and the client's address and port, and its table depends on the backend's address, which
+   must be the source of the answers of a server bound to no address. The tables hold clients' addresses only, so a DNS server
+   that also asks others from port 53 keeps working. A backend behind a route (not this namespace's own address)
+   answers without a mark: there TCP has a rule for its port as well, and so it has where the sysctls cannot be written. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -193,24 +191,36 @@ static uint32_t table_of(struct target const *t)
   return h | 0x80000000U;
 }
 
+static int target_rule(struct target const *t, int add)
+{
+  int four = t->dest.sa.sa_family == AF_INET;
+  uint16_t from = ntohs(four ? t->dest.v4.sin_port : t->dest.v6.sin6_port);
+  uint16_t to = (uint16_t)(from + t->n - 1);
+
+  if (t->port->proto == IPPROTO_UDP)
+    return route_answer_port(add, &t->dest, t->routed, from, to);
+  return route_port_rule(add, TABLE, &t->dest, t->routed, from, to);
+}
+
 void srcip_target(struct target *t, int add)
 {
-  int family = t->dest.sa.sa_family;
-  uint16_t from = ntohs(family == AF_INET ? t->dest.v4.sin_port : t->dest.v6.sin6_port);
-
-  if (add) {
-    if (t->port->srcip == RK_SRCIP_PLAIN)
-      return;
-    t->routed = !route_is_local(&t->dest);
-    if (t->port->proto == IPPROTO_TCP && marks_work && !t->routed)
-      return;
-    t->ruled = route_port_rule(1, table_of(t), t->port->proto, &t->dest, t->routed, from,
-                               (uint16_t)(from + t->n - 1)) == 0;
-  } else if (t->ruled) {
-    route_port_rule(0, table_of(t), t->port->proto, &t->dest, t->routed, from,
-                    (uint16_t)(from + t->n - 1));
+  if (!add) {
+    if (t->ruled)
+      target_rule(t, 0);
     t->ruled = 0;
+    return;
   }
+  if (t->port->srcip == RK_SRCIP_PLAIN)
+    return;
+  t->routed = !route_is_local(&t->dest);
+  if (t->port->proto == IPPROTO_TCP && marks_work && !t->routed)
+    return;
+  t->ruled = target_rule(t, 1) == 0;
+}
+
+int srcip_answers(int add, struct target const *t, uint16_t port, union address const *shown)
+{
+  return route_answer(add, table_of(t), &t->dest, t->routed, port, shown);
 }
 
 /* Can this client be shown as itself to a backend of that family? */

@@ -127,6 +127,8 @@ static void end(struct session *s)
   *at = s->next;
   age_unlink(p, s);
   close(s->src.fd);
+  if (s->ruled)
+    srcip_answers(0, s->from->target, s->from->port, &s->shown);
   if (s->client)
     client_drop(s->client);
   p->stat.now--;
@@ -168,12 +170,40 @@ int udp_tick(struct port *first)
   return nsessions || was_dirty;
 }
 
-/* A socket inside that looks like the client; another source port if its own is taken towards the
-   backend. */
-static int connect_backend(struct listener *l, union address *client, struct client **ref,
-                           int *kept)
+/* What the backend will see, and the rule that brings its answers back. */
+static int rule(struct session *s, int fd)
 {
-  union address dest = l->target->dest;
+  socklen_t len = sizeof s->shown;
+
+  if (!s->client)
+    return 0;
+  if (getsockname(fd, &s->shown.sa, &len) == -1)
+    return -1;
+  if (srcip_answers(1, s->from->target, s->from->port, &s->shown) == -1)
+    return -1;
+  s->ruled = 1;
+  return 0;
+}
+
+static void undo(struct session *s, int fd)
+{
+  int e = errno;
+
+  if (s->ruled)
+    srcip_answers(0, s->from->target, s->from->port, &s->shown);
+  if (s->client)
+    client_drop(s->client);
+  s->client = NULL;
+  s->ruled = 0;
+  close(fd);
+  errno = e;
+}
+
+/* A socket inside that looks like the client; another source port if its own is taken towards the backend. The fd, or -1 with errno. */
+static int connect_backend(struct session *s, int *kept)
+{
+  struct listener *l = s->from;
+  union address dest = l->target->dest, client = s->peer;
   int family = dest.sa.sa_family, on = 1, bytes = 2 << 20;
   socklen_t len = family == AF_INET ? sizeof dest.v4 : sizeof dest.v6;
   int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -184,12 +214,13 @@ static int connect_backend(struct listener *l, union address *client, struct cli
     dest.v4.sin_port = htons(l->port);
   else
     dest.v6.sin6_port = htons(l->port);
-  if (srcip_bind(l->target, fd, client, 0, ref, kept) == -1 || connect(fd, &dest.sa, len) == -1) {
-    int e = errno;
-    if (*ref)
-      client_drop(*ref);
-    close(fd);
-    return errno = e, -1;
+  /* No rule can name port 65535 (route.c). */
+  int other = client.sa.sa_family == AF_INET6 ? client.v6.sin6_port == 0xffff
+                                              : client.v4.sin_port == 0xffff;
+  if (srcip_bind(l->target, fd, &client, other, &s->client, kept) == -1 || rule(s, fd) == -1 ||
+      connect(fd, &dest.sa, len) == -1) {
+    undo(s, fd);
+    return -1;
   }
   setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
@@ -206,41 +237,44 @@ static struct session *find(struct listener *l, union address const *peer,
   return 0;
 }
 
+static int watched(struct session *s, int *kept)
+{
+  int fd = connect_backend(s, kept);
+
+  if (fd == -1)
+    return -1;
+  s->src = (struct source){.fd = fd, .kind = KIND_SESSION};
+  if (relay_watch(&s->src, EPOLLIN) == 0)
+    return 0;
+  undo(s, fd);
+  return -1;
+}
+
 static struct session *begin(struct listener *l, union address const *peer,
                              struct in6_addr const *asked)
 {
   struct port *p = l->target->port;
-  union address shown = *peer;
-  struct client *ref = 0;
-  int kept = 0, fd = connect_backend(l, &shown, &ref, &kept);
+  struct session *s = slab_get(&sessions);
+  int kept = 0, e = -1;
 
-  if (fd == -1 && (errno == EMFILE || errno == ENFILE) && p->oldest) {
-    end(p->oldest); /* somebody must go: the one that was silent longest */
-    fd = connect_backend(l, &shown, &ref, &kept);
-  }
-  struct session *s = fd == -1 ? 0 : slab_get(&sessions);
   if (s) {
-    s->src = (struct source){.fd = fd, .kind = KIND_SESSION};
-    if (relay_watch(&s->src, EPOLLIN) == -1) {
-      slab_put(&sessions, s);
-      s = 0;
+    s->from = l;
+    s->peer = *peer;
+    s->asked = *asked;
+    e = watched(s, &kept);
+    if (e == -1 && (errno == EMFILE || errno == ENFILE) && p->oldest) {
+      end(p->oldest); /* somebody must go: the one that was silent longest */
+      e = watched(s, &kept);
     }
   }
-  if (!s) {
-    if (fd != -1) {
-      if (ref)
-        client_drop(ref);
-      close(fd);
-    }
+  if (e == -1) {
+    if (s)
+      slab_put(&sessions, s);
     p->stat.refused++;
     port_touch(p);
-    return 0;
+    return NULL;
   }
   struct session **at = bucket(l, peer);
-  s->from = l;
-  s->peer = *peer;
-  s->asked = *asked;
-  s->client = ref;
   s->batch = 1;
   s->next = *at;
   *at = s;

@@ -16,8 +16,10 @@ struct session {
   uint64_t used;
   struct client *client;
   union address peer;
+  union address shown;   /* what the backend sees; a rule brings its answers back if ruled */
   struct in6_addr asked; /* v4: mapped; unspecified: the listener's own */
   uint16_t batch;
+  uint8_t ruled;
 };
 
 /* Neighbours of one session and one direction: equal sizes, the last one may be shorter. Begins
