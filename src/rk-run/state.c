@@ -112,9 +112,13 @@ static int claim(char const *dir, int fd, int *live)
 {
   int lock, e;
 
-  check_owner(dir, fd);
   *live = rk_state_owner(fd, 0);
-  if (*live || rk_state_lock(fd, O_CREAT, &lock) == -1)
+  /* before a look at what lies there: a rk-outside that tidies up has taken the marks away, and
+     puts them back before it lets go of the lock, if anything is left */
+  if (rk_state_alive(fd, NULL) == 1)
+    return 0;
+  check_owner(dir, fd);
+  if (rk_state_lock(fd, O_CREAT, &lock) == -1)
     return 0;
   if (rk_state_clear(fd, 1) == -1) {
     e = errno;
@@ -182,9 +186,6 @@ static void wait_unlocked(int dirfd, int ms)
   close(fd);
 }
 
-/* The chain's rk-outside does this, and holds the lock meanwhile; if it was killed, it is ours to
-   do. Never make the lock file here: rk-outside may be just between taking it away and taking the
-   directory away. */
 /* Empty and remove the directory, if nobody holds its lock. 1: that is done or somebody else's, 0:
    not yet, for the reason *e. */
 static int try_remove(char const *dir, int fd, int *e)

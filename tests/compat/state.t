@@ -42,4 +42,19 @@ spawn rootlesskit --state-dir="$D" rk-t-hold; p=$pid
 wait_until test -e "$D/child_pid"; kill -KILL "$(cat "$D/child_pid")"; wait_gone "$p"
 not_ok "when the command is killed, too" test -e "$D"
 is "$(ls -A "$T/a/b")" "" "nothing is left"
+
+# A rk-outside that tidies up takes the marks of a state directory away before it knows that something is left there,
+# and writes them again before it lets go of the lock.
+mkdir "$D"; touch "$D/left" "$D/lock"
+exec 9< "$D/lock"; flock 9
+spawn rootlesskit --state-dir="$D" true 9<&-; p=$pid
+looked() { # PID TIMES: has it slept so often, or ended?
+  n=$(sed -n 's/^voluntary_ctxt_switches:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null)
+  [ "${n:-$2}" -ge "$2" ] || grep -qs '^State:.Z' "/proc/$1/status"
+}
+wait_until looked "$p" 20
+echo made > "$D/.made"; exec 9<&-
+wait "$p"
+is "$? $(cat "$T/spawn.$p.err")" "0 " "a directory that is being tidied up is looked at when that is done"
+not_ok "and goes with what was left" test -e "$D"
 done_testing
