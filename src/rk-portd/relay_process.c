@@ -226,6 +226,8 @@ static int begin(char *err, size_t errsize)
 
   fact_addr("net/gateway", AF_INET, &s.gateway4);
   fact_addr("net/gateway6", AF_INET6, &s.gateway6);
+  fact_addr("net/dns", AF_INET, &s.dns4);
+  fact_addr("net/dns", AF_INET6, &s.dns6);
   s.patience = patience();
   if (portd_forward_six())
     six = 1;

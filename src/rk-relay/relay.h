@@ -183,6 +183,11 @@ int nft_active(void);
 
 /* route.c */
 int route_start(char const *ifname);
+/* Where what this namespace sends to an address goes: nowhere, to itself, out by the interface to the
+   outside (or by a default route), or by another interface or to several: then it is none that a
+   client from outside can have. */
+enum route_kind { ROUTE_NONE, ROUTE_LOCAL, ROUTE_OUTSIDE, ROUTE_ELSEWHERE };
+enum route_kind route_kind(union address const *a);
 int route_is_local(union address const *a);
 int route_client(int type, uint32_t table, union address const *client, union address const *src);
 int route_mark_rule(int family, uint32_t table, uint32_t mark);

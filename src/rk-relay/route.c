@@ -34,6 +34,8 @@ enum {
 };
 static unsigned int sessions[2][COUNT]; /* v4, v6: rules in each section */
 
+enum { LOOPBACK = 1 /* the index of lo, in every namespace */ };
+
 static int rtnl = -1;
 static uint32_t device, metric;
 
@@ -47,14 +49,24 @@ static size_t width(union address const *a)
   return a->sa.sa_family == AF_INET ? 4 : 16;
 }
 
-int route_is_local(union address const *a)
+/* A route of such a prefix is a default route, in one piece or halves (2000::/3 is all of IPv6's global space). */
+static int is_default(struct rtmsg const *r)
 {
-  struct rtmsg r = {.rtm_family = (uint8_t)a->sa.sa_family, .rtm_dst_len = (uint8_t)(8 * width(a))};
+  return r->rtm_dst_len <= (r->rtm_family == AF_INET ? 1 : 3);
+}
+
+enum route_kind route_kind(union address const *a)
+{
+  struct rtmsg r = {.rtm_family = (uint8_t)a->sa.sa_family,
+                    .rtm_dst_len = (uint8_t)(8 * width(a)),
+                    .rtm_flags = RTM_F_FIB_MATCH};
   union {
     struct nlmsghdr head;
     char room[1024];
   } answer;
   struct rk_nl nl;
+  uint32_t out = 0;
+  size_t len;
   ssize_t n;
 
   rk_nl_init(&nl);
@@ -64,15 +76,26 @@ int route_is_local(union address const *a)
     n = send(rtnl, nl.buf.b, nl.len, 0);
   while (n == -1 && errno == EINTR);
   if (n == -1)
-    return 0;
+    return ROUTE_NONE;
   do
-    n = recv(rtnl, &answer, sizeof answer, MSG_TRUNC);
+    n = recv(rtnl, &answer, sizeof answer, 0);
   while (n == -1 && errno == EINTR);
-  /* no route at all */
   if (n < (ssize_t)NLMSG_LENGTH(sizeof r) || answer.head.nlmsg_type != RTM_NEWROUTE)
-    return 0;
+    return ROUTE_NONE;
   memcpy(&r, NLMSG_DATA(&answer.head), sizeof r);
-  return r.rtm_type == RTN_LOCAL;
+  if (r.rtm_type == RTN_LOCAL)
+    return ROUTE_LOCAL;
+  void const *p = rk_nl_find(&answer.head, sizeof r, RTA_OIF, &len);
+  if (p && len == sizeof out)
+    memcpy(&out, p, sizeof out);
+  if (r.rtm_type == RTN_UNICAST && (is_default(&r) || (device != LOOPBACK && out == device)))
+    return ROUTE_OUTSIDE;
+  return ROUTE_ELSEWHERE;
+}
+
+int route_is_local(union address const *a)
+{
+  return route_kind(a) == ROUTE_LOCAL;
 }
 
 static int client_route(int type, uint32_t table, union address const *client,
@@ -366,7 +389,7 @@ int route_start(char const *ifname)
     return -1;
   device = *ifname ? if_nametoindex(ifname) : 0;
   if (!device)
-    device = 1; /* lo, in every namespace */
+    device = LOOPBACK;
   metric = (uint32_t)getpid();
   clean(AF_INET);
   clean(AF_INET6);

@@ -45,13 +45,13 @@ struct client {
   struct client *also;  /* UDP: the same address in TABLE, for answers from behind DNAT */
   struct in6_addr addr; /* v4: mapped */
   uint32_t table, refs;
-  uint8_t own; /* an address of this namespace: it cannot be another's here */
+  uint8_t own; /* something inside has this address, not a client from outside */
 };
 
 static struct slab clients = {.size = sizeof(struct client)};
 static struct client *buckets[BUCKETS], *oldest, *newest;
 static unsigned int nclients;
-static union address gateway[2]; /* v4, v6 */
+static union address gateway[2], resolver[2]; /* v4, v6 */
 static int error[2], marks_work;
 
 static int index_of(int family)
@@ -137,6 +137,20 @@ static void forget(struct client *c)
   slab_put(&clients, c);
 }
 
+static int same(union address const *a, union address const *b)
+{
+  if (a->sa.sa_family != b->sa.sa_family)
+    return 0;
+  if (a->sa.sa_family == AF_INET)
+    return a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
+  return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
+}
+
+static int is_gateway(union address const *a)
+{
+  return same(a, &gateway[index_of(a->sa.sa_family)]);
+}
+
 /* The client's entry with its route set, referenced; 0 with errno. src: of the route, or null. */
 static struct client *client_get(union address const *a, uint32_t table, union address const *src)
 {
@@ -155,7 +169,8 @@ static struct client *client_get(union address const *a, uint32_t table, union a
     forget(oldest);
   if (nclients >= CLIENTS_MAX)
     return errno = ENOBUFS, (struct client *)0;
-  int own = route_is_local(a);
+  enum route_kind kind = route_kind(a);
+  int own = kind == ROUTE_LOCAL || (kind == ROUTE_ELSEWHERE && !is_gateway(a));
   if (!own && route_client(RTM_NEWROUTE, table, a, src) == -1)
     return 0;
   c = slab_get(&clients);
@@ -227,6 +242,10 @@ int srcip_answers(int add, struct target const *t, uint16_t port, union address 
 static int keepable(union address const *client, int family)
 {
   if (client->sa.sa_family != family || error[index_of(family)])
+    return 0;
+  /* The driver's own: whoever sends with them from outside wants to be taken for the host, or for
+     the name server. */
+  if (is_gateway(client) || same(client, &resolver[index_of(family)]))
     return 0;
   return family == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&client->v6.sin6_addr);
 }
@@ -327,8 +346,13 @@ void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say)
   ifname[sizeof ifname - 1] = 0;
   gateway[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = start->gateway4};
   gateway[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = start->gateway6};
+  resolver[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = start->dns4};
+  resolver[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = start->dns6};
   if (!start->gateway4.s_addr)
     gateway[0].v4.sin_addr.s_addr = htonl(0x0a000202);
+  /* slirp4netns has one beside its gateway, and tells of neither. */
+  if (IN6_IS_ADDR_UNSPECIFIED(&start->gateway6) && IN6_IS_ADDR_UNSPECIFIED(&start->dns6))
+    resolver[1].v6.sin6_addr = (struct in6_addr){{{0xfd, [15] = 3}}};
   if (IN6_IS_ADDR_UNSPECIFIED(&start->gateway6))
     gateway[1].v6.sin6_addr = (struct in6_addr){{{0xfd, [15] = 2}}};
   /* fwmark_reflect: so that a refusal comes back too. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
    rk-t-portd: the smallest rk-portd: for tests and benchmarks of rk-relay without the rest.
 
-   rk-t-portd [-i IFNAME] [-g GATEWAY4] RELAY PID|NETNS-FILE [SPEC...]
+   rk-t-portd [-i IFNAME] [-g GATEWAY4] [-n DNS4] RELAY PID|NETNS-FILE [SPEC...]
      SPEC:
      tcp|udp,LISTENADDR,PORT,DESTADDR,DESTPORT[,COUNT][,require|prefer|no|plain][,refuse][,idle=N]
    Binds, starts RELAY in the namespace of PID, hands the sockets over, writes "ready RELAYPID" and
@@ -206,11 +206,12 @@ int main(int argc, char **argv)
   int o, pair[2], chain, netns;
   pid_t relay;
 
-  while ((o = getopt(argc, argv, "+i:g:G:")) != -1)
+  while ((o = getopt(argc, argv, "+i:g:G:n:")) != -1)
     if (o == 'i')
       strncpy(start.ifname, optarg, sizeof start.ifname - 1);
     else if (o == 'g')
       inet_pton(AF_INET, optarg, &start.gateway4);
+    else if (o == 'n') inet_pton(AF_INET, optarg, &start.dns4);
     else if (o == 'G')
       inet_pton(AF_INET6, optarg, &start.gateway6);
     else

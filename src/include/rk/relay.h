@@ -34,7 +34,7 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-enum { RK_RELAY_VERSION = 2 };
+enum { RK_RELAY_VERSION = 3 };
 enum { RK_RELAY_CONTROL_FD = 3, RK_RELAY_NETNS_FD = 4, RK_RELAY_CHAIN_FD = 5 };
 enum { RK_RELAY_FDS_MAX = 250 }; /* with one message; the kernel's SCM_MAX_FD is 253 */
 
@@ -59,6 +59,10 @@ struct rk_relay_start {
   struct rk_relay_head head;
   struct in_addr gateway4;
   struct in6_addr gateway6;
+  struct in_addr
+    dns4; /* the driver's name server. Unspecified: none. A client from outside with this
+                          address, or with the gateway's, is not shown as itself */
+  struct in6_addr dns6;
   char ifname[16];
   uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT)
                         whose backend does not listen yet wait for it: the chain is starting. After
