@@ -114,7 +114,7 @@ struct driver const *driver_choose(char const *name)
     rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -d",
                 "no network driver is installed");
   }
-  if (!*name || strlen(name) >= sizeof((struct rk_req_net *)0)->driver || *name == '.' ||
+  if (!*name || strlen(name) >= sizeof((struct rk_net_plan *)0)->driver || *name == '.' ||
       strchr(name, '/'))
     unknown(name);
   for (size_t i = 0; i < KNOWN; i++)

@@ -10,7 +10,7 @@
 #include "plan.h"
 
 struct net {
-  struct rk_req_net ask;   /* the plan (-w: none) */
+  struct rk_net_plan ask;  /* the plan (-w: none) */
   struct rk_reply_net say; /* what rk-outside made of it: all that -w knows */
   struct driver const *driver;
   uint32_t txqlen; /* of the tap, 0: the kernel's */

@@ -88,11 +88,21 @@ static void refuse_fds(struct net const *n, struct options const *o)
   rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
 }
 
+static void send_plan(struct net const *n)
+{
+  struct rk_req_net const ask = {
+    .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET},
+    .plan = n->ask,
+  };
+
+  if (rk_ctl_send(&ask, sizeof ask, n->netns) == -1)
+    rk_ctl_die("connect the network");
+}
+
 /* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether
    rk-outside knows of it. */
 static int start(struct net *n, struct options const *o)
 {
-  n->ask.head = (struct rk_req){.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET};
   n->driver = driver_choose(o->driver);
   memcpy(n->ask.driver, n->driver->name, strlen(n->driver->name));
   n->txqlen = n->driver->txqlen;
@@ -118,8 +128,8 @@ static int start(struct net *n, struct options const *o)
   if (!o->half)
     mounts_own();
   netns_do(n, netns_make);
-  if (outside && rk_ctl_send(&n->ask, sizeof n->ask, n->netns) == -1)
-    rk_ctl_die("connect the network");
+  if (outside)
+    send_plan(n);
   /* The driver starts meanwhile. */
   netns_do(n, netns_configure);
   return outside;

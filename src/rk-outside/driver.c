@@ -408,7 +408,7 @@ void req_net(struct rk_req_net const *ask, int fd)
   char path[32] = "/proc/";
   size_t n = 6;
 
-  netdriver.ask = *ask;
+  netdriver.ask = ask->plan;
   netdriver.pid = outside.sender;
   netdriver.ask.driver[sizeof netdriver.ask.driver - 1] = 0;
   netdriver.ask.ifname[sizeof netdriver.ask.ifname - 1] = 0;

@@ -9,7 +9,7 @@
 #include "outside.h"
 
 struct netup {
-  struct rk_req_net ask; /* the plan; after a report, what is so */
+  struct rk_net_plan ask; /* the plan; after a report, what is so */
   pid_t pid;             /* a process of the namespaces that asked: the chain's, or behind rk-pidns
                             its descendant */
   int configured, resident; /* the driver's report */

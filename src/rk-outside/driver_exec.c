@@ -98,7 +98,7 @@ static void variable_num(struct words *w, char const *name, unsigned int u)
 static void environment(char **v, char *buf, size_t size)
 {
   struct words w = {.v = v, .t = rk_text_in(buf, size)};
-  struct rk_req_net const *a = &netdriver.ask;
+  struct rk_net_plan const *a = &netdriver.ask;
   char cidr[IP4_FMT + 1 + UINT_FMT];
   size_t n = ip4_fmt(cidr, (char const *)&a->network);
 

@@ -162,7 +162,7 @@ static int fact_number(char const *path, uint32_t u)
 
 int report_facts(void)
 {
-  struct rk_req_net const *a = &netdriver.ask;
+  struct rk_net_plan const *a = &netdriver.ask;
 
   return fact("net/driver", a->driver, strlen(a->driver)) |
          fact("net/ifname", a->ifname, strlen(a->ifname)) | fact_address("net/ip", &a->ip) |

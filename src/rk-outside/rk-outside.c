@@ -148,7 +148,7 @@ static int serve(void const *message, size_t len, pid_t sender, int fd)
     case RK_OP_NET:
       if (len != sizeof(struct rk_req_net) || fd < 0)
         return -1;
-      if (!rk_ifname_ok(((struct rk_req_net const *)message)->ifname))
+      if (!rk_ifname_ok(((struct rk_req_net const *)message)->plan.ifname))
         return -1;
       req_net(message, fd);
       return 0;

@@ -57,12 +57,12 @@ static void forged(void)
 static void net(char const *name, char const *ifname)
 {
   static struct rk_req_net r = {
-    .head = {RK_OUTSIDE_VERSION, RK_OP_NET}, .driver = "none", .host_loopback = 1};
+    .head = {RK_OUTSIDE_VERSION, RK_OP_NET}, .plan = {.driver = "none", .host_loopback = 1}};
   struct rk_req await = {RK_OUTSIDE_VERSION, RK_OP_AWAIT};
   static struct rk_reply_net say;
   int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 
-  strncpy(r.ifname, ifname, sizeof r.ifname - 1);
+  strncpy(r.plan.ifname, ifname, sizeof r.plan.ifname - 1);
   if (rk_ctl_send(&r, sizeof r, fd) == 0 &&
       rk_ctl_call(&await, sizeof await, -1, &say, sizeof say) == 0)
     printf("%s: REPLY %s\n", name, say.head.error ? errname(say.head.error) : "0");

@@ -71,8 +71,7 @@ enum rk_etc {
 enum { RK_NONCE = 16, RK_NET_LOG = 1024 };
 
 /* The plan of a network: what rk-net configures, and what the driver is to serve. */
-struct rk_req_net {
-  struct rk_req head;
+struct rk_net_plan {
   char driver[64]; /* a name in libexec/rk/net or RK_NET_PATH; "none": nothing is started */
   char ifname[16];
   struct in_addr network, ip, gateway, dns; /* network order */
@@ -82,12 +81,16 @@ struct rk_req_net {
   uint32_t host_loopback; /* boolean */
   uint32_t detached;      /* boolean */
 };
+struct rk_req_net {
+  struct rk_req head;
+  struct rk_net_plan plan;
+};
 /* head.error: errno; the driver's status and stderr say more. */
 struct rk_reply_net {
   struct rk_reply head;
-  int32_t status;         /* wait(2) status of a driver that ended, -1: it did not */
-  char log[RK_NET_LOG];   /* what it wrote to stderr, terminated */
-  struct rk_req_net plan; /* as it was asked for; what the driver reported otherwise is that */
+  int32_t status;          /* wait(2) status of a driver that ended, -1: it did not */
+  char log[RK_NET_LOG];    /* what it wrote to stderr, terminated */
+  struct rk_net_plan plan; /* as it was asked for; what the driver reported otherwise is that */
   uint16_t tcp4, udp4, tcp6, udp6; /* loopback test: ports listened on outside, host byte order, 0:
                                       not made */
   uint8_t nonce[RK_NONCE];
