@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-api/json.c src/rk-api/http.c src/rk-api/conn.c src/libcompat/go_quote.c
-   src/libcompat/go_text.c fuzz-libs: microhttpd cjson Any bytes as the body of a POST and as the
-   path of a request: a spec that is accepted goes through the answer's JSON and comes back the
-   same; a cleaned path is clean. */
+   fuzz: src/rk-api/json.c src/rk-api/http.c src/rk-api/conn.c
+   fuzz: src/libcompat/go_quote.c src/libcompat/go_text.c
+   fuzz-libs: microhttpd cjson
+   Any bytes as the body of a POST and as the path of a request: a spec that is accepted goes
+   through the answer's JSON and comes back the same; a cleaned path is clean. */
 #include <stdlib.h>
 #include <string.h>
 

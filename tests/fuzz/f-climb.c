@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-copyup/escape.c src/rk-copyup/list.c The text of a symbolic link: walking it by hand
-   from depth d must end outside only if escape_climb says that it may. */
+   fuzz: src/rk-copyup/escape.c src/rk-copyup/list.c
+   The text of a symbolic link: walking it by hand from depth d must end outside only if
+   escape_climb says that it may. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/libcompat/goflags.c src/libcompat/go_quote.c src/libcompat/go_text.c Any words as a
-   command line of the peer's kind: as many are taken as there are, an error is a text, a number
-   that is taken reads back the same. */
+   fuzz: src/libcompat/goflags.c src/libcompat/go_quote.c src/libcompat/go_text.c
+   Any words as a command line of RootlessKit's kind: as many are taken as there are, an error is a
+   text, a number that is taken reads back the same. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-net/plan.c Any text as rk-net's network: what is accepted is a network whose
-   addresses lie in it, and reads back the same. */
+   fuzz: src/rk-net/plan.c
+   Any text as rk-net's network: what is accepted is a network whose addresses lie in it, and reads
+   back the same. */
 #include "../../src/rk-net/plan.h"
 
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
-   fuzz: src/rk-outside/report.c What a network driver may write to its fd 5, cut anywhere: the plan
-   afterwards must be one that can be written down. */
+   fuzz: src/rk-outside/report.c
+   What a network driver may write to its fd 5, cut anywhere: the plan afterwards must be one that
+   can be written down. */
 #include "../../src/rk-outside/driver.h"
 
 #include <stdlib.h>
