@@ -10,8 +10,8 @@
 
 struct netup {
   struct rk_net_plan ask; /* the plan; after a report, what is so */
-  pid_t pid;             /* a process of the namespaces that asked: the chain's, or behind rk-pidns
-                            its descendant */
+  pid_t pid;              /* a process of the namespaces that asked: the chain's, or behind rk-pidns
+                             its descendant */
   int configured, resident; /* the driver's report */
   int dnsfixed;             /* the driver read the host's resolver at its start and goes on asking
                                it */

@@ -170,7 +170,8 @@ void srcip_target(struct target *t, int add); /* 0: it is going away */
 int srcip_bind(struct target const *t, int fd, union address *client, int ephemeral,
                struct client **ref, int *kept);
 void client_drop(struct client *client);
-/* UDP: what is sent to the client that is shown, from the target's port, is an answer for the relay. 0, or -1 with errno. */
+/* UDP: what is sent to the client that is shown, from the target's port, is an answer for the
+   relay. 0, or -1 with errno. */
 int srcip_answers(int add, struct target const *t, uint16_t port, union address const *shown);
 int srcip_tick(void);
 
@@ -183,9 +184,9 @@ int nft_active(void);
 
 /* route.c */
 int route_start(char const *ifname);
-/* Where what this namespace sends to an address goes: nowhere, to itself, out by the interface to the
-   outside (or by a default route), or by another interface or to several: then it is none that a
-   client from outside can have. */
+/* Where what this namespace sends to an address goes: nowhere, to itself, out by the interface to
+   the outside (or by a default route), or by another interface or to several: then it is none that
+   a client from outside can have. */
 enum route_kind { ROUTE_NONE, ROUTE_LOCAL, ROUTE_OUTSIDE, ROUTE_ELSEWHERE };
 enum route_kind route_kind(union address const *a);
 int route_is_local(union address const *a);
@@ -196,7 +197,8 @@ int route_port_rule(int add, uint32_t table, union address const *src, int by_sr
                     uint16_t to); /* TCP */
 /* UDP: answers may come from these ports. */
 int route_answer_port(int add, union address const *src, int by_src, uint16_t from, uint16_t to);
-/* One UDP session's answers: from the backend's port (by_src: and address) to this client and its port, and nothing else. */
+/* One UDP session's answers: from the backend's port (by_src: and address) to this client and its
+   port, and nothing else. */
 int route_answer(int add, uint32_t table, union address const *backend, int by_src, uint16_t port,
                  union address const *client);
 

@@ -18,9 +18,10 @@
 
 enum { RK_PROTO = 114, BACKUP = 1 << 30 /* in a metric */ };
 
-/* Priorities of rules: after the local table (0), before main (32766). A rule for each UDP session is a long list to walk for each packet,
-   so only answers do: ENTRY has one rule for each published port, all else goes to END; SECTIONS sends an answer on by its destination
-   port to the rules of WIDTH neighbouring ones. Each list ends with a rule that goes to END. */
+/* Priorities of rules: after the local table (0), before main (32766). A rule for each UDP session
+   is a long list to walk for each packet, so only answers do: ENTRY has one rule for each published
+   port, all else goes to END; SECTIONS sends an answer on by its destination port to the rules of
+   WIDTH neighbouring ones. Each list ends with a rule that goes to END. */
 enum {
   PRIORITY = 726,
   ENTRY,
@@ -49,7 +50,8 @@ static size_t width(union address const *a)
   return a->sa.sa_family == AF_INET ? 4 : 16;
 }
 
-/* A route of such a prefix is a default route, in one piece or halves (2000::/3 is all of IPv6's global space). */
+/* A route of such a prefix is a default route, in one piece or halves (2000::/3 is all of IPv6's
+   global space). */
 static int is_default(struct rtmsg const *r)
 {
   return r->rtm_dst_len <= (r->rtm_family == AF_INET ? 1 : 3);
@@ -289,8 +291,8 @@ int route_answer(int add, uint32_t table, union address const *backend, int by_s
   return e;
 }
 
-/* Left-overs of relays that were killed. One socket for the dump, another for removing while it runs. The namespace's root may have made any
-   number that look like them, so there is an end. */
+/* Left-overs of relays that were killed. One socket for the dump, another for removing while it
+   runs. The namespace's root may have made any number that look like them, so there is an end. */
 enum { LEFT_OVERS = 100000 };
 struct left_overs {
   int others; /* a live relay's route was seen: its rules cannot be told from left-overs */
@@ -335,7 +337,8 @@ static int stale_route(struct nlmsghdr const *m, void *data)
   return 0;
 }
 
-/* As it was told, so it is found again: rules in a dump have the attributes of the message that made them (fib_nl_fill_rule). */
+/* As it was told, so it is found again: rules in a dump have the attributes of the message that
+   made them (fib_nl_fill_rule). */
 static int stale_rule(struct nlmsghdr const *m, void *data)
 {
   struct left_overs *left = data;

@@ -2,12 +2,14 @@
    What a backend sees of a client: transparent sockets (IP_TRANSPARENT, ip(7)) bound to the
    client's address, and routes that bring the answers back.
 
-   TCP: the relay's SYN carries a mark, tcp_fwmark_accept makes the backend's socket inherit it, and a rule sends marked packets
-   to a table with one `local CLIENT` route per client: everything else that the namespace sends is untouched. UDP
-   has no such inheritance: there each session has a rule for the backend's port and the client's address and port, and its table depends on the backend's address, which
-   must be the source of the answers of a server bound to no address. The tables hold clients' addresses only, so a DNS server
-   that also asks others from port 53 keeps working. A backend behind a route (not this namespace's own address)
-   answers without a mark: there TCP has a rule for its port as well, and so it has where the sysctls cannot be written. */
+   TCP: the relay's SYN carries a mark, tcp_fwmark_accept makes the backend's socket inherit it, and
+   a rule sends marked packets to a table with one `local CLIENT` route per client: everything else
+   that the namespace sends is untouched. UDP has no such inheritance: there each session has a rule
+   for the backend's port and the client's address and port, and its table depends on the backend's
+   address, which must be the source of the answers of a server bound to no address. The tables hold
+   clients' addresses only, so a DNS server that also asks others from port 53 keeps working. A
+   backend behind a route (not this namespace's own address) answers without a mark: there TCP has a
+   rule for its port as well, and so it has where the sysctls cannot be written. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -199,7 +199,8 @@ static void undo(struct session *s, int fd)
   errno = e;
 }
 
-/* A socket inside that looks like the client; another source port if its own is taken towards the backend. The fd, or -1 with errno. */
+/* A socket inside that looks like the client; another source port if its own is taken towards the
+   backend. The fd, or -1 with errno. */
 static int connect_backend(struct session *s, int *kept)
 {
   struct listener *l = s->from;

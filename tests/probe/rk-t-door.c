@@ -56,8 +56,8 @@ static void forged(void)
 
 static void net(char const *name, char const *ifname)
 {
-  static struct rk_req_net r = {
-    .head = {RK_OUTSIDE_VERSION, RK_OP_NET}, .plan = {.driver = "none", .host_loopback = 1}};
+  static struct rk_req_net r = {.head = {RK_OUTSIDE_VERSION, RK_OP_NET},
+                                .plan = {.driver = "none", .host_loopback = 1}};
   struct rk_req await = {RK_OUTSIDE_VERSION, RK_OP_AWAIT};
   static struct rk_reply_net say;
   int fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);

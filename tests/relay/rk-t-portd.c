@@ -211,7 +211,8 @@ int main(int argc, char **argv)
       strncpy(start.ifname, optarg, sizeof start.ifname - 1);
     else if (o == 'g')
       inet_pton(AF_INET, optarg, &start.gateway4);
-    else if (o == 'n') inet_pton(AF_INET, optarg, &start.dns4);
+    else if (o == 'n')
+      inet_pton(AF_INET, optarg, &start.dns4);
     else if (o == 'G')
       inet_pton(AF_INET6, optarg, &start.gateway6);
     else

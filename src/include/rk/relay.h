@@ -60,8 +60,8 @@ struct rk_relay_start {
   struct in_addr gateway4;
   struct in6_addr gateway6;
   struct in_addr
-    dns4; /* the driver's name server. Unspecified: none. A client from outside with this
-                          address, or with the gateway's, is not shown as itself */
+    dns4; /* the driver's name server. Unspecified: none. A client from outside with this address,
+             or with the gateway's, is not shown as itself */
   struct in6_addr dns6;
   char ifname[16];
   uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT)
