@@ -84,6 +84,31 @@ static int make(int family)
   return fd;
 }
 
+/* UDP sessions, which may be silent or forged, give way before clients of TCP have to wait. */
+static int make_room(int e)
+{
+  return (e == EMFILE || e == ENFILE) && udp_give_way();
+}
+
+static int make_anyhow(int family)
+{
+  int fd = make(family);
+
+  while (fd == -1 && make_room(errno))
+    fd = make(family);
+  return fd;
+}
+
+static int accept_anyhow(int listener, union address *client)
+{
+  for (;;) {
+    socklen_t len = sizeof *client;
+    int fd = accept4(listener, &client->sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd != -1 || !make_room(errno))
+      return fd;
+  }
+}
+
 static void drop(int fd, int linger)
 {
   struct linger now = {.l_onoff = 1, .l_linger = 0};
@@ -128,7 +153,6 @@ void accept_event(struct listener *l, uint32_t events)
 {
   struct port *p = l->target->port;
   union address client;
-  socklen_t len = sizeof client;
   struct client *shown = 0;
   int family = l->target->dest.sa.sa_family, kept = 0;
 
@@ -137,7 +161,7 @@ void accept_event(struct listener *l, uint32_t events)
   if (events & EPOLLHUP)
     return refuse_check(l); /* somebody shut it down */
   struct conn *c = tcp_new();
-  int backend = c ? make(family) : -1;
+  int backend = c ? make_anyhow(family) : -1;
   if (backend == -1) {
     int e = errno;
     if (c)
@@ -145,7 +169,7 @@ void accept_event(struct listener *l, uint32_t events)
     errno = e;
     return pause_listener(l);
   }
-  int fd = accept4(l->src.fd, &client.sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  int fd = accept_anyhow(l->src.fd, &client);
   if (fd == -1) {
     int e = errno;
     spare[family == AF_INET6] = backend;

@@ -38,12 +38,17 @@ struct client;  /* srcip.c */
 struct session; /* udp.c */
 struct conn;
 
+/* UDP sessions by last use. */
+struct ages {
+  struct session *oldest, *newest;
+};
+
 /* One id of rk-portd's. */
 struct port {
   struct port *next;
   struct target *targets;
   struct conn *conns;
-  struct session *oldest, *newest; /* UDP, by last use */
+  struct ages ages; /* UDP */
   uint32_t idle;
   uint8_t proto, srcip, refuse, changed;
   unsigned int paused, refusing; /* listeners in that state */
@@ -158,6 +163,9 @@ void udp_prepare(struct listener *l);
 void udp_event(struct listener *l, uint32_t events);
 void udp_session_event(struct source *session);
 void udp_end_all(struct port *p);
+/* A session ends, for TCP needs its file descriptor: 1; 0: UDP has few enough. */
+int udp_give_way(void);
+void share_start(void); /* udp_share.c; before the filter */
 void udp_free_dead(void);
 int udp_tick(struct port *first); /* timer */
 

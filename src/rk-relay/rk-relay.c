@@ -82,6 +82,7 @@ static void start(void)
       what = "open a diagnosis socket";
       if (refuse_start() == 0) {
         srcip_start(&s, &say);
+        share_start();
         refuse_patience(s.patience);
         relay_six = s.six != 0;
         if (relay_sandbox(relay_six, &what) == 0)

@@ -90,33 +90,6 @@ static int same_peer(union address const *a, union address const *b)
          a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id;
 }
 
-/* A port's sessions by last use. It has one idle time for all, so the front of this list expires
-   first: use and expiry are a few assignments each. A timer wheel would be no cheaper, and late by
-   up to a slot. */
-static void age_unlink(struct port *p, struct session *s)
-{
-  if (s->older)
-    s->older->newer = s->newer;
-  else
-    p->oldest = s->newer;
-  if (s->newer)
-    s->newer->older = s->older;
-  else
-    p->newest = s->older;
-}
-
-static void age_append(struct port *p, struct session *s)
-{
-  s->newer = 0;
-  s->older = p->newest;
-  if (p->newest)
-    p->newest->newer = s;
-  else
-    p->oldest = s;
-  p->newest = s;
-  s->used = relay_now_ms;
-}
-
 static void end(struct session *s)
 {
   struct port *p = s->from->target->port;
@@ -125,7 +98,7 @@ static void end(struct session *s)
   while (*at != s)
     at = &(*at)->next;
   *at = s->next;
-  age_unlink(p, s);
+  share_remove(s);
   close(s->src.fd);
   if (s->ruled)
     srcip_answers(0, s->from->target, s->from->port, &s->shown);
@@ -151,8 +124,18 @@ void udp_free_dead(void)
 
 void udp_end_all(struct port *p)
 {
-  while (p->oldest)
-    end(p->oldest);
+  while (p->ages.oldest)
+    end(p->ages.oldest);
+}
+
+int udp_give_way(void)
+{
+  struct session *s = share_for_tcp();
+
+  if (!s)
+    return 0;
+  end(s);
+  return 1;
 }
 
 int udp_tick(struct port *first)
@@ -160,8 +143,8 @@ int udp_tick(struct port *first)
   static int was_dirty;
 
   for (struct port *p = first; p; p = p->next)
-    while (p->oldest && relay_now_ms - p->oldest->used >= (uint64_t)p->idle * 1000)
-      end(p->oldest);
+    while (p->ages.oldest && relay_now_ms - p->ages.oldest->used >= (uint64_t)p->idle * 1000)
+      end(p->ages.oldest);
   /* A burst may have filled 4 MiB; a second without one gives them back. */
   if (was_dirty && !dirty)
     madvise(slots, sizeof slots, MADV_DONTNEED);
@@ -238,6 +221,12 @@ static struct session *find(struct listener *l, union address const *peer,
   return 0;
 }
 
+static void use(struct session *s)
+{
+  share_use(s);
+  s->used = relay_now_ms;
+}
+
 static int watched(struct session *s, int *kept)
 {
   int fd = connect_backend(s, kept);
@@ -255,18 +244,25 @@ static struct session *begin(struct listener *l, union address const *peer,
                              struct in6_addr const *asked)
 {
   struct port *p = l->target->port;
-  struct session *s = slab_get(&sessions);
+  struct session *victim, *s = slab_get(&sessions);
   int kept = 0, e = -1;
 
+  while ((victim = share_victim(peer)))
+    end(victim);
   if (s) {
     s->from = l;
     s->peer = *peer;
     s->asked = *asked;
     e = watched(s, &kept);
-    if (e == -1 && (errno == EMFILE || errno == ENFILE) && p->oldest) {
-      end(p->oldest); /* somebody must go: the one that was silent longest */
+    victim = share_oldest();
+    if (e == -1 && (errno == EMFILE || errno == ENFILE) && victim) {
+      end(victim);
       e = watched(s, &kept);
     }
+  }
+  if (e == 0 && share_add(s) == -1) {
+    undo(s, s->src.fd);
+    e = -1;
   }
   if (e == -1) {
     if (s)
@@ -276,10 +272,10 @@ static struct session *begin(struct listener *l, union address const *peer,
     return NULL;
   }
   struct session **at = bucket(l, peer);
+  s->used = relay_now_ms;
   s->batch = 1;
   s->next = *at;
   *at = s;
-  age_append(p, s);
   nsessions++;
   p->stat.now++;
   p->stat.total++;
@@ -401,11 +397,7 @@ void udp_event(struct listener *l, uint32_t events)
         l->target->port->stat.dropped++;
         continue;
       }
-      if (s->from->target->port->newest != s) {
-        age_unlink(l->target->port, s);
-        age_append(l->target->port, s);
-      } else
-        s->used = relay_now_ms;
+      use(s);
       batch_add(&r, s, 0, slots[i], messages[i].msg_len, segment);
     }
     batch_flush(&r);
@@ -437,11 +429,7 @@ void udp_session_event(struct source *src)
       return refuse_check(l);
     }
     s->batch = resize(batch, got);
-    s->used = relay_now_ms;
-    if (l->target->port->newest != s) {
-      age_unlink(l->target->port, s);
-      age_append(l->target->port, s);
-    }
+    use(s);
     for (int i = 0; i < got; i++)
       batch_add(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
     batch_flush(&r);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-# own-port.py serve: at UDP port 123 of both families: "hello" is answered; at port 124, "ask ADDR": from port 123 ask ADDR's port 123 for the time,
-#   and answer with what came back, and from where
+# own-port.py serve: at UDP port 123 of both families: "hello" is answered; at port 124, "ask ADDR": from port 123 ask
+#   ADDR's port 123 for the time, and answer with what came back, and from where
 # own-port.py time ADDR...: at port 123 of ADDR, "time?" is answered "peer's time"
 # own-port.py ask CONTROL ADDR: prints what a server at CONTROL got from ADDR
 # own-port.py hello ADDR PORT FROM,PORT: one datagram; prints the answer

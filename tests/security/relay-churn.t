@@ -6,7 +6,8 @@ need python3 nft ip
 D=$T/st churn=$RK_TEST_STAGE/rk/tests/security/churn.py
 cat > "$T/inside" <<'E2'
 #!/bin/sh
-# Chains that make each list long, routes and rules that look like those of a relay that was killed, and then changes without end.
+# Chains that make each list long, routes and rules that look like those of a relay that was killed, and then changes
+# without end.
 {
   echo "table inet long {"
   i=0
@@ -18,7 +19,9 @@ cat > "$T/inside" <<'E2'
 } > "$1/long"
 nft -f "$1/long" || exit
 python3 -c '
-for i in range(5000): print("route add local 11.%d.%d.%d dev lo table 29291 proto 114 metric 4194303" % (i >> 16, i >> 8 & 255, i & 255))' > "$1/routes"
+for i in range(5000):
+    at = "11.%d.%d.%d" % (i >> 16, i >> 8 & 255, i & 255)
+    print("route add local", at, "dev lo table 29291 proto 114 metric 4194303")' > "$1/routes"
 ip -batch "$1/routes" || exit
 setpriv --pdeathsig KILL python3 "$0.py" > "$1/churn1" &
 setpriv --pdeathsig KILL python3 "$0.py" > "$1/churn2" &

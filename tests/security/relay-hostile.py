@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-# relay-hostile.py PID ADDR PORT SECRETPORT: as root outside, do to the host's TCP sockets of the relay PID, published as ADDR PORT, what a relay
-# that has been taken over could do. One line an attack, and what it got. SECRETPORT: a server on the host's 127.0.0.1.
+# relay-hostile.py PID ADDR PORT SECRETPORT: as root outside, do to the host's TCP sockets of the relay PID, published as
+# ADDR PORT, what a relay that has been taken over could do. One line an attack, and what it got. SECRETPORT: a server on the host's 127.0.0.1.
 import ctypes, errno, os, socket, struct, sys
 pid, addr, port, secret = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 libc = ctypes.CDLL(None, use_errno=True)
@@ -12,7 +12,8 @@ def theirs():  # TCP sockets among the relay's fds: duplicates, so of the same o
     for fd in map(int, os.listdir("/proc/%d/fd" % pid)):
         if not os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:"): continue
         s = socket.socket(fileno=libc.syscall(GETFD, pidfd, fd, 0))
-        if s.family in (socket.AF_INET, socket.AF_INET6) and s.type == socket.SOCK_STREAM and s.getsockname()[1] == port: found.append(s)
+        if s.family not in (socket.AF_INET, socket.AF_INET6) or s.type != socket.SOCK_STREAM: continue
+        if s.getsockname()[1] == port: found.append(s)
     return found
 
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Nobody outside shows inside as somebody inside: the gateway, the name server, a container, the namespace itself. TCP and UDP, both families.
+# Nobody outside shows inside as somebody inside: the gateway, the name server, a container, the namespace
+# itself. TCP and UDP, both families.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3 ip nsenter
@@ -27,7 +28,8 @@ tap_pids="$tap_pids $!"
 wait_until grep -q ready "$T/serve" || bail "no server: $(cat "$T/serve")"
 mkfifo "$T/ctl"
 chmod 0666 "$T/ctl"
-as_user rk-t-portd -i tap0 -n 10.0.2.3 "$relay" "$ns" tcp,::,8001,127.0.0.1,81 udp,::,8001,127.0.0.1,81 tcp,::,8002,::1,81 udp,::,8002,::1,81 \
+as_user rk-t-portd -i tap0 -n 10.0.2.3 "$relay" "$ns" tcp,::,8001,127.0.0.1,81 udp,::,8001,127.0.0.1,81 \
+  tcp,::,8002,::1,81 udp,::,8002,::1,81 \
   tcp,::,8003,127.0.0.1,81,require udp,::,8003,127.0.0.1,81,require < "$T/ctl" > "$T/portd" 2>&1 &
 tap_pids="$tap_pids $!"
 exec 9> "$T/ctl"
@@ -42,7 +44,8 @@ for odd in fd00::2 fd00::3 fd00::100 fd17::1 fd17::5 2001:db8:7::7; do
 done
 for proto in tcp udp; do
   for odd in 10.0.2.2 10.0.2.3 10.0.2.100 172.17.0.1 172.17.0.5 10.96.0.1; do
-    like "$(peer python3 "$who" ask $proto 192.0.2.1 8001 $odd)" '^seen=10\.0\.2\.2:' "$proto: $odd shows as the gateway"
+    out=$(peer python3 "$who" ask $proto 192.0.2.1 8001 $odd)
+    like "$out" '^seen=10\.0\.2\.2:' "$proto: $odd shows as the gateway"
   done
   for odd in fd00::2 fd00::3 fd00::100 fd17::1 fd17::5; do
     like "$(peer python3 "$who" ask $proto 2001:db8::1 8002 $odd)" '^seen=fd00::2:' "$proto: $odd, too"

@@ -1,12 +1,14 @@
 #!/bin/sh
-# A UDP server inside that also asks others from its published port gets their answers, whoever has sent what to that port: IPv4, IPv6, DNAT.
+# A UDP server inside that also asks others from its published port gets their answers, whoever has sent what
+# to that port: IPv4, IPv6, DNAT.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3 ip nft nsenter
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 own=$RK_TEST_STAGE/rk/tests/security/own-port.py
 chmod 0777 "$T"
-# The namespace behind tap0 is the rest of the world, with the same addresses as the peer that sends to the published ports.
+# The namespace at the other end of tap0 is the rest of the world, with the same addresses as the peer that sends to the
+# published ports.
 cat > "$T/world" <<'E2'
 ip link set lo up
 until ip addr add 10.0.2.3/24 dev far 2>/dev/null; do sleep 0.02; done
@@ -60,7 +62,8 @@ start() {
   rm -f "$T/ctl" "$T/portd"
   mkfifo "$T/ctl"
   chmod 0666 "$T/ctl"
-  as_user rk-t-portd -i tap0 "$relay" "$ns" udp,0.0.0.0,8001,127.0.0.1,123 udp,0.0.0.0,8002,10.0.2.100,123 udp,::,8003,::1,123 udp,::,8004,fd00::100,123 \
+  as_user rk-t-portd -i tap0 "$relay" "$ns" udp,0.0.0.0,8001,127.0.0.1,123 udp,0.0.0.0,8002,10.0.2.100,123 \
+    udp,::,8003,::1,123 udp,::,8004,fd00::100,123 \
     udp,0.0.0.0,8005,127.0.0.1,8000 udp,0.0.0.0,8006,172.18.0.2,123 < "$T/ctl" > "$T/portd" 2>&1 &
   tap_pids="$tap_pids $!"
   portd=$!
@@ -79,7 +82,8 @@ for port in 8001 8002 8003 8004 8006; do
     8003 | 8004) to=2001:db8::1 from=2001:db8::2 ;;
     *) to=192.0.2.1 from=192.0.2.2 ;;
   esac
-  is "$(peer python3 "$own" hello $to $port "$from,4$port")" answer "port $port: a client with the address of the one that is asked"
+  out=$(peer python3 "$own" hello $to $port "$from,4$port")
+  is "$out" answer "port $port: a client with the address of the one that is asked"
 done
 asks "while it has sessions" 127.0.0.1
 asks "while it has sessions, a container" 172.18.0.2

@@ -56,9 +56,13 @@ for where in 127.0.0.1 192.0.2.1 0.0.0.0 '[::1]' '[2001:db8::1]' '[::]'; do
   at=${at#[}
   at=${at%]}
   out=$(timeout 60 python3 "$hostile" "$(relays)" "$at" "$port" 7777 2>&1)
-  is "$out" "$(printf '%s\n' 'accepted-connect EINVAL' 'accepted-bind EINVAL' 'listener-connect EINVAL')" "$where: neither connected nor bound"
+  is "$out" "$(printf '%s\n' 'accepted-connect EINVAL' 'accepted-bind EINVAL' 'listener-connect EINVAL')" \
+    "$where: neither connected nor bound"
   kill -KILL "$(relays)" # this listener does not listen any more: with another relay it does
-  wait_until python3 -c 'import socket, sys; c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 9); c.sendall(b"x"); c.recv(1) or 1 / 0' "$at" "$port"
+  wait_until python3 -c 'import socket, sys
+c = socket.create_connection((sys.argv[1], int(sys.argv[2])), 9)
+c.sendall(b"x")
+c.recv(1) or sys.exit(1)' "$at" "$port"
 done
 
 # A destination of IPv6 needs a relay with a wider filter: the one that is there finishes its connections.
@@ -75,7 +79,11 @@ is "$(relays | grep -c .)" 2 "... beside the first"
 echo two >&8
 ok "... whose connection goes on" wait_until grep -q 'got two' "$T/hold"
 for spec in 127.0.0.1,8081 ::1,8090; do
-  out=$(python3 -c 'import socket, sys; a, p = sys.argv[1].split(","); c = socket.create_connection((a, int(p)), 20); c.sendall(b"x"); print(c.recv(1))' "$spec" 2>&1)
+  out=$(python3 -c 'import socket, sys
+a, p = sys.argv[1].split(",")
+c = socket.create_connection((a, int(p)), 20)
+c.sendall(b"x")
+print(c.recv(1))' "$spec" 2>&1)
   is "$out" "b'x'" "... and $spec is served"
 done
 exec 8>&-
