@@ -4,24 +4,42 @@
 #define APID_H
 
 #include <stddef.h>
+#include <sys/types.h>
 #include <cjson/cJSON.h>
 #include <rk/portspec.h>
 #include "ports_dir.h"
 
 enum apid_driver { APID_NONE, APID_BUILTIN, APID_SLIRP };
 
+struct apid_table;
+
 struct apid {
   enum apid_driver driver;
   char const *dir; /* absolute path of the state directory */
   int dirfd;
-  char const *option[8]; /* lines for every port file, terminated by 0 */
+  char const *option[8];    /* lines for every port file, terminated by NULL */
+  struct apid_table *table; /* ports.c's; NULL: no ports are followed */
 };
 
 /* listen.c ---- */
 
+/* Lock the state directory for this process's life: two on one directory would take each other's
+   socket away. One that was killed has the lock until its last fd is closed: that is waited for. 0,
+   or -1 with errno; EWOULDBLOCK: another has it. */
+int apid_lock(int dirfd);
+
+struct apid_socket {
+  int fd;
+  dev_t dev; /* the file that it is bound to */
+  ino_t ino;
+};
+
 /* Listen at that name in the working directory, where the socket appears complete: with its mode,
-   and listening. fd, or -1 with errno. */
-int apid_listen(char const *name);
+   and listening. 0, or -1 with errno. */
+int apid_listen(char const *name, struct apid_socket *own);
+
+/* Remove the name, unless it is another's socket by now. */
+void apid_unlisten(char const *name, struct apid_socket const *own);
 
 /* option.c ---- */
 
@@ -50,27 +68,27 @@ char *apid_message(char const *message);
    inotify. A file named by a decimal number has that id; any other gets the next free number,
    remembered in .apid.ids, so that ids outlive this program. Ids are never used twice. ---- */
 
-/* Read everything. Returns an inotify fd that becomes readable when something has changed, or -1
-   with errno. */
-int apid_ports_open(struct apid const *a);
+/* Make the table and read everything. Returns an inotify fd that becomes readable when something
+   has changed, or -1 with errno. Without it the other functions find no port. */
+int apid_ports_open(struct apid *a);
 
 /* Take in what has changed; before every look at the table. */
 void apid_ports_refresh(struct apid const *a);
 
 /* The list of listening ports, sorted by id, as JSON: an array, or null if there are none.
    Allocated; 0: out of memory. */
-char *apid_list(void);
+char *apid_list(struct apid const *a);
 
 /* A fresh id, recorded as used. -1 with errno. */
 long apid_new_id(struct apid const *a);
 
 /* File name of an id, or 0: there is none. Valid until the next refresh. */
-char const *apid_name(long id);
+char const *apid_name(struct apid const *a, long id);
 
 /* What rk-portd made of the file. */
-enum ports_state apid_state(char const *name);
+enum ports_state apid_state(struct apid const *a, char const *name);
 
 /* The id of a port that RootlessKit would call in conflict with spec, or 0. */
-long apid_conflict(struct rk_portspec const *spec);
+long apid_conflict(struct apid const *a, struct rk_portspec const *spec);
 
 #endif

@@ -60,6 +60,7 @@ void apid_conn_notify(void *cls, struct MHD_Connection *c, void **context,
     apid_conn_hold(k, 0);
     unlink_(k);
     all->n--;
+    all->closed++;
     free(k);
     *context = NULL;
     return;
@@ -112,7 +113,7 @@ size_t apid_conn_unescape(void *cls, struct MHD_Connection *c, char *s)
   return len;
 }
 
-void apid_conn_begin(struct apid_conn *k, long long now)
+void apid_conn_begin(struct apid_conn *k, int64_t now)
 {
   k->since = now;
   unlink_(k);
@@ -141,12 +142,12 @@ void apid_conn_hold(struct apid_conn *k, size_t bytes)
   }
 }
 
-int apid_conns_late(struct apid_conns *all, long long now)
+int apid_conns_late(struct apid_conns *all, int64_t now)
 {
-  long long next = -1;
+  int64_t next = -1;
 
   for (struct apid_conn *k = all->first; k; k = k->next) {
-    long long left = k->since + APID_BODY_MS - now;
+    int64_t left = k->since + APID_BODY_MS - now;
     if (!k->since || k->gone)
       continue;
     if (left <= 0)

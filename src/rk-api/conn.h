@@ -5,6 +5,7 @@
 #define APID_CONN_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <microhttpd.h>
 
 enum {
@@ -19,6 +20,7 @@ enum {
 struct apid_conns {
   struct apid_conn *first, *last; /* in the order in which their last requests began */
   unsigned int n;
+  unsigned int closed; /* how many have ended, ever */
   size_t held;
 };
 
@@ -28,10 +30,10 @@ struct apid_conn {
   struct apid_conn *next, *prev;
   int fd;
   size_t held;
-  long long since; /* of an incomplete request: when it began, milliseconds; 0: none */
-  int busy;        /* suspended: it waits for us */
-  int gone;        /* cut off; libmicrohttpd closes it at its next turn */
-  int odd;         /* the path of its request has a control character */
+  int64_t since; /* of an incomplete request: when it began, milliseconds; 0: none */
+  int busy;      /* suspended: it waits for us */
+  int gone;      /* cut off; libmicrohttpd closes it at its next turn */
+  int odd;       /* the path of its request has a control character */
 };
 
 /* MHD_OPTION_NOTIFY_CONNECTION; cls: struct apid_conns. */
@@ -46,7 +48,7 @@ size_t apid_conn_unescape(void *cls, struct MHD_Connection *c, char *s);
 struct apid_conn *apid_conn_of(struct MHD_Connection *c);
 
 /* A request begins (now: CLOCK_MONOTONIC, milliseconds), is complete, is over. */
-void apid_conn_begin(struct apid_conn *k, long long now);
+void apid_conn_begin(struct apid_conn *k, int64_t now);
 void apid_conn_complete(struct apid_conn *k);
 void apid_conn_over(struct apid_conn *k);
 
@@ -54,7 +56,7 @@ void apid_conn_over(struct apid_conn *k);
 void apid_conn_hold(struct apid_conn *k, size_t bytes);
 
 /* Cut off requests that take too long. Milliseconds until the next one will, -1: none. */
-int apid_conns_late(struct apid_conns *all, long long now);
+int apid_conns_late(struct apid_conns *all, int64_t now);
 
 /* Are there too many, and all of them wait for us? */
 int apid_conns_crowded(struct apid_conns const *all);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC
    The port files as a table in memory. */
 #include "apid.h"
+#include <rk/fail.h>
 #include <rk/state.h>
 #include <rk/text.h>
 #include <dirent.h>
@@ -26,10 +27,6 @@ struct entry {
   char name[NAME_LEN + 1];
 };
 
-static struct entry *table;
-static size_t count, room;
-static int watch = -1, portswd = -1, statuswd = -1;
-
 /* .apid.ids: the next id on the first line, then "ID NAME" for each name that is no number. */
 struct ids {
   long next;
@@ -37,7 +34,13 @@ struct ids {
   size_t len;
   char text[IDS_SIZE];
 };
-static struct ids ids;
+
+struct apid_table {
+  struct entry *entry;
+  size_t count, room;
+  int inotify, portswd, statuswd;
+  struct ids ids;
+};
 
 static long number(char const *name)
 {
@@ -52,89 +55,104 @@ static long number(char const *name)
 
 static void load(struct apid const *a)
 {
-  ssize_t n = rk_fact_read(a->dirfd, IDS, ids.text, sizeof ids.text);
+  struct ids *ids = &a->table->ids;
+  ssize_t n = rk_fact_read(a->dirfd, IDS, ids->text, sizeof ids->text);
   char *nl;
 
-  ids.next = 1;
-  ids.len = 0;
+  ids->next = 1;
+  ids->len = 0;
   if (n <= 0)
     return;
-  ids.next = strtol(ids.text, 0, 10);
-  if (ids.next < 1)
-    ids.next = 1;
-  nl = strchr(ids.text, '\n');
+  ids->next = strtol(ids->text, NULL, 10);
+  if (ids->next < 1)
+    ids->next = 1;
+  nl = strchr(ids->text, '\n');
   if (!nl)
     return;
-  ids.len = (size_t)(n - (nl + 1 - ids.text));
-  memmove(ids.text, nl + 1, ids.len + 1);
-  ids.text[ids.len++] = '\n';
+  ids->len = (size_t)(n - (nl + 1 - ids->text));
+  memmove(ids->text, nl + 1, ids->len + 1);
+  ids->text[ids->len++] = '\n';
 }
 
 static int store(struct apid const *a)
 {
+  struct ids *ids = &a->table->ids;
   char *text = malloc(IDS_SIZE + 32);
   int n, r;
 
   if (!text)
     return -1;
-  ids.reserved = ids.next + AHEAD;
-  n = snprintf(text, 32, "%ld\n", ids.reserved);
-  memcpy(text + n, ids.text, ids.len);
-  r = rk_fact_write(a->dirfd, IDS, text, (size_t)n + ids.len, 0600);
+  ids->reserved = ids->next + AHEAD;
+  n = snprintf(text, 32, "%ld\n", ids->reserved);
+  memcpy(text + n, ids->text, ids->len);
+  r = rk_fact_write(a->dirfd, IDS, text, (size_t)n + ids->len, 0600);
   free(text);
   return r;
 }
 
-static long known(char const *name)
+static long known(struct ids const *ids, char const *name)
 {
   size_t len = strlen(name);
+  char const *end = ids->text + ids->len;
 
-  for (char const *p = ids.text, *end = p + ids.len; p < end;) {
-    char const *nl = memchr(p, '\n', (size_t)(end - p)), *sp = memchr(p, ' ', (size_t)(end - p));
+  for (char const *p = ids->text; p < end;) {
+    char const *nl = memchr(p, '\n', (size_t)(end - p));
+    char const *sp = memchr(p, ' ', (size_t)(end - p));
     if (!nl || !sp || sp > nl)
       return 0;
     if ((size_t)(nl - sp - 1) == len && !memcmp(sp + 1, name, len))
-      return strtol(p, 0, 10);
+      return strtol(p, NULL, 10);
     p = nl + 1;
   }
   return 0;
 }
 
-/* Find the name's entry, or make it. 0: out of memory. */
-static struct entry *entry(char const *name, int make)
+static struct entry *find(struct apid_table const *t, char const *name)
 {
-  for (size_t i = 0; i < count; i++)
-    if (!strcmp(table[i].name, name))
-      return table + i;
-  if (!make || strlen(name) > NAME_LEN)
-    return 0;
-  if (count == room) {
-    struct entry *more = realloc(table, (room ? 2 * room : 16) * sizeof *more);
+  for (size_t i = 0; i < t->count; i++)
+    if (!strcmp(t->entry[i].name, name))
+      return &t->entry[i];
+  return NULL;
+}
+
+/* Find the name's entry, or make it. NULL: no name of a port, or out of memory. */
+static struct entry *entry(struct apid_table *t, char const *name)
+{
+  struct entry *e = find(t, name);
+
+  if (e || *name == '.' || strlen(name) > NAME_LEN)
+    return e;
+  if (t->count == t->room) {
+    size_t room = t->room ? 2 * t->room : 16;
+    struct entry *more = realloc(t->entry, room * sizeof *more);
     if (!more)
-      return 0;
-    table = more;
-    room = room ? 2 * room : 16;
+      return NULL;
+    t->entry = more;
+    t->room = room;
   }
-  table[count] = (struct entry){.state = PORTS_GONE};
-  strcpy(table[count].name, name);
-  return table + count++;
+  e = &t->entry[t->count++];
+  *e = (struct entry){.state = PORTS_GONE};
+  strcpy(e->name, name);
+  return e;
 }
 
 static void number_it(struct apid const *a, struct entry *e)
 {
+  struct ids *ids = &a->table->ids;
+
   e->id = number(e->name);
   if (!e->id)
-    e->id = known(e->name);
+    e->id = known(ids, e->name);
   if (e->id) {
-    if (e->id >= ids.next)
-      ids.next = e->id + 1;
-    if (ids.next <= ids.reserved)
+    if (e->id >= ids->next)
+      ids->next = e->id + 1;
+    if (ids->next <= ids->reserved)
       return;
   } else {
-    e->id = ids.next++;
-    if (ids.len + strlen(e->name) + 32 < IDS_SIZE)
-      ids.len += (size_t)snprintf(ids.text + ids.len, IDS_SIZE - ids.len, "%ld %s\n", e->id,
-                                  e->name);
+    e->id = ids->next++;
+    if (ids->len + strlen(e->name) + 32 < IDS_SIZE)
+      ids->len += (size_t)snprintf(ids->text + ids->len, IDS_SIZE - ids->len, "%ld %s\n", e->id,
+                                   e->name);
   }
   store(a);
 }
@@ -145,9 +163,9 @@ static void read_port(struct apid const *a, char const *name)
   struct rk_portfile file;
   unsigned int line;
   ssize_t n;
-  struct entry *e;
+  struct entry *e = entry(a->table, name);
 
-  if (*name == '.' || !(e = entry(name, 1)))
+  if (!e)
     return;
   snprintf(path, sizeof path, "ports/%s", name);
   n = rk_fact_read(a->dirfd, path, text, sizeof text);
@@ -162,55 +180,81 @@ static void read_port(struct apid const *a, char const *name)
 static void read_status(struct apid const *a, char const *name)
 {
   char err[RK_PORTSPEC_ERRMAX];
-  struct entry *e;
+  struct entry *e = entry(a->table, name);
 
-  if (*name == '.' || !(e = entry(name, 1)))
-    return;
-  e->state = ports_status(a->dirfd, name, err, sizeof err);
+  if (e)
+    e->state = ports_status(a->dirfd, name, err, sizeof err);
 }
 
 static void each(struct apid const *a, char const *dir,
                  void (*use)(struct apid const *, char const *))
 {
   int fd = openat(a->dirfd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-  DIR *d = fd < 0 ? 0 : fdopendir(fd);
+  DIR *d = fd == -1 ? NULL : fdopendir(fd);
+  struct dirent *x;
 
   if (!d) {
-    if (fd >= 0)
+    if (fd != -1)
       close(fd);
     return;
   }
-  for (struct dirent *x; (x = readdir(d));)
+  while ((x = readdir(d)))
     use(a, x->d_name);
   closedir(d);
 }
 
 static void read_all(struct apid const *a)
 {
-  for (size_t i = 0; i < count; i++)
-    table[i].there = 0, table[i].state = PORTS_GONE;
+  struct apid_table *t = a->table;
+
+  for (size_t i = 0; i < t->count; i++) {
+    t->entry[i].there = 0;
+    t->entry[i].state = PORTS_GONE;
+  }
   each(a, "ports", read_port);
   each(a, "ports.status", read_status);
 }
 
 /* Entries of which nothing is left: at most a few at a time. */
-static void forget(void)
+static void forget(struct apid_table *t)
 {
-  for (size_t i = 0; i < count;)
-    if (!table[i].there && table[i].state == PORTS_GONE)
-      table[i] = table[--count];
+  size_t i = 0;
+
+  while (i < t->count) {
+    struct entry *e = &t->entry[i];
+    if (!e->there && e->state == PORTS_GONE)
+      *e = t->entry[--t->count];
     else
       i++;
+  }
 }
 
-int apid_ports_open(struct apid const *a)
+int apid_ports_open(struct apid *a)
 {
-  watch = ports_watch(a->dirfd, &portswd, &statuswd);
-  if (watch < 0)
+  struct apid_table *t = calloc(1, sizeof *t);
+
+  if (!t)
     return -1;
+  t->inotify = ports_watch(a->dirfd, &t->portswd, &t->statuswd);
+  if (t->inotify == -1) {
+    int e = errno;
+    free(t);
+    return rk_fail(e);
+  }
+  a->table = t;
   load(a);
   read_all(a);
-  return watch;
+  return t->inotify;
+}
+
+static void changed(struct apid const *a, struct inotify_event const *e)
+{
+  if (e->mask & IN_Q_OVERFLOW)
+    read_all(a);
+  else if (e->len && e->wd == a->table->portswd)
+    read_port(a, e->name);
+  else if (e->len && e->wd == a->table->statuswd)
+    read_status(a, e->name);
 }
 
 void apid_ports_refresh(struct apid const *a)
@@ -218,100 +262,113 @@ void apid_ports_refresh(struct apid const *a)
   _Alignas(struct inotify_event) char buf[16384];
   ssize_t n;
 
-  while ((n = read(watch, buf, sizeof buf)) > 0)
+  if (!a->table)
+    return;
+  while ((n = read(a->table->inotify, buf, sizeof buf)) > 0) {
     for (char *p = buf; p < buf + n;) {
       struct inotify_event const *e = (struct inotify_event const *)(void const *)p;
       p += sizeof *e + e->len;
-      if (e->mask & IN_Q_OVERFLOW)
-        read_all(a);
-      else if (e->len && e->wd == portswd)
-        read_port(a, e->name);
-      else if (e->len && e->wd == statuswd)
-        read_status(a, e->name);
+      changed(a, e);
     }
-  forget();
+  }
+  forget(a->table);
 }
 
 static int by_id(void const *x, void const *y)
 {
   long a = ((struct entry const *)x)->id, b = ((struct entry const *)y)->id;
-  return a < b ? -1 : a > b;
+
+  if (a == b)
+    return 0;
+  return a < b ? -1 : 1;
 }
 
 /* By hand: a tree of thousands of small objects would cost ten times as much. Nothing in a spec
    that was parsed needs escaping. */
 static void status_text(struct rk_text *t, struct entry const *e, unsigned int k)
 {
-  char const *const word[] = {rk_proto_name(e->spec.proto), e->spec.parentip, e->spec.childip};
+  struct rk_portspec const *spec = &e->spec;
 
   rk_text_str(t, t->len > 1 ? ",{\"id\":" : "{\"id\":");
   rk_text_num(t, e->id);
-  rk_text_str(t, ",\"spec\":{\"proto\":\"");
-  rk_text_str(t, word[0]);
-  if (*word[1])
-    rk_text_str(t, "\",\"parentIP\":\""), rk_text_str(t, word[1]);
+  rk_text_add(t, ",\"spec\":{\"proto\":\"", rk_proto_name(spec->proto));
+  if (*spec->parentip)
+    rk_text_add(t, "\",\"parentIP\":\"", spec->parentip);
   rk_text_str(t, "\",\"parentPort\":");
-  rk_text_num(t, e->spec.parentport + k);
+  rk_text_num(t, spec->parentport + k);
   rk_text_str(t, ",\"childPort\":");
-  rk_text_num(t, e->spec.childport + k);
-  if (*word[2])
-    rk_text_str(t, ",\"childIP\":\""), rk_text_str(t, word[2]), rk_text_str(t, "\"");
+  rk_text_num(t, spec->childport + k);
+  if (*spec->childip)
+    rk_text_add(t, ",\"childIP\":\"", spec->childip, "\"");
   rk_text_str(t, "}}");
 }
 
-char *apid_list(void)
+static int listens(struct entry const *e)
+{
+  return e->there && e->state == PORTS_LISTENING;
+}
+
+char *apid_list(struct apid const *a)
 {
   enum { ONE = 256 }; /* no status is longer */
+  struct apid_table *table = a->table;
   size_t ports = 0;
   struct rk_text t;
   char *buf;
 
-  if (count)
-    qsort(table, count, sizeof *table, by_id);
-  for (size_t i = 0; i < count; i++)
-    if (table[i].there && table[i].state == PORTS_LISTENING)
-      ports += table[i].spec.count;
+  if (table->count)
+    qsort(table->entry, table->count, sizeof *table->entry, by_id);
+  for (size_t i = 0; i < table->count; i++)
+    if (listens(&table->entry[i]))
+      ports += table->entry[i].spec.count;
   if (!ports)
     return strdup("null");
   buf = malloc(ports * ONE + 8);
   if (!buf)
-    return 0;
+    return NULL;
   t = rk_text_in(buf, ports * ONE + 8);
   rk_text_str(&t, "[");
-  for (size_t i = 0; i < count; i++)
-    if (table[i].there && table[i].state == PORTS_LISTENING)
-      for (unsigned int k = 0; k < table[i].spec.count; k++)
-        status_text(&t, table + i, k);
+  for (size_t i = 0; i < table->count; i++) {
+    struct entry const *e = &table->entry[i];
+    for (unsigned int k = 0; listens(e) && k < e->spec.count; k++)
+      status_text(&t, e, k);
+  }
   rk_text_str(&t, "]");
   return buf;
 }
 
 long apid_new_id(struct apid const *a)
 {
-  if (ids.next >= ids.reserved && store(a) < 0)
+  struct ids *ids = &a->table->ids;
+
+  if (ids->next >= ids->reserved && store(a) == -1)
     return -1;
-  return ids.next++;
+  return ids->next++;
 }
 
-char const *apid_name(long id)
+char const *apid_name(struct apid const *a, long id)
 {
-  for (size_t i = 0; i < count; i++)
-    if (table[i].there && table[i].id == id)
-      return table[i].name;
-  return 0;
+  struct apid_table const *t = a->table;
+
+  for (size_t i = 0; i < t->count; i++)
+    if (t->entry[i].there && t->entry[i].id == id)
+      return t->entry[i].name;
+  return NULL;
 }
 
-enum ports_state apid_state(char const *name)
+enum ports_state apid_state(struct apid const *a, char const *name)
 {
-  struct entry const *e = entry(name, 0);
+  struct entry const *e = find(a->table, name);
 
   return e ? e->state : PORTS_GONE;
 }
 
-long apid_conflict(struct rk_portspec const *spec)
+long apid_conflict(struct apid const *a, struct rk_portspec const *spec)
 {
-  for (size_t i = 0; i < count; i++)
-    if (table[i].there && rk_portspec_conflict(&table[i].spec, spec))
-      return table[i].id;
+  struct apid_table const *t = a->table;
+
+  for (size_t i = 0; i < t->count; i++)
+    if (t->entry[i].there && rk_portspec_conflict(&t->entry[i].spec, spec))
+      return t->entry[i].id;
   return 0;
 }

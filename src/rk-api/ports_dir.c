@@ -13,18 +13,18 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-static char const *path_of(char const *dir, char const *name)
-{
-  static char path[512];
+enum { PATH_SIZE = 512 };
 
-  snprintf(path, sizeof path, "%s/%s", dir, name);
+static char const *path_of(char path[PATH_SIZE], char const *dir, char const *name)
+{
+  snprintf(path, PATH_SIZE, "%s/%s", dir, name);
   return path;
 }
 
 int ports_write(int dirfd, char const *name, struct rk_portspec const *spec,
                 char const *const *options)
 {
-  char text[RK_PORTFILE_MAX];
+  char text[RK_PORTFILE_MAX], path[PATH_SIZE];
   size_t n = rk_portspec_format(spec, text, sizeof text - 1);
 
   text[n++] = '\n';
@@ -34,9 +34,9 @@ int ports_write(int dirfd, char const *name, struct rk_portspec const *spec,
       return rk_fail(E2BIG);
     n += (size_t)r;
   }
-  if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST)
+  if (mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
     return -1;
-  return rk_fact_write(dirfd, path_of("ports", name), text, n, 0600);
+  return rk_fact_write(dirfd, path_of(path, "ports", name), text, n, 0600);
 }
 
 int ports_remove(int dirfd, char const *name)
@@ -48,15 +48,16 @@ int ports_remove(int dirfd, char const *name)
   r = unlinkat(fd, name, 0);
   e = errno;
   close(fd);
-  return errno = e, r;
+  errno = e;
+  return r;
 }
 
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize)
 {
-  char text[RK_PORTSTATUS_MAX];
+  char text[RK_PORTSTATUS_MAX], path[PATH_SIZE];
 
   err[0] = 0;
-  if (rk_portstatus_read(dirfd, path_of("ports.status", name), text, sizeof text) == -1)
+  if (rk_portstatus_read(dirfd, path_of(path, "ports.status", name), text, sizeof text) == -1)
     return PORTS_GONE;
   rk_portstatus_value(text, "error", err, errsize); /* if there is none, err stays empty */
   switch (rk_portstatus_state(text)) {
@@ -85,16 +86,16 @@ int ports_watch(int dirfd, int *ports, int *status)
 {
   int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), p = 0, s;
 
-  if (fd < 0)
+  if (fd == -1)
     return -1;
   if (ports)
     p = *ports = watch(fd, dirfd, "ports",
                        IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
-  else if (mkdirat(dirfd, "ports", 0700) < 0 && errno != EEXIST)
+  else if (mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
     p = -1;
   /* rk-portd alone writes there, and only by rename: do not wake for what it has not finished */
-  s = p < 0 ? -1 : watch(fd, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);
-  if (s < 0) {
+  s = p == -1 ? -1 : watch(fd, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);
+  if (s == -1) {
     int e = errno;
     close(fd);
     return rk_fail(e);

@@ -5,22 +5,19 @@
    fds/env  -l FD: the listening socket, made by another
    forks    no
    holds    the user's host ids and write access to DIR; no sockets but its own
-   lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then, but not one of -l
-   exits    0 after a signal, 100, 102 DIR is another's, 111
+   lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then, but no other
+   locks    DIR itself (flock(2))
+   exits    0 after a signal, 100, 102 DIR is another's, 111 (also: another rk-apid serves DIR)
 */
 #include "apid.h"
-#include "conn.h"
-#include "http.h"
-#include "ports_dir.h"
+#include "request.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -30,291 +27,24 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include <compat/go.h>
 #include <rk/chain.h>
 #include <rk/dump.h>
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/loop.h>
 
 #define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
 
-enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000, IDLE_S = 120 };
+enum { IDLE_S = 120, MEMORY = 16384 };
 
-enum wait { WAIT_NONE, WAIT_ADD, WAIT_REMOVE };
-
-/* One HTTP request, from its first line to its answer. */
-struct request {
-  struct MHD_Connection *connection;
-  char *body;
-  size_t len, room;
-  enum wait wait;     /* suspended until rk-portd has answered */
-  long long deadline; /* milliseconds */
-  long id;
-  char name[256];
-  struct rk_portspec spec;
-  int status;           /* of the answer that is ready, or 0 */
-  char *text;           /* its body, allocated, or 0 */
-  struct request *next; /* list of the suspended ones */
+struct server {
+  struct apid apid;
+  struct requests requests;
+  struct MHD_Daemon *mhd;
+  struct rk_loop loop;
+  struct rk_watch signals, ports, http;
+  int ended; /* by a signal */
 };
-
-static struct apid apid;
-static struct apid_conns conns;
-static struct request *waiting;
-static struct MHD_Daemon *mhd;
-
-static long long now_ms(void)
-{
-  struct timespec t;
-
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Let the request sleep until rk-portd has dealt with its file. */
-static void suspend(struct request *q, enum wait wait, int ms)
-{
-  q->wait = wait;
-  q->deadline = now_ms() + ms;
-  q->next = waiting;
-  waiting = q;
-  apid_conn_of(q->connection)->busy = 1;
-  MHD_suspend_connection(q->connection);
-}
-
-static enum MHD_Result add(struct request *q)
-{
-  char err[RK_PORTSPEC_ERRMAX];
-  long id;
-
-  int r = apid_spec(q->body ? q->body : "", q->len, &q->spec, err, sizeof err);
-
-  free(q->body);
-  q->body = NULL;
-  apid_conn_hold(apid_conn_of(q->connection), 0);
-  if (r == -1)
-    return apid_refuse(q->connection, 400, err);
-  id = apid_conflict(&q->spec);
-  if (id) {
-    snprintf(err, sizeof err, "conflict with ID %ld", id);
-    return apid_refuse(q->connection, 400, err);
-  }
-  q->id = apid_new_id(&apid);
-  snprintf(q->name, sizeof q->name, "%ld", q->id);
-  if (q->id < 0 || ports_write(apid.dirfd, q->name, &q->spec, apid.option) < 0) {
-    snprintf(err, sizeof err, "unable to write %s/ports/%s: %s", apid.dir, q->name,
-             strerror(errno));
-    return apid_refuse(q->connection, 400, err);
-  }
-  suspend(q, WAIT_ADD, ANSWER_MS);
-  return MHD_YES;
-}
-
-/* 0, or -1 with RootlessKit's words. */
-static int read_id(char const *s, long *id, char *err, size_t errsize)
-{
-  char why[300];
-  int64_t n;
-
-  if (go_atoi(s, &n, why, sizeof why) == -1) {
-    snprintf(err, errsize, "bad id %.100s: %s", s, why);
-    return -1;
-  }
-  *id = (long)n;
-  return 0;
-}
-
-static enum MHD_Result delete_port(struct request *q, char const *which)
-{
-  char const *name;
-  char err[512];
-
-  if (read_id(which, &q->id, err, sizeof err) < 0)
-    return apid_refuse(q->connection, 400, err);
-  name = apid_name(q->id);
-  snprintf(q->name, sizeof q->name, "%s", name ? name : "");
-  if (!name || ports_remove(apid.dirfd, q->name) < 0) {
-    if (apid.driver == APID_SLIRP)
-      snprintf(err, sizeof err,
-               "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
-    else
-      snprintf(err, sizeof err, "unknown id: %ld", q->id);
-    return apid_refuse(q->connection, 400, err);
-  }
-  suspend(q, WAIT_REMOVE, STOP_MS);
-  return MHD_YES;
-}
-
-static enum MHD_Result route(struct request *q, char const *url, char const *method)
-{
-  struct MHD_Connection *c = q->connection;
-  int get = !strcmp(method, "GET");
-
-  apid_ports_refresh(&apid);
-  if (!strcmp(url, "/v1/info"))
-    return get ? apid_json(c, 200, apid_info(&apid)) : apid_answer(c, 405, 0, 0);
-  if (!strcmp(url, "/v1/ports")) {
-    if (!get && strcmp(method, "POST"))
-      return apid_answer(c, 405, 0, 0);
-    if (apid.driver == APID_NONE)
-      return apid_refuse(c, 400, "no PortDriver is available");
-    return get ? apid_answer(c, 200, apid_list(), "application/json") : add(q);
-  }
-  if (!strncmp(url, "/v1/ports/", 10) && url[10] && !strchr(url + 10, '/')) {
-    if (strcmp(method, "DELETE"))
-      return apid_answer(c, 405, 0, 0);
-    if (apid.driver == APID_NONE)
-      return apid_refuse(c, 400, "no PortDriver is available");
-    return delete_port(q, url + 10);
-  }
-  return apid_not_found(c);
-}
-
-static enum MHD_Result collect(struct request *q, char const *data, size_t *size)
-{
-  if (q->len + *size > BODY_MAX)
-    return MHD_NO; /* closes the connection */
-  if (q->len + *size > q->room) {
-    size_t room = 2 * (q->len + *size) < BODY_MAX ? 2 * (q->len + *size) : BODY_MAX;
-    char *more = realloc(q->body, room);
-    if (!more)
-      return MHD_NO;
-    q->body = more;
-    q->room = room;
-    apid_conn_hold(apid_conn_of(q->connection), room);
-  }
-  memcpy(q->body + q->len, data, *size);
-  q->len += *size;
-  *size = 0;
-  return MHD_YES;
-}
-
-static enum MHD_Result handle(void *cls, struct MHD_Connection *c, char const *url,
-                              char const *method, char const *version, char const *data,
-                              size_t *size, void **state)
-{
-  struct request *q = *state;
-  struct apid_conn *conn = apid_conn_of(c);
-  char path[4096];
-
-  (void)cls;
-  (void)version;
-  if (!conn || conn->gone)
-    return MHD_NO;
-  if (!q) {
-    char const *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
-    q = *state = calloc(1, sizeof *q);
-    if (!q)
-      return MHD_NO;
-    q->connection = c;
-    apid_conn_begin(conn, now_ms());
-    if (conn->odd)
-      return apid_refuse(c, 400, "control character in the path");
-    if (length && (strlen(length) > 9 || atol(length) > BODY_MAX))
-      return apid_refuse(c, 413, "http: request body too large");
-    return MHD_YES;
-  }
-  if (*size)
-    return collect(q, data, size);
-  apid_conn_complete(conn);
-  if (q->status) {
-    char *text = q->text;
-    q->text = 0;
-    return apid_answer(c, q->status, text,
-                       q->status == 400 ? "text/plain; charset=utf-8"
-                       : text           ? "application/json"
-                                        : 0);
-  }
-  if (strlen(url) >= sizeof path - 2)
-    return apid_not_found(c);
-  if (apid_clean(url, path))
-    return apid_redirect(c, path);
-  return route(q, url, method);
-}
-
-static void completed(void *cls, struct MHD_Connection *c, void **state,
-                      enum MHD_RequestTerminationCode code)
-{
-  struct request *q = *state;
-
-  (void)cls;
-  (void)code;
-  if (apid_conn_of(c))
-    apid_conn_over(apid_conn_of(c));
-  if (!q)
-    return;
-  free(q->body);
-  free(q->text);
-  free(q);
-  *state = 0;
-}
-
-/* What has become of a suspended request? 1: the answer is ready. */
-static int settle(struct request *q, long long now)
-{
-  char err[RK_PORTSPEC_ERRMAX];
-  enum ports_state state = apid_state(q->name);
-  int late = now >= q->deadline;
-
-  if (q->wait == WAIT_REMOVE) {
-    if (state != PORTS_GONE && !late)
-      return 0;
-    q->status = state == PORTS_GONE ? 200 : 400;
-    if (q->status == 400)
-      q->text = apid_message("the port is still being closed");
-    return 1;
-  }
-  if (state == PORTS_LISTENING) {
-    q->status = 201;
-    q->text = apid_text(apid_status(q->id, &q->spec, 0), "");
-    return 1;
-  }
-  if (state != PORTS_FAILED && !late)
-    return 0;
-  ports_status(apid.dirfd, q->name, err, sizeof err); /* the reason */
-  ports_remove(apid.dirfd, q->name);
-  q->status = 400;
-  q->text = apid_message(state == PORTS_FAILED ? err : "rk-portd does not answer");
-  return 1;
-}
-
-/* Where all connections wait for rk-portd, and there are too many, the first to wait gets no answer
-   from it. */
-static void make_room(long long now)
-{
-  struct request *first = waiting;
-
-  if (!first || !apid_conns_crowded(&conns))
-    return;
-  for (struct request *q = waiting; q; q = q->next)
-    if (q->deadline < first->deadline)
-      first = q;
-  first->deadline = now;
-}
-
-/* Returns the milliseconds until the next deadline, -1: none. *resumed: how many have their
-   answer. */
-static int settle_all(int *resumed)
-{
-  long long now = now_ms(), next = apid_conns_late(&conns, now);
-
-  *resumed = 0;
-  make_room(now);
-  apid_ports_refresh(&apid);
-  for (struct request **p = &waiting; *p;) {
-    struct request *q = *p;
-    if (settle(q, now)) {
-      *p = q->next;
-      apid_conn_of(q->connection)->busy = 0;
-      MHD_resume_connection(q->connection);
-      ++*resumed;
-      continue;
-    }
-    if (next < 0 || q->deadline - now < next)
-      next = q->deadline - now;
-    p = &q->next;
-  }
-  return (int)next;
-}
 
 static int catch_signals(void)
 {
@@ -325,36 +55,67 @@ static int catch_signals(void)
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGHUP);
-  if (sigprocmask(SIG_BLOCK, &set, 0) < 0)
+  if (sigprocmask(SIG_BLOCK, &set, NULL) == -1)
     return -1;
   return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static void loop(int sigfd, int watchfd)
+static void on_signal(void *ctx, short revents)
 {
-  union MHD_DaemonInfo const *info = MHD_get_daemon_info(mhd, MHD_DAEMON_INFO_EPOLL_FD);
-  struct pollfd p[3] = {
-    {.fd = sigfd, .events = POLLIN}, {.fd = watchfd, .events = POLLIN}, {.events = POLLIN}};
+  struct server *s = ctx;
+
+  (void)revents;
+  s->ended = 1;
+}
+
+/* It wakes the loop, which then looks at all. */
+static void on_change(void *ctx, short revents)
+{
+  (void)ctx;
+  (void)revents;
+}
+
+/* Everything that can be done now. Returns the milliseconds to wait until there is more, -1: no
+   limit. */
+static int turn(struct server *s)
+{
+  unsigned int closed = s->requests.conns.closed;
+  MHD_UNSIGNED_LONG_LONG ms;
+  int64_t next;
+  int again;
+
+  MHD_run(s->mhd);
+  /* a request that MHD has suspended just now may be answered already, and one that is resumed
+     wants another turn */
+  again = requests_settle(&s->requests, &next) > 0;
+  /* When accept(2) has failed (EMFILE), MHD takes the listening socket out of its epoll, and puts
+     it back in the first MHD_run after one in which a connection was closed: nothing else would
+     call that, where no other connection is left. */
+  if (again || s->requests.conns.closed != closed)
+    return 0;
+  if (MHD_get_timeout(s->mhd, &ms) == MHD_YES && (next == -1 || ms < (uint64_t)next))
+    next = ms > INT_MAX ? INT_MAX : (int64_t)ms;
+  return (int)next;
+}
+
+static void watch(struct server *s, struct rk_watch *w, int fd, void (*ready)(void *, short))
+{
+  *w = (struct rk_watch){.fd = fd, .events = POLLIN, .ready = ready, .ctx = s};
+  rk_loop_add(&s->loop, w);
+}
+
+static void serve(struct server *s, int sigfd, int portsfd)
+{
+  union MHD_DaemonInfo const *info = MHD_get_daemon_info(s->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 
   if (!info)
     strerr_dief(RK_EXIT_BUG, "libmicrohttpd has no epoll");
-  p[2].fd = info->epoll_fd;
-  for (;;) {
-    MHD_UNSIGNED_LONG_LONG ms;
-    int wait, resumed;
-    /* a request that MHD has suspended just now may be answered already, and one that is resumed
-       wants another turn */
-    do {
-      MHD_run(mhd);
-      wait = settle_all(&resumed);
-    } while (resumed);
-    if (MHD_get_timeout(mhd, &ms) == MHD_YES && (wait < 0 || ms < (MHD_UNSIGNED_LONG_LONG)wait))
-      wait = ms > INT_MAX ? INT_MAX : (int)ms;
-    if (poll(p, 3, wait) < 0 && errno != EINTR)
+  watch(s, &s->signals, sigfd, on_signal);
+  watch(s, &s->ports, portsfd, on_change);
+  watch(s, &s->http, info->epoll_fd, on_change);
+  while (!s->ended)
+    if (rk_loop_step(&s->loop, turn(s)) == -1)
       strerr_diefusys(RK_EXIT_SYS, "poll");
-    if (p[0].revents)
-      return;
-  }
 }
 
 static void ready(char const *s)
@@ -377,14 +138,28 @@ static int given(char const *s)
 
   if (!uint0_scan(s, &fd) || fd > INT_MAX)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) < 0 || !on)
+  if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == -1 || !on)
     strerr_dief(RK_EXIT_USAGE, "fd ", s, " is no listening socket");
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl((int)fd, F_SETFL, O_NONBLOCK) < 0)
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1 || fcntl((int)fd, F_SETFL, O_NONBLOCK) == -1)
     strerr_diefusys(RK_EXIT_SYS, "use fd ", s);
   return (int)fd;
 }
 
-static void options(int argc, char const *const *argv, char const **readyfd, char const **listenfd)
+static void choose_driver(struct apid *a, char const *name)
+{
+  if (!strcmp(name, "builtin")) {
+    a->driver = APID_BUILTIN;
+  } else if (!strcmp(name, "slirp4netns")) {
+    a->driver = APID_SLIRP;
+  } else if (!strcmp(name, "none")) {
+    a->driver = APID_NONE;
+  } else {
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  }
+}
+
+static void options(struct apid *a, int argc, char const *const *argv, char const **readyfd,
+                    char const **listenfd)
 {
   subgetopt l = SUBGETOPT_ZERO;
   size_t n = 0;
@@ -394,74 +169,85 @@ static void options(int argc, char const *const *argv, char const **readyfd, cha
       case 'd': *readyfd = l.arg; break;
       case 'l': *listenfd = l.arg; break;
       case 'o':
-        if (n == sizeof apid.option / sizeof *apid.option - 1)
+        if (n == sizeof a->option / sizeof *a->option - 1)
           strerr_dief(RK_EXIT_USAGE, "too many options -o");
         apid_option_check(l.arg);
-        apid.option[n++] = l.arg;
+        a->option[n++] = l.arg;
         break;
-      case 'P':
-        if (!strcmp(l.arg, "builtin"))
-          apid.driver = APID_BUILTIN;
-        else if (!strcmp(l.arg, "slirp4netns"))
-          apid.driver = APID_SLIRP;
-        else if (!strcmp(l.arg, "none"))
-          apid.driver = APID_NONE;
-        else
-          strerr_dieusage(RK_EXIT_USAGE, USAGE);
-        break;
+      case 'P': choose_driver(a, l.arg); break;
       default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
     }
   if (argc - l.ind != 1)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  apid.dir = argv[l.ind];
-  if (!*apid.dir)
+  a->dir = argv[l.ind];
+  if (!*a->dir)
     strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
+}
+
+/* The directory becomes the working directory. */
+static void enter(struct apid *a)
+{
+  static char path[PATH_MAX];
+  char const *why;
+
+  if (!realpath(a->dir, path))
+    strerr_diefusys(RK_EXIT_SYS, "find ", a->dir);
+  a->dir = path;
+  /* Namespace root has the user's own kuid: without this it could read our memory (ptrace(2)). */
+  rk_no_dump_or_die();
+  a->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (a->dirfd == -1 || fchdir(a->dirfd) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open ", path);
+  why = rk_chain_foreign(a->dirfd);
+  if (why)
+    rk_die_host("T7", RK_CHAIN_OWN, "state directory ", path, " ", why);
+  if (apid_lock(a->dirfd) == 0)
+    return;
+  if (errno == EWOULDBLOCK)
+    strerr_dief(RK_EXIT_SYS, "another rk-apid serves ", path);
+  strerr_diefusys(RK_EXIT_SYS, "lock ", path);
+}
+
+static void start(struct server *s, int fd)
+{
+  s->mhd = MHD_start_daemon(
+    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, request_handle, (void *)&s->requests,
+    MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_NOTIFY_CONNECTION, apid_conn_notify,
+    (void *)&s->requests.conns, MHD_OPTION_UNESCAPE_CALLBACK, apid_conn_unescape, (void *)NULL,
+    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT,
+    (unsigned int)APID_CONN_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)MEMORY,
+    MHD_OPTION_NOTIFY_COMPLETED, request_completed, (void *)NULL, MHD_OPTION_END);
+  if (!s->mhd)
+    strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
 }
 
 int main(int argc, char const *const *argv)
 {
-  char const *readyfd = 0, *listenfd = 0, *why;
-  static char path[PATH_MAX];
-  int sigfd, watchfd, fd;
+  char const *readyfd = NULL, *listenfd = NULL;
+  struct server s = {.apid = {.driver = APID_BUILTIN}, .requests = {.apid = &s.apid}};
+  struct apid_socket own = {.fd = -1};
+  int sigfd, portsfd = -1;
 
   PROG = "rk-apid";
-  apid.driver = APID_BUILTIN;
-  options(argc, argv, &readyfd, &listenfd);
-  if (!realpath(apid.dir, path))
-    strerr_diefusys(RK_EXIT_SYS, "find ", apid.dir);
-  apid.dir = path;
-  /* Namespace root has the user's own kuid: without this it could read our memory (ptrace(2)). */
-  rk_no_dump_or_die();
-  apid.dirfd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (apid.dirfd < 0 || fchdir(apid.dirfd) < 0)
-    strerr_diefusys(RK_EXIT_SYS, "open ", path);
-  why = rk_chain_foreign(apid.dirfd);
-  if (why)
-    rk_die_host("T7", RK_CHAIN_OWN, "state directory ", path, " ", why);
+  options(&s.apid, argc, argv, &readyfd, &listenfd);
+  enter(&s.apid);
   sigfd = catch_signals();
-  if (sigfd < 0)
+  if (sigfd == -1)
     strerr_diefusys(RK_EXIT_SYS, "catch signals");
   /* without a port driver there is nothing to follow, and closing an inotify instance costs the end
      some 10 ms */
-  watchfd = apid.driver == APID_NONE ? -1 : apid_ports_open(&apid);
-  if (watchfd < 0 && apid.driver != APID_NONE)
-    strerr_diefusys(RK_EXIT_SYS, "watch ", path, "/ports");
-  fd = listenfd ? given(listenfd) : apid_listen("api.sock");
-  if (fd < 0)
-    strerr_diefusys(RK_EXIT_SYS, "listen at ", path, "/api.sock");
-  mhd = MHD_start_daemon(
-    MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, 0, 0, handle, (void *)0, MHD_OPTION_LISTEN_SOCKET,
-    fd, MHD_OPTION_NOTIFY_CONNECTION, apid_conn_notify, (void *)&conns,
-    MHD_OPTION_UNESCAPE_CALLBACK, apid_conn_unescape, (void *)0, MHD_OPTION_CONNECTION_TIMEOUT,
-    (unsigned int)IDLE_S, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)APID_CONN_MAX,
-    MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_COMPLETED, completed,
-    (void *)0, MHD_OPTION_END);
-  if (!mhd)
-    strerr_dief(RK_EXIT_SYS, "unable to start libmicrohttpd");
+  if (s.apid.driver != APID_NONE) {
+    portsfd = apid_ports_open(&s.apid);
+    if (portsfd == -1)
+      strerr_diefusys(RK_EXIT_SYS, "watch ", s.apid.dir, "/ports");
+  }
+  if (!listenfd && apid_listen("api.sock", &own) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "listen at ", s.apid.dir, "/api.sock");
+  start(&s, listenfd ? given(listenfd) : own.fd);
   if (readyfd)
     ready(readyfd);
-  loop(sigfd, watchfd);
+  serve(&s, sigfd, portsfd);
   if (!listenfd)
-    unlink("api.sock");
+    apid_unlisten("api.sock", &own);
   _exit(0);
 }
