@@ -106,6 +106,19 @@ static int made(struct copy const *c, char const *name, int r)
   return r != -1;
 }
 
+/* The original may have been removed since its mount was cloned: the kernel attaches no mount of a
+   removed file (ENOENT). Then nothing is to be kept. */
+static void attach_kept(struct copy const *c, struct level const *at, char const *name, int tree,
+                        mode_t mode)
+{
+  if (rk_move_mount(tree, "", at->out, name, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+    return;
+  if (errno != ENOENT)
+    copyup_die("mount on", c->dir->path, name);
+  if (unlinkat(at->out, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0) == -1)
+    die(c, name);
+}
+
 /* Mount the original here. */
 static enum outcome keep(struct copy *c, struct level const *at, char const *name)
 {
@@ -127,7 +140,7 @@ static enum outcome keep(struct copy *c, struct level const *at, char const *nam
   else
     fd = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (made(c, name, fd))
-    copyup_attach(tree, at->out, name, c->dir->path);
+    attach_kept(c, at, name, tree, st.st_mode);
   if (fd > 0)
     close(fd);
   close(tree);
