@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    The files of a state directory's ports/ and ports.status/, as rk-run and rk-apid write and read
-   them (doc/state-directory). */
+   them (rk-state-directory(7)). */
 #ifndef PORTS_DIR_H
 #define PORTS_DIR_H
 

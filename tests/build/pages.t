@@ -44,16 +44,16 @@ bad=''
 # shellcheck disable=SC2013 # words without blanks
 for v in $(grep -rhoE '"(RK|ROOTLESSKIT)_[A-Z0-9_]+[="]' src --include='*.c' --include='*.h' | tr -d '"=' | sort -u); do
   case $v in RK_VERSION) continue ;; esac
-  grep -qw -e "$v" doc/environment.7 || bad="$bad $v"
+  grep -qw -e "$v" doc/rk-environment.7 || bad="$bad $v"
 done
-is "$bad" "" "every environment variable is in environment.7"
+is "$bad" "" "every environment variable is in rk-environment.7"
 bad=''
 for id in $(grep -rhoE 'rk_(die_host|say_fix)\("[A-Z]+[0-9]+"' src | sed 's/.*"\(.*\)"/\1/' | sort -u); do
-  grep -qw -e "$id" doc/host-settings.7 || bad="$bad $id"
+  grep -qw -e "$id" doc/rk-host-settings.7 || bad="$bad $id"
 done
-is "$bad" "" "every host setting's id is in host-settings.7"
+is "$bad" "" "every host setting's id is in rk-host-settings.7"
 bad=''
-for p in $(sed -n 's/^\.Xr \([^ ]*\) \([1-8]\).*/\1.\2/p' doc/*.[1-9] | grep -E '^(rk|environment|state-directory|exit-codes|host-settings|rootless)' | sort -u); do
+for p in $(sed -n 's/^\.Xr \([^ ]*\) \([1-8]\).*/\1.\2/p' doc/*.[1-9] | grep -E '^(rk|rootless)' | sort -u); do
   [ -e "doc/$p" ] || bad="$bad $p"
 done
 is "$bad" "" "pages point to pages that exist"

@@ -37,7 +37,7 @@ int rk_chain_owns(struct rk_chain const *chain, int nsfd);
    can write to it. */
 char const *rk_chain_foreign(int dirfd);
 
-/* What to do then (T7 of host-settings(7)). */
+/* What to do then (T7 of rk-host-settings(7)). */
 #define RK_CHAIN_OWN \
   "name a directory that belongs to the user who runs this, and take the others' right to write " \
   "away: chmod go-w DIRECTORY"

@@ -2,7 +2,7 @@
 #ifndef RK_EXIT_H
 #define RK_EXIT_H
 
-/* Exit codes of every rk program (doc/exit-codes). 126 and 127 come from skalibs' xexec; waiters
+/* Exit codes of every rk program (rk-exit-codes(7)). 126 and 127 come from skalibs' xexec; waiters
    pass 0-255 on. */
 enum {
   RK_EXIT_NO = 1,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    Reading the files of DIR/ports.status, one for each file of DIR/ports, in which rk-portd says
-   what became of that port: lines KEY=VALUE (ports(5)). */
+   what became of that port: lines KEY=VALUE (rk-ports(5)). */
 #ifndef RK_PORTSTATUS_H
 #define RK_PORTSTATUS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC
    The state directory: one fact per file, newline-terminated, replaced by rename
-   (doc/state-directory). */
+   (rk-state-directory(7)). */
 #ifndef RK_STATE_H
 #define RK_STATE_H
 
