@@ -3,10 +3,16 @@
 
 enum rk_atoi rk_atoi(char const *s, size_t len, int64_t *n)
 {
-  int negative = len && s[0] == '-', large = 0;
-  uint64_t u = 0, limit = negative ? (uint64_t)INT64_MAX + 1 : (uint64_t)INT64_MAX;
-  size_t i = len && (s[0] == '-' || s[0] == '+');
+  int negative = len && s[0] == '-';
+  int large = 0;
+  uint64_t limit = INT64_MAX;
+  uint64_t u = 0;
+  size_t i = 0;
 
+  if (negative)
+    limit++;
+  if (negative || (len && s[0] == '+'))
+    i = 1;
   if (i == len)
     return RK_ATOI_SYNTAX;
   for (; i < len; i++) {
@@ -20,6 +26,8 @@ enum rk_atoi rk_atoi(char const *s, size_t len, int64_t *n)
   }
   if (large)
     return RK_ATOI_RANGE;
-  *n = negative ? (int64_t)(0 - u) : (int64_t)u;
+  if (negative)
+    u = 0 - u;
+  *n = (int64_t)u;
   return RK_ATOI_GOOD;
 }

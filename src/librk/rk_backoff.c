@@ -5,7 +5,9 @@ int rk_backoff_next(struct rk_backoff *backoff)
 {
   int now = backoff->next ? backoff->next : backoff->min;
 
-  backoff->next = now > backoff->max / 2 ? backoff->max : 2 * now;
+  backoff->next = backoff->max;
+  if (now <= backoff->max / 2)
+    backoff->next = 2 * now;
   return now;
 }
 

@@ -4,23 +4,25 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include <rk/text.h>
+
 void rk_cause_set(struct rk_cause *why, char const *id, char const *form, ...)
 {
-  char *to = why->text, *end = why->text + sizeof why->text - 1;
+  struct rk_text to;
   va_list arg;
 
   memset(why, 0, sizeof *why);
-  for (size_t i = 0; id[i] && i < sizeof why->id - 1; i++)
-    why->id[i] = id[i];
+  to = rk_text_in(why->id, sizeof why->id);
+  rk_text_str(&to, id);
+  to = rk_text_in(why->text, sizeof why->text);
   va_start(arg, form);
   for (; *form; form++) {
-    char const one[2] = {*form, 0};
-    if (*form == '\n') {
-      to = why->fix;
-      end = why->fix + sizeof why->fix - 1;
-    } else
-      for (char const *s = *form == '%' ? va_arg(arg, char const *) : one; *s && to < end; s++)
-        *to++ = *s;
+    if (*form == '\n')
+      to = rk_text_in(why->fix, sizeof why->fix);
+    else if (*form == '%')
+      rk_text_str(&to, va_arg(arg, char const *));
+    else
+      rk_text_mem(&to, form, 1);
   }
   va_end(arg);
 }

@@ -13,14 +13,14 @@
 #include <sys/un.h>
 
 #include <skalibs/djbunix.h>
-#include <skalibs/types.h>
 
+#include <rk/clock.h>
+#include <rk/ctl.h>
 #include <rk/fail.h>
 #include <rk/ns.h>
-#include <rk/ctl.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
-#include <rk/timer.h>
+#include <rk/text.h>
 
 /* A question under way. */
 struct question {
@@ -44,12 +44,8 @@ static int failed(struct question *q, char const *what)
 {
   int e = errno;
 
-  if (!q->why->len) {
-    rk_text_str(q->why, "unable to ");
-    rk_text_str(q->why, what);
-    rk_text_str(q->why, ": ");
-    rk_text_str(q->why, strerror(e));
-  }
+  if (!q->why->len)
+    rk_text_add(q->why, "unable to ", what, ": ", strerror(e));
   return rk_fail(e);
 }
 
@@ -64,19 +60,33 @@ static int ended(int pidfd)
 
 static int open_userns(pid_t pid)
 {
-  char path[6 + UINT_FMT + 8] = "/proc/";
-  size_t n = 6 + uint_fmt(path + 6, (unsigned int)pid);
+  char path[RK_PROCPATH_MAX];
 
-  memcpy(path + n, "/ns/user", 9);
-  return open(path, O_RDONLY | O_CLOEXEC);
+  return open(rk_procpath(path, pid, "ns/user"), O_RDONLY | O_CLOEXEC);
 }
 
 /* By an fd of the socket itself: a link in its place is not followed, whatever it leads to. */
+static int connect_fd(struct question *q, int path)
+{
+  struct sockaddr_un a = {.sun_family = AF_UNIX};
+  int on = 1;
+
+  _Static_assert(sizeof a.sun_path >= RK_PROCPATH_MAX, "room for a path of /proc");
+  rk_procpath_fd(a.sun_path, "fd", path);
+  q->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (q->sock == -1)
+    return -1;
+  /* before the first message is sent: else it comes without a sender */
+  if (setsockopt(q->sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1)
+    return -1;
+  return connect(q->sock, (struct sockaddr *)&a, sizeof a);
+}
+
 static int reach(struct question *q, int dirfd)
 {
-  struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = "/proc/self/fd/"};
   struct stat st;
-  int on = 1, r, path = openat(dirfd, ".child", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  int r;
+  int path = openat(dirfd, ".child", O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
   if (path == -1 && errno == ENOENT)
     return refuse(q, ECONNREFUSED, ".child is missing");
@@ -86,20 +96,35 @@ static int reach(struct question *q, int dirfd)
     close(path);
     return refuse(q, ECONNREFUSED, ".child is no socket");
   }
-  a.sun_path[14 + uint_fmt(a.sun_path + 14, (unsigned int)path)] = 0;
-  q->sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  r = q->sock;
-  /* before the first message is sent: else it comes without a sender */
-  if (r != -1)
-    r = setsockopt(q->sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
-  if (r != -1)
-    r = connect(q->sock, (struct sockaddr *)&a, sizeof a);
-  fd_close(path);
-  if (r != -1)
+  r = connect_fd(q, path);
+  fd_close(path); /* keeps errno */
+  if (r == 0)
     return 0;
   if (errno == ECONNREFUSED)
     return refuse(q, errno, "nobody answers at .child");
   return failed(q, "connect to .child");
+}
+
+/* The sender, and the last fd that came with it; the others are closed. Returns how many came. */
+static int unpack(struct msghdr *msg, struct ucred *from, int *fd)
+{
+  int n = 0;
+
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = rk_cmsg_next(msg, c)) {
+    if (c->cmsg_level != SOL_SOCKET)
+      continue;
+    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof *from))
+      memcpy(from, CMSG_DATA(c), sizeof *from);
+    if (c->cmsg_type != SCM_RIGHTS)
+      continue;
+    for (size_t at = 0; CMSG_LEN(at + sizeof *fd) <= c->cmsg_len; at += sizeof *fd) {
+      if (*fd != -1)
+        close(*fd);
+      memcpy(fd, CMSG_DATA(c) + at, sizeof *fd);
+      n++;
+    }
+  }
+  return n;
 }
 
 /* One message, its sender, and the fd that came with it or -1. */
@@ -110,14 +135,16 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
     char buf[CMSG_SPACE(sizeof *from) + CMSG_SPACE(sizeof *fd)];
   } control;
   struct iovec iov = {.iov_base = say, .iov_len = sizeof *say};
-  struct msghdr msg = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = control.buf,
-                       .msg_controllen = sizeof control.buf};
+  struct msghdr msg = {
+    .msg_iov = &iov,
+    .msg_iovlen = 1,
+    .msg_control = control.buf,
+    .msg_controllen = sizeof control.buf,
+  };
   struct pollfd p = {.fd = q->sock, .events = POLLIN};
-  int64_t left = q->until - rk_now();
+  int64_t left = q->until - rk_clock_ms();
   ssize_t n;
-  int extra = 0;
+  int fds;
 
   *fd = -1;
   *from = (struct ucred){0};
@@ -126,28 +153,17 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
   n = recvmsg(q->sock, &msg, MSG_CMSG_CLOEXEC);
   if (n == 0)
     return rk_fail(ECONNRESET);
+  if (n == -1 && errno == ECONNRESET)
+    return -1;
   if (n == -1)
-    return errno == ECONNRESET ? -1 : failed(q, "receive an answer at .child");
-  for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = rk_cmsg_next(&msg, c)) {
-    if (c->cmsg_level != SOL_SOCKET)
-      continue;
-    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof *from))
-      memcpy(from, CMSG_DATA(c), sizeof *from);
-    if (c->cmsg_type != SCM_RIGHTS)
-      continue;
-    for (size_t at = 0; CMSG_LEN(at + sizeof *fd) <= c->cmsg_len; at += sizeof *fd) {
-      if (*fd != -1)
-        extra = close(*fd) == 0;
-      memcpy(fd, CMSG_DATA(c) + at, sizeof *fd);
-    }
-  }
-  if (extra || n != sizeof *say || say->version != RK_OUTSIDE_VERSION ||
-      (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-    if (*fd != -1)
-      close(*fd);
-    return refuse(q, EPROTO, "what answers at .child is not an rk-outside of this version");
-  }
-  return 0;
+    return failed(q, "receive an answer at .child");
+  fds = unpack(&msg, from, fd);
+  if (fds <= 1 && n == sizeof *say && say->version == RK_OUTSIDE_VERSION &&
+      !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+    return 0;
+  if (*fd != -1)
+    close(*fd);
+  return refuse(q, EPROTO, "what answers at .child is not an rk-outside of this version");
 }
 
 /* The first message: who speaks, and from which user namespace? */
@@ -167,19 +183,24 @@ static int meet(struct question *q, struct rk_chain *chain)
     return refuse(q, EPERM, "what answers at .child is in a pid namespace out of sight");
   q->speaker = from.pid;
   q->speakerfd = rk_pidfd_open(from.pid, 0);
+  if (q->speakerfd == -1 && errno == ESRCH)
+    return rk_fail(ECONNRESET);
   if (q->speakerfd == -1)
-    return errno == ESRCH ? rk_fail(ECONNRESET)
-                          : failed(q, "open a pidfd of what answers at .child");
+    return failed(q, "open a pidfd of what answers at .child");
   userns = open_userns(from.pid);
   if (userns == -1 && (errno == EACCES || errno == EPERM))
     return refuse(q, EPERM,
                   "its rk-outside cannot be looked at from here: a chain beside this one is "
                   "entered from outside");
+  if (userns == -1 && errno == ENOENT)
+    return rk_fail(ECONNRESET);
   if (userns == -1)
-    return errno == ENOENT ? rk_fail(ECONNRESET) : failed(q, "look at what answers at .child");
+    return failed(q, "look at what answers at .child");
   r = fstat(userns, &chain->outer);
   fd_close(userns);
-  return r == -1 || ended(q->speakerfd) ? rk_fail(ECONNRESET) : 0;
+  if (r == -1 || ended(q->speakerfd))
+    return rk_fail(ECONNRESET);
+  return 0;
 }
 
 /* The second: of the same process, which has not ended meanwhile. */
@@ -274,7 +295,7 @@ static int once(struct question *q, int dirfd, struct rk_chain *chain)
 
 int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
 {
-  struct question q = {.until = rk_now() + ms, .why = why};
+  struct question q = {.until = rk_clock_ms() + ms, .why = why};
 
   chain->pidfd = -1;
   chain->userns = -1;
@@ -285,7 +306,7 @@ int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why
   while (once(&q, dirfd, chain) == -1) {
     if (why->len)
       return -1;
-    if (rk_now() >= q.until)
+    if (rk_clock_ms() >= q.until)
       return refuse(&q, ETIMEDOUT, "no answer at .child");
     poll(NULL, 0, 5);
   }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/dump.h>
-#include <rk/exit.h>
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <skalibs/strerr.h>
+
+#include <rk/exit.h>
 
 int rk_no_dump(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/env.h>
+
 #include <string.h>
 #include <unistd.h>
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,7 +10,9 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
 #include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
 
 #include <rk/fail.h>
 
@@ -99,31 +102,31 @@ static int write_in(int dirfd, char const *name, char const *text, size_t len, m
 int rk_fact_write(int dirfd, char const *path, char const *text, size_t len, mode_t mode)
 {
   char const *name;
-  int at = parent(dirfd, path, &name), r, e;
+  int at = parent(dirfd, path, &name);
+  int r;
 
   if (at == -1)
     return -1;
   r = write_in(at, name, text, len, mode);
-  e = errno;
   if (at != dirfd)
-    close(at);
-  return errno = e, r;
+    fd_close(at); /* keeps errno */
+  return r;
 }
 
 int rk_regular_open(int dirfd, char const *path, int flags)
 {
   char const *name;
   struct stat st;
-  int at = parent(dirfd, path, &name), fd, e;
+  int at = parent(dirfd, path, &name);
+  int fd;
 
   if (at == -1)
     return -1;
   fd = openat(at, name, flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
-  e = errno;
   if (at != dirfd)
-    close(at);
+    fd_close(at);
   if (fd == -1)
-    return rk_fail(e);
+    return -1;
   if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
     return fd;
   close(fd);

@@ -11,7 +11,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
+#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
+
+#include <rk/proc.h>
 
 #ifndef SO_NETNS_COOKIE /* musl 1.2.3 */
 #define SO_NETNS_COOKIE 71
@@ -80,11 +83,10 @@ static char const *socket_leads(int fd, uint64_t own)
 static int is_uring(int fd)
 {
   static char const name[] = "anon_inode:[io_uring]";
-  char path[32] = "/proc/self/fd/", to[sizeof name];
-  ssize_t len;
+  char path[RK_PROCPATH_MAX];
+  char to[sizeof name];
+  ssize_t len = readlink(rk_procpath_fd(path, "fd", fd), to, sizeof to);
 
-  path[14 + uint_fmt(path + 14, (unsigned int)fd)] = 0;
-  len = readlink(path, to, sizeof to);
   return len == sizeof name - 1 && !memcmp(to, name, sizeof name - 1);
 }
 
@@ -197,7 +199,8 @@ static int try_all(int (*use)(int fd, void *data), void *data)
 int rk_fds_each(int (*use)(int fd, void *data), void *data)
 {
   _Alignas(struct entry) char buf[4096];
-  int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0, e;
+  int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int r = 0;
 
   if (dir == -1)
     return try_all(use, data);
@@ -209,8 +212,6 @@ int rk_fds_each(int (*use)(int fd, void *data), void *data)
     }
     r = use_names(buf, (size_t)len, use, data);
   }
-  e = errno;
-  close(dir);
-  errno = e;
+  fd_close(dir); /* keeps errno */
   return r;
 }

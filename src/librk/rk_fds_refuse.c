@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/fds.h>
+
+#include <skalibs/strerr.h>
+
 #include <rk/exit.h>
 #include <rk/text.h>
-#include <skalibs/strerr.h>
 
 struct found {
   char const *keep;
@@ -13,18 +15,21 @@ struct found {
   struct rk_text list; /* all of them */
 };
 
-static int look(int fd, void *data)
+static int note_leading(int fd, void *data)
 {
   struct found *f = data;
-  char const *is = rk_fds_listed(f->keep, fd) ? NULL : rk_fd_leads(fd, f->what, f->own);
+  char const *is;
 
+  if (rk_fds_listed(f->keep, fd))
+    return 0;
+  is = rk_fd_leads(fd, f->what, f->own);
   if (!is)
     return 0;
-  if (f->first != -1)
-    rk_text_str(&f->list, ",");
-  else {
+  if (f->first == -1) {
     f->first = fd;
     f->is = is;
+  } else {
+    rk_text_str(&f->list, ",");
   }
   rk_text_num(&f->list, fd);
   return 0;
@@ -35,9 +40,14 @@ void rk_fds_refuse(char const *keep, unsigned int what, uint64_t own)
   char list[512], number[16];
   struct rk_text n = rk_text_in(number, sizeof number);
   struct found f = {
-    .keep = keep, .what = what, .own = own, .first = -1, .list = rk_text_in(list, sizeof list)};
+    .keep = keep,
+    .what = what,
+    .own = own,
+    .first = -1,
+    .list = rk_text_in(list, sizeof list),
+  };
 
-  if (rk_fds_each(look, &f) == -1)
+  if (rk_fds_each(note_leading, &f) == -1)
     strerr_diefusys(RK_EXIT_SYS, "list /proc/self/fd");
   if (f.first == -1)
     return;

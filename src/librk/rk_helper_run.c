@@ -6,7 +6,7 @@
 #include <rk/fail.h>
 #include <rk/text.h>
 
-static void keep(void *data, char const *text, size_t len)
+static void keep_output(void *data, char const *text, size_t len)
 {
   if (data)
     rk_text_mem(data, text, len);
@@ -14,12 +14,21 @@ static void keep(void *data, char const *text, size_t len)
 
 int rk_helper_run(char const *path, char const *const *argv, char *out, size_t size, int ms)
 {
-  char nothing[1];
-  struct rk_text t = rk_text_in(out ? out : nothing, out ? size : sizeof nothing);
+  struct rk_text t;
   struct rk_spawn h = {
-    .path = path, .argv = argv, .quiet = 1, .take = keep, .data = out ? &t : NULL};
+    .path = path,
+    .argv = argv,
+    .quiet = 1,
+    .take = keep_output,
+  };
 
-  if (rk_spawn_start(&h) == -1 || rk_spawn_wait(&h, 1, -1, ms) == -1)
+  if (out) {
+    t = rk_text_in(out, size);
+    h.data = &t;
+  }
+  if (rk_spawn_start(&h) == -1)
+    return -1;
+  if (rk_spawn_wait(&h, 1, -1, ms) == -1)
     return -1;
   if (h.late)
     return rk_fail(ETIMEDOUT);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/host.h>
-#include <rk/exit.h>
-#include <skalibs/strerr.h>
+
 #include <unistd.h>
+
+#include <skalibs/strerr.h>
+
+#include <rk/exit.h>
 
 enum { TEXT_MAX = 12 };
 

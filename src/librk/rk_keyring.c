@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/keyring.h>
-#include <rk/exit.h>
-#include <rk/host.h>
 
 #include <errno.h>
 #include <time.h>
@@ -10,6 +8,10 @@
 #include <sys/syscall.h>
 
 #include <skalibs/strerr.h>
+
+#include <rk/exit.h>
+#include <rk/fail.h>
+#include <rk/host.h>
 
 enum { TRIES = 50 };
 
@@ -26,8 +28,7 @@ int rk_keyring_new(void)
       return -1;
     nanosleep(&pause, NULL);
   }
-  errno = EDQUOT;
-  return -1;
+  return rk_fail(EDQUOT);
 }
 
 void rk_keyring_new_or_die(void)

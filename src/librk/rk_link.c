@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/link.h>
-#include <rk/env.h>
-#include <rk/fail.h>
-#include <rk/exit.h>
-#include <rk/spawn.h>
-#include <rk/ctl.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,13 +9,23 @@
 #include <unistd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <skalibs/strerr.h>
+
 #include <skalibs/exec.h>
+#include <skalibs/strerr.h>
 #include <skalibs/types.h>
+
+#include <rk/ctl.h>
+#include <rk/env.h>
+#include <rk/exit.h>
+#include <rk/fail.h>
+#include <rk/spawn.h>
+#include <rk/text.h>
 
 /* Removed before the program: they mean nothing to it. */
 static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_OUTSIDE_ROOT",
                                        "RK_NET_STARTED"};
+
+static char const LIBEXEC[] = "/libexec/rk/";
 
 /* The programs that may hold the control socket: those that package/targets marks as links. */
 static char const *const LINKS[] = {RK_LINKS};
@@ -35,9 +41,9 @@ int rk_ctl_fd(void)
     return rk_fail(ENOENT);
   if (!uint0_scan(s, &fd) || fd > 0x7fffffff)
     return rk_fail(EBADF);
-  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_SEQPACKET)
+  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1 || type != SOCK_SEQPACKET)
     return rk_fail(EBADF);
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
     return -1;
   return (int)fd;
 }
@@ -55,7 +61,7 @@ int rk_ctl_send(void const *request, size_t len, int fd)
 
   if (control == -1)
     return -1;
-  if (fd >= 0) {
+  if (fd != -1) {
     struct cmsghdr *c;
     msg.msg_control = ancillary.buf;
     msg.msg_controllen = sizeof ancillary.buf;
@@ -67,8 +73,10 @@ int rk_ctl_send(void const *request, size_t len, int fd)
   }
   do
     r = sendmsg(control, &msg, MSG_NOSIGNAL);
-  while (r < 0 && errno == EINTR);
-  return r < 0 ? (errno = errno == ECONNRESET ? EPIPE : errno, -1) : 0;
+  while (r == -1 && errno == EINTR);
+  if (r == -1)
+    return rk_fail(errno == ECONNRESET ? EPIPE : errno);
+  return 0;
 }
 
 int rk_ctl_recv(void *reply, size_t replylen)
@@ -80,10 +88,10 @@ int rk_ctl_recv(void *reply, size_t replylen)
     return -1;
   do
     r = recv(control, reply, replylen, MSG_TRUNC);
-  while (r < 0 && errno == EINTR);
-  if (r == 0 || (r < 0 && errno == ECONNRESET))
+  while (r == -1 && errno == EINTR);
+  if (r == 0 || (r == -1 && errno == ECONNRESET))
     return rk_fail(EPIPE);
-  if (r < 0)
+  if (r == -1)
     return -1;
   if ((size_t)r != replylen)
     return rk_fail(EPROTO);
@@ -92,7 +100,9 @@ int rk_ctl_recv(void *reply, size_t replylen)
 
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen)
 {
-  return rk_ctl_send(request, len, fd) < 0 ? -1 : rk_ctl_recv(reply, replylen);
+  if (rk_ctl_send(request, len, fd) == -1)
+    return -1;
+  return rk_ctl_recv(reply, replylen);
 }
 
 void rk_ctl_die(char const *what)
@@ -111,8 +121,20 @@ void rk_ctl_die(char const *what)
 void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply,
                         size_t replylen)
 {
-  if (rk_ctl_call(request, len, fd, reply, replylen) < 0)
+  if (rk_ctl_call(request, len, fd, reply, replylen) == -1)
     rk_ctl_die(what);
+}
+
+static void report_ready(void)
+{
+  static struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
+  struct rk_reply say;
+
+  rk_ctl_call_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
+  if (say.error) {
+    errno = say.error;
+    strerr_diefusys(RK_EXIT_SYS, "write the state directory");
+  }
 }
 
 void rk_ctl_close(void)
@@ -123,38 +145,47 @@ void rk_ctl_close(void)
     /* without the control socket nobody would test the host's loopback */
     if (getenv("RK_NET_STARTED"))
       strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
-    if (getenv("RK_STATE_DIR")) {
-      static struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
-      struct rk_reply say;
-      rk_ctl_call_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
-      if (say.error) {
-        errno = say.error;
-        strerr_diefusys(RK_EXIT_SYS, "write the state directory");
-      }
-    }
+    if (getenv("RK_STATE_DIR"))
+      report_ready();
     close(control);
   }
   for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++)
     rk_env_unset(PLUMBING[i]);
 }
 
-/* The file name in the directory of the running program. 0, or -1 with errno. */
-static int beside(char const *name, char *path, size_t size)
+/* The running program's file. 0, or -1 with errno. */
+static int own_path(char *path, size_t size)
 {
   ssize_t r = readlink("/proc/self/exe", path, size);
-  size_t nlen = strlen(name);
-  char *dir;
 
   if (r == -1)
     return -1;
   if ((size_t)r >= size)
     return rk_fail(ENAMETOOLONG);
   path[r] = 0;
-  dir = strrchr(path, '/');
-  if (!dir || (size_t)(dir - path) + 1 + nlen >= size)
-    return rk_fail(ENAMETOOLONG);
-  memcpy(dir + 1, name, nlen + 1);
   return 0;
+}
+
+/* The end of the path becomes a and b. */
+static int replace_end(char *path, size_t size, char *end, char const *a, char const *b)
+{
+  struct rk_text t = rk_text_in(end, size - (size_t)(end - path));
+
+  rk_text_add(&t, a, b);
+  return t.cut ? rk_fail(ENAMETOOLONG) : 0;
+}
+
+/* The file name in the directory of the running program. 0, or -1 with errno. */
+static int beside(char const *name, char *path, size_t size)
+{
+  char *dir;
+
+  if (own_path(path, size) == -1)
+    return -1;
+  dir = strrchr(path, '/');
+  if (!dir)
+    return rk_fail(ENOENT);
+  return replace_end(path, size, dir, "/", name);
 }
 
 static int is_link_name(char const *name)
@@ -166,23 +197,37 @@ static int is_link_name(char const *name)
   return 0;
 }
 
+/* Is what exec finds for prog the file base beside this program? path becomes what it finds. */
+static int leads_to_own(char const *prog, char const *base, char *path)
+{
+  char own[PATH_MAX];
+  struct stat want;
+  struct stat is;
+
+  if (rk_which(prog, path, PATH_MAX) == -1)
+    return 0;
+  /* An empty element of PATH gives a bare name, which exec would look up once more, and
+     elsewhere. */
+  if (!strchr(path, '/'))
+    return 0;
+  if (beside(base, own, sizeof own) == -1)
+    return 0;
+  if (stat(own, &want) == -1 || stat(path, &is) == -1)
+    return 0;
+  return want.st_dev == is.st_dev && want.st_ino == is.st_ino;
+}
+
 /* Is prog one of our own links? Its name is looked up as exec would, and must lead to the very file
    that lies in the directory of the running program under that name: a name alone is anybody's.
    Symlinks on the way change nothing. path: of PATH_MAX bytes, that file. */
 static int is_link(char const *prog, char *path)
 {
-  char own[PATH_MAX];
-  struct stat want, is;
   char const *base = strrchr(prog, '/');
 
   base = base ? base + 1 : prog;
   if (!is_link_name(base))
     return 0;
-  /* An empty element of PATH gives a bare name, which exec would look up once more, and
-     elsewhere. */
-  if (rk_which(prog, path, PATH_MAX) > 0 && strchr(path, '/') &&
-      beside(base, own, sizeof own) == 0 && stat(own, &want) == 0 && stat(path, &is) == 0 &&
-      want.st_dev == is.st_dev && want.st_ino == is.st_ino)
+  if (leads_to_own(prog, base, path))
     return 1;
   if (rk_ctl_fd() != -1)
     strerr_warnw(
@@ -215,30 +260,20 @@ void rk_link_exec(char const *const *argv, int keep)
 
 int rk_libexec(char const *name, char *path, size_t size)
 {
-  ssize_t r = readlink("/proc/self/exe", path, size);
-  size_t nlen = strlen(name);
-  char *dir;
+  char *dir = NULL;
 
-  if (r < 0)
+  if (own_path(path, size) == -1)
     return -1;
-  if ((size_t)r >= size)
-    return rk_fail(ENAMETOOLONG);
-  path[r] = 0;
-  dir = strstr(path, "/libexec/rk/");
-  if (dir) /* the last one, should the prefix itself hold such a name */
-    for (char *next = dir; next; next = strstr(next + 1, "/libexec/rk/"))
-      dir = next;
-  else {
+  /* the last one, should the prefix itself hold such a name */
+  for (char *next = strstr(path, LIBEXEC); next; next = strstr(next + 1, LIBEXEC))
+    dir = next;
+  if (!dir) { /* PREFIX/bin, or any directory beside libexec */
     dir = strrchr(path, '/');
     if (dir)
       *dir = 0;
-    dir = strrchr(path, '/'); /* PREFIX/bin, or any directory beside libexec */
-    if (!dir)
-      return rk_fail(ENOENT);
+    dir = strrchr(path, '/');
   }
-  if ((size_t)(dir - path) + sizeof "/libexec/rk/" + nlen > size)
-    return rk_fail(ENAMETOOLONG);
-  memcpy(dir, "/libexec/rk/", 12);
-  memcpy(dir + 12, name, nlen + 1);
-  return 0;
+  if (!dir)
+    return rk_fail(ENOENT);
+  return replace_end(path, size, dir, LIBEXEC, name);
 }

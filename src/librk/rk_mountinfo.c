@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/mountinfo.h>
+
 #include <string.h>
 #include <unistd.h>
+
 #include <skalibs/allreadwrite.h>
 
 int rk_mountinfo_next(struct rk_mountinfo *m)
@@ -9,6 +11,7 @@ int rk_mountinfo_next(struct rk_mountinfo *m)
   size_t n = 0;
 
   for (;;) {
+    char c;
     if (m->pos == m->len) {
       ssize_t r = fd_read(m->fd, m->buf, sizeof m->buf);
       if (r <= 0)
@@ -16,20 +19,27 @@ int rk_mountinfo_next(struct rk_mountinfo *m)
       m->len = (size_t)r;
       m->pos = 0;
     }
-    if (m->buf[m->pos] == '\n') {
-      m->pos++;
+    c = m->buf[m->pos++];
+    if (c == '\n') {
       m->line[n] = 0;
       return 1;
     }
     if (n < sizeof m->line - 1)
-      m->line[n++] = m->buf[m->pos];
-    m->pos++;
+      m->line[n++] = c;
   }
 }
 
+/* The byte of the three octal digits at s, -1: they are none. */
 static int octal(char const *s)
 {
-  return s[0] >= '0' && s[0] < '4' && s[1] >= '0' && s[1] < '8' && s[2] >= '0' && s[2] < '8';
+  int value = 0;
+
+  for (int i = 0; i < 3; i++) {
+    if (s[i] < '0' || s[i] > '7')
+      return -1;
+    value = value * 8 + s[i] - '0';
+  }
+  return value < 256 ? value : -1;
 }
 
 void rk_mountinfo_unescape(char *s)
@@ -37,18 +47,25 @@ void rk_mountinfo_unescape(char *s)
   char *to = s;
 
   while (*s && *s != ' ') {
-    if (*s == '\\' && octal(s + 1)) {
-      *to++ = (char)((s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0'));
-      s += 4;
-    } else
+    int byte = -1;
+    if (*s == '\\')
+      byte = octal(s + 1);
+    if (byte == -1) {
       *to++ = *s++;
+    } else {
+      *to++ = (char)byte;
+      s += 4;
+    }
   }
   *to = 0;
 }
 
 char *rk_mountinfo_field(char *s, unsigned int n)
 {
-  while (--n && s && (s = strchr(s, ' ')))
-    s++;
+  for (; n > 1 && s; n--) {
+    s = strchr(s, ' ');
+    if (s)
+      s++;
+  }
   return s;
 }

@@ -8,15 +8,19 @@
 
 static size_t addrlen(int family)
 {
-  return family == AF_INET6 ? 16 : 4;
+  if (family == AF_INET6)
+    return 16;
+  return 4;
 }
 
 void rk_nl_link_up(struct rk_nl *batch, char const *name, int index, uint32_t mtu, uint32_t txqlen)
 {
-  struct ifinfomsg link = {.ifi_family = AF_UNSPEC,
-                           .ifi_index = name ? 0 : index,
-                           .ifi_flags = IFF_UP,
-                           .ifi_change = IFF_UP};
+  struct ifinfomsg link = {
+    .ifi_family = AF_UNSPEC,
+    .ifi_index = name ? 0 : index,
+    .ifi_flags = IFF_UP,
+    .ifi_change = IFF_UP,
+  };
 
   rk_nl_msg(batch, RTM_NEWLINK, 0, &link, sizeof link, "bring the link up");
   if (name)
@@ -30,12 +34,16 @@ void rk_nl_link_up(struct rk_nl *batch, char const *name, int index, uint32_t mt
 void rk_nl_addr(struct rk_nl *batch, int family, int index, void const *addr, unsigned int prefix,
                 uint32_t flags)
 {
+  size_t len = addrlen(family);
   struct ifaddrmsg a = {
-    .ifa_family = (uint8_t)family, .ifa_prefixlen = (uint8_t)prefix, .ifa_index = (uint32_t)index};
+    .ifa_family = (uint8_t)family,
+    .ifa_prefixlen = (uint8_t)prefix,
+    .ifa_index = (uint32_t)index,
+  };
 
   rk_nl_msg(batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &a, sizeof a, "add the address");
-  rk_nl_attr(batch, IFA_LOCAL, addr, addrlen(family));
-  rk_nl_attr(batch, IFA_ADDRESS, addr, addrlen(family));
+  rk_nl_attr(batch, IFA_LOCAL, addr, len);
+  rk_nl_attr(batch, IFA_ADDRESS, addr, len);
   if (flags)
     rk_nl_u32(batch, IFA_FLAGS, flags);
 }
@@ -54,26 +62,41 @@ static void metrics(struct rk_nl *batch, struct rk_nl_route const *route)
   rk_nl_end(batch, nest);
 }
 
+/* fib_semantics.c: a local route of IPv4 has host scope, a route without gateway link scope; IPv6
+   ignores it. */
+static uint8_t scope(struct rk_nl_route const *route)
+{
+  if (route->family != AF_INET)
+    return RT_SCOPE_UNIVERSE;
+  if (route->type == RTN_LOCAL)
+    return RT_SCOPE_HOST;
+  if (!route->gateway && route->index)
+    return RT_SCOPE_LINK;
+  return RT_SCOPE_UNIVERSE;
+}
+
 void rk_nl_route(struct rk_nl *batch, uint16_t type, struct rk_nl_route const *route)
 {
   size_t len = addrlen(route->family);
-  struct rtmsg r = {.rtm_family = (uint8_t)route->family,
-                    .rtm_dst_len = route->dst ? route->dstlen : 0,
-                    .rtm_table = (uint8_t)(route->table < 256 ? route->table : RT_TABLE_UNSPEC),
-                    .rtm_protocol = RTPROT_STATIC,
-                    .rtm_type = route->type,
-                    .rtm_scope = RT_SCOPE_UNIVERSE};
+  struct rtmsg r = {
+    .rtm_family = (uint8_t)route->family,
+    .rtm_table = RT_TABLE_UNSPEC,
+    .rtm_type = route->type,
+  };
 
-  /* fib_semantics.c: a local route of IPv4 has host scope, a route without gateway link scope; IPv6
-     ignores it. */
-  if (route->family == AF_INET && route->type == RTN_LOCAL)
-    r.rtm_scope = RT_SCOPE_HOST;
-  else if (route->family == AF_INET && !route->gateway && route->index)
-    r.rtm_scope = RT_SCOPE_LINK;
-  if (type == RTM_DELROUTE)
-    r.rtm_scope = RT_SCOPE_NOWHERE, r.rtm_protocol = RTPROT_UNSPEC;
-  rk_nl_msg(batch, type, type == RTM_NEWROUTE ? NLM_F_CREATE | NLM_F_EXCL : 0, &r, sizeof r,
-            type == RTM_NEWROUTE ? "add the route" : "remove the route");
+  if (route->dst)
+    r.rtm_dst_len = route->dstlen;
+  if (route->table < 256)
+    r.rtm_table = (uint8_t)route->table;
+  if (type == RTM_DELROUTE) {
+    r.rtm_scope = RT_SCOPE_NOWHERE;
+    r.rtm_protocol = RTPROT_UNSPEC;
+    rk_nl_msg(batch, type, 0, &r, sizeof r, "remove the route");
+  } else {
+    r.rtm_scope = scope(route);
+    r.rtm_protocol = RTPROT_STATIC;
+    rk_nl_msg(batch, type, NLM_F_CREATE | NLM_F_EXCL, &r, sizeof r, "add the route");
+  }
   if (r.rtm_dst_len)
     rk_nl_attr(batch, RTA_DST, route->dst, len);
   if (route->gateway)

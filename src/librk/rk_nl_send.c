@@ -14,7 +14,8 @@
 
 int rk_nl_open(int protocol)
 {
-  int on = 1, fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+  int on = 1;
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
 
   /* Both options are from Linux 4.12 and 4.2; without them errors only lose their text. */
   if (fd != -1) {
@@ -49,46 +50,54 @@ static int post(int fd, struct rk_nl *batch, uint16_t flags)
     memcpy(batch->buf.b + at, &head, sizeof head);
     at += NLMSG_ALIGN(head.nlmsg_len);
   }
-  return sendto(fd, batch->buf.b, batch->len, MSG_NOSIGNAL, (struct sockaddr const *)&kernel,
-                sizeof kernel) == -1
-           ? -1
-           : 0;
+  if (sendto(fd, batch->buf.b, batch->len, MSG_NOSIGNAL, (struct sockaddr const *)&kernel,
+             sizeof kernel) == -1)
+    return -1;
+  return 0;
 }
 
 void const *rk_nl_find(struct nlmsghdr const *msg, size_t bodylen, uint16_t type, size_t *len)
 {
   size_t at = NLMSG_SPACE(bodylen);
+  struct nlattr head;
 
-  while (at + sizeof(struct nlattr) <= msg->nlmsg_len) {
-    struct nlattr head;
-    memcpy(&head, (char const *)msg + at, sizeof head);
-    if (head.nla_len < sizeof(struct nlattr) || head.nla_len > msg->nlmsg_len - at)
-      return 0;
+  while (at + sizeof head <= msg->nlmsg_len) {
+    char const *attr = (char const *)msg + at;
+    memcpy(&head, attr, sizeof head);
+    if (head.nla_len < sizeof head || head.nla_len > msg->nlmsg_len - at)
+      return NULL;
     if ((head.nla_type & NLA_TYPE_MASK) == type) {
       if (len)
-        *len = head.nla_len - sizeof(struct nlattr);
-      return (char const *)msg + at + sizeof(struct nlattr);
+        *len = head.nla_len - sizeof head;
+      return attr + sizeof head;
     }
     at += NLMSG_ALIGN((size_t)head.nla_len);
   }
-  return 0;
+  return NULL;
 }
 
-/* The kernel's own words stand behind the error; NETLINK_CAP_ACK keeps the request itself out. */
+/* The kernel's own words follow the error; NETLINK_CAP_ACK keeps the request itself out. */
 static void explain(struct nlmsghdr const *msg, char *text, size_t size)
 {
-  size_t len = 0;
-  char const *s = msg->nlmsg_flags & NLM_F_ACK_TLVS
-                    ? rk_nl_find(msg, sizeof(struct nlmsgerr), NLMSGERR_ATTR_MSG, &len)
-                    : 0;
+  size_t len;
+  char const *s;
 
+  text[0] = 0;
+  if (!(msg->nlmsg_flags & NLM_F_ACK_TLVS))
+    return;
+  s = rk_nl_find(msg, sizeof(struct nlmsgerr), NLMSGERR_ATTR_MSG, &len);
   if (!s)
-    len = 0;
+    return;
   if (len >= size)
     len = size - 1;
-  if (s && len)
-    memcpy(text, s, len);
+  memcpy(text, s, len);
   text[len] = 0;
+}
+
+static int give_up(struct rk_nl_error *error, int e)
+{
+  error->error = e;
+  return rk_fail(e);
 }
 
 int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
@@ -103,18 +112,16 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
     error = &scratch;
   *error = (struct rk_nl_error){.what = "send"};
   if (post(fd, batch, NLM_F_ACK) == -1)
-    return error->error = errno, -1;
+    return give_up(error, errno);
   for (unsigned int acks = 0; acks < batch->n;) {
+    struct nlmsgerr verdict;
     ssize_t r = receive(fd, answer.b, sizeof answer);
     if (r == -1)
-      return error->error = errno, -1;
+      return give_up(error, errno);
     if (!NLMSG_OK(&answer.head, (size_t)r) || answer.head.nlmsg_type != NLMSG_ERROR)
       continue;
-    struct nlmsgerr verdict;
-    if ((size_t)r < NLMSG_LENGTH(sizeof verdict)) {
-      error->error = EPROTO;
-      return rk_fail(EPROTO);
-    }
+    if ((size_t)r < NLMSG_LENGTH(sizeof verdict))
+      return give_up(error, EPROTO);
     memcpy(&verdict, answer.b + NLMSG_HDRLEN, sizeof verdict);
     acks++;
     if (!verdict.error || error->error)
@@ -129,6 +136,19 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
   return 0;
 }
 
+/* How a dump ended: the error in its last message (0: none), or EINTR: what it lists has changed
+   meanwhile. */
+static int dump_error(struct nlmsghdr const *last, int changed)
+{
+  int e = 0;
+
+  if (last->nlmsg_len >= NLMSG_LENGTH(sizeof e))
+    memcpy(&e, NLMSG_DATA(last), sizeof e);
+  if (!e && changed)
+    return EINTR;
+  return -e;
+}
+
 int rk_nl_dump(int fd, struct rk_nl *batch, int (*each)(struct nlmsghdr const *, void *),
                void *data)
 {
@@ -141,22 +161,20 @@ int rk_nl_dump(int fd, struct rk_nl *batch, int (*each)(struct nlmsghdr const *,
   if (post(fd, batch, NLM_F_DUMP) == -1)
     return -1;
   for (;;) {
+    size_t left;
+    int stop;
     ssize_t r = receive(fd, answer.b, sizeof answer);
     if (r == -1)
       return -1;
-    size_t left = (size_t)r;
+    left = (size_t)r;
     for (struct nlmsghdr const *m = &answer.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
       if (m->nlmsg_flags & NLM_F_DUMP_INTR)
         changed = 1;
       if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {
-        int e = 0;
-        if (m->nlmsg_len >= NLMSG_LENGTH(sizeof e))
-          memcpy(&e, NLMSG_DATA(m), sizeof e);
-        if (e)
-          return rk_fail(-e);
-        return changed ? rk_fail(EINTR) : 0;
+        int e = dump_error(m, changed);
+        return e ? rk_fail(e) : 0;
       }
-      int stop = each(m, data);
+      stop = each(m, data);
       if (stop)
         return stop;
     }

@@ -1,47 +1,78 @@
 /* SPDX-License-Identifier: ISC */
-#include "rk/portspec.h"
+#include <rk/portspec.h>
 
 #include <string.h>
 
-#include "rk/text.h"
+#include <rk/text.h>
 
-static int refuse(char *err, size_t size, char const *what, char const *s, size_t len)
+/* A piece of the file, not terminated. */
+struct piece {
+  char const *s;
+  size_t len;
+};
+
+/* A parse under way. */
+struct parse {
+  struct rk_portfile *file;
+  int spec;          /* the first line has been seen */
+  unsigned int seen; /* bits 1 << KEY_*: the keys given */
+  char *err;
+  size_t errsize;
+};
+
+static int refuse(struct parse const *in, char const *what)
 {
-  struct rk_text t = rk_text_in(err, size);
+  struct rk_text t = rk_text_in(in->err, in->errsize);
 
   rk_text_str(&t, what);
-  if (s)
-    rk_text_quote(&t, s, len);
   return -1;
 }
 
-static int is(char const *word, char const *s, size_t len)
+static int refuse_text(struct parse const *in, char const *what, struct piece p)
 {
-  return len == strlen(word) && !memcmp(word, s, len);
+  struct rk_text t = rk_text_in(in->err, in->errsize);
+
+  rk_text_str(&t, what);
+  rk_text_quote(&t, p.s, p.len);
+  return -1;
+}
+
+static int is_word(struct piece p, char const *word)
+{
+  return p.len == strlen(word) && !memcmp(word, p.s, p.len);
 }
 
 /* The value's place in a list of words, or -1. */
-static int one_of(char const *const *choices, char const *s, size_t len)
+static int one_of(char const *const *choices, struct piece p)
 {
   for (int i = 0; choices[i]; i++)
-    if (is(choices[i], s, len))
+    if (is_word(p, choices[i]))
       return i;
   return -1;
 }
 
 enum { KEY_SRCIP, KEY_IDLE, KEY_REFUSE, KEY_LISTENFD };
-static char const *const keys[] = {"srcip", "idle", "refuse", "listen-fd", 0};
 
-static int seconds(char const *s, size_t len, uint32_t *out)
+static char const *const KEYS[] = {
+  [KEY_SRCIP] = "srcip",
+  [KEY_IDLE] = "idle",
+  [KEY_REFUSE] = "refuse",
+  [KEY_LISTENFD] = "listen-fd",
+  NULL,
+};
+static char const *const SRCIP[] = {"prefer", "require", "no", "plain", "loopback", NULL};
+static char const *const REFUSE[] = {"client", "backend", NULL};
+
+static int seconds(struct piece p, uint32_t *out)
 {
   uint32_t n = 0;
 
-  if (!len || len > 5)
+  if (!p.len || p.len > 5)
     return -1;
-  for (size_t i = 0; i < len; i++) {
-    if (s[i] < '0' || s[i] > '9')
+  for (size_t i = 0; i < p.len; i++) {
+    if (p.s[i] < '0' || p.s[i] > '9')
       return -1;
-    n = n * 10 + (uint32_t)(s[i] - '0');
+    n = n * 10 + (uint32_t)(p.s[i] - '0');
   }
   if (!n || n > RK_PORTFILE_IDLEMAX)
     return -1;
@@ -49,92 +80,124 @@ static int seconds(char const *s, size_t len, uint32_t *out)
   return 0;
 }
 
-static int option(char const *s, size_t len, struct rk_portfile *file, unsigned int *seen,
-                  char *err, size_t errsize)
+static int set_option(struct parse const *in, int key, struct piece v)
 {
-  char const *eq = memchr(s, '=', len);
-  char const *v = eq ? eq + 1 : 0;
-  size_t vlen = eq ? len - (size_t)(v - s) : 0;
-  int key, choice;
+  struct rk_portfile *file = in->file;
+  int choice;
 
-  if (!eq)
-    return refuse(err, errsize, "not a key=value line: ", s, len);
-  key = one_of(keys, s, (size_t)(eq - s));
-  if (key < 0)
-    return refuse(err, errsize, "unknown key ", s, (size_t)(eq - s));
-  if (*seen & 1U << key)
-    return refuse(err, errsize, "key given twice: ", s, (size_t)(eq - s));
-  *seen |= 1U << key;
   switch (key) {
     case KEY_SRCIP:
-      choice = one_of((char const *const[]){"prefer", "require", "no", "plain", "loopback", 0}, v,
-                      vlen);
-      if (choice < 0)
-        return refuse(err, errsize, "srcip must be prefer, require, no, plain or loopback, not ", v,
-                      vlen);
+      choice = one_of(SRCIP, v);
+      if (choice == -1)
+        return refuse_text(in, "srcip must be prefer, require, no, plain or loopback, not ", v);
       file->srcip = (enum rk_relay_srcip)choice;
       break;
     case KEY_IDLE:
-      if (seconds(v, vlen, &file->idle) < 0)
-        return refuse(err, errsize, "idle must be 1 to 86400 seconds, not ", v, vlen);
+      if (seconds(v, &file->idle) == -1)
+        return refuse_text(in, "idle must be 1 to 86400 seconds, not ", v);
       break;
     case KEY_REFUSE:
-      choice = one_of((char const *const[]){"client", "backend", 0}, v, vlen);
-      if (choice < 0)
-        return refuse(err, errsize, "refuse must be client or backend, not ", v, vlen);
+      choice = one_of(REFUSE, v);
+      if (choice == -1)
+        return refuse_text(in, "refuse must be client or backend, not ", v);
       file->refuse_backend = choice;
       break;
     default:
-      if (!vlen || vlen >= sizeof file->listenfd || memchr(v, 0, vlen))
-        return refuse(err, errsize, "listen-fd must be a name of 1 to 63 bytes, not ", v, vlen);
-      memcpy(file->listenfd, v, vlen);
-      file->listenfd[vlen] = 0;
+      if (!v.len || v.len >= sizeof file->listenfd || memchr(v.s, 0, v.len))
+        return refuse_text(in, "listen-fd must be a name of 1 to 63 bytes, not ", v);
+      memcpy(file->listenfd, v.s, v.len);
+      file->listenfd[v.len] = 0;
   }
+  return 0;
+}
+
+static int parse_option(struct parse *in, struct piece line)
+{
+  char const *eq = memchr(line.s, '=', line.len);
+  struct piece name;
+  struct piece value;
+  int key;
+
+  if (!eq)
+    return refuse_text(in, "not a key=value line: ", line);
+  name = (struct piece){.s = line.s, .len = (size_t)(eq - line.s)};
+  value = (struct piece){.s = eq + 1, .len = line.len - name.len - 1};
+  key = one_of(KEYS, name);
+  if (key == -1)
+    return refuse_text(in, "unknown key ", name);
+  if (in->seen & 1U << key)
+    return refuse_text(in, "key given twice: ", name);
+  in->seen |= 1U << key;
+  return set_option(in, key, value);
+}
+
+static int is_blank(char c)
+{
+  return c == ' ' || c == '\t';
+}
+
+static struct piece trim(struct piece p)
+{
+  while (p.len && is_blank(*p.s)) {
+    p.s++;
+    p.len--;
+  }
+  while (p.len && (is_blank(p.s[p.len - 1]) || p.s[p.len - 1] == '\r'))
+    p.len--;
+  return p;
+}
+
+static int parse_line(struct parse *in, struct piece line)
+{
+  struct rk_portspec *spec = &in->file->spec;
+
+  line = trim(line);
+  if (!line.len || *line.s == '#')
+    return 0;
+  if (in->spec)
+    return parse_option(in, line);
+  in->spec = 1;
+  if (rk_portspec_parse(line.s, line.len, RK_PORTSPEC_RK, spec, in->err, in->errsize) == -1)
+    return -1;
+  return rk_portspec_check(spec, in->err, in->errsize);
+}
+
+/* What no single line is to blame for. */
+static int check_whole(struct parse const *in)
+{
+  struct rk_portfile const *file = in->file;
+
+  if (!in->spec)
+    return refuse(in, "no port spec in the file");
+  if (file->listenfd[0] && file->spec.count > 1)
+    return refuse(in, "listen-fd names one socket, not a range");
+  if (file->idle && !rk_proto_is_udp(file->spec.proto))
+    return refuse(in, "idle is for udp");
+  if (file->refuse_backend && !rk_proto_is_tcp(file->spec.proto))
+    return refuse(in, "refuse=backend is for tcp");
   return 0;
 }
 
 int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, unsigned int *line,
                       char *err, size_t errsize)
 {
-  unsigned int seen = 0;
-  int spec = 0;
+  struct parse in = {.file = file, .err = err, .errsize = errsize};
 
   memset(file, 0, sizeof *file);
   *line = 0;
   if (len > RK_PORTFILE_MAX)
-    return refuse(err, errsize, "file longer than 4096 bytes", 0, 0);
+    return refuse(&in, "file longer than 4096 bytes");
   while (len) {
     char const *end = memchr(text, '\n', len);
     size_t n = end ? (size_t)(end - text) : len;
-    char const *s = text;
-    size_t slen = n;
-    text += n + (end != 0);
-    len -= n + (end != 0);
     ++*line;
-    while (slen && (*s == ' ' || *s == '\t'))
-      s++, slen--;
-    while (slen && (s[slen - 1] == ' ' || s[slen - 1] == '\t' || s[slen - 1] == '\r'))
-      slen--;
-    if (!slen || *s == '#')
-      continue;
-    if (!spec) {
-      spec = 1;
-      if (rk_portspec_parse(s, slen, RK_PORTSPEC_RK, &file->spec, err, errsize) < 0)
-        return -1;
-      if (rk_portspec_check(&file->spec, err, errsize) < 0)
-        return -1;
-    } else if (option(s, slen, file, &seen, err, errsize) < 0) {
+    if (parse_line(&in, (struct piece){.s = text, .len = n}) == -1)
       return -1;
-    }
+    if (end)
+      n++;
+    text += n;
+    len -= n;
   }
   *line = 0;
-  if (!spec)
-    return refuse(err, errsize, "no port spec in the file", 0, 0);
-  if (file->listenfd[0] && file->spec.count > 1)
-    return refuse(err, errsize, "listen-fd names one socket, not a range", 0, 0);
-  if (file->idle && !rk_proto_is_udp(file->spec.proto))
-    return refuse(err, errsize, "idle is for udp", 0, 0);
-  if (file->refuse_backend && !rk_proto_is_tcp(file->spec.proto))
-    return refuse(err, errsize, "refuse=backend is for tcp", 0, 0);
-  return 0;
+  return check_whole(&in);
 }

@@ -8,8 +8,18 @@
 #include <rk/atoi.h>
 #include <rk/text.h>
 
-static char const *const words[] = {"",     "tcp",  "tcp4", "tcp6",  "udp",
-                                    "udp4", "udp6", "sctp", "sctp4", "sctp6"};
+static char const *const words[] = {
+  [0] = "",
+  [RK_PROTO_TCP] = "tcp",
+  [RK_PROTO_TCP4] = "tcp4",
+  [RK_PROTO_TCP6] = "tcp6",
+  [RK_PROTO_UDP] = "udp",
+  [RK_PROTO_UDP4] = "udp4",
+  [RK_PROTO_UDP6] = "udp6",
+  [RK_PROTO_SCTP] = "sctp",
+  [RK_PROTO_SCTP4] = "sctp4",
+  [RK_PROTO_SCTP6] = "sctp6",
+};
 enum { NWORDS = sizeof words / sizeof words[0] };
 
 /* A piece of the text, not terminated. */
@@ -20,7 +30,9 @@ struct piece {
 
 char const *rk_proto_name(enum rk_proto proto)
 {
-  return words[(unsigned int)proto < NWORDS ? (unsigned int)proto : 0];
+  if ((unsigned int)proto >= NWORDS)
+    return "";
+  return words[proto];
 }
 
 enum rk_proto rk_proto_named(char const *s, size_t len)
@@ -52,197 +64,277 @@ int rk_ip_parse(char const *s, size_t len, struct in6_addr *addr)
   text[len] = 0;
   if (inet_pton(AF_INET, text, &v4) == 1) {
     memset(addr, 0, sizeof *addr);
-    addr->s6_addr[10] = addr->s6_addr[11] = 0xff;
+    addr->s6_addr[10] = 0xff;
+    addr->s6_addr[11] = 0xff;
     memcpy(addr->s6_addr + 12, &v4, sizeof v4);
     return AF_INET;
   }
-  return inet_pton(AF_INET6, text, addr) == 1 ? AF_INET6 : 0;
+  if (inet_pton(AF_INET6, text, addr) == 1)
+    return AF_INET6;
+  return 0;
 }
 
-static int refuse(char *err, size_t size, char const *what, struct piece whole)
-{
-  struct rk_text t = rk_text_in(err, size);
+/* A parse under way. */
+struct parse {
+  struct piece whole;
+  int rk; /* rk's own grammar: ranges, and no colons before a lone parent port */
+  struct rk_portspec *spec;
+  char *err;
+  size_t errsize;
+};
 
-  rk_text_str(&t, what);
-  rk_text_str(&t, " PortSpec string: ");
-  rk_text_quote(&t, whole.s, whole.len);
+static struct piece between(char const *s, char const *end)
+{
+  return (struct piece){.s = s, .len = (size_t)(end - s)};
+}
+
+/* Begin a message; the caller may add to it. */
+static struct rk_text complain(struct parse const *in, char const *what)
+{
+  struct rk_text t = rk_text_in(in->err, in->errsize);
+
+  rk_text_add(&t, what, " PortSpec string: ");
+  rk_text_quote(&t, in->whole.s, in->whole.len);
+  return t;
+}
+
+static int refuse_spec(struct parse const *in, char const *what)
+{
+  complain(in, what);
   return -1;
 }
 
-static int refuse_number(char *err, size_t size, char const *what, struct piece whole,
-                         struct piece p, enum rk_atoi fault)
+static int refuse_number(struct parse const *in, char const *what, struct piece p,
+                         enum rk_atoi fault)
 {
-  struct rk_text t;
+  struct rk_text t = complain(in, what);
 
-  refuse(err, size, what, whole);
-  t = (struct rk_text){err, size, strlen(err), 0};
   rk_text_str(&t, ": strconv.Atoi: parsing ");
   rk_text_quote(&t, p.s, p.len);
-  rk_text_str(&t, fault == RK_ATOI_RANGE ? ": value out of range" : ": invalid syntax");
+  if (fault == RK_ATOI_RANGE)
+    rk_text_str(&t, ": value out of range");
+  else
+    rk_text_str(&t, ": invalid syntax");
   return -1;
 }
 
 /* RootlessKit's scanner skips blanks before a token. */
 static struct piece unblank(struct piece p)
 {
-  while (p.len && (*p.s == ' ' || *p.s == '\t' || *p.s == '\n' || *p.s == '\r'))
-    p.s++, p.len--;
+  while (p.len && strchr(" \t\n\r", *p.s) && *p.s) {
+    p.s++;
+    p.len--;
+  }
   return p;
 }
 
-/* A or, with ranges, A-B. Returns as rk_atoi does. */
-static enum rk_atoi range(struct piece p, int ranges, int64_t *first, int64_t *last)
+struct range {
+  int64_t first;
+  int64_t last;
+};
+
+/* A or, in rk's grammar, A-B. */
+static int parse_range(struct parse const *in, struct piece p, char const *what, struct range *r)
 {
-  char const *dash = ranges && p.len > 1 ? memchr(p.s + 1, '-', p.len - 1) : 0;
+  struct piece first = p;
+  struct piece last = p;
+  char const *dash = NULL;
   enum rk_atoi fault;
 
-  if (!dash) {
-    fault = rk_atoi(p.s, p.len, first);
-    *last = *first;
-    return fault;
+  if (in->rk && p.len > 1)
+    dash = memchr(p.s + 1, '-', p.len - 1);
+  if (dash) {
+    first = between(p.s, dash);
+    last = between(dash + 1, p.s + p.len);
   }
-  fault = rk_atoi(p.s, (size_t)(dash - p.s), first);
-  return fault ? fault : rk_atoi(dash + 1, p.len - (size_t)(dash + 1 - p.s), last);
+  fault = rk_atoi(first.s, first.len, &r->first);
+  if (fault == RK_ATOI_GOOD)
+    fault = rk_atoi(last.s, last.len, &r->last);
+  if (fault != RK_ATOI_GOOD)
+    return refuse_number(in, what, p, fault);
+  return 0;
+}
+
+/* The field that p begins with: up to a colon, or in brackets. Returns its end, NULL: malformed. */
+static char const *parse_field(struct piece p, struct piece *field)
+{
+  char const *end;
+
+  if (!p.len || *p.s != '[') {
+    end = memchr(p.s, ':', p.len);
+    if (!end)
+      end = p.s + p.len;
+    *field = between(p.s, end);
+    return end;
+  }
+  end = memchr(p.s, ']', p.len);
+  if (!end)
+    return NULL;
+  *field = unblank(between(p.s + 1, end));
+  end++;
+  if (end < p.s + p.len && *end != ':')
+    return NULL;
+  return end;
 }
 
 /* Cut the text before the child port into at most three fields at colons outside brackets. Number
    of fields, 4: too many, -1: malformed. */
-static int fields(struct piece p, struct piece *out)
+static int parse_fields(struct piece p, struct piece *out)
 {
-  int n = 0;
+  char const *all = p.s + p.len;
 
-  for (;;) {
-    char const *end;
-    p = unblank(p);
-    if (n == 3)
-      return 4;
-    if (p.len && *p.s == '[') {
-      end = memchr(p.s, ']', p.len);
-      if (!end)
-        return -1;
-      out[n] = unblank((struct piece){p.s + 1, (size_t)(end - p.s - 1)});
-      end++;
-      if (end < p.s + p.len && *end != ':')
-        return -1;
-    } else {
-      end = memchr(p.s, ':', p.len);
-      if (!end)
-        end = p.s + p.len;
-      out[n] = (struct piece){p.s, (size_t)(end - p.s)};
-    }
-    n++;
-    if (end == p.s + p.len)
-      return n;
-    p.len -= (size_t)(end + 1 - p.s);
-    p.s = end + 1;
+  for (int n = 0; n < 3; n++) {
+    char const *end = parse_field(unblank(p), &out[n]);
+    if (!end)
+      return -1;
+    if (end == all)
+      return n + 1;
+    p = between(end + 1, all);
   }
+  return 4;
+}
+
+static int parse_proto(struct parse const *in, struct piece word)
+{
+  struct rk_text t;
+
+  in->spec->proto = rk_proto_named(word.s, word.len);
+  if (in->spec->proto)
+    return 0;
+  t = complain(in, "invalid");
+  rk_text_str(&t, ": unknown proto: ");
+  rk_text_quote(&t, word.s, word.len);
+  return -1;
+}
+
+static int parse_ip(struct parse const *in, struct piece p, char const *what, char *ip)
+{
+  struct in6_addr addr;
+
+  if (!p.len)
+    return 0;
+  if (!rk_ip_parse(p.s, p.len, &addr))
+    return refuse_spec(in, what);
+  memcpy(ip, p.s, p.len);
+  return 0;
+}
+
+static int parse_ports(struct parse const *in, struct piece parentport, struct piece childport)
+{
+  struct rk_portspec *spec = in->spec;
+  struct range parent;
+  struct range child;
+  uint64_t more;
+
+  /* RootlessKit swaps the two words; its callers see them so. */
+  char const *first = in->rk ? "unexpected ParentPort in" : "unexpected ChildPort in";
+  char const *second = in->rk ? "unexpected ChildPort in" : "unexpected ParentPort in";
+
+  if (parse_range(in, parentport, first, &parent) == -1)
+    return -1;
+  if (parse_range(in, childport, second, &child) == -1)
+    return -1;
+  if (parent.last < parent.first || child.last < child.first)
+    return refuse_spec(in, "range ends before it begins in");
+  /* Both ends as unsigned: the difference of two int64 may not fit one. */
+  more = (uint64_t)parent.last - (uint64_t)parent.first;
+  if (more != (uint64_t)child.last - (uint64_t)child.first)
+    return refuse_spec(in, "ranges of different length in");
+  if (more > 65535)
+    return refuse_spec(in, "range too long in");
+  spec->parentport = parent.first;
+  spec->childport = child.first;
+  spec->count = (uint32_t)more + 1;
+  return 0;
 }
 
 int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec,
                       char *err, size_t errsize)
 {
-  struct piece whole = {text, len}, proto, childport, f[3] = {{"", 0}, {"", 0}, {"", 0}};
-  struct in6_addr addr;
-  char const *slash = 0, *colon = 0;
-  int64_t parentlast, childlast;
-  enum rk_atoi fault;
+  struct parse const in = {
+    .whole = {.s = text, .len = len},
+    .rk = (flags & RK_PORTSPEC_RK) != 0,
+    .spec = spec,
+    .err = err,
+    .errsize = errsize,
+  };
+  struct piece f[3] = {{.s = ""}, {.s = ""}, {.s = ""}};
+  char const *slash = memrchr(text, '/', len);
+  char const *colon;
   int n;
-  int rk = (flags & RK_PORTSPEC_RK) != 0;
 
   memset(spec, 0, sizeof *spec);
   spec->count = 1;
-  for (size_t i = 0; i < len; i++) {
-    if (text[i] == '/')
-      slash = text + i;
-    if (text[i] == ':')
-      colon = text + i;
-  }
   if (!slash)
-    return refuse(err, errsize, "missing proto in", whole);
-  proto = (struct piece){slash + 1, len - (size_t)(slash + 1 - text)};
-  spec->proto = rk_proto_named(proto.s, proto.len);
-  if (!spec->proto) {
-    struct rk_text t;
-    refuse(err, errsize, "invalid", whole);
-    t = (struct rk_text){err, errsize, strlen(err), 0};
-    rk_text_str(&t, ": unknown proto: ");
-    rk_text_quote(&t, proto.s, proto.len);
+    return refuse_spec(&in, "missing proto in");
+  if (parse_proto(&in, between(slash + 1, text + len)) == -1)
     return -1;
-  }
+  colon = memrchr(text, ':', (size_t)(slash - text));
   if (!colon)
-    return refuse(err, errsize, "unexpected", whole);
-  childport = (struct piece){colon + 1, (size_t)(slash - colon - 1)};
-
-  n = fields((struct piece){text, (size_t)(colon - text)}, f);
-  if (n < 0)
-    return refuse(err, errsize, "unexpected", whole);
-  if (n == 1 && rk && text[0] != '[') {
+    return refuse_spec(&in, "unexpected");
+  n = parse_fields(between(text, colon), f);
+  if (n == -1)
+    return refuse_spec(&in, "unexpected");
+  if (n == 1 && in.rk && text[0] != '[') {
     f[1] = f[0];
-    f[0] = (struct piece){"", 0};
+    f[0] = (struct piece){.s = ""};
   }
-  if (f[0].len && !rk_ip_parse(f[0].s, f[0].len, &addr))
-    return refuse(err, errsize, "unexpected ParentIP in", whole);
-  if (f[2].len && !rk_ip_parse(f[2].s, f[2].len, &addr))
-    return refuse(err, errsize, rk ? "unexpected ChildIP in" : "unexpected ParentIP in", whole);
+  if (parse_ip(&in, f[0], "unexpected ParentIP in", spec->parentip) == -1)
+    return -1;
+  if (parse_ip(&in, f[2], in.rk ? "unexpected ChildIP in" : "unexpected ParentIP in",
+               spec->childip) == -1)
+    return -1;
   if (n > 3)
-    return refuse(err, errsize, "unexpected", whole);
-  memcpy(spec->parentip, f[0].s, f[0].len);
-  memcpy(spec->childip, f[2].s, f[2].len);
-
-  /* RootlessKit swaps the two words; its callers see them so. */
-  fault = range(f[1], rk, &spec->parentport, &parentlast);
-  if (fault)
-    return refuse_number(err, errsize, rk ? "unexpected ParentPort in" : "unexpected ChildPort in",
-                         whole, f[1], fault);
-  fault = range(childport, rk, &spec->childport, &childlast);
-  if (fault)
-    return refuse_number(err, errsize, rk ? "unexpected ChildPort in" : "unexpected ParentPort in",
-                         whole, childport, fault);
-  if (parentlast != spec->parentport || childlast != spec->childport) {
-    if (parentlast < spec->parentport || childlast < spec->childport)
-      return refuse(err, errsize, "range ends before it begins in", whole);
-    /* Both ends as unsigned: the difference of two int64 may not fit one. */
-    if ((uint64_t)parentlast - (uint64_t)spec->parentport !=
-        (uint64_t)childlast - (uint64_t)spec->childport)
-      return refuse(err, errsize, "ranges of different length in", whole);
-    if ((uint64_t)parentlast - (uint64_t)spec->parentport > 65535)
-      return refuse(err, errsize, "range too long in", whole);
-    spec->count = (uint32_t)(parentlast - spec->parentport) + 1;
-  }
-  return 0;
+    return refuse_spec(&in, "unexpected");
+  return parse_ports(&in, f[1], between(colon + 1, slash));
 }
 
-static int invalid(char *err, size_t size, char const *what, char const *text, int64_t n)
+static int invalid_ip(char *err, size_t size, char const *what, char const *ip)
 {
-  struct rk_text t = rk_text_in(err, size);
+  struct rk_text t;
+  struct in6_addr addr;
 
+  if (!*ip || rk_ip_parse(ip, strlen(ip), &addr))
+    return 0;
+  t = rk_text_in(err, size);
   rk_text_str(&t, what);
-  if (text)
-    rk_text_quote(&t, text, strlen(text));
-  else
-    rk_text_num(&t, n);
-  return -1;
+  rk_text_quote(&t, ip, strlen(ip));
+  return 1;
+}
+
+static int invalid_port(char *err, size_t size, char const *what, int64_t port)
+{
+  struct rk_text t;
+
+  if (port >= 1 && port <= 65535)
+    return 0;
+  t = rk_text_in(err, size);
+  rk_text_str(&t, what);
+  rk_text_num(&t, port);
+  return 1;
 }
 
 int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize)
 {
-  struct in6_addr addr;
   int64_t more = (int64_t)spec->count - 1;
 
-  if (!spec->proto || (unsigned int)spec->proto >= NWORDS)
-    return invalid(err, errsize, "unknown proto: ", "", 0);
-  if (spec->parentip[0] && !rk_ip_parse(spec->parentip, strlen(spec->parentip), &addr))
-    return invalid(err, errsize, "invalid ParentIP: ", spec->parentip, 0);
-  if (spec->childip[0] && !rk_ip_parse(spec->childip, strlen(spec->childip), &addr))
-    return invalid(err, errsize, "invalid ChildIP: ", spec->childip, 0);
-  if (spec->parentport < 1 || spec->parentport > 65535)
-    return invalid(err, errsize, "invalid ParentPort: ", 0, spec->parentport);
-  if (spec->parentport + more > 65535)
-    return invalid(err, errsize, "invalid ParentPort: ", 0, spec->parentport + more);
-  if (spec->childport < 1 || spec->childport > 65535)
-    return invalid(err, errsize, "invalid ChildPort: ", 0, spec->childport);
-  if (spec->childport + more > 65535)
-    return invalid(err, errsize, "invalid ChildPort: ", 0, spec->childport + more);
+  if (!spec->proto || (unsigned int)spec->proto >= NWORDS) {
+    struct rk_text t = rk_text_in(err, errsize);
+    rk_text_str(&t, "unknown proto: \"\"");
+    return -1;
+  }
+  if (invalid_ip(err, errsize, "invalid ParentIP: ", spec->parentip))
+    return -1;
+  if (invalid_ip(err, errsize, "invalid ChildIP: ", spec->childip))
+    return -1;
+  if (invalid_port(err, errsize, "invalid ParentPort: ", spec->parentport))
+    return -1;
+  if (invalid_port(err, errsize, "invalid ParentPort: ", spec->parentport + more))
+    return -1;
+  if (invalid_port(err, errsize, "invalid ChildPort: ", spec->childport))
+    return -1;
+  if (invalid_port(err, errsize, "invalid ChildPort: ", spec->childport + more))
+    return -1;
   return 0;
 }
 
@@ -254,12 +346,10 @@ int rk_portspec_conflict(struct rk_portspec const *a, struct rk_portspec const *
 
 static void put_ip(struct rk_text *t, char const *ip)
 {
-  int six = strchr(ip, ':') != 0;
-
-  if (six)
-    rk_text_str(t, "[");
-  rk_text_str(t, ip);
-  rk_text_str(t, six ? "]:" : ":");
+  if (strchr(ip, ':'))
+    rk_text_add(t, "[", ip, "]:");
+  else
+    rk_text_add(t, ip, ":");
 }
 
 static void put_ports(struct rk_text *t, int64_t first, uint32_t count)
@@ -281,19 +371,51 @@ size_t rk_portspec_format(struct rk_portspec const *spec, char *buf, size_t size
   if (spec->childip[0])
     put_ip(&t, spec->childip);
   put_ports(&t, spec->childport, spec->count);
-  rk_text_str(&t, "/");
-  rk_text_str(&t, rk_proto_name(spec->proto));
+  rk_text_add(&t, "/", rk_proto_name(spec->proto));
   return t.len;
 }
 
 static int only4(enum rk_proto p)
 {
-  return p == RK_PROTO_TCP4 || p == RK_PROTO_UDP4 || p == RK_PROTO_SCTP4;
+  switch (p) {
+    case RK_PROTO_TCP4:
+    case RK_PROTO_UDP4:
+    case RK_PROTO_SCTP4: return 1;
+    default: return 0;
+  }
 }
 
 static int only6(enum rk_proto p)
 {
-  return p == RK_PROTO_TCP6 || p == RK_PROTO_UDP6 || p == RK_PROTO_SCTP6;
+  switch (p) {
+    case RK_PROTO_TCP6:
+    case RK_PROTO_UDP6:
+    case RK_PROTO_SCTP6: return 1;
+    default: return 0;
+  }
+}
+
+/* AF_INET: the last four bytes are the address. */
+static int is_any(int family, struct in6_addr const *addr)
+{
+  if (family == AF_INET)
+    return !memcmp(addr->s6_addr + 12, "\0\0\0\0", 4);
+  return IN6_IS_ADDR_UNSPECIFIED(addr);
+}
+
+/* The address of a spec, as rk_ip_parse; "::ffff:a.b.c.d" is an IPv4 address, however it is
+   written. 0: none. */
+static int address(char const *ip, struct in6_addr *addr)
+{
+  int family;
+
+  *addr = (struct in6_addr){0};
+  if (!*ip)
+    return 0;
+  family = rk_ip_parse(ip, strlen(ip), addr);
+  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(addr))
+    return AF_INET;
+  return family;
 }
 
 static void fill(struct sockaddr_storage *sa, int family, struct in6_addr const *addr, int64_t port)
@@ -315,57 +437,53 @@ static void fill(struct sockaddr_storage *sa, int family, struct in6_addr const 
 int rk_portspec_listen(struct rk_portspec const *spec, int no6, struct sockaddr_storage *sa,
                        int *v6only, char *err, size_t errsize)
 {
-  struct in6_addr addr = {0};
-  int family = spec->parentip[0] ? rk_ip_parse(spec->parentip, strlen(spec->parentip), &addr) : 0;
-  int any = !family || (family == AF_INET ? !memcmp(addr.s6_addr + 12, "\0\0\0\0", 4)
-                                          : IN6_IS_ADDR_UNSPECIFIED(&addr));
+  struct in6_addr addr;
+  int family = address(spec->parentip, &addr);
+  int four = only4(spec->proto);
+  int six = only6(spec->proto);
 
   *v6only = 0;
-  /* "::ffff:a.b.c.d" is an IPv4 address, however it is written. */
-  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&addr)) {
-    family = AF_INET;
-    any = !memcmp(addr.s6_addr + 12, "\0\0\0\0", 4);
-  }
-  if ((only4(spec->proto) && family == AF_INET6) || (only6(spec->proto) && family == AF_INET)) {
+  if ((four && family == AF_INET6) || (six && family == AF_INET)) {
     struct rk_text t = rk_text_in(err, errsize);
-    rk_text_str(&t, "listen ");
-    rk_text_str(&t, rk_proto_name(spec->proto));
-    rk_text_str(&t, ": address ");
-    rk_text_str(&t, spec->parentip);
-    rk_text_str(&t, ": no suitable address found");
+    rk_text_add(&t, "listen ", rk_proto_name(spec->proto), ": address ", spec->parentip,
+                ": no suitable address found");
     return -1;
   }
-  if (any) {
-    int four = only4(spec->proto) || (no6 && !only6(spec->proto));
-    memset(&addr, 0, sizeof addr);
-    *v6only = only6(spec->proto);
-    fill(sa, four ? AF_INET : AF_INET6, &addr, spec->parentport);
-  } else {
+  if (family && !is_any(family, &addr)) {
     *v6only = family == AF_INET6;
     fill(sa, family, &addr, spec->parentport);
+    return 0;
   }
+  memset(&addr, 0, sizeof addr);
+  *v6only = six;
+  if (four || (no6 && !six))
+    fill(sa, AF_INET, &addr, spec->parentport);
+  else
+    fill(sa, AF_INET6, &addr, spec->parentport);
   return 0;
 }
 
 void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip,
                         struct sockaddr_storage *sa)
 {
-  struct in6_addr addr = {0};
+  struct in6_addr addr;
   char const *ip = spec->childip[0] ? spec->childip : spec->parentip;
-  int family = *ip ? rk_ip_parse(ip, strlen(ip), &addr) : 0;
-  in_addr_t four = 0;
+  int family = address(ip, &addr);
+  in_addr_t four;
+  int here;
 
-  if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&addr))
-    family = AF_INET;
   memcpy(&four, addr.s6_addr + 12, sizeof four);
   /* To connect to "any" means this machine (Linux, tcp_v4_connect and tcp_v6_connect): say so
      plainly. */
-  if (!family || (family == AF_INET && (!four || (!spec->childip[0] && four == hostip)))) {
+  here = !family || is_any(family, &addr);
+  if (family == AF_INET && !spec->childip[0] && four == hostip)
+    here = 1;
+  if (here && family == AF_INET6) {
+    addr.s6_addr[15] = 1;
+  } else if (here) {
     family = AF_INET;
     four = htonl(INADDR_LOOPBACK);
     memcpy(addr.s6_addr + 12, &four, sizeof four);
-  } else if (family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&addr)) {
-    addr.s6_addr[15] = 1;
   }
   fill(sa, family, &addr, spec->childport);
 }

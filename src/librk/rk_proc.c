@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/proc.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
 #include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
 #include <rk/fail.h>
@@ -14,17 +17,13 @@ ssize_t rk_slurp(char const *path, char *buf, size_t size)
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   size_t len;
 
-  if (fd < 0)
+  if (fd == -1)
     return -1;
   errno = 0;
   len = allread(fd, buf, size - 1);
-  if (errno && errno != EPIPE) {
-    int e = errno;
-    close(fd);
-    errno = e;
+  fd_close(fd); /* keeps errno */
+  if (errno && errno != EPIPE)
     return -1;
-  }
-  close(fd);
   if (len && buf[len - 1] == '\n')
     len--;
   buf[len] = 0;
@@ -37,7 +36,7 @@ int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
   char buf[1024];
   char *p;
 
-  if (rk_slurp(rk_procpath(path, pid, "stat"), buf, sizeof buf) < 0) {
+  if (rk_slurp(rk_procpath(path, pid, "stat"), buf, sizeof buf) == -1) {
     if (errno == ENOENT)
       errno = ESRCH;
     return -1;
@@ -69,7 +68,7 @@ int rk_descends(pid_t pid, pid_t root, unsigned int depth)
 {
   while (pid > 0 && pid != root) {
     unsigned long long parent;
-    if (!depth-- || rk_proc_stat(pid, 4, &parent) < 0)
+    if (!depth-- || rk_proc_stat(pid, 4, &parent) == -1)
       return 0;
     pid = (pid_t)parent;
   }
@@ -82,7 +81,7 @@ ssize_t rk_proc_status(char const *key, char *buf, size_t size)
   size_t klen = strlen(key);
   char *line = text;
 
-  if (rk_slurp("/proc/self/status", text, sizeof text) < 0)
+  if (rk_slurp("/proc/self/status", text, sizeof text) == -1)
     return -1;
   while (line) {
     char *next = strchr(line, '\n');
@@ -106,13 +105,12 @@ ssize_t rk_proc_status(char const *key, char *buf, size_t size)
 /* "Pid:\t1234" of /proc/self/fdinfo/N (proc_pid_fdinfo(5)). */
 pid_t rk_pidfd_pid(int pidfd)
 {
-  char path[18 + UINT_FMT] = "/proc/self/fdinfo/";
+  char path[RK_PROCPATH_MAX];
   char text[512];
   char *p;
   unsigned int pid;
 
-  path[18 + uint_fmt(path + 18, (unsigned int)pidfd)] = 0;
-  if (rk_slurp(path, text, sizeof text) == -1)
+  if (rk_slurp(rk_procpath_fd(path, "fdinfo", pidfd), text, sizeof text) == -1)
     return -1;
   p = strstr(text, "Pid:\t");
   if (p && p[5] == '-')

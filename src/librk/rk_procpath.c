@@ -16,3 +16,12 @@ char *rk_procpath(char buf[RK_PROCPATH_MAX], pid_t pid, char const *what)
     rk_text_add(&t, "/", what);
   return buf;
 }
+
+char *rk_procpath_fd(char buf[RK_PROCPATH_MAX], char const *what, int fd)
+{
+  struct rk_text t = rk_text_in(buf, RK_PROCPATH_MAX);
+
+  rk_text_add(&t, "/proc/self/", what, "/");
+  rk_text_num(&t, fd);
+  return buf;
+}

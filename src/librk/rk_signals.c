@@ -17,8 +17,15 @@ int rk_signal_delivered(int sig, int code)
     return 0;
   if (sig == SIGHUP || sig == SIGCONT)
     return getsid(0) != getpid();
-  /* no other: an alarm(2) from before the exec is the kernel's, too */
-  return rk_signal_is_stop(sig) || sig == SIGINT || sig == SIGQUIT || sig == SIGWINCH;
+  switch (sig) {
+    case SIGTSTP:
+    case SIGTTIN:
+    case SIGTTOU:
+    case SIGINT:
+    case SIGQUIT:
+    case SIGWINCH: return 1;
+    default: return 0; /* an alarm(2) from before the exec is the kernel's, too */
+  }
 }
 
 void rk_signal_suspend(int sig)

@@ -16,9 +16,10 @@
 #include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
+#include <rk/fail.h>
 #include <rk/sys.h>
 
-enum { ENV_MAX = 4096 };
+enum { ENV_MAX = 4096, CANNOT_EXEC = 126, NOT_FOUND = 127 };
 
 static void in_english(char *env[ENV_MAX])
 {
@@ -28,7 +29,21 @@ static void in_english(char *env[ENV_MAX])
   for (char **e = environ; *e && n < ENV_MAX - 1; e++)
     if (strncmp(*e, "LC_ALL=", 7))
       env[n++] = *e;
-  env[n] = 0;
+  env[n] = NULL;
+}
+
+/* outfd is above 2 (rk_spawn_start), so no step undoes another. */
+static int set_stdio(int outfd, int quiet)
+{
+  int nullfd = open("/dev/null", O_RDWR);
+
+  if (nullfd == -1)
+    return -1;
+  if (dup2(nullfd, 0) == -1)
+    return -1;
+  if (dup2(outfd, 1) == -1)
+    return -1;
+  return dup2(quiet ? nullfd : outfd, 2);
 }
 
 static void become(struct rk_spawn const *h, int outfd, pid_t parent) __attribute__((noreturn));
@@ -37,34 +52,34 @@ static void become(struct rk_spawn const *h, int outfd, pid_t parent)
   struct sigaction def = {.sa_handler = SIG_DFL};
   sigset_t none;
   char *env[ENV_MAX];
-  char const *e;
-  int nullfd;
+  char const *error;
+  int code = CANNOT_EXEC;
 
-  sigaction(SIGPIPE, &def, 0);
+  sigaction(SIGPIPE, &def, NULL);
   sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, 0);
-  /* The parent may have died before prctl took effect. */
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent)
-    _exit(126);
-  nullfd = open("/dev/null", O_RDWR);
-  /* outfd is above 2 (rk_spawn_start), so none of these steps on another. */
-  if (nullfd == -1 || dup2(nullfd, 0) == -1 || dup2(outfd, 1) == -1 ||
-      dup2(h->quiet ? nullfd : outfd, 2) == -1)
-    _exit(126);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+    _exit(CANNOT_EXEC);
+  if (getppid() != parent) /* it died before prctl took effect */
+    _exit(CANNOT_EXEC);
+  if (set_stdio(outfd, h->quiet) == -1)
+    _exit(CANNOT_EXEC);
   rk_close_range(3, ~0U, 0);
   in_english(env); /* what it says is quoted and looked into */
   execve(h->path, (char *const *)(uintptr_t)h->argv, env);
-  e = strerror(errno);
-  nullfd = errno == ENOENT ? 127 : 126;
-  if (write(1, e, strlen(e)) == -1)
-    _exit(126);
-  _exit(nullfd);
+  error = strerror(errno);
+  if (errno == ENOENT)
+    code = NOT_FOUND;
+  if (write(1, error, strlen(error)) == -1)
+    code = CANNOT_EXEC;
+  _exit(code);
 }
 
 int rk_spawn_start(struct rk_spawn *h)
 {
   pid_t parent = getpid();
-  int p[2], up;
+  int p[2];
+  int up;
 
   h->pid = 0;
   h->late = 0;
@@ -105,16 +120,18 @@ failed:
 static void drain(struct rk_spawn *h, int everything)
 {
   char buf[4096];
-  ssize_t r = 1;
+  int most = everything ? 17 : 1;
 
-  for (int i = 0; h->outfd != -1 && r > 0 && i < (everything ? 17 : 1); i++) {
-    r = read(h->outfd, buf, sizeof buf);
-    if (r > 0)
-      h->take(h->data, buf, (size_t)r);
-    else if (r == 0) {
+  for (int i = 0; i < most && h->outfd != -1; i++) {
+    ssize_t r = read(h->outfd, buf, sizeof buf);
+    if (r == -1)
+      return;
+    if (r == 0) {
       close(h->outfd);
       h->outfd = -1;
+      return;
     }
+    h->take(h->data, buf, (size_t)r);
   }
 }
 
@@ -141,51 +158,80 @@ static void finish(struct rk_spawn *h, int late)
    clock. */
 static int alarm_in(int ms)
 {
-  struct itimerspec when = {.it_value = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L + 1}};
+  struct itimerspec when = {
+    .it_value.tv_sec = ms / 1000,
+    .it_value.tv_nsec = ms % 1000 * 1000000L + 1,
+  };
   int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 
-  if (fd != -1 && timerfd_settime(fd, 0, &when, 0) == -1)
-    fd_close(fd), fd = -1;
-  return fd;
+  if (fd == -1)
+    return -1;
+  if (timerfd_settime(fd, 0, &when, NULL) == 0)
+    return fd;
+  fd_close(fd); /* keeps errno */
+  return -1;
+}
+
+/* What is polled: two fds for all, then two for each helper. */
+enum { UNTIL, TIMER, EACH };
+
+static struct pollfd readable(int fd)
+{
+  return (struct pollfd){.fd = fd, .events = POLLIN};
+}
+
+/* Fill in x for the helpers. Returns how many run. */
+static size_t watch_helpers(struct pollfd *x, struct rk_spawn const *h, size_t n)
+{
+  size_t running = 0;
+
+  x += EACH;
+  for (size_t i = 0; i < n; i++) {
+    *x++ = readable(h[i].pid ? h[i].pidfd : -1);
+    *x++ = readable(h[i].pid ? h[i].outfd : -1);
+    if (h[i].pid)
+      running++;
+  }
+  return running;
+}
+
+static void serve_helpers(struct pollfd const *x, struct rk_spawn *h, size_t n, int failed)
+{
+  int over = failed || x[UNTIL].revents || x[TIMER].revents;
+
+  for (size_t i = 0; i < n; i++) {
+    struct pollfd const *end = &x[EACH + 2 * i];
+    struct pollfd const *out = end + 1;
+    if (!h[i].pid)
+      continue;
+    if (out->revents)
+      drain(&h[i], 0);
+    if (end->revents)
+      finish(&h[i], 0);
+    else if (over)
+      finish(&h[i], 1);
+  }
 }
 
 int rk_spawn_wait(struct rk_spawn *h, size_t n, int untilfd, int ms)
 {
-  int timer = alarm_in(ms), e = timer == -1 ? errno : 0;
+  int timer = alarm_in(ms);
+  int e = timer == -1 ? errno : 0;
+  struct pollfd x[EACH + 2 * RK_HELPERS_MAX];
 
-  for (;;) {
-    struct pollfd x[2 * RK_HELPERS_MAX + 2] = {{.fd = untilfd, .events = POLLIN},
-                                               {.fd = timer, .events = POLLIN}};
-    size_t running = 0;
-
-    for (size_t i = 0; i < n; i++) {
-      x[2 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].pidfd : -1, .events = POLLIN};
-      x[3 + 2 * i] = (struct pollfd){.fd = h[i].pid ? h[i].outfd : -1, .events = POLLIN};
-      if (h[i].pid)
-        running++;
-    }
-    if (!running)
-      break;
-    if (!e && poll(x, 2 + 2 * n, -1) == -1) {
+  x[UNTIL] = readable(untilfd);
+  x[TIMER] = readable(timer);
+  while (watch_helpers(x, h, n)) {
+    if (!e && poll(x, EACH + 2 * n, -1) == -1) {
       if (errno == EINTR)
         continue;
       e = errno;
     }
-    for (size_t i = 0; i < n; i++) {
-      if (!h[i].pid)
-        continue;
-      if (x[3 + 2 * i].revents)
-        drain(&h[i], 0);
-      if (x[2 + 2 * i].revents)
-        finish(&h[i], 0);
-      else if (e || x[0].revents || x[1].revents)
-        finish(&h[i], 1);
-    }
+    serve_helpers(x, h, n, e);
   }
   if (timer != -1)
     close(timer);
-  errno = e;
-  return e ? -1 : 0;
+  return e ? rk_fail(e) : 0;
 }
 
 int rk_spawn_time(void)
@@ -193,7 +239,9 @@ int rk_spawn_time(void)
   char const *s = getenv("RK_HELPER_TIMEOUT");
   unsigned int seconds = 10;
 
-  if (s && (!uint0_scan(s, &seconds) || !seconds || seconds > 3600))
+  if (s && !uint0_scan(s, &seconds))
+    return -1;
+  if (!seconds || seconds > 3600)
     return -1;
   return 1000 * (int)seconds;
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
-#include <rk/ns.h>
-#include <rk/proc.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 #include <sys/file.h>
+
 #include <skalibs/types.h>
+
+#include <rk/ns.h>
+#include <rk/proc.h>
 
 /* Does somebody hold the lock? What is no regular file was put there by somebody else, and locks
    nothing. */

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/state.h>
-#include <rk/fail.h>
-#include <rk/sys.h>
-#include <rk/text.h>
-#include <rk/timer.h>
-#include <dirent.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -13,6 +9,11 @@
 #include <unistd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include <rk/clock.h>
+#include <rk/fail.h>
+#include <rk/sys.h>
+#include <rk/text.h>
 
 /* What a chain writes. Whatever else lies there belongs to somebody else. */
 static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child",
@@ -47,7 +48,13 @@ struct names {
    name. */
 enum { RECLEN_AT = 16, NAME_AT = 19 };
 
-/* The next name but "." and "..", or null: there is none, or the directory cannot be read. */
+/* An fd of its own, at the beginning of the directory. */
+static int open_again(int dirfd)
+{
+  return openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+/* The next name but "." and "..", or NULL: there is none, or the directory cannot be read. */
 static char const *next_name(struct names *d)
 {
   for (;;) {
@@ -72,8 +79,10 @@ static char const *next_name(struct names *d)
    away. */
 static int open_to_empty(int dirfd, char const *name)
 {
-  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-                               .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS};
+  struct open_how const how = {
+    .flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+    .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_SYMLINKS,
+  };
   struct stat st;
   int fd = rk_openat2(dirfd, name, &how);
 
@@ -101,58 +110,80 @@ static int lift(struct sweep *s, int dirfd, char const *name)
   return 0;
 }
 
-static void failed(struct sweep *s, int e)
+static void note_error(struct sweep *s, int e)
 {
   if (!s->error)
     s->error = e;
 }
 
-static void empty(struct sweep *s, int fd)
+static int late(struct sweep const *s)
+{
+  return rk_clock_ms() > s->until;
+}
+
+/* Is a file, or with AT_REMOVEDIR an empty directory, gone now? */
+static int gone(int dirfd, char const *name, int flags)
+{
+  return unlinkat(dirfd, name, flags) == 0 || errno == ENOENT;
+}
+
+static void empty_dir(struct sweep *s, int fd)
 {
   struct names d = {.fd = fd};
   char const *name;
 
   while ((name = next_name(&d))) {
-    if (rk_now() > s->until) {
-      failed(s, ETIMEDOUT);
+    if (late(s)) {
+      note_error(s, ETIMEDOUT);
       return;
     }
-    if (unlinkat(fd, name, 0) == 0 || errno == ENOENT)
+    if (gone(fd, name, 0))
       continue;
     if (errno == EISDIR) {
-      if (unlinkat(fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+      if (gone(fd, name, AT_REMOVEDIR))
         continue;
       if (lift(s, fd, name) == 0)
         continue;
     }
-    failed(s, errno);
+    note_error(s, errno);
   }
 }
 
 /* One entry of the top directory: gone, or emptied by what is lifted out of it. */
-static void take(struct sweep *s, char const *name)
+static void remove_entry(struct sweep *s, char const *name)
 {
   int fd;
 
-  if (unlinkat(s->top, name, 0) == 0 || errno == ENOENT)
+  if (gone(s->top, name, 0))
     return;
   if (errno == EISDIR) {
-    if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+    if (gone(s->top, name, AT_REMOVEDIR))
       return;
     fd = open_to_empty(s->top, name);
     if (fd != -1) {
-      empty(s, fd);
+      empty_dir(s, fd);
       close(fd);
-      if (unlinkat(s->top, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+      if (gone(s->top, name, AT_REMOVEDIR))
         return;
     }
   }
-  failed(s, errno);
+  note_error(s, errno);
 }
 
 /* What is to be removed: what lift() has moved up, the chain's own files as well, or all but the
    lock. */
 enum { LIFTED, OWNED, EVERYTHING };
+
+/* own, or what rk_fact_write was killed over: ".new-OWN-" and 16 digits? */
+static int is_own(char const *name, char const *own)
+{
+  if (!strcmp(name, own))
+    return 1;
+  if (!begins(name, NEW))
+    return 0;
+  name += sizeof NEW - 1;
+  return begins(name, own) && name[strlen(own)] == '-';
+}
 
 static int wanted(char const *name, int level)
 {
@@ -162,15 +193,9 @@ static int wanted(char const *name, int level)
     return 0;
   if (level == EVERYTHING)
     return strcmp(name, "lock") != 0;
-  for (size_t i = 0; i < NOWN; i++) {
-    size_t n = strlen(OWN[i]);
-    if (!strcmp(name, OWN[i]))
+  for (size_t i = 0; i < NOWN; i++)
+    if (is_own(name, OWN[i]))
       return 1;
-    /* what rk_fact_write was killed over: ".new-NAME-" and 16 digits */
-    if (begins(name, NEW) && !strncmp(name + sizeof NEW - 1, OWN[i], n) &&
-        name[sizeof NEW - 1 + n] == '-')
-      return 1;
-  }
   return 0;
 }
 
@@ -178,28 +203,28 @@ static int wanted(char const *name, int level)
 static int sweep(struct sweep *s, int level)
 {
   do {
-    struct names d = {.fd = openat(s->top, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    struct names d = {.fd = open_again(s->top)};
     char const *name;
     if (d.fd == -1)
       return -1;
     s->lifted = 0;
     s->error = 0;
-    while (rk_now() <= s->until && (name = next_name(&d)))
+    while (!late(s) && (name = next_name(&d)))
       if (wanted(name, level))
-        take(s, name);
+        remove_entry(s, name);
     close(d.fd);
-  } while (s->lifted && rk_now() <= s->until);
-  if (rk_now() > s->until)
-    failed(s, ETIMEDOUT);
-  return s->error ? (errno = s->error, -1) : 0;
+  } while (s->lifted && !late(s));
+  if (late(s))
+    note_error(s, ETIMEDOUT);
+  return s->error ? rk_fail(s->error) : 0;
 }
 
 int rk_state_remove(int dirfd, char const *name)
 {
-  struct sweep s = {.top = dirfd, .until = rk_now() + PATIENCE_MS};
+  struct sweep s = {.top = dirfd, .until = rk_clock_ms() + PATIENCE_MS};
   int e;
 
-  take(&s, name);
+  remove_entry(&s, name);
   e = s.error;
   if (s.lifted && sweep(&s, LIFTED) == -1 && !e)
     e = errno;
@@ -208,7 +233,7 @@ int rk_state_remove(int dirfd, char const *name)
 
 int rk_state_clear(int dirfd, int everything)
 {
-  struct sweep s = {.top = dirfd, .until = rk_now() + PATIENCE_MS};
+  struct sweep s = {.top = dirfd, .until = rk_clock_ms() + PATIENCE_MS};
   struct stat st;
 
   if (fstat(dirfd, &st) == -1)
@@ -235,7 +260,7 @@ static int known(char const *name)
 
 int rk_state_known(int dirfd)
 {
-  struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  struct names d = {.fd = open_again(dirfd)};
   char const *name;
 
   if (d.fd == -1)
@@ -248,7 +273,7 @@ int rk_state_known(int dirfd)
 
 int rk_state_aside(int dirfd, int everything)
 {
-  struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  struct names d = {.fd = open_again(dirfd)};
   char const *name;
   int e = 0;
 
@@ -269,7 +294,7 @@ int rk_state_aside(int dirfd, int everything)
 
 int rk_state_bare(int dirfd)
 {
-  struct names d = {.fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  struct names d = {.fd = open_again(dirfd)};
   char const *name;
 
   if (d.fd == -1)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include <rk/state.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -6,7 +8,6 @@
 #include <sys/stat.h>
 
 #include <rk/fail.h>
-#include <rk/state.h>
 
 /* A lock is a regular file of ours. What else lies in its place was put there by a chain. */
 static int open_lock(int dir, int create)
@@ -18,9 +19,7 @@ static int open_lock(int dir, int create)
       if (rk_state_free(dir, "lock") == -1)
         return -1;
     } else if ((st.st_mode & 0600) != 0600) {
-      if (fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW) ==
-          -1) { /* if it matters, the open fails */
-      }
+      fchmodat(dir, "lock", 0600, AT_SYMLINK_NOFOLLOW); /* if it fails and matters, so does open */
     }
   }
   return rk_regular_open(dir, "lock", O_RDWR | create);
@@ -30,8 +29,11 @@ int rk_state_locked(int dir, int lockfd)
 {
   struct stat mine, there;
 
-  return fstat(lockfd, &mine) == 0 && fstatat(dir, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
-         there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
+  if (fstat(lockfd, &mine) == -1)
+    return 0;
+  if (fstatat(dir, "lock", &there, AT_SYMLINK_NOFOLLOW) == -1)
+    return 0;
+  return there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
 }
 
 /* A cleaner may unlink the file between open and lock: look again; but not for ever, if a chain

@@ -8,13 +8,20 @@
 
 static int blank(char c)
 {
-  return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+  return c && strchr(" \t\r\v\f", c);
+}
+
+/* Cut n bytes off the front. */
+static void skip(char const **s, size_t *len, size_t n)
+{
+  *s += n;
+  *len -= n;
 }
 
 static void trim(char const **s, size_t *len)
 {
   while (*len && blank(**s))
-    ++*s, --*len;
+    skip(s, len, 1);
   while (*len && blank((*s)[*len - 1]))
     --*len;
 }
@@ -29,36 +36,44 @@ static void fault(struct rk_subids *s, enum rk_subid_wrong wrong, unsigned int l
   s->other = other;
 }
 
+/* The value of a digit, of whatever base; 16: it is none. */
+static unsigned int digit(unsigned char c)
+{
+  if (c >= '0' && c <= '9')
+    return c - '0';
+  c |= 32; /* lower case */
+  if (c >= 'a' && c <= 'f')
+    return c - 'a' + 10;
+  return 16;
+}
+
 /* A whole field as strtoul(3) base 0 takes it, for that is how newuidmap reads the same file. Huge
    numbers stay huge: at most NOID + 1 is returned. 0 if it is no number. */
 static int number(char const *s, size_t len, uint64_t *value)
 {
-  uint64_t base = 10, v = 0;
+  uint64_t const most = (uint64_t)NOID + 1;
+  uint64_t base = 10;
+  uint64_t v = 0;
 
   if (len > 1 && s[0] == '0') {
     base = 8;
-    s++, len--;
+    skip(&s, &len, 1);
     if (len > 1 && (s[0] == 'x' || s[0] == 'X')) {
       base = 16;
-      s++, len--;
+      skip(&s, &len, 1);
     }
   }
   if (!len)
     return 0;
   for (size_t i = 0; i < len; i++) {
-    unsigned int c = (unsigned char)s[i], d;
-    if (c >= '0' && c <= '9')
-      d = c - '0';
-    else if ((c | 32) >= 'a' && (c | 32) <= 'f')
-      d = (c | 32) - 'a' + 10;
-    else
-      return 0;
+    unsigned int d = digit((unsigned char)s[i]);
     if (d >= base)
       return 0;
-    if (v <= NOID)
-      v = v * base + d;
+    v = v * base + d;
+    if (v > most)
+      v = most;
   }
-  *value = v > NOID ? (uint64_t)NOID + 1 : v;
+  *value = v;
   return 1;
 }
 
@@ -68,7 +83,9 @@ static int owns(struct rk_subid_owner const *o, char const *s, size_t len)
 
   if (o->name && strlen(o->name) == len && !memcmp(o->name, s, len))
     return 1;
-  return len && s[0] >= '0' && s[0] <= '9' && number(s, len, &id) && id == o->id;
+  if (!len || s[0] < '0' || s[0] > '9')
+    return 0;
+  return number(s, len, &id) && id == o->id;
 }
 
 /* Cut the next field off the front: up to the first of sep (':', or ' ' for any blanks). 0 if there
@@ -79,7 +96,7 @@ static int field(char const **s, size_t *len, char sep, char const **f, size_t *
 
   if (sep == ' ') {
     while (*len && blank(**s))
-      ++*s, --*len;
+      skip(s, len, 1);
     while (i < *len && !blank((*s)[i]))
       i++;
     if (!i)
@@ -94,8 +111,7 @@ static int field(char const **s, size_t *len, char sep, char const **f, size_t *
   *flen = i;
   if (sep != ' ')
     i++;
-  *s += i;
-  *len -= i;
+  skip(s, len, i);
   trim(f, flen);
   return 1;
 }
@@ -105,16 +121,19 @@ static void pass_by(struct rk_subids *s, char const *t, size_t len)
 {
   char const *first;
   size_t flen;
-  uint64_t start, count;
+  uint64_t start;
+  uint64_t count;
 
-  if (!field(&t, &len, ':', &first, &flen) || !number(first, flen, &start))
+  if (!field(&t, &len, ':', &first, &flen))
+    return;
+  if (!number(first, flen, &start))
     return;
   trim(&t, &len);
   if (number(t, len, &count) && start + count > s->beyond)
     s->beyond = start + count;
 }
 
-static void add(struct rk_subids *s, uint64_t start, uint64_t count)
+static void add_range(struct rk_subids *s, uint64_t start, uint64_t count)
 {
   if (!count)
     return;
@@ -129,16 +148,55 @@ static void add(struct rk_subids *s, uint64_t start, uint64_t count)
     fault(s, RK_SUBID_MANY, s->lines, 0);
     return;
   }
-  s->range[s->n++] = (struct rk_subid_range){(uint32_t)start, (uint32_t)count, s->lines};
+  s->range[s->n++] = (struct rk_subid_range){
+    .start = (uint32_t)start,
+    .count = (uint32_t)count,
+    .line = s->lines,
+  };
 }
 
-static void take(struct rk_subids *s)
+/* The rest of a line, after its owner: START and COUNT. */
+static void take_range(struct rk_subids *s, char const *t, size_t len, int toolong)
 {
-  char const *t = s->text, *owner, *first, *second;
-  size_t len = s->len, olen, flen, slen;
-  int toolong = s->toolong;
+  char const *first;
+  size_t flen;
   char sep = s->dynamic ? ' ' : ':';
-  uint64_t start, count;
+  uint64_t start;
+  uint64_t count;
+
+  if (toolong || !field(&t, &len, sep, &first, &flen)) {
+    fault(s, RK_SUBID_FORMAT, s->lines, 0);
+    return;
+  }
+  trim(&t, &len);
+  if (!flen || !len || memchr(t, sep, len))
+    fault(s, RK_SUBID_FORMAT, s->lines, 0);
+  else if (!number(first, flen, &start) || !number(t, len, &count))
+    fault(s, RK_SUBID_NUMBER, s->lines, 0);
+  else
+    add_range(s, start, count);
+}
+
+/* "N: OWNER START COUNT" of getsubids(1): cut what stands before START off. 1 or 0. */
+static int skip_listed(char const **t, size_t *len)
+{
+  char const *f;
+  size_t flen;
+  uint64_t n;
+
+  if (!field(t, len, ':', &f, &flen) || !number(f, flen, &n))
+    return 0;
+  return field(t, len, ' ', &f, &flen);
+}
+
+/* The line that is whole now. */
+static void take_line(struct rk_subids *s)
+{
+  char const *t = s->text;
+  char const *owner;
+  size_t len = s->len;
+  size_t olen;
+  int toolong = s->toolong;
 
   s->len = 0;
   s->toolong = 0;
@@ -147,39 +205,28 @@ static void take(struct rk_subids *s)
   if (!len || *t == '#')
     return;
   if (s->dynamic) {
-    if (!field(&t, &len, ':', &owner, &olen) || !number(owner, olen, &start) ||
-        !field(&t, &len, ' ', &owner, &olen)) {
+    if (skip_listed(&t, &len))
+      take_range(s, t, len, toolong);
+    else
       fault(s, RK_SUBID_FORMAT, s->lines, 0);
-      return;
-    }
-  } else if (!field(&t, &len, ':', &owner, &olen)) {
+    return;
+  }
+  if (!field(&t, &len, ':', &owner, &olen)) {
     if (owns(&s->owner, t, len))
       fault(s, RK_SUBID_FORMAT, s->lines, 0);
     return;
-  } else {
-    pass_by(s, t, len);
-    if (!owns(&s->owner, owner, olen))
-      return;
   }
-
-  if (toolong || !field(&t, &len, sep, &first, &flen)) {
-    fault(s, RK_SUBID_FORMAT, s->lines, 0);
-    return;
-  }
-  second = t;
-  slen = len;
-  trim(&second, &slen);
-  if (!flen || !slen || memchr(second, sep, slen))
-    fault(s, RK_SUBID_FORMAT, s->lines, 0);
-  else if (!number(first, flen, &start) || !number(second, slen, &count))
-    fault(s, RK_SUBID_NUMBER, s->lines, 0);
-  else
-    add(s, start, count);
+  pass_by(s, t, len);
+  if (owns(&s->owner, owner, olen))
+    take_range(s, t, len, toolong);
 }
 
 void rk_subid_begin(struct rk_subids *s, struct rk_subid_owner owner, int dynamic)
 {
-  s->n = s->lines = s->line = s->other = 0;
+  s->n = 0;
+  s->lines = 0;
+  s->line = 0;
+  s->other = 0;
   s->beyond = 0;
   s->wrong = 0;
   s->owner = owner;
@@ -192,25 +239,36 @@ void rk_subid_feed(struct rk_subids *s, char const *text, size_t len)
 {
   while (len) {
     char const *nl = memchr(text, '\n', len);
-    size_t n = nl ? (size_t)(nl - text) : len, room = sizeof s->text - s->len;
+    size_t n = nl ? (size_t)(nl - text) : len;
+    size_t room = sizeof s->text - s->len;
+    size_t kept = n;
 
-    if (n > room)
+    if (n > room) {
       s->toolong = 1;
-    memcpy(s->text + s->len, text, n < room ? n : room);
-    s->len += n < room ? n : room;
+      kept = room;
+    }
+    memcpy(s->text + s->len, text, kept);
+    s->len += kept;
     if (!nl)
       return;
-    take(s);
-    text += n + 1;
-    len -= n + 1;
+    take_line(s);
+    skip(&text, &len, n + 1);
   }
 }
 
 void rk_subid_end(struct rk_subids *s)
 {
   if (s->len)
-    take(s);
+    take_line(s);
   s->lines = 0;
+}
+
+static int overlap(struct rk_subid_range const *a, struct rk_subid_range const *b)
+{
+  uint64_t a_end = (uint64_t)a->start + a->count;
+  uint64_t b_end = (uint64_t)b->start + b->count;
+
+  return a_end > b->start && b_end > a->start;
 }
 
 int rk_subid_check(struct rk_subids *s, uint32_t own)
@@ -224,7 +282,7 @@ int rk_subid_check(struct rk_subids *s, uint32_t own)
       fault(s, RK_SUBID_OWN, a->line, 0);
     for (unsigned int j = 0; j < i; j++) {
       struct rk_subid_range const *b = &s->range[j];
-      if ((uint64_t)a->start + a->count > b->start && (uint64_t)b->start + b->count > a->start)
+      if (overlap(a, b))
         fault(s, RK_SUBID_OVERLAP, b->line, a->line);
     }
     sum += a->count;
@@ -239,10 +297,15 @@ uint32_t rk_subid_map(struct rk_subids const *s, uint32_t own, struct rk_idrange
 {
   uint32_t next = 1;
 
-  map[0] = (struct rk_idrange){0, own, 1};
+  map[0] = (struct rk_idrange){.inside = 0, .outside = own, .count = 1};
   for (unsigned int i = 0; i < s->n; i++) {
-    map[i + 1] = (struct rk_idrange){next, s->range[i].start, s->range[i].count};
-    next += s->range[i].count;
+    struct rk_subid_range const *range = &s->range[i];
+    map[i + 1] = (struct rk_idrange){
+      .inside = next,
+      .outside = range->start,
+      .count = range->count,
+    };
+    next += range->count;
   }
   *ids = next;
   return s->n + 1;

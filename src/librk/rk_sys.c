@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/sys.h>
-#include <sys/syscall.h>
+
 #include <unistd.h>
+#include <sys/syscall.h>
 
 int rk_pidfd_open(pid_t pid, unsigned int flags)
 {
@@ -76,5 +77,7 @@ int rk_drop_groups(void)
 
 int rk_become_root(void)
 {
-  return syscall(SYS_setresgid32, 0, 0, 0) < 0 ? -1 : (int)syscall(SYS_setresuid32, 0, 0, 0);
+  if (syscall(SYS_setresgid32, 0, 0, 0) == -1)
+    return -1;
+  return (int)syscall(SYS_setresuid32, 0, 0, 0);
 }

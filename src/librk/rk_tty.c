@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/tty.h>
-#include <rk/exit.h>
 
 #include <errno.h>
 #include <stddef.h>
@@ -12,6 +11,8 @@
 #include <sys/syscall.h>
 
 #include <skalibs/strerr.h>
+
+#include <rk/exit.h>
 
 #ifndef TIOCLINUX
 #define TIOCLINUX 0x541C /* asm-generic/ioctls.h; musl has it on some architectures only */

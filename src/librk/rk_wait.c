@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/wait.h>
-#include <rk/env.h>
-#include <rk/fail.h>
-#include <rk/signals.h>
-#include <rk/sys.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +11,14 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+
 #include <skalibs/types.h>
+
+#include <rk/env.h>
+#include <rk/fail.h>
+#include <rk/signals.h>
+#include <rk/sys.h>
+#include <rk/text.h>
 
 enum { LINGER = 5 }; /* seconds */
 
@@ -40,10 +44,10 @@ int rk_wait_begin(struct rk_wait *w)
   memset(w, 0, sizeof *w);
   w->self = getpid();
   w->selffd = rk_pidfd_open(w->self, 0);
-  if (w->selffd < 0)
+  if (w->selffd == -1)
     return -1;
   w->ttyfd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
-  if (w->ttyfd >= 0)
+  if (w->ttyfd != -1)
     w->foreground = tcgetpgrp(w->ttyfd);
   mask(ALL, &w->mask);
   sigaction(SIGCHLD, &dfl, &w->chld); /* ignored, it would take the child's status away */
@@ -54,34 +58,39 @@ int rk_wait_tie(struct rk_wait const *w)
 {
   struct pollfd p = {.fd = w->selffd, .events = POLLIN};
 
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
     return -1;
   if (poll(&p, 1, 0) == 0)
     return 0;
   return rk_fail(ESRCH);
 }
 
-static void rename_pid(char const *name, pid_t was, char *buf)
+enum { PIDVAR_MAX = 16 + UINT_FMT };
+
+/* buf becomes a part of the environment if the variable holds the pid `was`. 1 or 0. */
+static int rename_pid(char const *name, pid_t was, char buf[PIDVAR_MAX])
 {
+  struct rk_text t = rk_text_in(buf, PIDVAR_MAX);
   char const *value = getenv(name);
-  size_t n = strlen(name);
   unsigned int pid;
 
-  if (!value || !uint0_scan(value, &pid) || pid != (unsigned int)was)
-    return;
-  memcpy(buf, name, n);
-  buf[n++] = '=';
-  buf[n + uint_fmt(buf + n, (unsigned int)getpid())] = 0;
+  if (!value || !uint0_scan(value, &pid))
+    return 0;
+  if (pid != (unsigned int)was)
+    return 0;
+  rk_text_add(&t, name, "=");
+  rk_text_num(&t, getpid());
   rk_env_replace(buf);
+  return 1;
 }
 
 void rk_wait_give_back(struct rk_wait const *w)
 {
-  static char listen[16 + UINT_FMT], watchdog[16 + UINT_FMT];
+  static char listen[PIDVAR_MAX];
+  static char watchdog[PIDVAR_MAX];
 
-  rename_pid("LISTEN_PID", w->self, listen);
   /* the waiter's pidfd inode: it would contradict, and nothing is lost without it */
-  if (*listen)
+  if (rename_pid("LISTEN_PID", w->self, listen))
     rk_env_unset("LISTEN_PIDFDID");
   rename_pid("WATCHDOG_PID", w->self, watchdog);
   sigaction(SIGCHLD, &w->chld, NULL);
@@ -114,7 +123,9 @@ static void give_terminal_back(struct rk_wait const *w)
 {
   pid_t now;
 
-  if (w->ttyfd < 0 || w->foreground <= 0)
+  if (w->ttyfd == -1)
+    return;
+  if (w->foreground <= 0)
     return;
   now = tcgetpgrp(w->ttyfd);
   if (now <= 0 || now == w->foreground)
@@ -122,7 +133,7 @@ static void give_terminal_back(struct rk_wait const *w)
   /* in use: by then we are a background job, perhaps */
   if (kill(-now, 0) == 0 || errno != ESRCH)
     return;
-  if (kill(-w->foreground, 0) < 0 && errno == ESRCH)
+  if (kill(-w->foreground, 0) == -1 && errno == ESRCH)
     return;
   tcsetpgrp(w->ttyfd, w->foreground); /* SIGTTOU is blocked */
 }
@@ -136,7 +147,7 @@ static void reap_helper(pid_t helper)
 
   kill(helper, SIGKILL);
   while (waitpid(helper, NULL, WNOHANG) == 0)
-    if (next(BIT(SIGCHLD), &si, &linger) < 0 && errno == EAGAIN)
+    if (next(BIT(SIGCHLD), &si, &linger) == -1 && errno == EAGAIN)
       return;
 }
 
@@ -150,47 +161,86 @@ static void die_by(int sig)
   mask(0, NULL);
 }
 
-int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int flags)
+/* What the waiter holds besides the terminal pins mounts and keeps pipes open. */
+static void let_go(struct rk_wait const *w)
 {
-  int init = (flags & RK_WAIT_INIT) != 0, asked = 0;
-
   if (w->ttyfd > 0)
     rk_close_range(0, (unsigned int)w->ttyfd - 1, 0);
   rk_close_range((unsigned int)(w->ttyfd + 1), ~0U, 0);
-  if (chdir("/") < 0) { /* it pins a mount, no more */
+  if (chdir("/") == -1)
+    return; /* no more than a mount that is busy */
+}
+
+struct waiting {
+  struct rk_wait const *w;
+  pid_t child;
+  pid_t helper; /* 0: none, or it has ended */
+  unsigned int flags;
+  int asked; /* the signal by which pid 1 was asked to stop the child, 0: none */
+};
+
+static void pass_signal(struct waiting *x, siginfo_t const *si)
+{
+  if ((x->flags & RK_WAIT_INIT) && rk_signal_is_stop(si->si_signo)) {
+    kill(x->child, SIGSTOP);
+    x->asked = si->si_signo;
+  } else if (!rk_signal_delivered(si->si_signo, si->si_code)) {
+    forward(x->child, si);
   }
+}
+
+static void child_stopped(struct waiting *x, int sig)
+{
+  if (x->asked)
+    suspend(x->child, x->asked);
+  else if (x->w->ttyfd != -1)
+    suspend(x->child, sig);
+  x->asked = 0;
+}
+
+/* Returns the exit code to end with. */
+static int child_ended(struct waiting const *x, int status)
+{
+  if (x->helper) {
+    rk_wait_tidy();
+    reap_helper(x->helper);
+  }
+  give_terminal_back(x->w);
+  if (WIFEXITED(status))
+    return WEXITSTATUS(status);
+  if (x->flags & RK_WAIT_SAME)
+    die_by(WTERMSIG(status));
+  return 128 + WTERMSIG(status);
+}
+
+int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int flags)
+{
+  struct waiting x = {
+    .w = w,
+    .child = child,
+    .helper = helper,
+    .flags = flags,
+  };
+
+  let_go(w);
   for (;;) {
     siginfo_t si;
     int status;
     pid_t pid;
 
-    if (next(ALL, &si, NULL) < 0)
+    if (next(ALL, &si, NULL) == -1)
       continue; /* EINTR: stopped and continued */
     if (si.si_signo != SIGCHLD) {
-      if (init && rk_signal_is_stop(si.si_signo)) {
-        kill(child, SIGSTOP);
-        asked = si.si_signo;
-      } else if (!rk_signal_delivered(si.si_signo, si.si_code)) {
-        forward(child, &si);
-      }
+      pass_signal(&x, &si);
       continue;
     }
     while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
-      if (pid == child && WIFSTOPPED(status)) {
-        if (w->ttyfd >= 0 || asked)
-          suspend(child, asked ? asked : WSTOPSIG(status));
-        asked = 0;
-      } else if (pid == child) {
-        if (helper) {
-          rk_wait_tidy();
-          reap_helper(helper);
-        }
-        give_terminal_back(w);
-        if ((flags & RK_WAIT_SAME) && WIFSIGNALED(status))
-          die_by(WTERMSIG(status));
-        return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-      } else if (pid == helper && !WIFSTOPPED(status))
-        helper = 0;
+      if (pid == child && !WIFSTOPPED(status))
+        return child_ended(&x, status);
+      if (pid == child)
+        child_stopped(&x, WSTOPSIG(status));
+      else if (pid == x.helper && !WIFSTOPPED(status))
+        x.helper = 0;
     }
   }
 }

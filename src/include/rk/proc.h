@@ -15,6 +15,9 @@ int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value);
 enum { RK_PROCPATH_MAX = 64 };
 char *rk_procpath(char buf[RK_PROCPATH_MAX], pid_t pid, char const *what);
 
+/* Likewise /proc/self/WHAT/FD: what is "fd" or "fdinfo". */
+char *rk_procpath_fd(char buf[RK_PROCPATH_MAX], char const *what, int fd);
+
 /* Is pid root, or a descendant of it (through at most depth parents)? Both numbers of this pid
    namespace. 1 or 0. */
 int rk_descends(pid_t pid, pid_t root, unsigned int depth);
