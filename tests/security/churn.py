@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-# churn.py: as root of a network namespace, change its nftables without end: says "ready" after the first change
-import os, socket, struct
+# churn.py [N]: as root of a network namespace, make N chains, and change its nftables without end: says "ready" after the
+# first change
+import os, socket, struct, sys
 NFT, BEGIN, END, NEWTABLE, DELTABLE, NEWCHAIN = 10 << 8, 16, 17, 0, 2, 3
 
 
@@ -25,6 +26,10 @@ def chain(name):  # of type nat, at prerouting
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
 s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
 table = attr(1, b"churn%d\0" % os.getpid())
+long = attr(1, b"long%d\0" % os.getpid())
+s.send(batch(message(NFT | NEWTABLE, 0x400, long)))
+for at in range(0, int(sys.argv[1]), 500):
+    s.send(batch(*(message(NFT | NEWCHAIN, 0x400, long + attr(3, b"%d\0" % (at + i))) for i in range(500))))
 n = 0
 while True:
     s.send(batch(message(NFT | NEWTABLE, 0x400, table), chain(b"c")))
