@@ -180,7 +180,8 @@ static int meet(struct question *q, struct rk_chain *chain)
   if (from.uid != q->dir.st_uid)
     return refuse(q, EPERM, "what answers at .child is another user's");
   if (from.pid <= 0)
-    return refuse(q, EPERM, "what answers at .child is in a pid namespace out of sight");
+    return refuse(q, EPERM,
+                  "what answers at .child is in a pid namespace that is not visible from here");
   q->speaker = from.pid;
   q->speakerfd = rk_pidfd_open(from.pid, 0);
   if (q->speakerfd == -1 && errno == ESRCH)
@@ -240,7 +241,7 @@ static int judge(struct question *q, struct rk_chain *chain)
     return refuse(q, ESRCH, "the chain has ended");
   if (userns == -1 && (errno == EACCES || errno == EPERM))
     return refuse(q, EPERM,
-                  "what answers at .child names a process that this user may not look at");
+                  "what answers at .child names a process that this user may not examine");
   if (userns == -1)
     return failed(q, "look at the chain's process");
   chain->userns = rk_ns_child_of(&chain->outer, userns);

@@ -53,7 +53,7 @@ void rk_fds_refuse(char const *keep, unsigned int what, uint64_t own)
     return;
   rk_text_num(&n, f.first);
   strerr_dief(RK_EXIT_USAGE, "inherited fd ", number, " is ", f.is,
-              ", by which prog could reach what lies outside: "
+              ", through which prog could reach the outside: "
               "close it, or keep it with -f ",
               f.list.cut ? "all" : list);
 }

@@ -232,7 +232,8 @@ static int is_link(char const *prog, char *path)
   if (rk_ctl_fd() != -1)
     strerr_warnw(
       prog,
-      " is not the one beside this program: it gets no control socket to rk-outside (-k gives it)");
+      " is not the file of that name beside this program: it does not get the control socket to "
+      "rk-outside (-k passes it on)");
   return 0;
 }
 

@@ -56,7 +56,7 @@ static void check(struct cgroup const *g, int dirfd, char *controllers, size_t s
 {
   if (faccessat(dirfd, "cgroup.type", F_OK, 0) < 0 && errno == ENOENT)
     rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group,
-                ": it is the root of all, not a group of the user's");
+                ": it is the root group, which no user owns");
   if (faccessat(dirfd, ".", W_OK, 0) < 0 || faccessat(dirfd, "cgroup.procs", W_OK, 0) < 0 ||
       faccessat(dirfd, "cgroup.subtree_control", W_OK, 0) < 0)
     rk_die_host("S7", DELEGATE, "unable to evacuate control group ", group,

@@ -95,7 +95,7 @@ int cgroup_open(struct cgroup const *g, int mnt)
     if (skip == 1)
       skip = 0; /* "/" */
     if (strncmp(g->path, g->root, skip) || (skip && g->path[skip] && g->path[skip] != '/'))
-      strerr_dief(RK_EXIT_SYS, "control group ", g->path, " is not to be seen in ", g->point,
+      strerr_dief(RK_EXIT_SYS, "control group ", g->path, " is not visible in ", g->point,
                   ", which shows ", g->root);
     strcpy(path, g->point);
     strcat(path, g->path + skip);

@@ -79,10 +79,11 @@ static void faulty(struct rk_subids const *s, char const *where, char const *nam
     case RK_SUBID_OVERLAP: break;
   }
   if (s->wrong == RK_SUBID_OVERLAP)
-    rk_cause_set(why, "I6",
-                 "lines % and % of % overlap\n"
-                 "let one of lines % and % of % for % begin behind the other, or remove it",
-                 line, other, where, line, other, where, name);
+    rk_cause_set(
+      why, "I6",
+      "lines % and % of % overlap\n"
+      "let one of the lines % and % of % for % begin after the end of the other, or remove it",
+      line, other, where, line, other, where, name);
   else
     rk_cause_set(
       why, "I6",

@@ -119,7 +119,7 @@ static void __attribute__((noreturn)) die_silent(struct net *n)
   gateway[ip4_fmt(gateway, (char const *)&n->say.plan.gateway)] = 0;
   strerr_dief(
     RK_EXIT_SYS, "the gateway ", gateway,
-    " does not answer, so whether the host's loopback is closed is unknown (-l does not ask)");
+    " does not answer, so it is unknown whether the host's loopback is closed (-l skips the test)");
 }
 
 union address {

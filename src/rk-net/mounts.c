@@ -63,7 +63,7 @@ void mounts_sysfs(void)
     /* Masked by the container around us (mount_too_revealing): /sys then shows the outer network,
        as with the peer. */
     strerr_warnwusys(
-      "mount a sysfs for the new network on /sys, which goes on showing the outer one");
+      "mount a sysfs for the new network on /sys, which still shows the outer network");
     if (sys != -1)
       close(sys);
     sys = -1;
@@ -109,7 +109,7 @@ static void cover(int tmpfs, char const *name, char const *path)
       -1) {
     if (errno == ENOENT)
       rk_die_host("N8", "put rk-copyup /etc before rk-net", "unable to replace ", path,
-                  ": it does not exist, or is a link to nowhere, and /etc is not copied up");
+                  ": it does not exist, or is a dangling link, and /etc is not copied up");
     strerr_diefusys(RK_EXIT_SYS, "mount a file over ", path);
   }
   close(tree);

@@ -230,7 +230,7 @@ static void hear(int fd, short revents)
     case -1: {
       static char text[192];
       struct rk_text t = rk_text_in(text, sizeof text);
-      rk_text_str(&t, "it reported nonsense: ");
+      rk_text_str(&t, "its report has an invalid line: ");
       rk_text_quote(&t, line, strlen(line));
       drop(&report);
       kill_driver(text);
@@ -308,7 +308,7 @@ failed:
 
 static void late(void)
 {
-  kill_driver(report == -1 ? "it closed its report without being ready"
+  kill_driver(report == -1 ? "it closed its report before it was ready"
                            : "it did not become ready within 10 seconds");
 }
 

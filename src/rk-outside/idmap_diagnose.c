@@ -67,7 +67,7 @@ static void words(struct rk_cause *why, struct outside_map const *map,
     int signaled = WIFSIGNALED(h->status);
     code[uint_fmt(code, (unsigned int)(signaled ? WTERMSIG(h->status) : WEXITSTATUS(h->status)))] =
       0;
-    how = signaled ? " was killed by signal " : " failed without a word, with exit status ";
+    how = signaled ? " was killed by signal " : " failed without a message, with exit status ";
     what = code;
   }
   if (strstr(what, "owned by a different user"))
@@ -79,8 +79,8 @@ static void words(struct rk_cause *why, struct outside_map const *map,
   else if (strstr(what, "not allowed"))
     rk_cause_set(why, "I7",
                  "%%%\n"
-                 "let % (or the subid source of nsswitch.conf), as % reads it, hold these ids for "
-                 "the user: plain NAME:FIRST:COUNT lines",
+                 "give the user these ids in % (or in the subid source of nsswitch.conf), in plain "
+                 "lines NAME:FIRST:COUNT that % can read",
                  name, how, what, map->cap == CAP_SETUID ? "/etc/subuid" : "/etc/subgid", name);
   else if (strstr(what, "Permission denied") || strstr(what, "proc directory"))
     rk_cause_set(why, "I8",

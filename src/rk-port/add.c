@@ -131,7 +131,7 @@ static void await(struct port_dirs const *d, char const *name, char const *spec,
       if (!strcmp(value, "error")) {
         withdraw(d, name);
         failed(spec,
-               port_value(text, "error", value, sizeof value) ? value : "for a reason not told");
+               port_value(text, "error", value, sizeof value) ? value : "rk-portd gives no reason");
       }
     }
     r = port_pause();
@@ -141,8 +141,8 @@ static void await(struct port_dirs const *d, char const *name, char const *spec,
     if (r < 0)
       strerr_dief(RK_EXIT_NO, "interrupted: ", spec, " is not published");
     if (!port_served(d))
-      strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd follows ", d->path);
-    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": not listening in time");
+      strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd serves ", d->path);
+    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": it does not listen yet");
   }
 }
 
@@ -231,7 +231,7 @@ int verb_rm(int argc, char const *const *argv)
       int r = port_pause();
       if (r > 0)
         continue;
-      strerr_dief(RK_EXIT_SYS, "port ", name, r ? ": interrupted" : " is not closed in time",
+      strerr_dief(RK_EXIT_SYS, "port ", name, r ? ": interrupted" : " is not closed yet",
                   ": its file is removed");
     }
   }

@@ -282,7 +282,7 @@ int verb_wait(int argc, char const *const *argv)
       _exit(RK_EXIT_NO);
     if (!r)
       strerr_dief(RK_EXIT_NO, "port ", *names,
-                  port_served(&d) ? " is not there in time" : ": no rk-portd follows ",
+                  port_served(&d) ? " is not published yet" : ": no rk-portd serves ",
                   port_served(&d) ? "" : d.path);
   }
   return 0;

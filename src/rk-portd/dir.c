@@ -151,7 +151,7 @@ static void status_gone(void)
     gone();
   close(portd.statusdir);
   if (lock_status() < 0)
-    strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", portd.path);
+    strerr_dief(RK_EXIT_SYS, "another rk-portd serves ", portd.path);
   portd_status_all();
 }
 
@@ -248,7 +248,7 @@ void portd_dir_open(char const *path)
   if (mkdirat(portd.dir, "ports", 0700) == -1 && errno != EEXIST)
     strerr_diefusys(RK_EXIT_SYS, "make directory ", absolute, "/ports");
   if (lock_status() < 0)
-    strerr_dief(RK_EXIT_SYS, "another rk-portd follows ", absolute);
+    strerr_dief(RK_EXIT_SYS, "another rk-portd serves ", absolute);
   if (portd_status_clear())
     portd_bind_patiently(500);
   notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -77,10 +77,10 @@ static int pasta_open(struct published *p, char *err, size_t errsize)
   if (!any)
     rk_text_str(&t, "pasta publishes on all addresses, not on one");
   else if (s->parentport != s->childport || s->childip[0])
-    rk_text_str(&t, "pasta publishes a port under its own number, and leads to it alone");
+    rk_text_str(&t, "pasta cannot change the number of a port or its address inside");
   else if (p->file.listenfd[0] || p->file.refuse_backend || p->file.idle ||
            p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN)
-    rk_text_str(&t, "pasta knows no listen-fd=, refuse=, idle=, srcip=no or srcip=plain");
+    rk_text_str(&t, "pasta does not support listen-fd=, refuse=, idle=, srcip=no or srcip=plain");
   else {
     p->forwarded = portd.chain && open_anywhere(p);
     return p->forwarded ? PORTD_LISTENING : PORTD_WAITING;

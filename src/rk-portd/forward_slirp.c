@@ -204,7 +204,7 @@ static int possible(struct published const *p, char *err, size_t errsize)
     rk_text_str(&t, "listen-fd= cannot be handed to slirp4netns");
   } else if (p->file.refuse_backend || p->file.idle || p->file.srcip == RK_SRCIP_NO ||
              p->file.srcip == RK_SRCIP_PLAIN) {
-    rk_text_str(&t, "slirp4netns knows no refuse=, idle=, srcip=no or srcip=plain");
+    rk_text_str(&t, "slirp4netns does not support refuse=, idle=, srcip=no or srcip=plain");
   } else {
     return 0;
   }

@@ -79,7 +79,7 @@ static void from_s6(void)
     name = getenv(var);
     if (!fd || !name || !uint0_scan(fd, &number) || number > 0x7fffffff)
       strerr_dief(RK_EXIT_USAGE,
-                  "S6_FD# promises a socket, but its S6_FD_ or S6_FDID_ is missing or no number");
+                  "S6_FD# announces a socket, but its S6_FD_ or S6_FDID_ is missing or no number");
     add((int)number, name, strlen(name), "S6_FD#");
   }
 }

@@ -72,7 +72,7 @@ int relay_join(char const **what)
     return errno = EPERM, -1;
   if (prctl(PR_SET_DUMPABLE, 0) == -1)
     return -1;
-  *what = "leave the network namespace's fd";
+  *what = "close the fd of the network namespace";
   return close(RK_RELAY_NETNS_FD);
 }
 

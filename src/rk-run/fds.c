@@ -36,12 +36,12 @@ static int decide(int fd, void *data)
   if (!is)
     return 0;
   if (fd <= l->last) {
-    run_debug(l->r, "fd %d, %s, is handed to the command, which can reach by it what lies outside",
+    run_debug(l->r, "fd %d, %s, is passed to the command, which can reach the outside through it",
               fd, is);
     l->list = run_text("%s%s%d", l->list, *l->list ? "," : "", fd);
     return 0;
   }
-  run_warn("fd %d, %s, is not handed to the command: it leads outside (LISTEN_FDS keeps sockets)",
+  run_warn("fd %d, %s, is not passed to the command: it leads outside (LISTEN_FDS keeps sockets)",
            fd, is);
   fcntl(fd, F_SETFD, FD_CLOEXEC);
   return 0;

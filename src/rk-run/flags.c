@@ -39,7 +39,7 @@ static struct run o = {
 };
 
 static struct goflag const FLAGS[] = {
-  {"debug", 0, GOFLAG_BOOL, &o.debug, "Misc", 0, "say on stderr what is done"},
+  {"debug", 0, GOFLAG_BOOL, &o.debug, "Misc", 0, "write each step to stderr"},
   {"help", "h", GOFLAG_BOOL, &o.help, 0, 0, "print this text"},
   {"version", "v", GOFLAG_BOOL, &o.version, 0, 0, "print the version"},
   {"print-semver", 0, GOFLAG_TEXT, &o.print_semver, 0, "PART",
@@ -66,7 +66,7 @@ static struct goflag const FLAGS[] = {
    "do not let the namespace reach 127.0.0.1 of the host"},
   {"ipv6", 0, GOFLAG_BOOL, &o.ipv6, 0, 0, "IPv6 as well (pasta and slirp4netns)"},
   {"detach-netns", 0, GOFLAG_BOOL, &o.detach_netns, 0, 0,
-   "run the command on the host network, the new one beside it in STATE-DIR/netns"},
+   "run the command on the host network; STATE-DIR/netns is the new one"},
   {"lxc-user-nic-binary", 0, GOFLAG_TEXT, &o.lxc, "Network [lxc-user-nic]", "PATH",
    "path of lxc-user-nic"},
   {"lxc-user-nic-bridge", 0, GOFLAG_TEXT, &o.bridge, 0, "BRIDGE", "its bridge (default: lxcbr0)"},

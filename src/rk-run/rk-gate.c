@@ -50,7 +50,7 @@ static void wait_for_go(int fd)
     if (r < 0)
       strerr_diefusys(RK_EXIT_SYS, "read GOFD");
     if (!r)
-      strerr_dief(RK_EXIT_SYS, "GOFD ended before it said to go on");
+      strerr_dief(RK_EXIT_SYS, "GOFD was closed without a newline");
   }
 }
 

@@ -13,7 +13,7 @@ echo 0.0.0.0:8081:8081/tcp > "$D/ports/other"
 portd_start "$D" -P implicit
 is "$(status "$D" web state)" waiting "without a chain it waits"
 for bad in '127.0.0.1:8082:8082/tcp|pasta publishes on all addresses, not on one' \
-  ':8082:80/tcp|pasta publishes a port under its own number, and leads to it alone'; do
+  ':8082:80/tcp|pasta cannot change the number of a port or its address inside'; do
   echo "${bad%%|*}" > "$D/ports/bad"
   ok "refused: ${bad%%|*}" wait_until status_is "$D" bad error "${bad#*|}"
 done

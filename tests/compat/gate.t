@@ -24,7 +24,7 @@ is "$rc $(tr '\n' , < "$T/said") $err" "127 ,2, " "a program that is not there: 
 run sh -c 'rk-gate 7 8 /tmp 7> "$1/said" 8< "$1/line"' - "$T"
 is "$rc $(tr '\n' , < "$T/said")" "126 ,13," "one that cannot be executed"
 run sh -c 'rk-gate 7 8 true 7> "$1/said" 8< /dev/null' - "$T"
-is "$rc $err" "111 rk-gate: fatal: GOFD ended before it said to go on" "GOFD that ends without a word"
+is "$rc $err" "111 rk-gate: fatal: GOFD was closed without a newline" "GOFD that ends without a word"
 for args in '' '7 8' '7 x true' 'x 8 true' '-z 7 8 true'; do
   # shellcheck disable=SC2086 # words
   run rk-gate $args; is "$rc" 100 "rk-gate $args: 100"

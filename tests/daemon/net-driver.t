@@ -47,7 +47,7 @@ for nonsense in 'hello' 'ip=10.0.2' 'ip=10.0.2.3.4' 'prefix=33' 'mtu=x' 'ifname=
   printf '#!/bin/sh\nprintf "%%s\\n\\n" "%s" >&5\nexec cat <&6\n' "$nonsense" | driver nonsense
   run net -d nonsense true
   is "$rc" 111 "nonsense: $(printf %.20s "$nonsense" | tr -d '\033')"
-  like "$err" 'driver nonsense: it reported nonsense: "' "and it is quoted"
+  like "$err" 'driver nonsense: its report has an invalid line: "' "and it is quoted"
 done
 
 driver once <<'END'
@@ -74,7 +74,7 @@ like "$err" '^thinking$' "its words"
 like "$err" 'driver never: it did not become ready within 10 seconds$' "and the reason"
 wait "$p"
 is "$?" 111 "a driver that passes no frame"
-is "$(cat "$T/silent")" "rk-net: fatal: the gateway 10.0.2.2 does not answer, so whether the host's loopback is closed is unknown (-l does not ask)" "is no proof of a closed loopback"
+is "$(cat "$T/silent")" "rk-net: fatal: the gateway 10.0.2.2 does not answer, so it is unknown whether the host's loopback is closed (-l skips the test)" "is no proof of a closed loopback"
 
 driver later <<'END'
 #!/bin/sh

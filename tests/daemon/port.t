@@ -8,7 +8,7 @@ listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1
 
 mkdir "$D"
 run rk-port add -t 1 "$D" "127.0.0.1:$p:80/tcp"
-is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp: no rk-portd follows $D" "without an rk-portd add says so"
+is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp: no rk-portd serves $D" "without an rk-portd add says so"
 is "$(ls -A "$D/ports")" "" "and leaves no file"
 run rk-port add -N -n later "$D" "127.0.0.1:$p:80/tcp"
 is "$rc $out" "0 later" "-N only writes the file"
@@ -42,7 +42,7 @@ is "$(echo "$out" | python3 -c 'import json, sys; j = json.load(sys.stdin); prin
 is "$(rk-port ls -0 "$D" web 1 | tr '\0\n' '\n\1' | grep -c -E '^(name=web|name=1|)$')" 4 "-0 is fields ended by NUL, a port by an empty one"
 run rk-port ls "$D" nope; is "$rc" 1 "ls of no such port: 1"
 run rk-port wait "$D" web; is "$rc" 0 "wait for one that listens"
-run rk-port wait -c -t 1 "$D" web; is "$rc $err" "1 rk-port: fatal: port web is not there in time" "wait for a chain that does not come"
+run rk-port wait -c -t 1 "$D" web; is "$rc $err" "1 rk-port: fatal: port web is not published yet" "wait for a chain that does not come"
 run rk-port rm -i "$D" 2; is "$rc" 0 "rm by id"
 run rk-port rm "$D" 2; is "$rc $err" "1 rk-port: fatal: no such port: 2" "twice: 1"
 for bad in 127.0.0.1:0:80/tcp x/tcp 1-3:1-4/tcp; do

@@ -63,7 +63,7 @@ mkdir "$D/ports"; mv "$T/x" "$D/ports/back"
 ok "and made again" wait_until status_is "$D" back state listening
 rm -r "$D/ports"; mkdir "$D/ports"; echo "127.0.0.1:$p:80/tcp" > "$D/ports/again"
 ok "once more, at once" wait_until status_is "$D" again state listening
-run rk-portd "$D"; is "$rc $err" "111 rk-portd: fatal: another rk-portd follows $D" "a second rk-portd"
+run rk-portd "$D"; is "$rc $err" "111 rk-portd: fatal: another rk-portd serves $D" "a second rk-portd"
 rm -r "$D"
 ok "the state directory removed: it ends" wait_gone "$portd"
 wait "$portd"; is $? 0 "with 0"

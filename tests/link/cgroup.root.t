@@ -100,7 +100,7 @@ refused 111 "unable to mount cgroup2: the mount namespace is not the chain's own
 mkdir "$D/x"
 refused 102 "unable to evacuate control group /rk-t-$$/x: it is not delegated to this user" "S7: not delegated" in_group "$D/x" rk-cgroup -e a true
 like "$err" '^rk-cgroup: info: S7: start it in a group' "and the fix"
-refused 102 "unable to evacuate control group /: it is the root of all, not a group of the user's" "S7: the root" in_group "$root" rk-cgroup -e a true
+refused 102 "unable to evacuate control group /: it is the root group, which no user owns" "S7: the root" in_group "$root" rk-cgroup -e a true
 refused 111 "unable to evacuate control group /rk-t-$$: it has processes of an outer pid namespace: put rk-cgroup before rk-pidns" "after rk-pidns" \
   in_group "$D" rk-userns rk-idmap rk-pidns rk-cgroup -e a true
 not_ok "and nothing was done" test -e "$D/a"

@@ -20,7 +20,7 @@ fails 111 'map ids: Protocol error' recvfrom retval=7
 fails 102 'map ids: unable to write /proc/self/setgroups: Operation not permitted' write error=EPERM:when=1 -m single
 fails 102 'map ids: unable to write /proc/self/gid_map: Operation not permitted' write error=EPERM:when=2 -m single
 fails 102 'map ids: unable to write /proc/self/uid_map: Permission denied' write error=EACCES:when=3 -m single
-like "$err" 'info: I8: let rk-idmap be readable' "and the fix"
+like "$err" 'info: I8: make rk-idmap readable' "and the fix"
 fails 102 'map ids: unable to run getsubids' pipe2 error=EMFILE -m subids -s dynamic
 fails 102 'map ids: unable to run getsubids' fork,clone error=EAGAIN:when=2+ -m subids -s dynamic
 if [ "$RK_TEST_MODE" = static ]; then # its fork(2) is rk-outside's alone; that of others is a clone

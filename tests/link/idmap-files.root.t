@@ -46,7 +46,7 @@ files 'N:300000:10\n#\nN:300009:1\n'; refuses "an overlap" I6 "lines 1 and 3 of 
 files "N:0:$((u + 1))\n" 'N:300000:10'; refuses "the own uid" I6 "line 1 of /etc/subuid contains the user's own id"
 files 'N:300000:10' "N:0:$((g + 1))\n"; refuses "the own gid" I6 "line 1 of /etc/subgid contains the user's own id"
 files 'N:4294967290:10\n'; refuses "past the last id" I6 "line 1 of /etc/subuid goes past the last id"
-files 'N:300000:10 \n'; refuses "a trailing blank, which newuidmap does not read" I7 "newuidmap failed: .*not allowed" "let /etc/subuid"
+files 'N:300000:10 \n'; refuses "a trailing blank, which newuidmap does not read" I7 "newuidmap failed: .*not allowed" "give the user these ids in /etc/subuid"
 groupadd -f idmapgroup; usermod -g idmapgroup "$n" 2>/dev/null
 files 'N:300000:10' 'idmapgroup:300000:10'
 RK_TEST_GID=$(id -g "$n") refuses "subgid by group" I2 "no line for $n in /etc/subgid: line 1 names the group idmapgroup" "begin line 1 of /etc/subgid"

@@ -58,7 +58,8 @@ for name in rk- rk-payload rk-t-payload rk-port rk-portd rk-apid rk-run rk-state
   is "$rc $out" "0 $none" "nor by its name, first in PATH"
   rm -r "$T/by"
 done
-like "$err" 'rk-hold is not the one beside this program: it gets no control socket to rk-outside' "for the name of a link, it is said why"
+like "$err" 'rk-hold is not the file of that name beside this program: it does not get the control socket' \
+  "for the name of a link, it is said why"
 run rk-userns rk-idmap sh -c 'exec env'
 unlike "$out" '^RK_OUTSIDE' "a program finds nothing of it in its environment"
 run rk-userns rk-idmap -k "$T/payload"
@@ -82,7 +83,7 @@ works env PATH="$T/copy/bin:/usr/bin:/bin" rk-userns rk-idmap
 is "$rc" 0 "a copied installation works" || diag "$err"
 run rk-userns "$T/copy/bin/rk-idmap" true
 is "$rc" 100 "but a link of another installation is no link of this one"
-like "$err" "^rk-userns: warning: $T/copy/bin/rk-idmap is not the one beside this program: " "which is said"
+like "$err" "^rk-userns: warning: $T/copy/bin/rk-idmap is not the file of that name beside this program: " "which is said"
 like "$err" '^rk-idmap: fatal: unable to map ids: no control socket to rk-outside: start the chain with rk-userns, and put only rk links \(or links given -k\) between$' "twice"
 run rk-userns -k "$T/copy/bin/rk-idmap" true
 is "$rc $err" "0 " "-k allows it"

@@ -20,7 +20,7 @@ forged() { # HOW [TARGET]: a chain in $A that forges so
 over() { end "$chain"; wait_until test ! -e "$A"; } # rk-outside clears the directory for the next
 inside=', and the process is not entered'
 gone="the rk-outside of the chain in $A is gone"
-false_="what answers at .child (is no rk-outside: it is not outside the user namespace of the process that it names|names a process that this user may not look at)"
+false_="what answers at .child (is no rk-outside: it is not outside the user namespace of the process that it names|names a process that this user may not examine)"
 try() { # TEXT NAME: both root and the user are refused for this reason, and nothing is executed
   for who in root user; do
     if [ $who = root ]; then set -- "$1" "$2" rk-enter; else set -- "$1" "$2" as_user rk-enter; fi

@@ -170,10 +170,10 @@ for flags in '--net=none' '--net=none --pidns' '--net=host' '--net=none --pidns 
   # shellcheck disable=SC2086 # words
   run python3 "$T/activate.py" rootlesskit --debug $flags sh -c 'test -S /proc/self/fd/3 && test ! -e /proc/self/fd/7 && echo right'
   is "$rc $out" "0 right" "rootlesskit $flags: the socket is kept, the directory is not" || diag "$err"
-  like "$err" 'warning: fd 7, a directory, is not handed to the command' "which is said"
+  like "$err" 'warning: fd 7, a directory, is not passed to the command' "which is said"
 done
 run python3 "$T/activate.py" rootlesskit --debug --net=none true
-like "$err" 'debug: fd 3, an inet socket, is handed to the command' "what is kept is said with --debug"
+like "$err" 'debug: fd 3, an inet socket, is passed to the command' "what is kept is said with --debug"
 run python3 "$T/with.py" accepted 0 rootlesskit --net=none --pidns sh -c 'test -S /proc/self/fd/0'
 is "$rc" 0 "rootlesskit keeps a connection on its standard input" || diag "$err"
 done_testing
