@@ -125,32 +125,51 @@ void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int f
     rk_ctl_die(what);
 }
 
-static void report_ready(void)
+static enum rk_ctl_closed say_ready(void)
 {
   static struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
   struct rk_reply say;
 
-  rk_ctl_call_or_die("say ready", &ask, sizeof ask, -1, &say, sizeof say);
-  if (say.error) {
-    errno = say.error;
-    strerr_diefusys(RK_EXIT_SYS, "write the state directory");
-  }
+  if (getenv("RK_NET_STARTED"))
+    return RK_CTL_UNTESTED;
+  if (!getenv("RK_STATE_DIR"))
+    return RK_CTL_CLOSED;
+  if (rk_ctl_call(&ask, sizeof ask, -1, &say, sizeof say) == -1)
+    return RK_CTL_UNSAID;
+  errno = say.error;
+  return say.error ? RK_CTL_UNWRITTEN : RK_CTL_CLOSED;
 }
 
-void rk_ctl_close(void)
+enum rk_ctl_closed rk_ctl_try_close(void)
 {
   int control = rk_ctl_fd();
 
   if (control != -1) {
-    /* without the control socket nobody would test the host's loopback */
-    if (getenv("RK_NET_STARTED"))
-      strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
-    if (getenv("RK_STATE_DIR"))
-      report_ready();
+    enum rk_ctl_closed r = say_ready();
+    if (r != RK_CTL_CLOSED)
+      return r;
     close(control);
   }
   for (size_t i = 0; i < sizeof PLUMBING / sizeof *PLUMBING; i++)
     rk_env_unset(PLUMBING[i]);
+  return RK_CTL_CLOSED;
+}
+
+void rk_ctl_close_die(enum rk_ctl_closed failed)
+{
+  if (failed == RK_CTL_UNTESTED)
+    strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
+  if (failed == RK_CTL_UNSAID)
+    rk_ctl_die("say ready");
+  strerr_diefusys(RK_EXIT_SYS, "write the state directory");
+}
+
+void rk_ctl_close(void)
+{
+  enum rk_ctl_closed r = rk_ctl_try_close();
+
+  if (r != RK_CTL_CLOSED)
+    rk_ctl_close_die(r);
 }
 
 /* The running program's file. 0, or -1 with errno. */

@@ -5,11 +5,12 @@
    changes  environment: what was for the network driver is removed
    fds/env  takes READYFD and GOFD; closes the control socket (rk-outside then writes child_pid)
    forks    no
-   exits    100 usage, 111 GOFD ended without a word, 126/127 prog
+   exits    100 usage, 111 GOFD ended without a word or a system call failed, 126/127 prog
 */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -35,7 +36,7 @@ static int given(char const *s, char const *name)
 
   if (!uint0_scan(s, &fd) || fd > INT_MAX)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
     strerr_diefusys(RK_EXIT_USAGE, "use ", name, " ", s);
   return (int)fd;
 }
@@ -45,18 +46,43 @@ static void wait_for_go(int fd)
 {
   for (char c = 0; c != '\n';) {
     ssize_t r = read(fd, &c, 1);
-    if (r < 0 && errno == EINTR)
+    if (r == -1 && errno == EINTR)
       continue;
-    if (r < 0)
+    if (r == -1)
       strerr_diefusys(RK_EXIT_SYS, "read GOFD");
     if (!r)
       strerr_dief(RK_EXIT_SYS, "GOFD was closed without a newline");
   }
 }
 
-int main(int argc, char const *const *argv)
+/* Tell READYFD's reader what became of prog: an errno of its exec, or NOT_TRIED. 1: he knows. */
+enum { NOT_TRIED = 0 };
+
+static int tell(int readyfd, int e)
 {
   char number[UINT_FMT];
+  size_t n = uint_fmt(number, (unsigned int)e);
+
+  number[n++] = '\n';
+  signal(SIGPIPE, SIG_IGN); /* nobody there: then we say it; prog does not see this */
+  return allwrite(readyfd, number, n) == n;
+}
+
+/* As rk_ctl_close does it, but so that READYFD's reader learns that prog was not even tried. */
+static void close_control(int readyfd)
+{
+  enum rk_ctl_closed r = rk_ctl_try_close();
+  int e = errno;
+
+  if (r == RK_CTL_CLOSED)
+    return;
+  tell(readyfd, NOT_TRIED);
+  errno = e;
+  rk_ctl_close_die(r);
+}
+
+int main(int argc, char const *const *argv)
+{
   int readyfd, gofd, early = 0, e;
 
   PROG = "rk-gate";
@@ -83,15 +109,13 @@ int main(int argc, char const *const *argv)
   close(gofd);
   /* Only now: who finds child_pid finds everything else as well. */
   if (!early)
-    rk_ctl_close();
+    close_control(readyfd);
 
   for (size_t i = 0; i < sizeof DRIVERS / sizeof *DRIVERS; i++)
     rk_env_unset(DRIVERS[i]);
   exec(argv + 2);
-  /* The reader of READYFD reports it in its own words; nobody there: we do. */
   e = errno;
-  number[uint_fmt(number, (unsigned int)e)] = '\n';
-  if (allwrite(readyfd, number, uint_fmt(number, (unsigned int)e) + 1) > 0)
+  if (tell(readyfd, e)) /* in its own words */
     _exit(e == ENOENT ? 127 : 126);
   errno = e;
   strerr_dieexec(e == ENOENT ? 127 : 126, argv[2]);

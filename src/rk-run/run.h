@@ -65,7 +65,7 @@ int run_supervise(struct run const *r);
 void run_end(char const *text) __attribute__((noreturn));
 
 /* report.c: say how the chain's process ended and map it to RootlessKit's exit status. started: the
-   command was let go; e: errno of an exec of the command that failed, or 0. */
+   command was tried; e: errno of an exec of the command that failed, or 0. */
 int run_report(struct run const *r, int wstat, int started, int e);
 /* signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a
    signalfd for them. */

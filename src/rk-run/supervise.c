@@ -55,17 +55,18 @@ static void make_gate(int gate[3])
   s.statefd = state[0];
 }
 
-/* The last word of the gate is the errno of an exec that failed. 0: none. */
+/* The last word of the gate (rk-gate.1): the errno of an exec that failed, 0: it was not tried.
+   -1: there is none, the command has started. */
 static int gate_errno(void)
 {
   char text[32];
   ssize_t n;
 
-  if (fcntl(s.readyfd, F_SETFL, O_NONBLOCK) < 0)
-    return 0;
+  if (fcntl(s.readyfd, F_SETFL, O_NONBLOCK) == -1)
+    return -1;
   n = read(s.readyfd, text, sizeof text - 1);
   if (n <= 0)
-    return 0;
+    return -1;
   text[n] = 0;
   return atoi(text);
 }
@@ -163,7 +164,7 @@ static int loop(int *started)
 
 int run_supervise(struct run const *r)
 {
-  int gate[3], wstat, started = 0, status;
+  int gate[3], wstat, started = 0, status, e;
   char const *const *chain;
   void (*sigpipe)(int) = signal(SIGPIPE, SIG_IGN);
   uint64_t mask;
@@ -178,8 +179,8 @@ int run_supervise(struct run const *r)
   chain = run_chain(r, 1, gate, *r->state_dir ? r->state_dir : 0);
   s.sigfd = run_signals_block(&mask);
   run_spawn_restores(mask, sigpipe);
-  for (char const *const *e = run_driver_env(r); *e; e++)
-    putenv((char *)(uintptr_t)*e);
+  for (char const *const *v = run_driver_env(r); *v; v++)
+    putenv((char *)(uintptr_t)*v);
   run_debug(r, "starts the chain: %s", run_words(chain));
   s.pid = run_spawn(chain, -1);
   run_debug(r, "the chain's process is %ld", (long)s.pid);
@@ -192,7 +193,8 @@ int run_supervise(struct run const *r)
   wstat = loop(&started);
   s.pid = 0;
   run_debug(r, "the chain's process has ended: %s", go_status(wstat));
-  status = run_report(r, wstat, started, started ? gate_errno() : 0);
+  e = started ? gate_errno() : 0;
+  status = run_report(r, wstat, started && e, e > 0 ? e : 0);
   tidy();
   run_debug(r, "what was started has ended, and the state directory is gone");
   return status;

@@ -57,4 +57,22 @@ exec 5> "$T/five"; rootlesskit sh -c 'echo here >&5'; exec 5>&-
 is "$(cat "$T/five")" here "other descriptors are passed on"
 run sh -c "ulimit -n 100; exec rootlesskit true"
 is "$rc $err" "1 [rootlesskit:parent] error: dup: too many open files" "a limit of files that leaves no room"
+
+# The chain is at the gate, "go" is said, and then rk-outside cannot write child_pid: a rk-portd of ours sees to it.
+stage=$(dirname "$(command -v rootlesskit)")
+mkdir "$T/prefix"; cp -R "$stage" "$T/prefix/bin"; cp -R "${stage%/*}/libexec" "$T/prefix/libexec"
+rm "$T/prefix/bin/rk-portd"
+cat > "$T/prefix/bin/rk-portd" <<'E'
+#!/bin/sh
+# -d FD -P DRIVER DIR
+mkdir "$5/ports.status" && echo state=listening > "$5/ports.status/1" && chmod 500 "$5" && eval "echo >&$2"
+exec rk-t-hold
+E
+chmod 755 "$T/prefix/bin/rk-portd"
+run "$T/prefix/bin/rootlesskit" --state-dir="$T/st" --net=none --port-driver=builtin -p 127.0.0.1:1:1/tcp touch "$T/ran"
+is "$rc $err" "1 rk-gate: fatal: unable to write the state directory: Permission denied
+[rootlesskit:parent] error: child exited: exit status 111" \
+  "what fails between the word and the command is not called the command's"
+not_ok "the command was not started" test -e "$T/ran"
+not_ok "the state directory is gone" test -e "$T/st"
 done_testing

@@ -23,6 +23,18 @@ run sh -c 'rk-gate 7 8 rk-not-there 7> "$1/said" 8< "$1/line"' - "$T"
 is "$rc $(tr '\n' , < "$T/said") $err" "127 ,2, " "a program that is not there: its errno on READYFD"
 run sh -c 'rk-gate 7 8 /tmp 7> "$1/said" 8< "$1/line"' - "$T"
 is "$rc $(tr '\n' , < "$T/said")" "126 ,13," "one that cannot be executed"
+# "go" is said, and then rk-outside cannot write child_pid: prog is not tried, and READYFD tells
+# shellcheck disable=SC2016 # for the inner shell
+spawn sh -c 'exec rk-state "$1/st" rk-userns rk-idmap rk-gate 7 8 touch "$1/ran" 7> "$1/ready" 8< "$1/go"' - "$T"; p=$pid
+exec 7< "$T/ready" 8> "$T/go"
+IFS= read -r line <&7
+chmod 500 "$T/st"
+echo >&8; wait "$p"
+is "$? $(cat <&7) $(cat "$T/spawn.$p.err")" \
+  "111 0 rk-gate: fatal: unable to write the state directory: Permission denied" "rk-gate's own failure: 0 on READYFD"
+not_ok "prog was not started" test -e "$T/ran"
+exec 7<&- 8>&-
+
 run sh -c 'rk-gate 7 8 true 7> "$1/said" 8< /dev/null' - "$T"
 is "$rc $err" "111 rk-gate: fatal: GOFD was closed without a newline" "GOFD that ends without a word"
 for args in '' '7 8' '7 x true' 'x 8 true' '-z 7 8 true'; do

@@ -37,6 +37,17 @@ void rk_ctl_die(char const *what) __attribute__((noreturn));
    cannot write the state directory. */
 void rk_ctl_close(void);
 
+/* The same for a caller that has somebody to tell before it dies: what has failed, or RK_CTL_CLOSED;
+   then rk_ctl_close_die says it, with errno as it was left. */
+enum rk_ctl_closed {
+  RK_CTL_CLOSED,
+  RK_CTL_UNTESTED,  /* rk-net -s without rk-net -w: nobody would test the host's loopback */
+  RK_CTL_UNSAID,    /* rk-outside was not reached: errno as of rk_ctl_call */
+  RK_CTL_UNWRITTEN, /* it could not write the state directory: errno */
+};
+enum rk_ctl_closed rk_ctl_try_close(void);
+void rk_ctl_close_die(enum rk_ctl_closed failed) __attribute__((noreturn));
+
 /* Become argv. The next program inherits the control socket if it is a link of this toolkit (a name
    that package/targets marks as a link, found as exec(3) finds it, and the same file as the one of
    that name in the directory of the running program), or if keep is set. Else rk_ctl_close is
