@@ -20,7 +20,8 @@ def batch(*inner): return message(BEGIN, 0, b"", 0, 10 << 8) + b"".join(inner) +
 
 def chain(name):  # of type nat, at prerouting
     hook = attr(0x8004, attr(1, struct.pack(">I", 0)) + attr(2, struct.pack(">I", 7)))
-    return message(NFT | NEWCHAIN, 0x400, attr(1, b"churn%d\0" % os.getpid()) + attr(3, name + b"\0") + hook + attr(7, b"nat\0"))
+    names = attr(1, b"churn%d\0" % os.getpid()) + attr(3, name + b"\0")
+    return message(NFT | NEWCHAIN, 0x400, names + hook + attr(7, b"nat\0"))
 
 
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
@@ -29,7 +30,8 @@ table = attr(1, b"churn%d\0" % os.getpid())
 long = attr(1, b"long%d\0" % os.getpid())
 s.send(batch(message(NFT | NEWTABLE, 0x400, long)))
 for at in range(0, int(sys.argv[1]), 500):
-    s.send(batch(*(message(NFT | NEWCHAIN, 0x400, long + attr(3, b"%d\0" % (at + i))) for i in range(500))))
+    names = [long + attr(3, b"%d\0" % (at + i)) for i in range(500)]
+    s.send(batch(*(message(NFT | NEWCHAIN, 0x400, name) for name in names)))
 n = 0
 while True:
     s.send(batch(message(NFT | NEWTABLE, 0x400, table), chain(b"c")))
