@@ -19,9 +19,8 @@ static int put(char const *path, char const *text, size_t len, struct rk_cause *
   if (!e)
     return 0;
   rk_cause_set(why, "I8", "unable to write %: %\n%", path, strerror(e),
-               e == EACCES
-                 ? "make rk-idmap readable for its user (chmod 0755), and /proc writable"
-                 : "start the chain from a process whose own ids are mapped");
+               e == EACCES ? "make rk-idmap readable for its user (chmod 0755), and /proc writable"
+                           : "start the chain from a process whose own ids are mapped");
   return -1;
 }
 

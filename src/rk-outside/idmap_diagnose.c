@@ -85,7 +85,7 @@ static void words(struct rk_cause *why, struct outside_map const *map,
   else if (strstr(what, "Permission denied") || strstr(what, "proc directory"))
     rk_cause_set(why, "I8",
                  "%%%\n"
-                 "mount /proc writable and without hidepid, and let rk-idmap be readable for its "
+                 "mount /proc writable and without hidepid, and make rk-idmap readable for its "
                  "user (chmod 0755)",
                  name, how, what);
   else
