@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: ISC
-   Tell whoever asks from outside which process is the chain's: the socket .child of the state
-   directory.
+   Say which process is the chain's, at the socket .child of the state directory.
 
-   The one who asks must be able to see in which user namespace the answer is given (rk/chain.h),
+   A client there must be able to see in which user namespace the answer is given (rk/chain.h),
    and the kernel shows that of a dumpable process only. rk-outside is none, and stays so: a child
    of it answers, which becomes dumpable with empty hands. Root inside can read it no more than any
    process of the outer user namespace, since it has no CAP_SYS_PTRACE there (ptrace(2)), and can
    get no core of it. */
-#include "outside.h"
+#include "child.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,12 +23,13 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
+#include <rk/ctl.h>
 #include <rk/sys.h>
 
-/* How long an answer may take, in seconds: nobody holds up the others for longer. */
-enum { TELL_S = 3, CONNECTION = 0, PROGRAM = 1 };
+/* How long an answer may take, in seconds: no client holds up the others for longer. */
+enum { ANSWER_S = 3, CONNECTION = 0, PROGRAM = 1 };
 
-static int say(struct rk_reply_child const *answer, int pidfd)
+static int send_answer(struct rk_reply_child const *answer, int pidfd)
 {
   union {
     struct cmsghdr align;
@@ -54,92 +54,108 @@ static int say(struct rk_reply_child const *answer, int pidfd)
 /* In the child. The limit of 1 byte also keeps a core from a program that core_pattern pipes it to
    (core(5)); raising it would take CAP_SYS_RESOURCE outside. Without capabilities, anybody of the
    same user may look (PTRACE_MODE_READ_FSCREDS of ptrace(2)). */
-static void tell(int connection, struct rk_reply_child *answer)
+static void answer_connection(int connection, int program, struct rk_reply_child *answer)
 {
   struct rlimit const no_core = {.rlim_cur = 1, .rlim_max = 1};
   struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct none[2] = {{0}};
+  int pidfd = program == -1 ? -1 : PROGRAM;
   char question;
 
-  alarm(TELL_S);
-  if (dup2(connection, CONNECTION) == -1 ||
-      (outside.program != -1 && dup2(outside.program, PROGRAM) == -1))
+  alarm(ANSWER_S);
+  if (dup2(connection, CONNECTION) == -1)
     _exit(1);
-  rk_close_range(outside.program == -1 ? PROGRAM : PROGRAM + 1, UINT_MAX, 0);
+  if (program != -1 && dup2(program, PROGRAM) == -1)
+    _exit(1);
+  rk_close_range(program == -1 ? PROGRAM : PROGRAM + 1, UINT_MAX, 0);
   if (setrlimit(RLIMIT_CORE, &no_core) == -1 || syscall(SYS_capset, &head, none) == -1)
     _exit(1);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
     _exit(1);
-  if (say(answer, -1) == -1 || recv(CONNECTION, &question, 1, 0) != 1)
+  if (send_answer(answer, -1) == -1 || recv(CONNECTION, &question, 1, 0) != 1)
     _exit(1);
-  if (outside.program == -1)
+  if (program == -1)
     answer->error = EAGAIN;
-  if (say(answer, outside.program == -1 ? -1 : PROGRAM) == -1)
+  if (send_answer(answer, pidfd) == -1)
     _exit(1);
-  /* It is sure of the answer only while the speaker lives: wait until it hangs up. */
+  /* The client is sure of the answer only while this process lives: wait until it hangs up. */
   recv(CONNECTION, &question, 1, 0);
   _exit(0);
 }
 
-static void told(int fd, short revents);
-
-static void asked(int fd, short revents)
+/* A process that answers. 0, or -1: the client sees the end of file, and asks again. */
+static int start_answer(struct child *child, int connection)
 {
   struct rk_reply_child answer = {.version = RK_OUTSIDE_VERSION};
   struct stat st;
-  int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+  if (fstat(child->chain->state, &st) == -1)
+    return -1;
+  answer.dev = st.st_dev;
+  answer.ino = st.st_ino;
+  child->pid = fork();
+  if (child->pid == 0)
+    answer_connection(connection, child->chain->program, &answer);
+  if (child->pid == -1)
+    return -1;
+  child->answer.fd = rk_pidfd_open(child->pid, 0);
+  if (child->answer.fd != -1)
+    return 0;
+  kill(child->pid, SIGKILL);
+  waitpid(child->pid, NULL, 0);
+  return -1;
+}
+
+/* One connection at a time: the others wait in the queue. */
+static void client_waits(void *ctx, short revents)
+{
+  struct child *child = ctx;
+  struct rk_loop *loop = &child->chain->loop;
+  int connection = accept4(child->socket.fd, NULL, NULL, SOCK_CLOEXEC);
 
   (void)revents;
   if (connection == -1)
     return;
-  if (fstat(outside.state, &st) == 0) {
-    answer.dev = st.st_dev;
-    answer.ino = st.st_ino;
-    outside.teller = fork();
-    if (outside.teller == 0)
-      tell(connection, &answer);
+  if (start_answer(child, connection) == 0) {
+    rk_loop_remove(loop, &child->socket);
+    rk_loop_add(loop, &child->answer);
+  } else {
+    child->pid = 0;
   }
   close(connection);
-  if (outside.teller <= 0) {
-    outside.teller = 0; /* whoever asked sees the end of file, and asks again */
-    return;
-  }
-  outside.tellerfd = rk_pidfd_open(outside.teller, 0);
-  if (outside.tellerfd == -1) {
-    kill(outside.teller, SIGKILL);
-    waitpid(outside.teller, NULL, 0);
-    outside.teller = 0;
-    return;
-  }
-  outside_unwatch(outside.questions); /* one at a time: the others wait in the queue */
-  outside_watch(outside.tellerfd, POLLIN, told);
 }
 
-static void told(int fd, short revents)
+static void answer_ended(void *ctx, short revents)
 {
+  struct child *child = ctx;
+  struct rk_loop *loop = &child->chain->loop;
+
   (void)revents;
-  waitpid(outside.teller, NULL, 0);
-  outside.teller = 0;
-  outside_unwatch(fd);
-  close(fd);
-  outside.tellerfd = -1;
-  outside_watch(outside.questions, POLLIN, asked);
+  waitpid(child->pid, NULL, 0);
+  child->pid = 0;
+  rk_loop_remove(loop, &child->answer);
+  close(child->answer.fd);
+  child->answer.fd = -1;
+  rk_loop_add(loop, &child->socket);
 }
 
 /* By a path relative to the directory: its own may be too long for an address (unix(7)), and may
    lead elsewhere by now. */
-int outside_child_listen(void)
+int child_listen(struct child *child, struct chain *chain)
 {
   struct sockaddr_un const a = {.sun_family = AF_UNIX, .sun_path = ".child"};
+  int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-  outside.questions = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (outside.questions == -1 || fchdir(outside.state) == -1)
+  *child = (struct child){
+    .chain = chain,
+    .socket = {.fd = fd, .events = POLLIN, .ready = client_waits, .ctx = child},
+    .answer = {.fd = -1, .events = POLLIN, .ready = answer_ended, .ctx = child},
+  };
+  if (fd == -1 || fchdir(chain->state) == -1)
     return -1;
   if (unlink(a.sun_path) == -1 && errno != ENOENT)
     return -1;
-  if (bind(outside.questions, (struct sockaddr const *)&a, sizeof a) == -1 ||
-      listen(outside.questions, SOMAXCONN) == -1)
+  if (bind(fd, (struct sockaddr const *)&a, sizeof a) == -1 || listen(fd, SOMAXCONN) == -1)
     return -1;
-  outside_watch(outside.questions, POLLIN, asked);
-  return 0;
+  return rk_loop_add(&chain->loop, &child->socket);
 }

@@ -1,64 +1,72 @@
 /* SPDX-License-Identifier: ISC
-   The parts of rk-outside's network service. */
-#ifndef OUTSIDE_NET_H
-#define OUTSIDE_NET_H
+   The process of a network driver: started, listened to, ended (rk-net-drivers(7)). What follows
+   from what happens to it is decided elsewhere: network.c. */
+#ifndef OUTSIDE_DRIVER_H
+#define OUTSIDE_DRIVER_H
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
 #include <rk/ctl.h>
-#include "outside.h"
+#include <rk/loop.h>
 
-struct netup {
-  struct rk_net_plan ask; /* the plan; after a report, what is so */
-  pid_t pid;              /* a process of the namespaces that asked: the chain's, or behind rk-pidns
-                             its descendant */
-  int configured, resident; /* the driver's report */
-  int dnsfixed;             /* the driver read the host's resolver at its start and goes on asking
-                               it */
-  int ready;                /* it has been ready, once at least */
+#include "driver_next.h"
+#include "report.h"
+
+enum { DRIVER_FD_FIRST = 10 }; /* a driver gets 2 to 6: what we keep for it is above */
+
+struct driver {
+  struct rk_loop *loop;
+  struct report report; /* report.plan: the plan */
+  pid_t inside;         /* a process of the namespaces that it serves */
+  int netns, userns;
+  char file[512]; /* its executable */
+
+  pid_t pid;                /* 0: there is no process */
+  int status;               /* of wait(2), of the last one */
+  int64_t since;            /* rk_clock_ms() of its start */
+  struct rk_watch reports;  /* its fd 5; fd -1: closed */
+  struct rk_watch errors;   /* its stderr; likewise */
+  struct rk_watch process;  /* pidfd; likewise */
+  int leave;                /* the other end of its fd 6; end-of-file means: leave */
+  struct rk_timer deadline; /* runs until its first report is complete */
+  char because[192];        /* why we killed it; "": we did not */
+  char log[RK_NET_LOG];     /* what it wrote to stderr of late, terminated */
+  size_t loglen;
+
+  /* REPORT, UNFIT, DONE or DIED has happened. why: for UNFIT and DIED, else "" */
+  void (*event)(void *ctx, enum driver_event event, char const *why);
+  void *ctx;
 };
-extern struct netup netdriver;
 
-/* driver.c: say in net/status (and on stderr) how the driver does. */
-void driver_status(char const *state, char const *why);
+/* Nothing is there yet. The caller sets inside, netns, userns and file before the start. */
+void driver_init(struct driver *driver, struct rk_loop *loop, struct rk_net_plan *plan);
 
-/* Start the driver anew, at once: it holds something stale. */
-void driver_restart(void);
+/* Start a process of driver->file. 0, or -1 with errno and there is none. */
+int driver_start(struct driver *driver);
 
-/* driver_exec.c. Find the executable of netup.ask.driver: 0, or -1 with errno. Become it, in a
-   fresh child of parent: fds are those that it gets as 2 (stderr), 3, 4, 5, 6, all above these. */
-int driver_find(void);
-void driver_exec(int const *fds, pid_t parent) __attribute__((noreturn));
+/* Kill its process group, if there is one; the event follows when it is dead. `why` of the first
+   such call is kept. */
+void driver_kill(struct driver *driver, char const *why);
 
-/* report.c: fold what the driver writes to fd 5 into netup. report_take takes a piece and returns 1
-   if a report ended in it, 0 if more must come, -1 if it is nonsense, with the offending line in
-   *line. report_facts writes net/: 0, or not with errno. */
-void report_begin(void);
-int report_take(char const *s, size_t n, char const **line);
-int report_facts(void);
-/* Write one fact of net/ (n bytes, the newline among them), if there is a state directory: 0, or -1
-   with errno. */
-int netup_fact(char const *name, char const *text, size_t n);
+/* How it ended, in words that begin with its name; bytes of its own among them. */
+void driver_describe(struct driver *driver, char *text, size_t size);
 
-/* etc.c: resolv.conf and hosts. start: mode is enum rk_etc; 0, or -1 with errno and *what. It
-   writes both. */
-int etc_start(uint32_t mode, char const **what);
-/* From now on, follow the host's files. Not before the program may start: it costs a third of a
-   millisecond. */
-void etc_follow(void);
-/* The driver's resolver address changed. */
-void etc_dns_changed(void);
+/* The chain is gone: tell it to leave. Returns whether its end must be awaited before the state
+   directory is let go. */
+int driver_terminate(struct driver *driver);
 
-/* leaktest_listen.c: the listeners of the loopback test. open makes them and a nonce, tell fills
-   these in. judge says where a nonce arrived, or null. */
-void leaktest_open(void);
-void leaktest_fill(struct rk_reply_net *say);
-char const *leaktest_judge(void);
+/* Then wait for its end, a third of a second at most, and kill it. Returns whether there was
+   one. */
+int driver_end(struct driver *driver);
 
-/* leaktest_child.c: that test for a driver started again, its nonces sent by a child that enters
-   the namespaces. then is called a second later with where a nonce arrived, or null; cut: the child
-   could not do it all. 0, or -1 with errno. stop: forget a test under way. */
-int leaktest_repeat(int userns, int netns, void (*then)(char const *where, int cut));
-void leaktest_stop(void);
+/* driver_exec.c: find the executable of a driver. 0, or -1 with errno. */
+int driver_find(char const *name, char *file, size_t size);
+
+/* driver_exec.c: become it, in a fresh child of parent. fds: what it gets as 2 (stderr), 3, 4, 5
+   and 6, all above these. */
+void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
+  __attribute__((noreturn));
 
 #endif

@@ -15,6 +15,8 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/exit.h>
+#include <rk/fail.h>
 #include <rk/link.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -24,31 +26,33 @@ enum { ENV_MAX = 512, FDS = 5 };
   "RK_" \
   "NET_"
 
-static char file[512];
-
 /* RK_NET_PATH stood in the environment before the user namespace was entered: it is the user's
    word, not the chain's. */
-int driver_find(void)
+int driver_find(char const *name, char *file, size_t size)
 {
-  char const *s = getenv("RK_NET_PATH"), *name = netdriver.ask.driver;
-  size_t n = strlen(name);
+  char const *s = getenv("RK_NET_PATH");
+  char libexec[4 + sizeof(struct rk_net_plan)];
+  struct rk_text t;
 
-  if (!n || *name == '.' || strchr(name, '/'))
-    return errno = EINVAL, -1;
+  if (!*name || *name == '.' || strchr(name, '/'))
+    return rk_fail(EINVAL);
   while (s && *s) {
     size_t len = strcspn(s, ":");
-    if (len && len + n + 2 <= sizeof file) {
-      memcpy(file, s, len);
-      file[len] = '/';
-      memcpy(file + len + 1, name, n + 1);
-      if (access(file, X_OK) == 0)
-        return 0;
-    }
-    s += len + (s[len] == ':');
+
+    t = rk_text_in(file, size);
+    rk_text_mem(&t, s, len);
+    rk_text_add(&t, "/", name);
+    if (len && !t.cut && access(file, X_OK) == 0)
+      return 0;
+    s += len;
+    if (*s)
+      s++;
   }
-  char rel[4 + sizeof netdriver.ask.driver] = "net/";
-  memcpy(rel + 4, name, n + 1);
-  return rk_libexec(rel, file, sizeof file) == -1 ? -1 : access(file, X_OK);
+  t = rk_text_in(libexec, sizeof libexec);
+  rk_text_add(&t, "net/", name);
+  if (rk_libexec(libexec, file, size) == -1)
+    return -1;
+  return access(file, X_OK);
 }
 
 struct words {
@@ -60,12 +64,11 @@ struct words {
 /* One variable NAME=VALUE, cut off never: the buffer holds the longest plan. */
 static void variable(struct words *w, char const *name, char const *value)
 {
-  w->v[w->n++] = w->t.s + w->t.len;
-  rk_text_str(&w->t, name);
-  rk_text_str(&w->t, "=");
-  rk_text_str(&w->t, value);
+  w->v[w->n] = w->t.s + w->t.len;
+  w->n++;
+  rk_text_add(&w->t, name, "=", value);
   w->t.len++; /* the terminator stays */
-  w->v[w->n] = 0;
+  w->v[w->n] = NULL;
 }
 
 static void variable_ip4(struct words *w, char const *name, struct in_addr const *addr)
@@ -95,16 +98,20 @@ static void variable_num(struct words *w, char const *name, unsigned int u)
 }
 
 /* In the child. Ours take the place of any of the same name; without malloc. */
-static void environment(char **v, char *buf, size_t size)
+static void environment(struct driver const *driver, char **v, char *buf, size_t size)
 {
   struct words w = {.v = v, .t = rk_text_in(buf, size)};
-  struct rk_net_plan const *a = &netdriver.ask;
+  struct rk_net_plan const *a = driver->report.plan;
   char cidr[IP4_FMT + 1 + UINT_FMT];
   size_t n = ip4_fmt(cidr, (char const *)&a->network);
 
-  for (char **e = environ; *e && w.n < ENV_MAX; e++)
-    if (strncmp(*e, OURS, sizeof OURS - 1))
-      w.v[w.n++] = *e;
+  for (char **e = environ; *e && w.n < ENV_MAX; e++) {
+    if (strncmp(*e, OURS, sizeof OURS - 1) == 0)
+      continue;
+    w.v[w.n] = *e;
+    w.n++;
+  }
+  w.v[w.n] = NULL;
   cidr[n++] = '/';
   cidr[n + uint_fmt(cidr + n, a->prefix)] = 0;
   variable(&w, "RK_NET_CIDR", cidr);
@@ -119,26 +126,26 @@ static void environment(char **v, char *buf, size_t size)
   variable(&w, "RK_NET_IFNAME", a->ifname);
   variable(&w, "RK_NET_HOST_LOOPBACK", a->host_loopback ? "1" : "0");
   variable(&w, "RK_NET_DETACHED", a->detached ? "1" : "0");
-  variable_num(&w, "RK_NET_PID", (unsigned int)netdriver.pid);
+  variable_num(&w, "RK_NET_PID", (unsigned int)driver->inside);
 }
 
-void driver_exec(int const *fds, pid_t parent)
+void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
 {
-  static char *env[ENV_MAX + 20];
-  static char text[1024];
-  char const *const argv[] = {netdriver.ask.driver, 0};
+  char *env[ENV_MAX + 20];
+  char text[1024];
+  char const *const argv[] = {driver->report.plan->driver, NULL};
 
   PROG = "rk-outside (driver)";
-  environment(env, text, sizeof text);
+  environment(driver, env, text, sizeof text);
   signal(SIGPIPE, SIG_DFL);
   setpgid(0, 0);
   /* Not the network's only leash: a driver that changes its ids loses it (prctl(2)); fd 6 stays. */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent)
-    _exit(111);
+    _exit(RK_EXIT_SYS);
   for (int i = 0; i < FDS; i++)
     if (dup2(fds[i], 2 + i) == -1)
-      strerr_diefusys(111, "arrange the fds of the driver");
+      strerr_diefusys(RK_EXIT_SYS, "arrange the fds of the driver");
   rk_close_range(2 + FDS, UINT_MAX, 0);
-  execve(file, (char **)(uintptr_t)argv, env);
-  strerr_diefusys(errno == ENOENT ? 127 : 126, "exec ", file);
+  execve(driver->file, (char **)(uintptr_t)argv, env);
+  strerr_diefusys(errno == ENOENT ? RK_EXIT_NOTFOUND : RK_EXIT_NOEXEC, "exec ", driver->file);
 }

@@ -32,7 +32,7 @@ int outside_mapline(char **s, uint32_t v[3])
 /* Every line of a map must lie within one line of the map above it, user_namespaces(7). */
 static int fits(struct outside_map const *map)
 {
-  static char own[OUTSIDE_MAP_TEXT];
+  char own[OUTSIDE_MAP_TEXT];
 
   if (rk_slurp(map->ownfile, own, sizeof own) == -1)
     return 1;

@@ -2,7 +2,7 @@
    The loopback test again, for a driver that was started again: its program or the user's settings
    may be others by now. The chain is its payload's by then, so a child of ours goes inside to send
    the nonces. */
-#include "driver.h"
+#include "leaktest.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -15,16 +15,13 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <rk/fail.h>
 #include <rk/sys.h>
 
 enum {
   TARGETS = 4,
   PATIENCE = 500 /* ms to connect, and as long until a datagram is taken for lost */
 };
-
-static pid_t visitor;
-static int pidfd = -1;
-static void (*judged)(char const *where, int cut);
 
 union address {
   struct sockaddr any;
@@ -37,14 +34,14 @@ static socklen_t target(int i, struct rk_reply_net const *say, int tcp, union ad
   memset(a, 0, sizeof *a);
   if (i < 2) {
     a->four.sin_family = AF_INET;
-    a->four.sin_addr.s_addr = i ? htonl(INADDR_LOOPBACK) : netdriver.ask.gateway.s_addr;
+    a->four.sin_addr.s_addr = i ? htonl(INADDR_LOOPBACK) : say->plan.gateway.s_addr;
     a->four.sin_port = htons(tcp ? say->tcp4 : say->udp4);
     return a->four.sin_addr.s_addr && a->four.sin_port ? sizeof a->four : 0;
   }
   a->six.sin6_family = AF_INET6;
-  a->six.sin6_addr = i == 2 ? netdriver.ask.gateway6 : in6addr_loopback;
+  a->six.sin6_addr = i == 2 ? say->plan.gateway6 : in6addr_loopback;
   a->six.sin6_port = htons(tcp ? say->tcp6 : say->udp6);
-  return netdriver.ask.gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
+  return say->plan.gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
 }
 
 /* In the child. Errors of sending are as good as silence; those of entering are not. Not dumpable,
@@ -90,59 +87,73 @@ static void visit(int userns, int netns, struct rk_reply_net const *say)
   _exit(0);
 }
 
-static void end(int *status)
-{
-  outside_unwatch(pidfd);
-  close(pidfd);
-  pidfd = -1;
-  if (waitpid(visitor, status, 0) != visitor)
-    *status = -1;
-  visitor = 0;
-}
-
-static void back(int fd, short revents)
+/* Returns the child's status, -1: unknown. */
+static int end_visit(struct leaktest *test)
 {
   int status;
+
+  rk_loop_remove(test->loop, &test->visit);
+  close(test->visit.fd);
+  if (waitpid(test->visitor, &status, 0) != test->visitor)
+    status = -1;
+  test->visitor = 0;
+  return status;
+}
+
+static void visit_ended(void *ctx, short revents)
+{
+  struct leaktest *test = ctx;
+  int status = end_visit(test);
 
   (void)revents;
-  if (fd != pidfd)
-    return;
-  end(&status);
-  judged(leaktest_judge(), status != 0);
+  test->judged(test->ctx, leaktest_judge(test), status != 0);
 }
 
-void leaktest_stop(void)
+void leaktest_stop(struct leaktest *test)
 {
-  int status;
-
-  if (!visitor)
+  if (!test->visitor)
     return;
-  kill(visitor, SIGKILL);
-  end(&status);
-  leaktest_judge(); /* closes the listeners */
+  kill(test->visitor, SIGKILL);
+  end_visit(test);
+  leaktest_judge(test); /* closes the listeners */
 }
 
-int leaktest_repeat(int userns, int netns, void (*then)(char const *where, int cut))
+/* Watch the child. 0, or -1 with errno and it is no more. */
+static int watch_visit(struct leaktest *test)
 {
-  struct rk_reply_net say = {0};
+  int e;
 
-  leaktest_stop();
-  leaktest_open();
-  leaktest_fill(&say);
-  judged = then;
-  visitor = fork();
-  if (!visitor)
-    visit(userns, netns, &say);
-  if (visitor > 0 && (pidfd = rk_pidfd_open(visitor, 0)) != -1) {
-    outside_watch(pidfd, POLLIN, back);
+  test->visit = (struct rk_watch){
+    .fd = rk_pidfd_open(test->visitor, 0),
+    .events = POLLIN,
+    .ready = visit_ended,
+    .ctx = test,
+  };
+  if (test->visit.fd != -1 && rk_loop_add(test->loop, &test->visit) == 0)
     return 0;
-  }
-  int e = errno;
-  if (visitor > 0) {
-    kill(visitor, SIGKILL);
-    waitpid(visitor, 0, 0);
-  }
-  visitor = 0;
-  leaktest_judge();
-  return errno = e, -1;
+  e = errno;
+  kill(test->visitor, SIGKILL);
+  if (test->visit.fd != -1)
+    close(test->visit.fd);
+  waitpid(test->visitor, NULL, 0);
+  return rk_fail(e);
+}
+
+int leaktest_repeat(struct leaktest *test, struct rk_net_plan const *plan, int userns, int netns)
+{
+  struct rk_reply_net say = {.plan = *plan};
+  int e;
+
+  leaktest_stop(test);
+  leaktest_open(test);
+  leaktest_fill(test, &say);
+  test->visitor = fork();
+  if (test->visitor == 0)
+    visit(userns, netns, &say);
+  if (test->visitor != -1 && watch_visit(test) == 0)
+    return 0;
+  e = errno;
+  test->visitor = 0;
+  leaktest_judge(test);
+  return rk_fail(e);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC
-   rk-outside's request "idmap": newuidmap and newgidmap side by side (each takes most of a
+   Request "idmap": newuidmap and newgidmap side by side (each takes most of a
    millisecond), or the maps themselves where we are privileged already. Of the request only numbers
    are used, and newuidmap checks those; whose maps they become the pidfd of the chain decides. */
+#include "ctl.h"
+#include "idmap_diagnose.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,10 +16,9 @@
 #include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
-#include <rk/spawn.h>
+#include <rk/fail.h>
 #include <rk/proc.h>
-#include "outside.h"
-#include "idmap_diagnose.h"
+#include <rk/spawn.h>
 
 /* One helper with all that it is told: NAME PID, then three numbers a line of the map. */
 struct job {
@@ -27,13 +29,13 @@ struct job {
   char words[UINT_FMT * (1 + 3 * RK_MAP_MAX)];
 };
 
-static void spell(struct job *j)
+static void spell(struct job *j, pid_t pid)
 {
   size_t a = 0, t = 0;
 
   j->argv[a++] = j->map.helper;
   j->argv[a++] = j->words;
-  t += uint_fmt(j->words, (unsigned int)outside.pid);
+  t += uint_fmt(j->words, (unsigned int)pid);
   j->words[t++] = 0;
   for (uint32_t i = 0; i < j->map.n; i++) {
     uint32_t const v[3] = {j->map.range[i].inside, j->map.range[i].outside, j->map.range[i].count};
@@ -43,7 +45,7 @@ static void spell(struct job *j)
       j->words[t++] = 0;
     }
   }
-  j->argv[a] = 0;
+  j->argv[a] = NULL;
 }
 
 /* Keep the first line of what a helper writes. */
@@ -63,9 +65,10 @@ static void take(void *data, char const *text, size_t len)
   h->text[have + len] = 0;
 }
 
-static int chain_is_gone(void)
+static int chain_is_gone(struct chain const *chain)
 {
-  struct pollfd x = {.fd = outside.chain, .events = POLLIN};
+  struct pollfd x = {.fd = chain->process.fd, .events = POLLIN};
+
   return poll(&x, 1, 0) != 0;
 }
 
@@ -73,18 +76,49 @@ static void find(struct job *j)
 {
   struct outside_helper *h = &j->helper;
 
+  j->path[0] = 0;
   h->path = j->path;
   if (rk_which(j->map.helper, j->path, sizeof j->path) == -1)
     h->end = errno == EACCES ? OUTSIDE_NOEXEC : OUTSIDE_MISSING;
 }
 
+static void start_helper(struct job *j, struct rk_spawn *h, pid_t pid)
+{
+  spell(j, pid);
+  *h = (struct rk_spawn){
+    .path = j->path,
+    .argv = j->argv,
+    .take = take,
+    .data = &j->helper,
+  };
+  if (rk_spawn_start(h) == 0)
+    return;
+  j->helper.end = OUTSIDE_UNSTARTED;
+  strncpy(j->helper.text, strerror(errno), sizeof j->helper.text - 1);
+}
+
+/* What became of it. Returns whether it has written its map. */
+static int helper_succeeded(struct job *j, struct rk_spawn const *h)
+{
+  struct outside_helper *helper = &j->helper;
+  size_t len = strlen(helper->text);
+
+  if (len && helper->text[len - 1] == '\n')
+    helper->text[len - 1] = 0;
+  if (h->late)
+    helper->end = OUTSIDE_LATE;
+  helper->status = h->status;
+  return !helper->end && !helper->status;
+}
+
 /* The number in /proc names our chain and nobody else as long as its pidfd is silent, before and
    after. newuidmap itself insists that /proc/PID belongs to its caller, and no map can be written
    twice. */
-static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
+static int by_helpers(struct chain const *chain, struct job job[2], struct rk_reply_idmap *say)
 {
-  static struct rk_spawn h[2];
-  int did = 0, ms = rk_spawn_time(); /* rk-idmap has refused a malformed one */
+  struct rk_spawn h[2];
+  int did = 0;
+  int ms = rk_spawn_time(); /* rk-idmap has refused a malformed one */
 
   for (int i = 0; i < 2; i++) {
     find(&job[i]);
@@ -94,34 +128,19 @@ static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
       return 0;
     }
   }
-  if (chain_is_gone())
+  if (chain_is_gone(chain))
     return 0;
+  for (int i = 0; i < 2; i++)
+    start_helper(&job[i], &h[i], chain->pid);
+  rk_spawn_wait(h, 2, chain->process.fd, ms == -1 ? 10000 : ms);
   for (int i = 0; i < 2; i++) {
-    h[i] = (struct rk_spawn){
-      .path = job[i].path, .argv = job[i].argv, .take = take, .data = &job[i].helper};
-    spell(&job[i]);
-    if (rk_spawn_start(&h[i]) == -1) {
-      job[i].helper.end = OUTSIDE_UNSTARTED;
-      strncpy(job[i].helper.text, strerror(errno), sizeof job[i].helper.text - 1);
-    }
-  }
-  rk_spawn_wait(h, 2, outside.chain, ms < 0 ? 10000 : ms);
-  for (int i = 0; i < 2; i++) {
-    struct outside_helper *helper = &job[i].helper;
-    size_t len = strlen(helper->text);
-
-    if (len && helper->text[len - 1] == '\n')
-      helper->text[len - 1] = 0;
-    if (h[i].late)
-      helper->end = OUTSIDE_LATE;
-    helper->status = h[i].status;
-    if (!helper->end && !helper->status)
+    if (helper_succeeded(&job[i], &h[i]))
       did++;
     else if (!say->why.id[0])
-      idmap_diagnose(&say->why, &job[i].map, helper);
+      idmap_diagnose(&say->why, &job[i].map, &job[i].helper);
   }
   say->half = did == 1;
-  return did == 2 && !chain_is_gone();
+  return did == 2 && !chain_is_gone(chain);
 }
 
 /* All ids of our own namespace, each under its own number, line by line as they stand there: a
@@ -129,7 +148,7 @@ static int by_helpers(struct job job[2], struct rk_reply_idmap *say)
    user_namespaces(7). */
 static int direct(int proc, struct outside_map const *map, uint32_t *ids)
 {
-  static char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];
+  char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];
   char *s = own;
   uint32_t v[3];
   size_t len = 0;
@@ -152,23 +171,23 @@ static int direct(int proc, struct outside_map const *map, uint32_t *ids)
     return -1;
   e = write(fd, text, len) == (ssize_t)len ? 0 : errno;
   close(fd);
-  return e ? (errno = e, -1) : 0;
+  return e ? rk_fail(e) : 0;
 }
 
 /* /proc/PID, once opened, stands for that process and no later one; so the pidfd is asked after the
    opening. */
-static int by_hand(struct job const job[2], struct rk_reply_idmap *say)
+static int by_hand(struct chain const *chain, struct job const job[2], struct rk_reply_idmap *say)
 {
-  char dir[6 + UINT_FMT] = "/proc/";
-  char const *what = dir;
-  int proc, e = 0;
+  char dir[RK_PROCPATH_MAX];
+  char const *what = rk_procpath(dir, chain->pid, "");
+  int proc = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  int e = proc == -1 ? errno : 0;
 
-  dir[6 + uint_fmt(dir + 6, (unsigned int)outside.pid)] = 0;
-  proc = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (proc == -1 || chain_is_gone())
-    e = proc == -1 ? errno : ESRCH;
+  if (!e && chain_is_gone(chain))
+    e = ESRCH;
   for (int i = 0; i < 2 && !e; i++) {
     uint32_t ids = 0;
+
     what = job[i].map.file;
     if (direct(proc, &job[i].map, &ids) == -1)
       e = errno;
@@ -187,27 +206,40 @@ static int by_hand(struct job const job[2], struct rk_reply_idmap *say)
   return !e;
 }
 
-void req_idmap(struct rk_req_idmap const *ask, int fd)
+ssize_t req_idmap(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
 {
-  static struct job job[2];
-  static struct rk_reply_idmap say;
+  struct rk_req_idmap const *ask = request;
+  struct rk_reply_idmap *say = &reply->idmap;
+  struct job job[2];
 
   (void)fd;
   if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX ||
       !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {
-    outside_refuse(&say.head, sizeof say, EINVAL, "no such way to map ids");
-    return;
+    ctl_error(&say->head, EINVAL, "no such way to map ids");
+    return sizeof *say;
   }
-  say.head.version = RK_OUTSIDE_VERSION;
-  job[0].map = (struct outside_map){"newuidmap",          CAP_SETUID, "uid_map",
-                                    "/proc/self/uid_map", ask->uid,   ask->nuid};
-  job[1].map = (struct outside_map){"newgidmap",          CAP_SETGID, "gid_map",
-                                    "/proc/self/gid_map", ask->gid,   ask->ngid};
-  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(job, &say))
-    say.rung = RK_RUNG_SUBIDS;
-  else if ((ask->rungs & RK_RUNG_DIRECT) && !say.half && by_hand(job, &say))
-    say.rung = RK_RUNG_DIRECT;
+  job[0].helper = job[1].helper = (struct outside_helper){.end = OUTSIDE_ENDED};
+  job[0].map = (struct outside_map){
+    .helper = "newuidmap",
+    .cap = CAP_SETUID,
+    .file = "uid_map",
+    .ownfile = "/proc/self/uid_map",
+    .range = ask->uid,
+    .n = ask->nuid,
+  };
+  job[1].map = (struct outside_map){
+    .helper = "newgidmap",
+    .cap = CAP_SETGID,
+    .file = "gid_map",
+    .ownfile = "/proc/self/gid_map",
+    .range = ask->gid,
+    .n = ask->ngid,
+  };
+  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(chain, job, say))
+    say->rung = RK_RUNG_SUBIDS;
+  else if ((ask->rungs & RK_RUNG_DIRECT) && !say->half && by_hand(chain, job, say))
+    say->rung = RK_RUNG_DIRECT;
   else
-    say.head.error = EPERM;
-  outside_say(&say, sizeof say);
+    say->head.error = EPERM;
+  return sizeof *say;
 }

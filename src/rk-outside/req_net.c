@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC
+   Requests "net", "await" and "net_verify": the chain has made a network namespace and asks for a
+   driver; it waits until that is ready; it has configured its side, and sent the nonces of the
+   loopback test. */
+#include "ctl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rk/netlink.h>
+#include <rk/proc.h>
+
+#include "network.h"
+
+static int is_none(struct network const *n)
+{
+  return !strcmp(n->plan.driver, "none");
+}
+
+/* An fd out of the way of those that a driver gets; the old one is closed. fd may be -1. */
+static int move_up(int fd)
+{
+  int up, e;
+
+  if (fd == -1)
+    return -1;
+  up = fcntl(fd, F_DUPFD_CLOEXEC, DRIVER_FD_FIRST);
+  e = errno;
+  close(fd);
+  errno = e;
+  return up;
+}
+
+static void start_driver(struct network *n, int netns)
+{
+  char path[RK_PROCPATH_MAX];
+  struct driver *d = &n->driver;
+
+  d->inside = n->chain->sender;
+  d->netns = move_up(netns);
+  if (d->netns != -1)
+    d->userns = move_up(open(rk_procpath(path, n->chain->pid, "ns/user"), O_RDONLY | O_CLOEXEC));
+  if (d->netns == -1 || d->userns == -1)
+    network_unable(n, "unable to open the namespaces");
+  else if (driver_find(n->plan.driver, d->file, sizeof d->file) == -1)
+    network_unable(n, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)");
+  else
+    network_event(n, DRIVER_EV_ASK, "");
+  if (d->pid && !n->plan.host_loopback)
+    leaktest_open(&n->leaktest); /* while it starts */
+}
+
+ssize_t req_net(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
+{
+  struct rk_req_net const *ask = request;
+  struct network *n = chain->network;
+
+  (void)reply;
+  if (!rk_ifname_ok(ask->plan.ifname)) {
+    close(fd);
+    return -1;
+  }
+  n->plan = ask->plan;
+  n->plan.driver[sizeof n->plan.driver - 1] = 0;
+  n->plan.ifname[sizeof n->plan.ifname - 1] = 0;
+  n->facts.state = chain->state;
+  if (is_none(n)) {
+    close(fd);
+    network_event(n, DRIVER_EV_NONE, "");
+  } else {
+    chain->jobs++;
+    start_driver(n, fd);
+  }
+  return 0;
+}
+
+ssize_t req_net_await(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
+{
+  (void)request;
+  (void)fd;
+  (void)reply;
+  if (chain->network->state == DRIVER_IDLE)
+    return -1; /* for nothing */
+  network_event(chain->network, DRIVER_EV_AWAIT, "");
+  return 0;
+}
+
+ssize_t req_net_verify(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
+{
+  struct rk_req_net_verify const *ask = request;
+  struct network *n = chain->network;
+  char const *text = leaktest_judge(&n->leaktest);
+  int error = 0;
+
+  (void)fd;
+  n->etc.chain = chain->pid;
+  n->etc.state = chain->state;
+  if (text) {
+    error = EEXIST;
+  } else if (!driver_verifiable(n->state)) {
+    error = EPROTO;
+    text = "no driver is ready";
+  } else if (!is_none(n) && etc_start(&n->etc, ask->etc, chain->sender, &text) == -1) {
+    error = errno;
+  }
+  if (error)
+    ctl_error(&reply->head, error, text);
+  else
+    rk_timer_start(&chain->loop, &n->verified, 0); /* after the answer */
+  return sizeof reply->head;
+}
