@@ -52,6 +52,8 @@ int main(void)
     memcpy(path + 13 + len, "/.s4nn.sock", 12);
     unlink(path + 13); /* of the one before, if it died: slirp4netns does not bind over it */
     argv[n++] = path;
+  } else {
+    driver_report("cleanup=no\n"); /* without that socket it makes nothing outside */
   }
   argv[n++] = "--"; /* what follows is no option, whatever it begins with */
   argv[n++] = "/proc/self/fd/3";
