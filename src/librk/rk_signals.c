@@ -3,8 +3,10 @@
 
 #include <signal.h>
 #include <stdint.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 int rk_signal_is_stop(int sig)
 {
@@ -41,4 +43,28 @@ void rk_signal_suspend(int sig)
   syscall(SYS_rt_sigprocmask, SIG_BLOCK, &set, NULL, sizeof set);
   if (changed)
     sigaction(sig, &old, NULL);
+}
+
+void rk_signal_pass(pid_t child, siginfo_t const *si)
+{
+  if (rk_signal_delivered(si->si_signo, si->si_code))
+    return;
+  if (si->si_code == SI_QUEUE)
+    sigqueue(child, si->si_signo, si->si_value);
+  else
+    kill(child, si->si_signo);
+}
+
+void rk_signal_stop_with(pid_t child, int sig)
+{
+  struct timespec const now = {0};
+  uint64_t cont = (uint64_t)1 << (SIGCONT - 1);
+  siginfo_t si;
+
+  rk_signal_suspend(sig);
+  syscall(SYS_rt_sigtimedwait, &cont, &si, &now, sizeof cont);
+  /* Usually the whole group was continued, the child with it. */
+  si.si_pid = 0;
+  if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) == -1 || !si.si_pid)
+    kill(child, SIGCONT);
 }

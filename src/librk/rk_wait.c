@@ -97,28 +97,6 @@ void rk_wait_give_back(struct rk_wait const *w)
   mask(w->mask, NULL);
 }
 
-static void forward(pid_t child, siginfo_t const *si)
-{
-  if (si->si_code == SI_QUEUE)
-    sigqueue(child, si->si_signo, si->si_value);
-  else
-    kill(child, si->si_signo);
-}
-
-/* The child has stopped by sig: do the same, and wake the child when woken. */
-static void suspend(pid_t child, int sig)
-{
-  struct timespec const now = {0};
-  siginfo_t si = {0};
-
-  rk_signal_suspend(sig);
-  next(BIT(SIGCONT), &si, &now);
-  /* Usually the whole group was continued, the child with it. */
-  si.si_pid = 0;
-  if (waitid(P_PID, (id_t)child, &si, WCONTINUED | WNOHANG) == -1 || !si.si_pid)
-    kill(child, SIGCONT);
-}
-
 static void give_terminal_back(struct rk_wait const *w)
 {
   pid_t now;
@@ -184,17 +162,17 @@ static void pass_signal(struct waiting *x, siginfo_t const *si)
   if ((x->flags & RK_WAIT_INIT) && rk_signal_is_stop(si->si_signo)) {
     kill(x->child, SIGSTOP);
     x->asked = si->si_signo;
-  } else if (!rk_signal_delivered(si->si_signo, si->si_code)) {
-    forward(x->child, si);
+  } else {
+    rk_signal_pass(x->child, si);
   }
 }
 
 static void child_stopped(struct waiting *x, int sig)
 {
   if (x->asked)
-    suspend(x->child, x->asked);
+    rk_signal_stop_with(x->child, x->asked);
   else if (x->w->ttyfd != -1)
-    suspend(x->child, sig);
+    rk_signal_stop_with(x->child, sig);
   x->asked = 0;
 }
 

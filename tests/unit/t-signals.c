@@ -58,6 +58,46 @@ static void suspend(int sig, char const *what)
   is_num(status, 0, "continued, with its mask and disposition as before");
 }
 
+/* In a child that waits for the signals which its parent passes on to it. */
+static int passed(void)
+{
+  struct timespec const most = {.tv_sec = 30};
+  siginfo_t si;
+  sigset_t both;
+
+  sigemptyset(&both);
+  sigaddset(&both, SIGUSR1);
+  sigaddset(&both, SIGRTMIN);
+  if (sigtimedwait(&both, &si, &most) != SIGUSR1 || si.si_code != SI_USER)
+    return 1;
+  if (sigtimedwait(&both, &si, &most) != SIGRTMIN || si.si_code != SI_QUEUE)
+    return 2;
+  return si.si_value.sival_int == 77 ? 0 : 3;
+}
+
+static void pass(void)
+{
+  siginfo_t si = {.si_signo = SIGUSR1, .si_code = SI_USER};
+  int status = -1;
+  sigset_t all, old;
+  pid_t pid;
+
+  sigfillset(&all);
+  sigprocmask(SIG_SETMASK, &all, &old);
+  pid = fork();
+  if (!pid)
+    _exit(passed());
+  rk_signal_pass(pid, &si);
+  si = (siginfo_t){.si_signo = SIGRTMIN, .si_code = SI_QUEUE};
+  si.si_value.sival_int = 77;
+  rk_signal_pass(pid, &si);
+  si = (siginfo_t){.si_signo = SIGINT, .si_code = SI_KERNEL};
+  rk_signal_pass(pid, &si);
+  waitpid(pid, &status, 0);
+  is_num(status, 0, "signals are passed on, with the value of sigqueue");
+  sigprocmask(SIG_SETMASK, &old, NULL);
+}
+
 int main(void)
 {
   int status = -1;
@@ -83,5 +123,6 @@ int main(void)
   is_num(status, 0, "and is for all others one that the whole group got");
   suspend(SIGTSTP, "stopped by SIGTSTP, though that was ignored");
   suspend(SIGSTOP, "stopped by SIGSTOP");
+  pass();
   return tap_done();
 }
