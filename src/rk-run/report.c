@@ -19,12 +19,12 @@ static char *command_text(struct run const *r)
   return text;
 }
 
-int run_report(struct run const *r, int wstat, int started, int e)
+int run_report(struct run const *r, int wstat, int e)
 {
   char quoted[512];
   char const *name = r->command[0];
 
-  if (e) {
+  if (e > 0) {
     if (!strchr(name, '/') && (e == ENOENT || e == EACCES))
       run_error("child ", "command [%s] exited: exec: %s: executable file not found in $PATH",
                 command_text(r), go_quote(name, quoted, sizeof quoted));
@@ -34,7 +34,7 @@ int run_report(struct run const *r, int wstat, int started, int e)
     run_error("parent", "child exited: exit status 1");
     return 1;
   }
-  if (!started) {
+  if (e == 0) {
     run_error("parent", "child exited: %s", go_status(wstat));
     return WIFEXITED(wstat) ? 1 : 255;
   }

@@ -5,6 +5,7 @@
 
 #include <compat/goflags.h>
 #include <compat/version.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -60,26 +61,22 @@ void run_print(struct run const *r) __attribute__((noreturn));
 void run_service(struct run *r) __attribute__((noreturn));
 /* supervise.c: run the chain, serve ports and the API, pass signals on. Returns the exit status. */
 int run_supervise(struct run const *r);
-/* End what was started (the chain, the helpers), take the state directory away, and die with that
-   text. */
-void run_end(char const *text) __attribute__((noreturn));
 
-/* report.c: say how the chain's process ended and map it to RootlessKit's exit status. started: the
-   command was tried; e: errno of an exec of the command that failed, or 0. */
-int run_report(struct run const *r, int wstat, int started, int e);
+/* report.c: say how the chain's process ended and map it to RootlessKit's exit status. e: errno of
+   an exec of the command that failed; 0: the command was not tried, -1: it was started. */
+int run_report(struct run const *r, int wstat, int e);
+
 /* signals.c: block every signal that is to be passed on, *was becomes the mask before; returns a
    signalfd for them. */
 int run_signals_block(uint64_t *was);
-/* Pass on to pid (whose pidfd is given) what has arrived, but not what a terminal has sent to both,
-   nor the SIGIO that the kernel sends when a directory watched by F_NOTIFY changes: returns whether
-   that came. */
-int run_signals_pass(int fd, int pidfd, pid_t pid);
-/* pid has stopped by sig: under a terminal stop as well, so that the shell is told; when continued,
-   continue pid. */
-void run_signals_stop(pid_t pid, int sig);
+/* The next signal that has arrived: its number, code and value. 0: there is none. */
+int run_signals_read(int fd, siginfo_t *si);
 
 /* say.c: messages in RootlessKit's form. */
+/* Say it and exit with 1, after what run_on_death has set. */
 void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* What run_die does before it speaks, from now on: nothing half-done is left. */
+void run_on_death(void (*tidy)(void *ctx), void *ctx);
 void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));
 void run_warn(char const *format, ...) __attribute__((format(printf, 1, 2)));
 void run_debug(struct run const *r, char const *format, ...) __attribute__((format(printf, 2, 3)));

@@ -9,16 +9,35 @@
 #include <unistd.h>
 #include <rk/put.h>
 
-static void say(char const *who, char const *level, char const *format, va_list ap)
+enum { LINE = 8192 };
+
+static struct {
+  void (*tidy)(void *ctx);
+  void *ctx;
+} death;
+
+/* Returns the length. */
+static size_t compose(char line[LINE], char const *who, char const *level, char const *format,
+                      va_list ap)
 {
-  char line[8192];
-  int head = snprintf(line, sizeof line, "[rootlesskit:%s] %s: ", who, level);
-  int n = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, ap);
+  int head = snprintf(line, LINE, "[rootlesskit:%s] %s: ", who, level);
+  int n = vsnprintf(line + head, LINE - (size_t)head - 1, format, ap);
   size_t len = (size_t)head + (n < 0 ? 0 : (size_t)n);
 
-  if (len > sizeof line - 2)
-    len = sizeof line - 2;
-  rk_put_line(2, line, len);
+  return len > LINE - 2 ? LINE - 2 : len;
+}
+
+static void say(char const *who, char const *level, char const *format, va_list ap)
+{
+  char line[LINE];
+
+  rk_put_line(2, line, compose(line, who, level, format, ap));
+}
+
+void run_on_death(void (*tidy)(void *ctx), void *ctx)
+{
+  death.tidy = tidy;
+  death.ctx = ctx;
 }
 
 void run_error(char const *who, char const *format, ...)
@@ -32,11 +51,18 @@ void run_error(char const *who, char const *format, ...)
 
 void run_die(char const *format, ...)
 {
+  void (*tidy)(void *ctx) = death.tidy;
+  char line[LINE];
+  size_t len;
   va_list ap;
 
   va_start(ap, format);
-  say("parent", "error", format, ap);
+  len = compose(line, "parent", "error", format, ap); /* of errno and others' memory: before all */
   va_end(ap);
+  death.tidy = NULL; /* it may fail as well */
+  if (tidy)
+    tidy(death.ctx);
+  rk_put_line(2, line, len);
   _exit(1);
 }
 

@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: ISC
-   Processes of rk-run: the chain, and the helpers that serve it from outside. */
-#ifndef RUN_HELPER_H
-#define RUN_HELPER_H
+   A process that serves the chain from outside: rk-portd or rk-apid. Started when it is needed,
+   and again when it dies: at once, then less and less often if it dies again and again. */
+#ifndef RUN_SERVICE_H
+#define RUN_SERVICE_H
 
-#include <stdint.h>
 #include <sys/types.h>
 
-/* Started when it is needed, again when it dies. Begin with {.pidfd = -1}. */
+#include <rk/backoff.h>
+#include <rk/loop.h>
+
+#include "run.h"
+#include "spawn.h"
+
+/* The caller sets the first group, and keeps the struct where it is. */
 struct service {
   char const *name;
-  char const *const *argv; /* terminated by 0; the first is a path */
+  char const *const *argv; /* terminated by NULL; the first is a path */
   int fd;                  /* one that it is given open under the same number, or -1 */
-  pid_t pid;               /* 0: does not run */
-  int pidfd;
-  long long again; /* when to start it again (run_now_ms); 0: not planned */
+  struct run const *r;
+  struct rk_loop *loop;
+  struct spawn_was const *was;
+
+  pid_t pid; /* 0: it does not run */
+  struct rk_watch pidfd;
+  struct rk_timer again;
+  struct rk_backoff backoff;
+  int64_t since; /* rk_clock_ms() of its start */
+  int deaths;    /* one soon after another */
 };
 
-/* What a child is to find as we have found it: the signal mask and what SIGPIPE does. Once, before
-   the first child. */
-void run_spawn_restores(uint64_t mask, void (*sigpipe)(int));
-
-/* Start argv[0] as a child that is killed when we die; fd, if not -1, stays open in it. Dies when
-   there is no process to be had; a program that cannot be executed says so itself and ends with
-   127. */
-pid_t run_spawn(char const *const *argv, int fd);
-
-/* Monotonic milliseconds. */
-long long run_now_ms(void);
-
-/* Start it now. Not twice at a time. */
+/* Start it now, once: who starts it so sees to its end. Dies if there is no process to be had. */
 void service_start(struct service *h);
 
-/* Has it died? Then say so and plan to start it again, a second later lest it spin. */
-void service_reap(struct service *h);
+/* From now on start it again when it dies; start it, if it does not run. */
+void service_keep(struct service *h);
 
-/* Start it if it is planned for now or earlier. Milliseconds until then, -1: nothing is planned. */
-int service_due(struct service *h, long long now);
+/* It was started once, and ends of itself: wait for that. Returns its wait status. */
+int service_wait(struct service *h);
 
 /* Tell it to end, without waiting. */
 void service_terminate(struct service const *h);

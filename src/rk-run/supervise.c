@@ -5,197 +5,242 @@
    The chain's process dies with us (PR_SET_PDEATHSIG survives every exec of the chain: none gains
    capabilities), rk-outside then stops the driver and clears the state directory. rk-portd and
    rk-apid die with us in the same way. */
-#include <compat/go.h>
-#include "run.h"
-#include "service.h"
-#include "serve.h"
-#include "state.h"
-#include <rk/link.h>
-#include <rk/sys.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 #include <sys/wait.h>
 
-static struct {
+#include <skalibs/djbunix.h>
+
+#include <compat/go.h>
+#include <rk/link.h>
+#include <rk/loop.h>
+#include <rk/signals.h>
+
+#include "run.h"
+#include "serve.h"
+#include "spawn.h"
+#include "state.h"
+
+struct supervisor {
   struct run const *r;
-  pid_t pid; /* the chain's process */
-  int pidfd;
-  int readyfd, gofd; /* our ends of the gate */
-  int statefd;       /* where rk-state tells the directory; -1: it has */
-  int told;          /* the gate is open */
-  int sigfd;
+  struct rk_loop loop;
+  struct rk_watch signals;
+  struct rk_watch state; /* where rk-state tells the directory */
+  struct rk_watch gate;  /* READYFD of rk-gate */
+  int gofd;              /* its GOFD */
+  enum { ON_ITS_WAY, AT_GATE, LET_GO } stage;
+  int opened;      /* "go" is said */
+  pid_t pid;       /* the chain's process; 0: there is none */
+  int wstat;       /* how it has ended */
   char const *dir; /* the state directory, once known */
-} s = {.pidfd = -1};
+  struct spawn_was was;
+  struct serve serve;
+};
 
-/* The chain's ends of the gate's pipes, out of the way of LISTEN_FDS. */
-static void make_gate(int gate[3])
+/* A pipe of the chain's: our end, and the chain's, which is out of the way of LISTEN_FDS. */
+static int make_pipe(int reads, int *theirs)
 {
-  int ready[2], go[2], state[2];
+  int fd[2];
 
-  if (pipe2(ready, O_CLOEXEC) < 0 || pipe2(go, O_CLOEXEC) < 0 || pipe2(state, O_CLOEXEC) < 0)
+  if (pipe2(fd, O_CLOEXEC) == -1)
     run_die("pipe: %s", go_errno(errno));
-  gate[0] = fcntl(ready[1], F_DUPFD, RK_FD_BASE);
-  gate[1] = fcntl(go[0], F_DUPFD, RK_FD_BASE);
-  gate[2] = fcntl(state[1], F_DUPFD, RK_FD_BASE);
-  if (gate[0] < 0 || gate[1] < 0 || gate[2] < 0)
-    run_die(
-      "dup: %s",
-      go_errno(errno == EINVAL ? EMFILE : errno)); /* fcntl(2): the limit is below RK_FD_BASE */
-  close(ready[1]);
-  close(go[0]);
-  close(state[1]);
-  s.readyfd = ready[0];
-  s.gofd = go[1];
-  s.statefd = state[0];
+  *theirs = fcntl(fd[reads], F_DUPFD, RK_FD_BASE);
+  if (*theirs == -1) /* fcntl(2): EINVAL if the limit is below RK_FD_BASE */
+    run_die("dup: %s", go_errno(errno == EINVAL ? EMFILE : errno));
+  close(fd[reads]);
+  return fd[!reads];
 }
 
-/* The last word of the gate (rk-gate.1): the errno of an exec that failed, 0: it was not tried.
-   -1: there is none, the command has started. */
-static int gate_errno(void)
+/* End everything, take the state directory away. */
+static void tidy(void *ctx)
+{
+  struct supervisor *s = ctx;
+
+  if (s->pid) {
+    kill(s->pid, SIGKILL);
+    waitpid_nointr(s->pid, &s->wstat, 0);
+    s->pid = 0;
+  }
+  serve_end(&s->serve);
+  if (s->dir)
+    run_state_remove(s->dir);
+}
+
+static void open_gate(struct supervisor *s)
+{
+  /* EPIPE: the chain has died; its SIGCHLD comes */
+  if (!s->opened)
+    s->opened = write(s->gofd, "\n", 1) == 1;
+}
+
+/* rk-state has made the directory, or has died: much of what the command may rely on is made while
+   the chain is on its way, which then finds the gate open. */
+static void on_state(void *ctx, short revents)
+{
+  struct supervisor *s = ctx;
+  char path[PATH_MAX + 1];
+  ssize_t n = read(s->state.fd, path, sizeof path - 1);
+  int dirfd;
+
+  (void)revents;
+  rk_loop_remove(&s->loop, &s->state);
+  close(s->state.fd);
+  if (n <= 0 || path[n - 1] != '\n')
+    return;
+  path[n - 1] = 0;
+  s->dir = run_text("%s", path);
+  run_debug(s->r, "the state directory is %s", s->dir);
+  dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dirfd == -1)
+    run_die("open %s: %s", s->dir, go_errno(errno));
+  if (!serve_begin(&s->serve, s->dir, dirfd))
+    open_gate(s);
+}
+
+static void on_gate(void *ctx, short revents)
+{
+  struct supervisor *s = ctx;
+  char c;
+
+  (void)revents;
+  rk_loop_remove(&s->loop, &s->gate);
+  if (read(s->gate.fd, &c, 1) == 1)
+    s->stage = AT_GATE;
+}
+
+/* The chain's process has stopped: where somebody does job control, so do we, that he is told. */
+static void follow_stop(struct supervisor *s, int sig)
+{
+  int tty = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+  if (tty == -1)
+    return;
+  close(tty);
+  rk_signal_stop_with(s->pid, sig);
+}
+
+static void look_at_chain(struct supervisor *s)
+{
+  int wstat;
+
+  while (s->pid && waitpid(s->pid, &wstat, WNOHANG | WUNTRACED) == s->pid) {
+    if (WIFSTOPPED(wstat)) {
+      follow_stop(s, WSTOPSIG(wstat));
+      continue;
+    }
+    s->pid = 0;
+    s->wstat = wstat;
+    s->serve.over = 1;
+  }
+}
+
+static void on_signal(void *ctx, short revents)
+{
+  struct supervisor *s = ctx;
+  siginfo_t si;
+
+  (void)revents;
+  while (run_signals_read(s->signals.fd, &si)) {
+    if (si.si_signo == SIGCHLD)
+      look_at_chain(s);
+    else if (si.si_signo == SIGIO && si.si_code > 0) /* SI_KERNEL if its queue was full */
+      serve_changed(&s->serve);
+    else if (s->pid)
+      rk_signal_pass(s->pid, &si);
+  }
+}
+
+/* The chain is at the gate. Not in a callback: it waits. */
+static void let_go(struct supervisor *s)
+{
+  run_debug(s->r, "the chain is set up");
+  serve_ready(&s->serve);
+  run_debug(s->r, "the command starts: %s", run_words(s->r->command));
+  open_gate(s);
+  s->stage = LET_GO;
+}
+
+/* Until the chain's process has ended. */
+static void supervise(struct supervisor *s)
+{
+  while (s->pid) {
+    if (rk_loop_step(&s->loop, -1) == -1)
+      run_die("poll: %s", go_errno(errno));
+    if (s->stage == AT_GATE)
+      let_go(s);
+  }
+}
+
+/* What rk-gate has said last (rk-gate.1): the errno of an exec that failed, 0: it was not tried.
+   -1: nothing, the command has started. */
+static int gate_errno(struct supervisor const *s)
 {
   char text[32];
   ssize_t n;
 
-  if (fcntl(s.readyfd, F_SETFL, O_NONBLOCK) == -1)
+  if (s->stage != LET_GO || !s->opened)
+    return 0;
+  if (fcntl(s->gate.fd, F_SETFL, O_NONBLOCK) == -1)
     return -1;
-  n = read(s.readyfd, text, sizeof text - 1);
+  n = read(s->gate.fd, text, sizeof text - 1);
   if (n <= 0)
     return -1;
   text[n] = 0;
   return atoi(text);
 }
 
-/* End everything, take the state directory away. */
-static void tidy(void)
+static void watch(struct supervisor *s, struct rk_watch *w, int fd, void (*ready)(void *, short))
 {
-  run_serve_end();
-  if (s.dir)
-    run_state_remove(s.dir);
+  *w = (struct rk_watch){.fd = fd, .events = POLLIN, .ready = ready, .ctx = s};
+  rk_loop_add(&s->loop, w);
 }
 
-void run_end(char const *text)
+static void start_chain(struct supervisor *s)
 {
-  if (s.pid > 0) {
-    rk_pidfd_send_signal(s.pidfd, SIGKILL);
-    while (waitpid(s.pid, 0, 0) < 0 && errno == EINTR)
-      ;
-    s.pid = 0;
+  int gate[3];
+  int ready = make_pipe(1, &gate[0]);
+  char const *const *chain;
+
+  s->gofd = make_pipe(0, &gate[1]);
+  watch(s, &s->signals, run_signals_block(&s->was.mask), on_signal);
+  watch(s, &s->state, make_pipe(1, &gate[2]), on_state);
+  watch(s, &s->gate, ready, on_gate);
+  chain = run_chain(s->r, 1, gate, s->dir);
+  for (char const *const *e = run_driver_env(s->r); *e; e++)
+    putenv((char *)(uintptr_t)*e);
+  run_debug(s->r, "starts the chain: %s", run_words(chain));
+  s->pid = run_spawn(&s->was, chain, -1);
+  if (s->pid == -1) {
+    s->pid = 0;
+    run_die("failed to start the child: fork/exec %s: %s", chain[0], go_errno(errno));
   }
-  tidy();
-  run_die("%s", text);
-}
-
-static int open_gate(void)
-{
-  /* EPIPE: the chain has died; the next turn sees it */
-  if (!s.told)
-    s.told = write(s.gofd, "\n", 1) == 1;
-  return s.told;
-}
-
-/* rk-state has made the directory, or has died: much of what the command may rely on is made while
-   the chain is on its way, which then finds the gate open. */
-static void take_state(void)
-{
-  char path[PATH_MAX + 1];
-  ssize_t n = read(s.statefd, path, sizeof path - 1);
-  int dirfd;
-
-  close(s.statefd);
-  s.statefd = -1;
-  if (n <= 0 || path[n - 1] != '\n')
-    return;
-  path[n - 1] = 0;
-  s.dir = run_text("%s", path);
-  run_debug(s.r, "the state directory is %s", s.dir);
-  dirfd = open(s.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (dirfd < 0)
-    run_end(run_text("open %s: %s", s.dir, go_errno(errno)));
-  if (!run_serve(s.r, s.dir, dirfd, s.sigfd, s.pidfd, s.pid))
-    open_gate();
-}
-
-/* The chain is at the gate. */
-static int let_go(void)
-{
-  char c;
-
-  if (read(s.readyfd, &c, 1) != 1)
-    return 0;
-  run_debug(s.r, "the chain is set up");
-  run_serve_ready();
-  run_debug(s.r, "the command starts: %s", run_words(s.r->command));
-  return open_gate();
-}
-
-/* Until the chain's process has ended: its wait status. *started: the gate was opened. */
-static int loop(int *started)
-{
-  int wstat = 0;
-
-  for (;;) {
-    struct pollfd p[4 + RUN_SERVE_FDS] = {{.fd = s.pidfd, .events = POLLIN},
-                                          {.fd = s.sigfd, .events = POLLIN},
-                                          {.fd = *started ? -1 : s.readyfd, .events = POLLIN},
-                                          {.fd = s.statefd, .events = POLLIN}};
-    int wait = run_serve_fds(p + 4), ports = 0;
-    if (poll(p, 4 + RUN_SERVE_FDS, wait) < 0 && errno != EINTR)
-      run_end(run_text("poll: %s", go_errno(errno)));
-    if (p[1].revents)
-      ports = run_signals_pass(s.sigfd, s.pidfd, s.pid);
-    if (p[3].revents)
-      take_state();
-    if (p[2].revents & POLLIN)
-      *started = let_go();
-    run_serve_step(p + 4, ports);
-    if (waitpid(s.pid, &wstat, WNOHANG | WUNTRACED) != s.pid)
-      continue;
-    if (!WIFSTOPPED(wstat))
-      return wstat;
-    run_signals_stop(s.pid, WSTOPSIG(wstat));
-  }
+  run_debug(s->r, "the chain's process is %ld", (long)s->pid);
+  for (size_t i = 0; i < sizeof gate / sizeof *gate; i++)
+    close(gate[i]);
 }
 
 int run_supervise(struct run const *r)
 {
-  int gate[3], wstat, started = 0, status, e;
-  char const *const *chain;
-  void (*sigpipe)(int) = signal(SIGPIPE, SIG_IGN);
-  uint64_t mask;
+  struct supervisor s = {.r = r, .serve = {.r = r, .loop = &s.loop, .was = &s.was}};
+  int status;
 
-  s.r = r;
+  s.was.sigpipe = signal(SIGPIPE, SIG_IGN);
   signal(SIGCHLD, SIG_DFL); /* ignored, it would take the chain's status away */
   if (*r->state_dir) {
-    s.dir = r->state_dir;
     run_state_claim(r->state_dir);
+    s.dir = r->state_dir;
   }
-  make_gate(gate);
-  chain = run_chain(r, 1, gate, *r->state_dir ? r->state_dir : 0);
-  s.sigfd = run_signals_block(&mask);
-  run_spawn_restores(mask, sigpipe);
-  for (char const *const *v = run_driver_env(r); *v; v++)
-    putenv((char *)(uintptr_t)*v);
-  run_debug(r, "starts the chain: %s", run_words(chain));
-  s.pid = run_spawn(chain, -1);
-  run_debug(r, "the chain's process is %ld", (long)s.pid);
-  s.pidfd = rk_pidfd_open(s.pid, 0);
-  if (s.pidfd < 0)
-    run_die("pidfd_open: %s", go_errno(errno));
-  close(gate[0]);
-  close(gate[1]);
-  close(gate[2]);
-  wstat = loop(&started);
-  s.pid = 0;
-  run_debug(r, "the chain's process has ended: %s", go_status(wstat));
-  e = started ? gate_errno() : 0;
-  status = run_report(r, wstat, started && e, e > 0 ? e : 0);
-  tidy();
+  run_on_death(tidy, &s);
+  start_chain(&s);
+  supervise(&s);
+  run_debug(r, "the chain's process has ended: %s", go_status(s.wstat));
+  status = run_report(r, s.wstat, gate_errno(&s));
+  tidy(&s);
   run_debug(r, "what was started has ended, and the state directory is gone");
   return status;
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+#include "spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <compat/go.h>
+
+#include "run.h"
+
+enum { STACK = 65536, PID_SIZE = 16 };
+
+/* What the child reads, in memory that it shares with us until it execs. */
+struct child {
+  struct spawn_was const *was;
+  char const *const *argv;
+  char **env;
+  char *listen; /* where its LISTEN_PID is to be written, or NULL */
+  pid_t parent;
+  int fd;
+};
+
+static int become(void *ctx)
+{
+  struct child const *c = ctx;
+
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &c->was->mask, NULL, sizeof c->was->mask);
+  signal(SIGPIPE, c->was->sigpipe);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != c->parent)
+    return 1; /* the parent died before the line above */
+  if (c->listen)
+    snprintf(c->listen, PID_SIZE, "%ld", (long)getpid());
+  if (c->fd != -1)
+    fcntl(c->fd, F_SETFD, 0);
+  execve(c->argv[0], (char **)(uintptr_t)c->argv, c->env);
+  run_error("parent", "failed to start the child: fork/exec %s: %s", c->argv[0], go_errno(errno));
+  return 127;
+}
+
+/* sd_listen_fds(3): sockets handed to us are the command's, whose pid is another. rk-pidns does the
+   same. */
+static void prepare_env(struct child *c)
+{
+  static char const NAME[] = "LISTEN_PID=";
+  char const *pid = getenv("LISTEN_PID");
+  size_t n = 0;
+
+  c->env = environ;
+  if (!pid || !getenv("LISTEN_FDS") || strcmp(pid, run_text("%ld", (long)c->parent)))
+    return;
+  while (environ[n])
+    n++;
+  c->env = run_alloc((n + 1) * sizeof *c->env);
+  memcpy(c->env, environ, (n + 1) * sizeof *c->env);
+  n = 0;
+  while (strncmp(c->env[n], NAME, sizeof NAME - 1))
+    n++;
+  c->env[n] = run_text("%s%*s", NAME, PID_SIZE, "");
+  c->listen = c->env[n] + sizeof NAME - 1;
+}
+
+/* CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns the program has been
+   executed, or has said why not. */
+pid_t run_spawn(struct spawn_was const *was, char const *const *argv, int fd)
+{
+  _Alignas(16) char stack[STACK];
+  struct child c = {.was = was, .argv = argv, .parent = getpid(), .fd = fd};
+
+  prepare_env(&c);
+  return clone(become, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);
+}
