@@ -27,8 +27,7 @@
 #include <rk/sys.h>
 #include "cgroup.h"
 
-#define USAGE \
-  "rk-cgroup [ -d path -u uid:gid | -e group ] [ -w ] [ -m point ] [ -k ] prog..."
+#define USAGE "rk-cgroup [ -d path -u uid:gid | -e group ] [ -w ] [ -m point ] [ -k ] prog..."
 
 enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel */
 
