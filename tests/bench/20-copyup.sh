@@ -24,7 +24,7 @@ awk -F'\t' '
   NR == 1 { first = $2 }
   { printf "| %s | %.2f | %.2f | %.2f | %.2f |\n", $1, $2 / 1000, $3 / 1000, $4 / 1000, $2 / first }' starts
 echo
-echo "The same in whole chains, beside the peer."
+echo "The same in whole chains, beside RootlessKit."
 echo
 set -- -- '`rk-userns rk-idmap rk-copyup "" true`' rk-userns rk-idmap rk-copyup '' rk-t-true \
   -- '`rk-userns rk-idmap rk-copyup /etc:/run true`' rk-userns rk-idmap rk-copyup /etc:/run rk-t-true
