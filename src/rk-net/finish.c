@@ -53,7 +53,7 @@ void net_verify(struct net *n)
     .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET_VERIFY}, .etc = n->etc};
   struct rk_reply say;
 
-  rk_ctl_call_or_die("finish the network", &ask, sizeof ask, -1, &say, sizeof say);
+  rk_ctl_call_or_die("finish the network", &ask, sizeof ask, n->inner, &say, sizeof say);
   if (say.error == EEXIST)
     strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text,
                 " (-l allows it)");

@@ -7,19 +7,18 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include <netinet/in.h>
 #include <net/if.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <linux/neighbour.h>
 
 #include <skalibs/fmtscan.h>
 #include <skalibs/strerr.h>
 
+#include <rk/clock.h>
 #include <rk/exit.h>
 #include <rk/netlink.h>
+#include <rk/proc.h>
 
 /* Milliseconds: a gateway is waited for that long, since a machine may stall, and all is sent again
    after that long without an answer; a splice, whose pace no frame tells, that long; without a
@@ -34,82 +33,19 @@ enum {
   TARGETS = 4
 };
 
-static int64_t now(void)
+/* Has the driver handled the nonces (neighbour.c)? A gateway that is silent may be one that has not
+   come to them yet, so its silence is no answer. Without a wall its first answer lets go the nonces
+   themselves, which wait for it; those of IPv6 wait for a question of their own, a round later. */
+static int barrier(struct net *n, int news, int index)
 {
-  struct timespec ts;
-  clock_gettime(CLOCK_MONOTONIC, &ts);
-  return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
+  struct in_addr const *gateway = &n->say.plan.gateway;
+  int rounds = n->say.plan.ip6.s6_addr[0] ? ROUNDS6 : ROUNDS;
 
-/* The state of a neighbour has changed: is it that address, and resolved? */
-static int resolved(struct nlmsghdr const *m, struct in_addr const *who)
-{
-  struct ndmsg nd;
-  size_t len;
-  void const *addr;
-
-  if (m->nlmsg_type != RTM_NEWNEIGH || m->nlmsg_len < NLMSG_LENGTH(sizeof nd))
-    return 0;
-  memcpy(&nd, NLMSG_DATA(m), sizeof nd);
-  addr = rk_nl_find(m, sizeof nd, NDA_DST, &len);
-  return nd.ndm_family == AF_INET && nd.ndm_state & NUD_REACHABLE && addr && len == 4 &&
-         !memcmp(addr, who, 4);
-}
-
-static int wait_resolved(int fd, struct in_addr const *who, int64_t end)
-{
-  union {
-    struct nlmsghdr head;
-    char b[1024];
-  } in;
-
-  for (;;) {
-    struct pollfd x = {.fd = fd, .events = POLLIN};
-    int64_t left = end - now();
-    if (left <= 0 || poll(&x, 1, (int)(left / 1000) + 1) < 1)
-      return 0;
-    ssize_t r = recv(fd, in.b, sizeof in, MSG_DONTWAIT);
-    if (r <= 0)
-      continue;
-    size_t n = (size_t)r;
-    for (struct nlmsghdr const *m = &in.head; NLMSG_OK(m, n); m = NLMSG_NEXT(m, n))
-      if (resolved(m, who))
-        return 1;
-  }
-}
-
-static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t use, int ifindex,
-                      struct in_addr const *who)
-{
-  struct ndmsg nd = {.ndm_family = AF_INET, .ndm_ifindex = ifindex, .ndm_flags = use};
-
-  rk_nl_msg(b, type, flags, &nd, sizeof nd, "ask for the gateway");
-  rk_nl_attr(b, NDA_DST, who, 4);
-}
-
-/* A driver handles frames in their order. So when it has answered an ARP request sent after the
-   nonces, it has handled these, or (pasta answers ARP first within one batch) will have when it
-   answers the next. Some rounds of that cost a few hundred microseconds, where waiting blindly
-   would cost ten thousand. The kernel asks for us: a neighbour forgotten and used again is asked
-   for at once. (A packet socket would wait for two grace periods of RCU, when it is bound and when
-   it is closed: ten milliseconds each.) A gateway that is silent may be one that has not come to
-   our nonces yet, so its silence is no answer. */
-static int barrier(struct net *n, int fd, int ifindex)
-{
-  static struct rk_nl b;
-  /* The first answer lets go the nonces themselves, which wait for it; those of IPv6 wait for a
-     question of their own, a round later. */
-  int ok = wait_resolved(fd, &n->say.plan.gateway, now() + AGAIN * 1000);
-
-  for (int round = 0; ok && round < (n->say.plan.ip6.s6_addr[0] ? ROUNDS6 : ROUNDS); round++) {
-    rk_nl_init(&b);
-    neighbour(&b, RTM_DELNEIGH, 0, 0, ifindex, &n->say.plan.gateway);
-    neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, ifindex,
-              &n->say.plan.gateway);
-    ok = rk_nl_send(n->rtnl, &b, 0) == 0 &&
-         wait_resolved(fd, &n->say.plan.gateway, now() + AGAIN * 1000);
-  }
-  return ok;
+  if (n->hop == -1)
+    return neighbour_wait(news, gateway, AGAIN) &&
+           neighbour_rounds(n->rtnl, news, index, gateway, rounds);
+  /* What the hop answers, it answers behind the nonces. */
+  return neighbour_rounds(n->rtnl, news, index, gateway, 1) && wall_rounds(n, rounds);
 }
 
 static void __attribute__((noreturn)) die_silent(struct net *n)
@@ -186,45 +122,93 @@ static int nonces(struct net *n, struct pollfd *tcp)
   return answered;
 }
 
-void probe_send(struct net *n)
+/* Behind a wall, what goes to the loopback addresses goes to the driver if the program's root so
+   wants: lo is down, so that they are not its own, and they are routed. Undone afterwards. */
+static void route_loopback(struct net *n, int index, uint16_t type)
 {
-  struct pollfd tcp[TARGETS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
-  struct ifreq ifr = {0};
-  struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_groups = 1U << (RTNLGRP_NEIGH - 1)};
-  int news = rk_nl_open(NETLINK_ROUTE), any, answered;
-  int64_t end = now() + PATIENCE * 1000;
+  static struct rk_nl b;
+  static uint32_t const net127 = 127;
+  struct in_addr const net = {.s_addr = htonl(net127 << 24)};
+  struct rk_nl_route four = {.family = AF_INET,
+                             .type = RTN_UNICAST,
+                             .table = RT_TABLE_MAIN,
+                             .index = index,
+                             .dst = &net,
+                             .dstlen = 8,
+                             .gateway = &n->say.plan.gateway};
+  struct rk_nl_route six = {.family = AF_INET6,
+                            .type = RTN_UNICAST,
+                            .table = RT_TABLE_MAIN,
+                            .index = index,
+                            .dst = &in6addr_loopback,
+                            .dstlen = 128,
+                            .gateway = &n->say.plan.gateway6};
 
-  if (news == -1 || bind(news, (struct sockaddr const *)&me, sizeof me) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "watch the neighbours");
-  memcpy(ifr.ifr_name, n->say.plan.ifname, sizeof ifr.ifr_name);
-  any = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  if (any == -1 || ioctl(any, SIOCGIFINDEX, &ifr) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->say.plan.ifname);
-  close(any);
+  rk_nl_init(&b);
+  if (n->say.plan.gateway.s_addr)
+    rk_nl_route(&b, type, &four);
+  if (n->say.plan.ip6.s6_addr[0])
+    rk_nl_route(&b, type, &six);
+  netns_send(n->rtnl, &b);
+}
+
+static void send_all(struct net *n, struct pollfd *tcp, int index, int news)
+{
+  int64_t end = rk_clock_ms() + PATIENCE;
+  int answered;
+
+  while (n->hop != -1 && n->say.plan.gateway.s_addr && !wall_rounds(n, 1)) {
+    if (rk_clock_ms() >= end)
+      die_silent(n);
+  }
   answered = nonces(n, tcp);
-  if (!n->say.plan.gateway.s_addr)
+  if (!n->say.plan.gateway.s_addr) {
     poll(0, 0, BLIND);
-  /* Silence: nothing waits for the gateway any more if the driver died, whose end makes the kernel
-     forget it, or after three seconds. */
-  else
-    while (!barrier(n, news, ifr.ifr_ifindex)) {
-      if (now() >= end)
+  } else {
+    /* Silence: nothing waits for the gateway any more if the driver died, whose end makes the
+       kernel forget it, or after three seconds. */
+    while (!barrier(n, news, index)) {
+      if (rk_clock_ms() >= end)
         die_silent(n);
       answered |= nonces(n, tcp);
     }
-  close(news);
+  }
   poll(tcp, TARGETS, 0);
-  for (int i = 0; i < TARGETS; i++)
+  for (int i = 0; i < TARGETS; i++) {
     answered |= loopback(i) && tcp[i].revents == POLLOUT;
-  for (int i = 0; i < TARGETS; i++)
     if (tcp[i].fd != -1 && tcp[i].revents == POLLOUT)
       send(tcp[i].fd, n->say.nonce, RK_NONCE, MSG_NOSIGNAL);
+  }
   /* Somebody inside answers for our own loopback, in a namespace without a program: a driver's
-     splice, whose pace no frame tells. */
-  if (answered)
+     splice, whose pace no frame tells. Behind a wall no driver is inside. */
+  if (answered && n->hop == -1)
     poll(0, 0, SPLICE);
+}
+
+void probe_send(struct net *n)
+{
+  struct pollfd tcp[TARGETS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+  char path[NETNS_CONF_MAX], before[8] = "0";
+  int index = (int)if_nametoindex(n->say.plan.ifname), news = neighbour_listen();
+
+  if (news == -1)
+    strerr_diefusys(RK_EXIT_SYS, "watch the neighbours");
+  if (!index)
+    strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->say.plan.ifname);
+  if (n->hop != -1) {
+    netns_conf(path, "ipv4", n->say.plan.ifname, "route_localnet");
+    rk_slurp(path, before, sizeof before);
+    netns_sysctl(path, "1");
+    route_loopback(n, index, RTM_NEWROUTE);
+  }
+  send_all(n, tcp, index, news);
+  close(news);
   /* Closed only now that rk-outside has been asked: a reset must not take an unread connection out
      of its queue. */
   for (int i = 0; i < TARGETS; i++)
     n->tcp[i] = tcp[i].fd;
+  if (n->hop != -1) {
+    route_loopback(n, index, RTM_DELROUTE);
+    netns_sysctl(path, before);
+  }
 }

@@ -18,13 +18,18 @@
 #include <rk/ns.h>
 #include <rk/sys.h>
 
-void mounts_own(void)
+int mounts_are_own(void)
 {
   int owner = rk_ns_owner_at("/proc/self/ns/mnt");
 
   if (owner == -1)
     strerr_diefusys(RK_EXIT_SYS, "find the owner of /proc/self/ns/mnt");
-  if (owner == RK_NS_OURS)
+  return owner == RK_NS_OURS;
+}
+
+void mounts_own(void)
+{
+  if (mounts_are_own())
     return;
   if (unshare(CLONE_NEWNS) == -1 || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a mount namespace");

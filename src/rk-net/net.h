@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <netinet/in.h>
+#include <sys/types.h>
 #include <rk/ctl.h>
 #include "plan.h"
 
@@ -16,8 +17,12 @@ struct net {
   uint32_t txqlen; /* of the tap, 0: the kernel's */
   uint32_t etc;    /* enum rk_etc */
   int ipv6, keep;
-  int netns;      /* fd of the new namespace */
-  int rtnl;       /* rtnetlink socket in it */
+  int netns;      /* fd of the driver's network namespace */
+  int inner;      /* fd of the program's; the same, unless there is a wall */
+  int rtnl;       /* rtnetlink socket in the program's */
+  int hoprtnl;    /* and in the driver's, if there is a wall */
+  int hop;        /* socket to the process in the hop, -1: none */
+  pid_t hoppid;   /* our child, 0: not ours to wait for */
   int tcp[4];     /* sockets of the loopback test, -1: none */
   char ports[24]; /* ephemeral ports inside, "LOW HIGH"; empty: as they are */
 };
@@ -43,20 +48,62 @@ void hostnet_ports(struct net *n);
 
 /* netns.c */
 void netns_refuse_second(void);
-/* Run fn in the new network namespace, which the first call makes: in this very process, or (-D) in
-   a child sharing its memory. */
+/* Run fn in the program's network namespace, if it exists, else where this process is: in this very
+   process, or (-D) in a child sharing its memory. */
 void netns_do(struct net *n, void (*fn)(struct net *));
+/* The driver's network namespace, with its tap; without a wall it is the program's as well. */
 void netns_make(struct net *n);
+/* Mount the program's in the state directory, if it is detached. */
+void netns_name(struct net *n);
+/* The program's, if there is a wall: in its user namespace. */
+void netns_make_inner(struct net *n);
+/* Addresses and routes of the program's, and lo unless there is a wall. */
 void netns_configure(struct net *n);
+void netns_lo_up(struct net *n);
+/* Write value to a file of /proc/sys/net/; one that is missing is a kernel without that feature. */
+void netns_sysctl(char const *path, char const *value);
+/* path: conf of an interface, "ipv4/conf/" + ifname + "/" + key. Returns path. */
+enum { NETNS_CONF_MAX = 80 };
+char *netns_conf(char path[NETNS_CONF_MAX], char const *family, char const *ifname,
+                 char const *key);
+/* Send the batch, or die. */
+struct rk_nl;
+void netns_send(int rtnl, struct rk_nl *b);
+
+/* wall.c: behind it the program is in a user namespace below that of the network namespace with the
+   tap, which is then called the hop. Root inside has no power over what is above: it can not
+   configure the hop, and a driver that enters the hop's user namespace meets nobody there. */
+/* stays: its process in the hop outlives this program, for rk-net -w. */
+void wall_make(struct net *n, int stays);
+/* The process in the hop, which goes when the fd is closed. wall_keep: over exec, for wall_take of
+   rk-net -w. */
+void wall_keep(struct net *n);
+int wall_take(struct net *n);
+void wall_end(struct net *n);
+/* Have it ask the driver for its gateway, rounds times, each time waiting for the answer. Returns
+   whether all were answered. */
+int wall_rounds(struct net *n, int rounds);
+
+/* hop.c: that process. */
+void hop_run(struct net *n, int sock, int proc, int stays) __attribute__((noreturn));
+
+/* neighbour.c: ask for the gateway with ARP on the interface, rounds times, by making the kernel
+   forget it and use it again: the answers are news of the kernel's, which the socket hears. */
+int neighbour_listen(void);
+int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, int rounds);
+/* Wait until the kernel knows it, for at most ms. */
+int neighbour_wait(int news, struct in_addr const *who, int ms);
 
 /* mounts.c: all in a mount namespace of our own, which mounts_own makes sure of */
 enum { RK_NET_PATH_MAX = 4096 };
 void mounts_own(void);
+/* Is the mount namespace the chain's own already? */
+int mounts_are_own(void);
 void mounts_sysfs(void);
 void mounts_etc(struct net *n);
 void mounts_netns(char const *path);
 
-/* leaktest_send.c */
+/* leaktest_send.c. With a wall it needs lo to be down, and leaves it so. */
 void probe_send(struct net *n);
 
 /* finish.c: wait for the driver; have the loopback test judged, resolv.conf and hosts written */

@@ -25,6 +25,7 @@
 #include <rk/ns.h>
 #include <rk/proc.h>
 #include <rk/state.h>
+#include <rk/text.h>
 
 static int ours(char const *path)
 {
@@ -69,7 +70,7 @@ static int child(void *arg)
 {
   struct net *n = arg;
 
-  if (n->netns != -1 && setns(n->netns, CLONE_NEWNET) == -1)
+  if (n->inner != -1 && setns(n->inner, CLONE_NEWNET) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
   job(n);
   /* clone(3) exits with it; _exit here, on a stack that is not the program's, alarms the address
@@ -143,31 +144,61 @@ static void make_tap(struct net *n)
   close(fd);
 }
 
-void netns_make(struct net *n)
+/* A new one for this process, with a netlink socket in it. */
+static int make(struct net *n)
 {
+  int fd;
+
   if (unshare(CLONE_NEWNET) == -1) {
     if (errno == ENOSPC)
       rk_die_host("U5", "raise user.max_net_namespaces",
                   "unable to make a network namespace: too many (user.max_net_namespaces)");
     strerr_diefusys(RK_EXIT_SYS, "make a network namespace");
   }
-  n->netns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (n->netns == -1)
+  fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/net");
   n->rtnl = rk_nl_open(NETLINK_ROUTE);
   if (n->rtnl == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
-  if (n->ask.detached) {
-    char path[RK_NET_PATH_MAX];
-    if (state_netns(path))
-      mounts_netns(path);
-  }
+  return fd;
+}
+
+void netns_name(struct net *n)
+{
+  char path[RK_NET_PATH_MAX];
+
+  if (n->ask.detached && state_netns(path))
+    mounts_netns(path);
+}
+
+void netns_make(struct net *n)
+{
+  n->netns = make(n);
   if (n->driver->tap)
     make_tap(n);
+  if (n->ask.wall)
+    return;
+  n->inner = n->netns;
+  netns_name(n);
+}
+
+void netns_make_inner(struct net *n)
+{
+  if (n->ask.detached) {
+    n->inner = make(n);
+    return;
+  }
+  n->inner = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (n->inner == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/net");
+  n->rtnl = rk_nl_open(NETLINK_ROUTE);
+  if (n->rtnl == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
 }
 
 /* A missing file is a kernel without that feature; -w: say what went wrong otherwise. */
-static void sysctl(char const *path, char const *value)
+void netns_sysctl(char const *path, char const *value)
 {
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   size_t len = strlen(value);
@@ -178,6 +209,19 @@ static void sysctl(char const *path, char const *value)
     strerr_warnwusys("write ", value, " to ", path);
   if (fd != -1)
     close(fd);
+}
+
+char *netns_conf(char path[NETNS_CONF_MAX], char const *family, char const *ifname, char const *key)
+{
+  struct rk_text t = rk_text_in(path, NETNS_CONF_MAX);
+
+  rk_text_str(&t, "/proc/sys/net/");
+  rk_text_str(&t, family);
+  rk_text_str(&t, "/conf/");
+  rk_text_str(&t, ifname);
+  rk_text_str(&t, "/");
+  rk_text_str(&t, key);
+  return path;
 }
 
 /* Groups that may use ping sockets: all mapped ones without a gap from 0; the kernel refuses an
@@ -212,27 +256,23 @@ static void ping_groups(char *text)
 
 static void sysctls(struct net *n)
 {
-  char ping[2 + UINT_FMT], path[64 + IF_NAMESIZE];
-  size_t len = strlen(n->ask.ifname);
+  char ping[2 + UINT_FMT], path[NETNS_CONF_MAX];
 
   ping_groups(ping);
   if (ping[0])
-    sysctl("/proc/sys/net/ipv4/ping_group_range", ping);
+    netns_sysctl("/proc/sys/net/ipv4/ping_group_range", ping);
   if (n->ports[0])
-    sysctl("/proc/sys/net/ipv4/ip_local_port_range", n->ports);
+    netns_sysctl("/proc/sys/net/ipv4/ip_local_port_range", n->ports);
   /* For rk-relay: what it connects on behalf of a client carries a mark, and so must the
      answers. */
-  sysctl("/proc/sys/net/ipv4/tcp_fwmark_accept", "1");
-  sysctl("/proc/sys/net/ipv4/fwmark_reflect", "1");
-  sysctl("/proc/sys/net/ipv6/fwmark_reflect", "1");
+  netns_sysctl("/proc/sys/net/ipv4/tcp_fwmark_accept", "1");
+  netns_sysctl("/proc/sys/net/ipv4/fwmark_reflect", "1");
+  netns_sysctl("/proc/sys/net/ipv6/fwmark_reflect", "1");
   if (!n->driver->tap)
     return;
   /* The plan is ours; a driver's router advertisement (slirp4netns sends some) would add to it
      seconds later. */
-  memcpy(path, "/proc/sys/net/ipv6/conf/", 24);
-  memcpy(path + 24, n->ask.ifname, len);
-  memcpy(path + 24 + len, "/accept_ra", 11);
-  sysctl(path, "0");
+  netns_sysctl(netns_conf(path, "ipv6", n->ask.ifname, "accept_ra"), "0");
 }
 
 /* The ways to a driver and over lo are short and lose nothing on the line: what BBR, the default
@@ -263,10 +303,29 @@ static char const *congctl(void)
   return len > 0 && strstr(names, "cubic") ? "cubic" : 0;
 }
 
+void netns_send(int rtnl, struct rk_nl *b)
+{
+  struct rk_nl_error e;
+
+  if (rk_nl_send(rtnl, b, &e) == 0)
+    return;
+  if (e.text[0])
+    strerr_dief(RK_EXIT_SYS, "unable to ", e.what, ": ", strerror(e.error), ": ", e.text);
+  strerr_diefusys(RK_EXIT_SYS, e.what);
+}
+
+void netns_lo_up(struct net *n)
+{
+  static struct rk_nl b;
+
+  rk_nl_init(&b);
+  rk_nl_link_up(&b, "lo", 0, 0, 0);
+  netns_send(n->rtnl, &b);
+}
+
 void netns_configure(struct net *n)
 {
   static struct rk_nl b;
-  struct rk_nl_error e;
   struct ifreq ifr = {0};
   struct rk_nl_route four = {
     .family = AF_INET, .type = RTN_UNICAST, .table = RT_TABLE_MAIN, .gateway = &n->ask.gateway};
@@ -277,7 +336,8 @@ void netns_configure(struct net *n)
   if (n->driver->tap || !n->driver->mtu)
     congestion();
   rk_nl_init(&b);
-  rk_nl_link_up(&b, "lo", 0, 0, 0);
+  if (!n->ask.wall)
+    rk_nl_link_up(&b, "lo", 0, 0, 0);
   if (n->driver->tap) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     memcpy(ifr.ifr_name, n->ask.ifname, sizeof ifr.ifr_name);
@@ -288,7 +348,7 @@ void netns_configure(struct net *n)
     four.rto_min = six.rto_min = n->driver->rto_min;
     four.congctl = six.congctl = congctl();
     /* The queue's length must be set before the link is up, when its qdisc is made. */
-    rk_nl_link_up(&b, 0, ifr.ifr_ifindex, n->ask.mtu, n->txqlen);
+    rk_nl_link_up(&b, 0, ifr.ifr_ifindex, n->ask.mtu, n->ask.wall ? 0 : n->txqlen);
     rk_nl_addr(&b, AF_INET, ifr.ifr_ifindex, &n->ask.ip, n->ask.prefix, 0);
     rk_nl_route(&b, RTM_NEWROUTE, &four);
     if (n->ipv6) {
@@ -296,9 +356,5 @@ void netns_configure(struct net *n)
       rk_nl_route(&b, RTM_NEWROUTE, &six);
     }
   }
-  if (rk_nl_send(n->rtnl, &b, &e) == -1) {
-    if (e.text[0])
-      strerr_dief(RK_EXIT_SYS, "unable to ", e.what, ": ", strerror(e.error), ": ", e.text);
-    strerr_diefusys(RK_EXIT_SYS, e.what);
-  }
+  netns_send(n->rtnl, &b);
 }

@@ -2,17 +2,20 @@
    rk-net: new network namespace, connected by a driver that runs outside, then become prog.
 
    where    inside: namespace root (rk-userns rk-idmap before it)
-   changes  network namespace (-D: not); mount namespace if it is not the chain's own yet; /sys,
-            /etc/resolv.conf, /etc/hosts (-D: not)
+   changes  user namespace, with the uts, ipc, cgroup and mount namespaces that belong to the one
+            so far (-u, and drivers without a tap: not); network namespace (-D: not); mount
+            namespace if it is not the chain's own yet; /sys, /etc/resolv.conf, /etc/hosts (-D: not)
    fds/env  refuses fds that lead outside (-f keeps them); reads RK_OUTSIDE_FD, RK_STATE_DIR,
             RK_NET_PATH; -s writes RK_NET_STARTED, -w takes it
-   forks    no (-D: a child that configures the namespace and is gone)
+   forks    a child that stays in the user namespace so far, and is gone before prog (-s: before
+            what follows -w); -D: children that configure the namespace and are gone
    exits    100 usage, 102 the host lacks something, 111 a system call or the driver failed, 126/127
             prog
  */
 #include "net.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +25,6 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/fds.h>
 #include <rk/link.h>
@@ -30,8 +32,8 @@
 #include <rk/text.h>
 
 #define USAGE \
-  "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -D ] [ -s | -w " \
-  "] [ -f fd,...|all ] [ -k ] prog..."
+  "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -u ] [ -D ] [ " \
+  "-s | -w ] [ -f fd,...|all ] [ -k ] prog..."
 
 /* A tap's frame of 65535 bytes less the Ethernet header (tun.c: MAX_MTU); RFC 791 wants 576, RFC
    8200 1280. */
@@ -41,6 +43,7 @@ struct options {
   char const *driver, *cidr, *mtu, *ifname;
   char const *keep_fds; /* that lead outside: -f */
   int half;             /* 's': start only, 'w': wait for what was started; 0: both */
+  int shared;           /* no wall: -u */
 };
 
 static void set_mtu(struct net *n, char const *s)
@@ -99,6 +102,22 @@ static void send_plan(struct net const *n)
     rk_ctl_die("connect the network");
 }
 
+/* pasta's port driver "implicit" looks for listening sockets in the namespace of its tap. */
+static void choose_wall(struct net *n, struct options const *o)
+{
+  char const *ports = getenv("RK_PORT_DRIVER");
+  int implicit = ports && !strcmp(ports, "implicit") && !strcmp(n->driver->name, "pasta");
+
+  n->ask.wall = n->driver->tap && !o->shared;
+  if (n->ask.wall && implicit)
+    strerr_dief(RK_EXIT_USAGE, "RK_PORT_DRIVER=implicit needs -u: pasta looks for the program's "
+                               "ports in its own network namespace only");
+  if (n->driver->mtu && !n->ask.wall)
+    strerr_warnw("the program shares the user namespace with the network driver: root inside can "
+                 "reach the host's loopback through a driver that does not close it, and can take "
+                 "over a driver that is not well closed itself");
+}
+
 /* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether
    rk-outside knows of it. */
 static int start(struct net *n, struct options const *o)
@@ -110,10 +129,11 @@ static int start(struct net *n, struct options const *o)
     strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " has no IPv6");
   set_mtu(n, o->mtu);
   set_ifname(n, o->ifname);
+  choose_wall(n, o);
+  netns_refuse_second();
   refuse_fds(n, o);
   hostnet_plan(n, o->cidr);
   hostnet_ports(n);
-  netns_refuse_second();
   if (n->ask.detached && !getenv("RK_STATE_DIR"))
     strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
   /* Driver none has nothing to ask for, and asks all the same: the request is granted once, and
@@ -125,12 +145,21 @@ static int start(struct net *n, struct options const *o)
   if (o->half && !n->driver->tap)
     strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 
-  if (!o->half)
+  if (!o->half && !n->ask.wall)
     mounts_own();
   netns_do(n, netns_make);
   if (outside)
     send_plan(n);
   /* The driver starts meanwhile. */
+  if (n->ask.wall) {
+    /* Behind the wall the mounts that are there cannot be undone, nor told to be the chain's. */
+    if (!o->half && !n->ask.detached && mounts_are_own())
+      mounts_etc(n);
+    wall_make(n, o->half);
+    if (!o->half)
+      mounts_own();
+    netns_do(n, netns_name);
+  }
   netns_do(n, netns_configure);
   return outside;
 }
@@ -138,9 +167,11 @@ static int start(struct net *n, struct options const *o)
 /* Behind rk-net -s, in its network namespace. What the plan was, rk-outside will tell. */
 static void resume(struct net *n)
 {
-  if (!getenv("RK_NET_STARTED"))
+  if (!wall_take(n))
     strerr_dief(RK_EXIT_USAGE, "-w: there is no network to wait for: put one rk-net -s before it");
-  rk_env_unset("RK_NET_STARTED");
+  n->inner = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (n->inner == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/net");
   n->rtnl = rk_nl_open(NETLINK_ROUTE);
   if (n->rtnl == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
@@ -149,14 +180,15 @@ static void resume(struct net *n)
 
 int main(int argc, char const *const *argv)
 {
-  static struct net n = {.netns = -1, .rtnl = -1, .tcp = {-1, -1, -1, -1}};
+  static struct net n = {
+    .netns = -1, .inner = -1, .rtnl = -1, .hoprtnl = -1, .hop = -1, .tcp = {-1, -1, -1, -1}};
   struct options o = {0};
   int outside = 1, connected, halves = 0, plan = 0;
 
   PROG = "rk-net";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6lDswf:k", &l)) != -1;
+    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6luDswf:k", &l)) != -1;
          plan += !strchr("swk", opt))
       switch (opt) {
         case 'd': o.driver = l.arg; break;
@@ -165,6 +197,7 @@ int main(int argc, char const *const *argv)
         case 'i': o.ifname = l.arg; break;
         case '6': n.ipv6 = 1; break;
         case 'l': n.ask.host_loopback = 1; break;
+        case 'u': o.shared = 1; break;
         case 'D': n.ask.detached = 1; break;
         case 's':
         case 'w':
@@ -195,7 +228,9 @@ int main(int argc, char const *const *argv)
   else
     outside = start(&n, &o);
   if (o.half == 's') {
-    if (setenv("RK_NET_STARTED", "1", 1) == -1)
+    if (n.ask.wall)
+      wall_keep(&n);
+    else if (setenv("RK_NET_STARTED", "1", 1) == -1)
       strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
     rk_link_exec(argv, n.keep);
   }
@@ -203,15 +238,22 @@ int main(int argc, char const *const *argv)
   connected = !n.driver || n.driver->mtu;
   if (!n.ask.detached)
     mounts_sysfs();
-  if (!n.ask.detached && connected)
+  if (!n.ask.detached && connected && n.etc == RK_ETC_NONE)
     mounts_etc(&n);
   if (outside) {
     finish_await(&n);
+    if (n.say.plan.wall && n.hop == -1)
+      strerr_dief(RK_EXIT_USAGE, "invalid RK_NET_STARTED");
     if (connected && !n.say.plan.host_loopback)
       netns_do(&n, probe_send);
     net_verify(&n);
   }
+  if (n.hop != -1)
+    netns_do(&n, netns_lo_up);
+  wall_end(&n);
   close(n.rtnl);
   close(n.netns);
+  if (n.inner != n.netns)
+    close(n.inner);
   rk_link_exec(argv, n.keep);
 }

@@ -26,7 +26,12 @@ static struct request {
 } const requests[] = {
   [RK_OP_IDMAP] = {.size = sizeof(struct rk_req_idmap), .handle = req_idmap},
   [RK_OP_NET] = {.size = sizeof(struct rk_req_net), .takes_fd = 1, .handle = req_net},
-  [RK_OP_NET_VERIFY] = {.size = sizeof(struct rk_req_net_verify), .handle = req_net_verify},
+  [RK_OP_NET_VERIFY] =
+    {
+      .size = sizeof(struct rk_req_net_verify),
+      .takes_fd = 1,
+      .handle = req_net_verify,
+    },
   [RK_OP_READY] = {.size = sizeof(struct rk_req), .handle = req_ready},
   [RK_OP_AWAIT] = {.size = sizeof(struct rk_req), .handle = req_net_await},
 };

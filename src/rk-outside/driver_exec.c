@@ -126,6 +126,7 @@ static void environment(struct driver const *driver, char **v, char *buf, size_t
   variable(&w, "RK_NET_IFNAME", a->ifname);
   variable(&w, "RK_NET_HOST_LOOPBACK", a->host_loopback ? "1" : "0");
   variable(&w, "RK_NET_DETACHED", a->detached ? "1" : "0");
+  variable(&w, "RK_NET_WALL", a->wall ? "1" : "0");
   variable_num(&w, "RK_NET_PID", (unsigned int)driver->inside);
 }
 

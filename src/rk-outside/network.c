@@ -102,11 +102,9 @@ static void kill_driver(struct network *n, char const *why)
 
 static void test(struct network *n)
 {
-  struct driver const *d = &n->driver;
-
   if (n->plan.host_loopback)
     network_event(n, DRIVER_EV_CLOSED, "");
-  else if (leaktest_repeat(&n->leaktest, &n->plan, d->userns, d->netns) == -1)
+  else if (leaktest_repeat(&n->leaktest, &n->plan, n->userns, n->netns) == -1)
     network_event(n, DRIVER_EV_CUT, "unable to test that the host's loopback is closed");
 }
 
@@ -208,6 +206,8 @@ void network_init(struct network *n, struct chain *chain)
         .nameservers_changed = nameservers_changed,
         .ctx = n,
       },
+    .netns = -1,
+    .userns = -1,
     .status = -1,
     .backoff = {.min = PAUSE_MS, .max = PAUSE_MAX_MS},
     .restart = {.due = restart_due, .ctx = n},

@@ -24,6 +24,8 @@ struct network {
   struct etc etc;
   struct etc_watch etc_watch;
   struct leaktest leaktest;
+  int netns,
+    userns; /* where the program is, from "net_verify" on: the driver's, or behind a wall */
 
   int error; /* of the first start: errno, 0: none; its text for people, and wait(2) status of a
                 driver that ended, -1: it did not */

@@ -8,9 +8,10 @@
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
+#include <linux/nsfs.h>
 
 #include <rk/netlink.h>
-#include <rk/proc.h>
 
 #include "network.h"
 
@@ -35,13 +36,13 @@ static int move_up(int fd)
 
 static void start_driver(struct network *n, int netns)
 {
-  char path[RK_PROCPATH_MAX];
   struct driver *d = &n->driver;
 
   d->inside = n->chain->sender;
   d->netns = move_up(netns);
+  /* its owner: the chain's process may be in another by now */
   if (d->netns != -1)
-    d->userns = move_up(open(rk_procpath(path, n->chain->pid, "ns/user"), O_RDONLY | O_CLOEXEC));
+    d->userns = move_up(ioctl(d->netns, NS_GET_USERNS));
   if (d->netns == -1 || d->userns == -1)
     network_unable(n, "unable to open the namespaces");
   else if (driver_find(n->plan.driver, d->file, sizeof d->file) == -1)
@@ -94,7 +95,9 @@ ssize_t req_net_verify(struct chain *chain, void const *request, int fd, union c
   char const *text = leaktest_judge(&n->leaktest);
   int error = 0;
 
-  (void)fd;
+  n->netns = move_up(fd);
+  if (n->netns != -1)
+    n->userns = move_up(ioctl(n->netns, NS_GET_USERNS));
   n->etc.chain = chain->pid;
   n->etc.state = chain->state;
   if (text) {

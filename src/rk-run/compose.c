@@ -109,6 +109,9 @@ static void network(struct words *w, struct run const *r)
   add(w, host ? "none" : r->net);
   if (r->detach_netns)
     add(w, "-D");
+  /* pasta looks for listening sockets in its own network namespace */
+  if (!strcmp(r->net, "pasta") && !strcmp(r->port_driver, "implicit"))
+    add(w, "-u");
   if (host || !strcmp(r->net, "none"))
     return;
   if (r->mtu)

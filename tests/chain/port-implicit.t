@@ -29,7 +29,7 @@ kill "$stand_in"; wait "$stand_in" 2>/dev/null
 ok "and waits again" wait_until status_is "$D" web state waiting
 end "$chain"; wait_until test ! -e "$D/lock"
 
-RK_PORT_DRIVER=implicit rk-state "$D" rk-userns rk-idmap rk-net -d pasta nginx -c "$T/nginx.conf" < /dev/null > "$T/chain.out" 2>&1 &
+RK_PORT_DRIVER=implicit rk-state "$D" rk-userns rk-idmap rk-net -u -d pasta nginx -c "$T/nginx.conf" < /dev/null > "$T/chain.out" 2>&1 &
 chain=$!; tap_pids="$tap_pids $chain"
 curl -sS --retry 5 --retry-delay 1 --retry-connrefused -o "$T/got" http://192.0.2.1:8080/ 2>/dev/null || :
 # pasta of 2023 publishes nothing if it is told not to publish the host's listeners inside, which nobody could want
@@ -39,4 +39,7 @@ if status_is "$D" web state listening; then
   end "$chain"
   ok "the chain ended: waiting" wait_until status_is "$D" web state waiting
 else skip 2 "this pasta is too old to publish listeners of a namespace by itself"; fi
+run env RK_PORT_DRIVER=implicit rk-userns rk-idmap rk-net -d pasta true
+is "$rc" 100 "behind the wall it would see no port"
+like "$err" '^rk-net: fatal: RK_PORT_DRIVER=implicit needs -u: ' "and that is said"
 done_testing

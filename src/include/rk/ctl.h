@@ -11,16 +11,17 @@
 
 #include <rk/host.h>
 
-enum { RK_OUTSIDE_VERSION = 2 };
+enum { RK_OUTSIDE_VERSION = 3 };
 
 /* Each is served at most once. */
 enum rk_op {
   RK_OP_IDMAP = 1,      /* struct rk_req_idmap -> struct rk_reply_idmap: map the chain's ids */
   RK_OP_NET = 2,        /* struct rk_req_net + netns fd: start one driver; not answered, RK_OP_AWAIT
                            is */
-  RK_OP_NET_VERIFY = 3, /* struct rk_req_net_verify -> struct rk_reply: the inside is configured,
-                           the nonces of the loopback test are sent; resolv.conf and hosts are then
-                           written. error EEXIST: a nonce arrived, text says where */
+  RK_OP_NET_VERIFY = 3, /* struct rk_req_net_verify + fd of the program's netns -> struct rk_reply:
+                           the inside is configured, the nonces of the loopback test are sent;
+                           resolv.conf and hosts are then written. error EEXIST: a nonce arrived,
+                           text says where */
   RK_OP_READY = 4,      /* struct rk_req -> struct rk_reply: everything is set; write child_pid */
   RK_OP_AWAIT = 5 /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or
                      has failed */
@@ -80,6 +81,7 @@ struct rk_net_plan {
   uint32_t mtu;
   uint32_t host_loopback; /* boolean */
   uint32_t detached;      /* boolean */
+  uint32_t wall;          /* boolean: the netns fd is that of the hop, not of the program */
 };
 struct rk_req_net {
   struct rk_req head;

@@ -14,9 +14,11 @@
 #include <limits.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -36,10 +38,10 @@
 /* Where the namespace has a name. pasta of 2024 and later closes all fds that it inherits, and
    opens the network namespace only after it has entered the user namespace, whence our own fds are
    out of its reach: so neither /proc/self/fd/3 nor /proc/OURPID/fd/3 would do. */
-static void name_netns(char *path, size_t size)
+static void name_netns(char *path, size_t size, char const *pid)
 {
   struct stat want, is;
-  char const *pid = driver_plan("RK_NET_PID"), *state = getenv("RK_STATE_DIR");
+  char const *state = getenv("RK_STATE_DIR");
   size_t n = strlen(pid);
 
   if (n + 20 + (state ? strlen(state) : 0) > size || fstat(NETNS, &want) == -1)
@@ -105,36 +107,67 @@ static char const *name_interface(char *name)
   return u.have_default || !u.fallback ? 0 : if_indextoname((unsigned int)u.fallback, name);
 }
 
+/* Behind a wall nobody else may be in the driver's namespaces. Whoever asks for /proc/PID/ns of a
+   process must be allowed to trace it: pasta too, which is of the same user, so the helper becomes
+   dumpable, with nothing in its hands of which root inside could make use. Root inside may trace
+   nobody of that user namespace. */
+static void reside(void)
+{
+  /* while the outside's fds are here, not even those who are in the namespace may */
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || setns(USERNS, CLONE_NEWUSER) == -1 ||
+      setns(NETNS, CLONE_NEWNET) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become dumpable");
+}
+
+static void await_pasta(int fifo, int pidfd)
+{
+  struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+
+  while (poll(x, 2, -1) == -1 && errno == EINTR)
+    ;
+  if (x[0].revents & POLLIN)
+    allwrite(REPORT, "resolver=fixed\n\n", 16);
+  _exit(0);
+}
+
 /* pasta says that it is ready by writing its pid file, and to nothing else. That file is a fifo,
    since a pipe has no name that every version could open: before or after it has entered the user
    namespace, with our fds or after closing them. It lies in the private directory, which is pasta's
    working directory until it has opened it: in any other the chain's root could put a symlink in
    its place, and pasta would truncate what that leads to, outside. A helper reads it and reports,
-   or leaves when pasta has died. */
-static void start_helper(int dir, char const *name)
+   or leaves when pasta has died. With resident it is in the driver's namespaces meanwhile. Returns
+   its pid. */
+static pid_t start_helper(int dir, char const *name, int resident)
 {
-  int pidfd = rk_pidfd_open(getpid(), 0), fifo, status;
+  int pidfd = rk_pidfd_open(getpid(), 0), fifo, status, tell[2];
   pid_t pid;
 
   if (pidfd == -1 || mkfifoat(dir, name, 0600) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a fifo");
   fifo = openat(dir, name, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-  if (fifo == -1)
+  if (fifo == -1 || pipe2(tell, O_CLOEXEC) == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a fifo");
   pid = fork();
   if (!pid) {
     pid = fork(); /* twice: pasta shall have no child that it does not know */
     if (pid)
       _exit(pid == -1);
-    struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
-    while (poll(x, 2, -1) == -1 && errno == EINTR)
-      ;
-    if (x[0].revents & POLLIN)
-      allwrite(REPORT, "resolver=fixed\n\n", 16);
-    _exit(0);
+    if (resident)
+      reside();
+    pid = getpid();
+    if (write(tell[1], &pid, sizeof pid) != sizeof pid)
+      _exit(RK_EXIT_SYS);
+    await_pasta(fifo, pidfd);
   }
   if (pid == -1 || waitpid(pid, &status, 0) == -1 || status)
     strerr_diefusys(RK_EXIT_SYS, "fork");
+  close(tell[1]);
+  if (read(tell[0], &pid, sizeof pid) != sizeof pid)
+    _exit(RK_EXIT_SYS);
+  close(tell[0]);
+  return pid;
 }
 
 /* Does this pasta know the option? It says so by its exit status. */
@@ -191,13 +224,21 @@ int main(void)
                           PIDFILE};
   size_t n = 26;
   char const *ports = getenv("RK_PORT_DRIVER");
+  char number[UINT_FMT];
+  pid_t helper;
   int dir;
 
   PROG = "pasta (driver)";
   if (strlen(pid) > 10)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
+  dir = driver_private();
+  helper = start_helper(dir, PIDFILE, driver_wants("RK_NET_WALL"));
+  if (driver_wants("RK_NET_WALL")) {
+    number[uint_fmt(number, (unsigned int)helper)] = 0;
+    pid = number;
+  }
   strcat(strcpy(userns + 6, pid), "/ns/user");
-  name_netns(netns, sizeof netns);
+  name_netns(netns, sizeof netns, pid);
   if (!driver_wants("RK_NET_HOST_LOOPBACK"))
     argv[n++] = "--no-map-gw";
   if (driver_wants("RK_NET_IPV6")) {
@@ -220,8 +261,6 @@ int main(void)
     argv[n++] = "--interface";
     argv[n++] = interface;
   }
-  dir = driver_private();
-  start_helper(dir, PIDFILE);
   for (int fd = NETNS; fd <= LEAVE; fd++)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (fchdir(dir) == -1)

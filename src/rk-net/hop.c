@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: ISC
+   The process in the hop: it stays in the user namespace P and the network namespace with the tap,
+   maps the ids of the user namespace behind the wall, ties the program's network namespace to the
+   tap, and asks the driver for its gateway during the loopback test.
+
+   The hop forwards, without translating: the program has the addresses of the plan, the tap has
+   none. To the driver the hop answers for the program's address, and to the program for the
+   driver's (proxy ARP, neighbour proxies). It has no address but those of lo, and what is sent to
+   127.0.0.0/8 or ::1 the kernel drops here: a martian destination that came by another interface
+   (ip_route_input_slow(), ip6_rcv_core()). */
+#include "net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <string.h>
+#include <unistd.h>
+#include <net/if.h>
+#include <sys/socket.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/neighbour.h>
+#include <linux/veth.h>
+
+#include <skalibs/strerr.h>
+#include <skalibs/types.h>
+
+#include <rk/exit.h>
+#include <rk/netlink.h>
+#include <rk/proc.h>
+#include <rk/sys.h>
+#include <rk/text.h>
+
+/* Any number that no interface has there; so one batch can make the interface and use it. */
+enum { VETH_INDEX = 1000, MAP_LINE = 34 };
+
+/* The ids of our own user namespace one to one, line by line: a line that spans two lines of the
+   parent's map is not allowed (user_namespaces(7)). */
+static void map(int proc, char const *name)
+{
+  char in[RK_MAP_MAX * MAP_LINE + 1], out[4096];
+  char path[32] = "/proc/self/";
+  struct rk_text t = rk_text_in(out, sizeof out);
+  unsigned int inside, count;
+  int fd;
+
+  strcat(path, name);
+  if (rk_slurp(path, in, sizeof in) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "read ", path);
+  for (char const *s = in; *s;) {
+    s += strspn(s, " \n");
+    s += uint_scan(s, &inside);
+    s += strspn(s, " ");
+    s += strspn(s, "0123456789");
+    s += strspn(s, " ");
+    s += uint_scan(s, &count);
+    rk_text_num(&t, inside);
+    rk_text_str(&t, " ");
+    rk_text_num(&t, inside);
+    rk_text_str(&t, " ");
+    rk_text_num(&t, count);
+    rk_text_str(&t, "\n");
+  }
+  fd = openat(proc, name, O_WRONLY | O_CLOEXEC);
+  if (fd == -1 || write(fd, out, t.len) != (ssize_t)t.len)
+    strerr_diefusys(RK_EXIT_SYS, "map the ids of the program: write its ", name);
+  close(fd);
+}
+
+/* One of IPV4_DEVCONF_* (linux/ip.h), as the sysctl of that name below net.ipv4.conf. */
+static void conf4(struct rk_nl *b, uint16_t key, uint32_t value)
+{
+  rk_nl_u32(b, key, value);
+}
+
+/* The interface's settings for IPv4: an RTM_NEWLINK that changes nothing else. Some are inherited
+   from the host's (net.core.devconf_inherit_init_net), and must not be here. */
+static void settings4(struct rk_nl *b, int index)
+{
+  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = index};
+  size_t af, inet, conf;
+
+  rk_nl_msg(b, RTM_NEWLINK, 0, &link, sizeof link, "set up the interface of the hop");
+  af = rk_nl_nest(b, IFLA_AF_SPEC);
+  inet = rk_nl_nest(b, AF_INET);
+  conf = rk_nl_nest(b, IFLA_INET_CONF);
+  conf4(b, IPV4_DEVCONF_FORWARDING, 1);
+  conf4(b, IPV4_DEVCONF_PROXY_ARP, 1);
+  conf4(b, IPV4_DEVCONF_ROUTE_LOCALNET, 0);
+  conf4(b, IPV4_DEVCONF_ACCEPT_SOURCE_ROUTE, 0);
+  conf4(b, IPV4_DEVCONF_RP_FILTER, 1);
+  conf4(b, IPV4_DEVCONF_MEDIUM_ID, 0);
+  rk_nl_end(b, conf);
+  rk_nl_end(b, inet);
+  rk_nl_end(b, af);
+}
+
+/* A proxy answers after a pause of up to 0.8 s (neigh/proxy_delay of arp(7)): at once, here. */
+static void answer_at_once(struct rk_nl *b, char const *table, int index)
+{
+  struct ndtmsg nt = {.ndtm_family = AF_UNSPEC};
+  uint64_t delay = 0;
+  size_t nest;
+
+  rk_nl_msg(b, RTM_SETNEIGHTBL, 0, &nt, sizeof nt, "set the delay of answers");
+  rk_nl_attr(b, NDTA_NAME, table, strlen(table) + 1);
+  nest = rk_nl_nest(b, NDTA_PARMS);
+  rk_nl_u32(b, NDTPA_IFINDEX, (uint32_t)index);
+  rk_nl_attr(b, NDTPA_PROXY_DELAY, &delay, sizeof delay);
+  rk_nl_end(b, nest);
+}
+
+static void proxy6(struct rk_nl *b, int index, struct in6_addr const *who)
+{
+  struct ndmsg nd = {.ndm_family = AF_INET6,
+                     .ndm_ifindex = index,
+                     .ndm_state = NUD_PERMANENT,
+                     .ndm_flags = NTF_PROXY};
+
+  rk_nl_msg(b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &nd, sizeof nd,
+            "answer for a neighbour");
+  rk_nl_attr(b, NDA_DST, who, sizeof *who);
+}
+
+static void veth(struct net const *n, struct rk_nl *b, char const *name, int inner)
+{
+  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = VETH_INDEX}, peer = {0};
+  size_t info, data, end;
+
+  rk_nl_msg(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link,
+            "make the interfaces between the network driver and the program");
+  rk_nl_attr(b, IFLA_IFNAME, name, strlen(name) + 1);
+  rk_nl_u32(b, IFLA_MTU, n->ask.mtu);
+  info = rk_nl_nest(b, IFLA_LINKINFO);
+  rk_nl_attr(b, IFLA_INFO_KIND, "veth", 5);
+  data = rk_nl_nest(b, IFLA_INFO_DATA);
+  end = b->len;
+  rk_nl_attr(b, VETH_INFO_PEER | NLA_F_NESTED, &peer, sizeof peer);
+  rk_nl_attr(b, IFLA_IFNAME, n->ask.ifname, strlen(n->ask.ifname) + 1);
+  rk_nl_u32(b, IFLA_MTU, n->ask.mtu);
+  rk_nl_u32(b, IFLA_NET_NS_FD, (uint32_t)inner);
+  rk_nl_end(b, end);
+  rk_nl_end(b, data);
+  rk_nl_end(b, info);
+}
+
+static void four(struct net const *n, struct rk_nl *b, int tap)
+{
+  struct rk_nl_route net = {.family = AF_INET,
+                            .type = RTN_UNICAST,
+                            .table = RT_TABLE_MAIN,
+                            .index = tap,
+                            .dst = &n->ask.network,
+                            .dstlen = (uint8_t)n->ask.prefix};
+  struct rk_nl_route all = {.family = AF_INET,
+                            .type = RTN_UNICAST,
+                            .table = RT_TABLE_MAIN,
+                            .index = tap,
+                            .gateway = &n->ask.gateway};
+  struct rk_nl_route prog = {.family = AF_INET,
+                             .type = RTN_UNICAST,
+                             .table = RT_TABLE_MAIN,
+                             .index = VETH_INDEX,
+                             .dst = &n->ask.ip,
+                             .dstlen = 32};
+
+  settings4(b, tap);
+  settings4(b, VETH_INDEX);
+  answer_at_once(b, "arp_cache", tap);
+  answer_at_once(b, "arp_cache", VETH_INDEX);
+  rk_nl_route(b, RTM_NEWROUTE, &net);
+  rk_nl_route(b, RTM_NEWROUTE, &all);
+  rk_nl_route(b, RTM_NEWROUTE, &prog);
+}
+
+/* Not to be forwarded, for what a driver's connect(2) makes of it: :: is the host's loopback
+   (ip6_datagram_connect(), tcp_v6_connect()), ::ffff:127.0.0.1 as well, and so may be the other
+   forms that hold an IPv4 address: ::/96, ::ffff:0:0:0/96 (RFC 4291, RFC 2765). */
+static void refuse6(struct rk_nl *b)
+{
+  static struct in6_addr const prefix[] = {
+    {.s6_addr = {0}},
+    {.s6_addr = {[10] = 0xff, [11] = 0xff}},
+    {.s6_addr = {[8] = 0xff, [9] = 0xff}},
+  };
+
+  for (size_t i = 0; i < sizeof prefix / sizeof *prefix; i++) {
+    struct rk_nl_route r = {.family = AF_INET6,
+                            .type = RTN_BLACKHOLE,
+                            .table = RT_TABLE_MAIN,
+                            .dst = prefix + i,
+                            .dstlen = 96};
+    rk_nl_route(b, RTM_NEWROUTE, &r);
+  }
+}
+
+static void six(struct net const *n, struct rk_nl *b, int tap)
+{
+  struct in6_addr network = n->ask.ip6;
+  struct rk_nl_route r = {.family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN};
+
+  memset(network.s6_addr + 8, 0, 8);
+  answer_at_once(b, "ndisc_cache", tap);
+  answer_at_once(b, "ndisc_cache", VETH_INDEX);
+  r.index = tap;
+  r.dst = &network;
+  r.dstlen = 64;
+  rk_nl_route(b, RTM_NEWROUTE, &r);
+  r.dst = NULL;
+  r.dstlen = 0;
+  r.gateway = &n->ask.gateway6;
+  rk_nl_route(b, RTM_NEWROUTE, &r);
+  r.index = VETH_INDEX;
+  r.gateway = NULL;
+  r.dst = &n->ask.ip6;
+  r.dstlen = 128;
+  rk_nl_route(b, RTM_NEWROUTE, &r);
+  refuse6(b);
+  proxy6(b, tap, &n->ask.ip6);
+  proxy6(b, VETH_INDEX, &n->ask.gateway6);
+  proxy6(b, VETH_INDEX, &n->ask.dns6);
+}
+
+static void sysctl6(char const *ifname, char const *key, char const *value)
+{
+  char path[NETNS_CONF_MAX];
+
+  netns_sysctl(netns_conf(path, "ipv6", ifname, key), value);
+}
+
+/* Before the interfaces are up. */
+static void settings6(struct net const *n, char const *ifname)
+{
+  sysctl6(n->ask.ifname, "accept_ra", "0");
+  if (!n->ipv6) {
+    sysctl6("all", "disable_ipv6", "1");
+    return;
+  }
+  /* The hop's link-local addresses ask for neighbours: at once, not after a second of duplicate
+     address detection. */
+  sysctl6(n->ask.ifname, "accept_dad", "0");
+  sysctl6(ifname, "accept_dad", "0");
+  sysctl6(n->ask.ifname, "proxy_ndp", "1");
+  sysctl6(ifname, "proxy_ndp", "1");
+  sysctl6("all", "forwarding", "1");
+}
+
+static void die_if(int failed)
+{
+  if (failed)
+    strerr_diefusys(RK_EXIT_SYS, "talk to the process that becomes the program");
+}
+
+/* Nothing is left in our hands but the socket and two of netlink. */
+static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap)
+{
+  int rounds, answered, news;
+
+  if (dup2(sock, 0) == -1 || dup2(n->hoprtnl, 1) == -1)
+    _exit(RK_EXIT_SYS);
+  rk_close_range(2, UINT_MAX, 0);
+  news = neighbour_listen();
+  while (recv(0, &rounds, sizeof rounds, 0) == sizeof rounds) {
+    answered = news != -1 && neighbour_rounds(1, news, tap, &n->ask.gateway, rounds);
+    if (send(0, &answered, sizeof answered, MSG_NOSIGNAL) == -1)
+      break;
+  }
+  _exit(0);
+}
+
+void hop_run(struct net *n, int sock, int proc, int stays)
+{
+  static struct rk_nl b;
+  char const *name = strcmp(n->ask.ifname, "hop") ? "hop" : "hop0";
+  char fd[4 + UINT_FMT] = "fd/";
+  int number, inner, tap, made = 1;
+  pid_t pid;
+
+  if (n->ask.detached && setns(n->netns, CLONE_NEWNET) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
+  tap = (int)if_nametoindex(n->ask.ifname);
+  if (!tap)
+    strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
+  netns_sysctl("/proc/sys/net/ipv4/conf/all/route_localnet", "0");
+  if (recv(sock, &number, sizeof number, 0) != sizeof number)
+    _exit(0); /* it has died, and said why */
+  map(proc, "uid_map");
+  map(proc, "gid_map");
+  fd[3 + uint_fmt(fd + 3, (unsigned int)number)] = 0;
+  inner = openat(proc, fd, O_RDONLY | O_CLOEXEC);
+  if (inner == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open the network namespace of the program");
+  rk_nl_init(&b);
+  veth(n, &b, name, inner);
+  netns_send(n->hoprtnl, &b);
+  settings6(n, name);
+  rk_nl_init(&b);
+  /* Without an address the table "local" is missing, and every address is one of broadcast to ARP
+     (__inet_dev_addr_type(), arp_constructor()). */
+  rk_nl_link_up(&b, "lo", 0, 0, 0);
+  /* The queue's length must be set before the link is up, when its qdisc is made. */
+  rk_nl_link_up(&b, NULL, tap, n->ask.mtu, n->txqlen);
+  rk_nl_link_up(&b, NULL, VETH_INDEX, 0, 0);
+  four(n, &b, tap);
+  if (n->ipv6)
+    six(n, &b, tap);
+  netns_send(n->hoprtnl, &b);
+  die_if(send(sock, &made, sizeof made, MSG_NOSIGNAL) == -1);
+  if (stays) {
+    pid = fork();
+    die_if(pid == -1);
+    if (pid > 0)
+      _exit(0);
+  }
+  serve(n, sock, tap);
+}

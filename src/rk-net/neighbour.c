@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: ISC
+   A driver handles frames in their order. So when it has answered an ARP request sent after other
+   frames, it has handled these, or (pasta answers ARP first within one batch) will have when it
+   answers the next. Some rounds of that cost a few hundred microseconds, where waiting blindly
+   would cost ten thousand. The kernel asks for us: a neighbour forgotten and used again is asked
+   for at once. (A packet socket would wait for two grace periods of RCU, when it is bound and when
+   it is closed: ten milliseconds each.) */
+#include "net.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <linux/neighbour.h>
+
+#include <rk/clock.h>
+#include <rk/netlink.h>
+
+/* Milliseconds: a request without an answer after that long is lost. */
+enum { AGAIN = 1000 };
+
+int neighbour_listen(void)
+{
+  struct sockaddr_nl me = {.nl_family = AF_NETLINK, .nl_groups = 1U << (RTNLGRP_NEIGH - 1)};
+  int fd = rk_nl_open(NETLINK_ROUTE);
+
+  return fd == -1 || bind(fd, (struct sockaddr const *)&me, sizeof me) == -1 ? -1 : fd;
+}
+
+/* The state of a neighbour has changed: is it that address, and resolved? */
+static int resolved(struct nlmsghdr const *m, struct in_addr const *who)
+{
+  struct ndmsg nd;
+  size_t len;
+  void const *addr;
+
+  if (m->nlmsg_type != RTM_NEWNEIGH || m->nlmsg_len < NLMSG_LENGTH(sizeof nd))
+    return 0;
+  memcpy(&nd, NLMSG_DATA(m), sizeof nd);
+  addr = rk_nl_find(m, sizeof nd, NDA_DST, &len);
+  return nd.ndm_family == AF_INET && nd.ndm_state & NUD_REACHABLE && addr && len == 4 &&
+         !memcmp(addr, who, 4);
+}
+
+int neighbour_wait(int news, struct in_addr const *who, int ms)
+{
+  int64_t end = rk_clock_us() + (int64_t)ms * 1000;
+  union {
+    struct nlmsghdr head;
+    char b[1024];
+  } in;
+
+  for (;;) {
+    struct pollfd x = {.fd = news, .events = POLLIN};
+    int64_t left = end - rk_clock_us();
+    if (left <= 0 || poll(&x, 1, (int)(left / 1000) + 1) < 1)
+      return 0;
+    ssize_t r = recv(news, in.b, sizeof in, MSG_DONTWAIT);
+    if (r <= 0)
+      continue;
+    size_t n = (size_t)r;
+    for (struct nlmsghdr const *m = &in.head; NLMSG_OK(m, n); m = NLMSG_NEXT(m, n)) {
+      if (resolved(m, who))
+        return 1;
+    }
+  }
+}
+
+static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t use, int index,
+                      struct in_addr const *who)
+{
+  struct ndmsg nd = {.ndm_family = AF_INET, .ndm_ifindex = index, .ndm_flags = use};
+
+  rk_nl_msg(b, type, flags, &nd, sizeof nd, "ask for the gateway");
+  rk_nl_attr(b, NDA_DST, who, 4);
+}
+
+int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, int rounds)
+{
+  static struct rk_nl b;
+
+  while (rounds--) {
+    /* The first may be unknown yet: then there is nothing to forget. */
+    rk_nl_init(&b);
+    neighbour(&b, RTM_DELNEIGH, 0, 0, index, who);
+    rk_nl_send(rtnl, &b, NULL);
+    rk_nl_init(&b);
+    neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, index, who);
+    if (rk_nl_send(rtnl, &b, NULL) == -1 || !neighbour_wait(news, who, AGAIN))
+      return 0;
+  }
+  return 1;
+}
