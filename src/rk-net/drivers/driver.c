@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
@@ -20,14 +19,6 @@ char const *driver_plan(char const *name)
 int driver_wants(char const *name)
 {
   return !strcmp(driver_plan(name), "1");
-}
-
-void driver_report(char const *lines)
-{
-  size_t len = strlen(lines);
-
-  if (allwrite(REPORT, lines, len) != len)
-    strerr_diefusys(RK_EXIT_SYS, "write the report");
 }
 
 char const *driver_program(char const *name)

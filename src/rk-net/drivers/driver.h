@@ -12,10 +12,6 @@ enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6 };
 char const *driver_plan(char const *name);
 int driver_wants(char const *name); /* it is "1" */
 
-/* Write lines of the report (rk-net-drivers(7)) ahead of what the program itself says there. Dies if
-   that cannot be done. */
-void driver_report(char const *lines);
-
 /* The program to run: RK_DRIVER_PROGRAM, a name or path that the user chose, else name. */
 char const *driver_program(char const *name);
 

@@ -14,23 +14,29 @@
 
 #include <skalibs/strerr.h>
 
+#include <rk/exit.h>
+
 #include "driver.h"
 
 int main(void)
 {
-  char const *argv[20] = {"slirp4netns",
-                          "--mtu",
-                          driver_plan("RK_NET_MTU"),
-                          "--cidr",
-                          driver_plan("RK_NET_CIDR"),
-                          "--ready-fd=5",
-                          "--exit-fd=6",
-                          "--userns-path=/proc/self/fd/4",
-                          "--netns-type=path"};
+  static char const *argv[20] = {
+    "slirp4netns",
+    "--ready-fd=5",
+    "--exit-fd=6",
+    "--userns-path=/proc/self/fd/4",
+    "--netns-type=path",
+    "--mtu",
+    NULL, /* of the plan */
+    "--cidr",
+    NULL, /* likewise */
+  };
   size_t n = 9;
   char const *ports = getenv("RK_PORT_DRIVER"), *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
 
   PROG = "slirp4netns (driver)";
+  argv[6] = driver_plan("RK_NET_MTU");
+  argv[8] = driver_plan("RK_NET_CIDR");
   /* Without --configure: the tap is persistent and configured already, so that a second slirp4netns
      finds it again. Without --enable-sandbox: it moves slirp4netns into the user namespace, where
      namespace root may trace it, with the host's network in its hands. */
@@ -52,8 +58,8 @@ int main(void)
     memcpy(path + 13 + len, "/.s4nn.sock", 12);
     unlink(path + 13); /* of the one before, if it died: slirp4netns does not bind over it */
     argv[n++] = path;
-  } else {
-    driver_report("cleanup=no\n"); /* without that socket it makes nothing outside */
+  } else if (write(REPORT, "cleanup=no\n", 11) == -1) { /* it makes nothing outside then */
+    strerr_diefusys(RK_EXIT_SYS, "report");
   }
   argv[n++] = "--"; /* what follows is no option, whatever it begins with */
   argv[n++] = "/proc/self/fd/3";
