@@ -91,6 +91,30 @@ echo > "$OUT.fifo"
 ok "a later report changes resolv.conf" wait_until grep -qx 'nameserver 192.0.2.54' "$T/st/resolv.conf"
 ok "and the fact" grep -qx 192.0.2.54 "$T/st/net/dns"
 kill "$p"
+
+# Ready once, never again: the second one closes its report and stays.
+driver again <<'END'
+#!/bin/sh
+if [ -e "$OUT.once" ]; then
+  exec 5>&-
+  exec cat <&6
+fi
+: > "$OUT.once"
+echo >&5
+read x < "$OUT.fifo"
+exit 7
+END
+rk-state "$T/st2" rk-userns rk-idmap -m single rk-copyup /etc \
+  rk-net -l -d again rk-t-hold < /dev/null 2> "$T/again" &
+p=$!
+wait_until test -s "$T/st2/child_pid"
+echo > "$OUT.fifo"
+ok "a driver that does not become ready again" \
+  wait_until grep -q 'again was ended: it closed its report before it was ready' "$T/st2/net/status"
+like "$(sed -n 1p "$T/again")" \
+  'warning: network driver again exited with status 7; starting it again$' "its death was said"
+ok "is called failed, in the end" wait_until grep -q '^failed: ' "$T/st2/net/status"
+kill "$p"
 RK_NET_PATH=
 run rk-userns -k env RK_NET_PATH="$T/drivers" rk-idmap -k rk-net -d good true
 isnt "$rc" 0 "RK_NET_PATH set behind rk-userns does not count"
