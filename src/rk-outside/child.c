@@ -35,8 +35,14 @@ static int send_answer(struct rk_reply_child const *answer, int pidfd)
     struct cmsghdr align;
     char buf[CMSG_SPACE(sizeof pidfd)];
   } control = {0};
-  struct iovec iov = {.iov_base = (void *)(uintptr_t)answer, .iov_len = sizeof *answer};
-  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+  struct iovec iov = {
+    .iov_base = (void *)(uintptr_t)answer,
+    .iov_len = sizeof *answer,
+  };
+  struct msghdr msg = {
+    .msg_iov = &iov,
+    .msg_iovlen = 1,
+  };
   struct cmsghdr *c;
 
   if (pidfd != -1) {
@@ -68,11 +74,15 @@ static void answer_connection(int connection, int program, struct rk_reply_child
   if (program != -1 && dup2(program, PROGRAM) == -1)
     _exit(1);
   rk_close_range(program == -1 ? PROGRAM : PROGRAM + 1, UINT_MAX, 0);
-  if (setrlimit(RLIMIT_CORE, &no_core) == -1 || syscall(SYS_capset, &head, none) == -1)
+  if (setrlimit(RLIMIT_CORE, &no_core) == -1)
+    _exit(1);
+  if (syscall(SYS_capset, &head, none) == -1)
     _exit(1);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
     _exit(1);
-  if (send_answer(answer, -1) == -1 || recv(CONNECTION, &question, 1, 0) != 1)
+  if (send_answer(answer, -1) == -1)
+    _exit(1);
+  if (recv(CONNECTION, &question, 1, 0) != 1)
     _exit(1);
   if (program == -1)
     answer->error = EAGAIN;
@@ -155,7 +165,9 @@ int child_listen(struct child *child, struct chain *chain)
     return -1;
   if (unlink(a.sun_path) == -1 && errno != ENOENT)
     return -1;
-  if (bind(fd, (struct sockaddr const *)&a, sizeof a) == -1 || listen(fd, SOMAXCONN) == -1)
+  if (bind(fd, (struct sockaddr const *)&a, sizeof a) == -1)
+    return -1;
+  if (listen(fd, SOMAXCONN) == -1)
     return -1;
   return rk_loop_add(&chain->loop, &child->socket);
 }

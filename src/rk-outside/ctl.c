@@ -75,12 +75,13 @@ static void take_ancillary(struct message *m, struct msghdr *msg)
   for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = rk_cmsg_next(msg, c)) {
     if (c->cmsg_level != SOL_SOCKET)
       continue;
-    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof m->sender))
+    if (c->cmsg_type == SCM_CREDENTIALS && c->cmsg_len == CMSG_LEN(sizeof m->sender)) {
       memcpy(&m->sender, CMSG_DATA(c), sizeof m->sender);
-    else if (c->cmsg_type == SCM_RIGHTS)
+    } else if (c->cmsg_type == SCM_RIGHTS) {
       take_rights(m, c);
-    else
+    } else {
       m->bad = 1;
+    }
   }
 }
 

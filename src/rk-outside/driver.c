@@ -59,7 +59,8 @@ static void close_watch(struct driver *d, struct rk_watch *watch)
 /* A pipe out of the way of the fds that a driver gets. */
 static int open_pipe(int p[2])
 {
-  int low[2], r = 0;
+  int low[2];
+  int r = 0;
 
   if (pipe2(low, O_CLOEXEC) == -1)
     return -1;
@@ -129,9 +130,11 @@ static void deadline_over(void *ctx)
 {
   struct driver *d = ctx;
 
-  d->event(d->ctx, DRIVER_EV_UNFIT,
-           d->reports.fd == -1 ? "it closed its report before it was ready"
-                               : "it did not become ready within 10 seconds");
+  char const *why = "it did not become ready within 10 seconds";
+
+  if (d->reports.fd == -1)
+    why = "it closed its report before it was ready";
+  d->event(d->ctx, DRIVER_EV_UNFIT, why);
 }
 
 static void report_is_invalid(struct driver *d)
@@ -200,13 +203,21 @@ struct ends {
   int report[2], errors[2], leave[2];
 };
 
+static int open_ends(struct ends *e)
+{
+  if (open_pipe(e->report) == -1)
+    return -1;
+  if (open_pipe(e->errors) == -1)
+    return -1;
+  return open_pipe(e->leave);
+}
+
 static void close_ends(struct ends *e)
 {
-  int *const all[] = {e->report, e->errors, e->leave};
-
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    close_fd(&all[i][0]);
-    close_fd(&all[i][1]);
+  for (int i = 0; i < 2; i++) {
+    close_fd(&e->report[i]);
+    close_fd(&e->errors[i]);
+    close_fd(&e->leave[i]);
   }
 }
 
@@ -217,10 +228,11 @@ static int start_process(struct driver *d, struct ends const *ends)
   int e;
 
   d->pid = fork();
-  if (d->pid == 0)
-    driver_exec(
-      d, (int const[]){ends->errors[1], d->netns, d->userns, ends->report[1], ends->leave[0]},
-      parent);
+  if (d->pid == 0) {
+    int const fds[] = {ends->errors[1], d->netns, d->userns, ends->report[1], ends->leave[0]};
+
+    driver_exec(d, fds, parent);
+  }
   if (d->pid == -1) {
     d->pid = 0;
     return -1;
@@ -246,15 +258,18 @@ static int watch_nonblocking(struct driver *d, struct rk_watch *watch, int *fd)
 
 int driver_start(struct driver *d)
 {
-  struct ends ends = {.report = {-1, -1}, .errors = {-1, -1}, .leave = {-1, -1}};
+  struct ends ends = {
+    .report = {-1, -1},
+    .errors = {-1, -1},
+    .leave = {-1, -1},
+  };
   int e;
 
   report_begin(&d->report);
   d->loglen = 0;
   d->log[0] = 0;
   d->because[0] = 0;
-  if (open_pipe(ends.report) == -1 || open_pipe(ends.errors) == -1 || open_pipe(ends.leave) == -1 ||
-      start_process(d, &ends) == -1) {
+  if (open_ends(&ends) == -1 || start_process(d, &ends) == -1) {
     e = errno;
     close_ends(&ends);
     return rk_fail(e);

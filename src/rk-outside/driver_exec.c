@@ -75,18 +75,20 @@ static void variable_ip4(struct words *w, char const *name, struct in_addr const
 {
   char text[IP4_FMT + 1];
 
+  if (!addr->s_addr)
+    return;
   text[ip4_fmt(text, (char const *)addr)] = 0;
-  if (addr->s_addr)
-    variable(w, name, text);
+  variable(w, name, text);
 }
 
 static void variable_ip6(struct words *w, char const *name, struct in6_addr const *addr)
 {
   char text[IP6_FMT + 1];
 
+  if (!addr->s6_addr[0])
+    return;
   text[ip6_fmt(text, (char const *)addr)] = 0;
-  if (addr->s6_addr[0])
-    variable(w, name, text);
+  variable(w, name, text);
 }
 
 static void variable_num(struct words *w, char const *name, unsigned int u)

@@ -51,8 +51,10 @@ uint64_t etc_hash(char const *s, size_t n)
 static void flush(struct sink *k)
 {
   k->hash = fnv(k->hash, k->buf, k->n);
-  if (k->fd != -1 && allwrite(k->fd, k->buf, k->n) != k->n)
-    k->bad = errno;
+  if (k->fd != -1) {
+    if (allwrite(k->fd, k->buf, k->n) != k->n)
+      k->bad = errno;
+  }
   k->size += (off_t)k->n;
   k->n = 0;
 }
@@ -60,7 +62,9 @@ static void flush(struct sink *k)
 static void put(struct sink *k, char const *s, size_t n)
 {
   while (n) {
-    size_t room = sizeof k->buf - k->n, some = n < room ? n : room;
+    size_t room = sizeof k->buf - k->n;
+    size_t some = n < room ? n : room;
+
     memcpy(k->buf + k->n, s, some);
     k->n += some;
     s += some;
@@ -185,8 +189,9 @@ static int replace(struct etc *etc, struct etc_file *f, int dir)
 
   if (fd == -1)
     return -1;
-  if (compose(etc, f, fd, &k) == -1 || fchmod(fd, 0644) == -1 ||
-      rk_renameat2(dir, temp, dir, f->name, 0) == -1)
+  if (compose(etc, f, fd, &k) == -1)
+    e = errno;
+  else if (fchmod(fd, 0644) == -1 || rk_renameat2(dir, temp, dir, f->name, 0) == -1)
     e = errno;
   close(fd);
   if (!e)
@@ -201,7 +206,8 @@ static int stat_inside(int dir, char const *name, struct stat *st)
 {
   struct open_how const how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
                                .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
-  int fd = rk_openat2(dir, name, &how), r;
+  int fd = rk_openat2(dir, name, &how);
+  int r;
 
   if (fd == -1)
     return -1;
@@ -212,8 +218,11 @@ static int stat_inside(int dir, char const *name, struct stat *st)
 
 static int is_unchanged(struct stat const *a, struct stat const *b)
 {
-  return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-         a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+  if (a->st_ino != b->st_ino || a->st_dev != b->st_dev)
+    return 0;
+  if (a->st_size != b->st_size || a->st_mtim.tv_sec != b->st_mtim.tv_sec)
+    return 0;
+  return a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* A file system that belongs to the namespace takes no file of an owner who is not mapped there
@@ -256,9 +265,13 @@ static int update_in_place(struct etc *etc, struct etc_file *f)
   struct stat st;
   struct sink k;
 
-  if (f->written && (fstat(f->fd, &st) == -1 || !is_unchanged(&st, &f->was)))
-    return 0;
-  if (lseek(f->fd, 0, SEEK_SET) == -1 || compose(etc, f, f->fd, &k) == -1)
+  if (f->written) {
+    if (fstat(f->fd, &st) == -1 || !is_unchanged(&st, &f->was))
+      return 0;
+  }
+  if (lseek(f->fd, 0, SEEK_SET) == -1)
+    return -1;
+  if (compose(etc, f, f->fd, &k) == -1)
     return -1;
   if (ftruncate(f->fd, k.size) == -1)
     return -1;

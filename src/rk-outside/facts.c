@@ -11,69 +11,70 @@
 #include <rk/state.h>
 #include <rk/text.h>
 
-/* The directory is opened once, before the program runs: root inside may then put what it likes in
-   the place of net/. path: as readers of the state directory have it, net/NAME. 0, or -1 with
-   errno. */
-static int write_fact(struct facts *facts, char const *path, char const *text, size_t n)
+/* What cannot be written is noted in facts->error, if it is the first.
+
+   The directory is opened once, before the program runs: root inside may then put what it likes in
+   the place of net/. path: as readers of the state directory have it, net/NAME. */
+static void write_fact(struct facts *facts, char const *path, char const *text, size_t n)
 {
-  char out[256];
+  char const *name = path + sizeof "net/" - 1;
+  char line[256];
+  int r;
 
   if (facts->state == -1)
-    return 0;
+    return;
+  memcpy(line, text, n);
+  line[n] = '\n';
   if (facts->dir == -1)
     facts->dir = rk_state_sub(facts->state, "net", 1);
-  if (facts->dir == -1)
-    return -1;
-  memcpy(out, text, n);
-  out[n] = '\n';
-  return rk_fact_write(facts->dir, path + sizeof "net/" - 1, out, n + 1, 0644);
+  r = facts->dir;
+  if (r != -1)
+    r = rk_fact_write(facts->dir, name, line, n + 1, 0644);
+  if (r == -1 && !facts->error)
+    facts->error = errno;
 }
 
-static int write_text(struct facts *facts, char const *path, char const *text)
+static void write_text(struct facts *facts, char const *path, char const *text)
 {
-  return write_fact(facts, path, text, strlen(text));
+  write_fact(facts, path, text, strlen(text));
 }
 
-static int write_address(struct facts *facts, char const *path, struct in_addr const *a)
+static void write_address(struct facts *facts, char const *path, struct in_addr const *a)
 {
   char text[IP4_FMT];
 
-  if (!a->s_addr)
-    return 0;
-  return write_fact(facts, path, text, ip4_fmt(text, (char const *)a));
+  if (a->s_addr)
+    write_fact(facts, path, text, ip4_fmt(text, (char const *)a));
 }
 
-static int write_number(struct facts *facts, char const *path, uint32_t u)
+static void write_number(struct facts *facts, char const *path, uint32_t u)
 {
   char text[UINT_FMT];
 
-  if (!u)
-    return 0;
-  return write_fact(facts, path, text, uint_fmt(text, u));
+  if (u)
+    write_fact(facts, path, text, uint_fmt(text, u));
 }
 
-/* Keep the first error of several calls. */
-static void keep_error(int *error, int r)
+static void warn_of_error(struct facts *facts, char const *what)
 {
-  if (r == -1 && !*error)
-    *error = errno;
+  if (!facts->error)
+    return;
+  errno = facts->error;
+  facts->error = 0;
+  strerr_warnwusys("write ", what);
 }
 
 void facts_plan(struct facts *facts, struct rk_net_plan const *plan)
 {
-  int error = 0;
-
-  keep_error(&error, write_text(facts, "net/driver", plan->driver));
-  keep_error(&error, write_text(facts, "net/ifname", plan->ifname));
-  keep_error(&error, write_address(facts, "net/ip", &plan->ip));
-  keep_error(&error, write_number(facts, "net/prefix", plan->ip.s_addr ? plan->prefix : 0));
-  keep_error(&error, write_address(facts, "net/gateway", &plan->gateway));
-  keep_error(&error, write_address(facts, "net/dns", &plan->dns));
-  keep_error(&error, write_number(facts, "net/mtu", plan->mtu));
-  if (!error)
-    return;
-  errno = error;
-  strerr_warnwusys("write net/ in the state directory");
+  write_text(facts, "net/driver", plan->driver);
+  write_text(facts, "net/ifname", plan->ifname);
+  write_address(facts, "net/ip", &plan->ip);
+  if (plan->ip.s_addr)
+    write_number(facts, "net/prefix", plan->prefix);
+  write_address(facts, "net/gateway", &plan->gateway);
+  write_address(facts, "net/dns", &plan->dns);
+  write_number(facts, "net/mtu", plan->mtu);
+  warn_of_error(facts, "net/ in the state directory");
 }
 
 void facts_status(struct facts *facts, char const *status, char const *why)
@@ -86,6 +87,6 @@ void facts_status(struct facts *facts, char const *status, char const *why)
     rk_text_str(&t, ": ");
     rk_text_safe(&t, why, strlen(why)); /* it contains the driver's words */
   }
-  if (write_text(facts, "net/status", text) == -1)
-    strerr_warnwusys("write net/status");
+  write_text(facts, "net/status", text);
+  warn_of_error(facts, "net/status");
 }

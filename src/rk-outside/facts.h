@@ -8,6 +8,7 @@
 struct facts {
   int state; /* fd of the state directory, -1: there is none, and nothing is written */
   int dir;   /* fd of net/ in it, -1: not opened yet */
+  int error; /* of the first fact that could not be written, until it is warned of; 0: none */
 };
 
 /* All that the plan has. A fact that cannot be written is warned of. */

@@ -50,10 +50,11 @@ static int fits(struct outside_map const *map)
 }
 
 /* The helper's own words, when nothing that we can see is wrong. */
-static void words(struct rk_cause *why, struct outside_map const *map,
-                  struct outside_helper const *h)
+static void quote_helper(struct rk_cause *why, struct outside_map const *map,
+                         struct outside_helper const *h)
 {
-  char const *how = " failed: ", *name = map->helper;
+  char const *how = " failed: ";
+  char const *name = map->helper;
   char const *what = h->text;
   char code[UINT_FMT];
 
@@ -64,97 +65,134 @@ static void words(struct rk_cause *why, struct outside_map const *map,
                         "TasksMax=), or free memory",
                         name, what);
   if (!*what) {
-    int signaled = WIFSIGNALED(h->status);
-    code[uint_fmt(code, (unsigned int)(signaled ? WTERMSIG(h->status) : WEXITSTATUS(h->status)))] =
-      0;
-    how = signaled ? " was killed by signal " : " failed without a message, with exit status ";
+    int number = WEXITSTATUS(h->status);
+
+    how = " failed without a message, with exit status ";
+    if (WIFSIGNALED(h->status)) {
+      number = WTERMSIG(h->status);
+      how = " was killed by signal ";
+    }
+    code[uint_fmt(code, (unsigned int)number)] = 0;
     what = code;
   }
-  if (strstr(what, "owned by a different user"))
+  if (strstr(what, "owned by a different user")) {
     rk_cause_set(why, "I14",
                  "% refuses: the group of this process is not the login group of the user\n"
                  "start the chain with the login group (leave newgrp or sg), or set "
                  "GRANT_AUX_GROUP_SUBIDS yes in /etc/login.defs",
                  name);
-  else if (strstr(what, "not allowed"))
+  } else if (strstr(what, "not allowed")) {
     rk_cause_set(why, "I7",
                  "%%%\n"
                  "give the user these ids in % (or in the subid source of nsswitch.conf), in plain "
                  "lines NAME:FIRST:COUNT that % can read",
                  name, how, what, map->cap == CAP_SETUID ? "/etc/subuid" : "/etc/subgid", name);
-  else if (strstr(what, "Permission denied") || strstr(what, "proc directory"))
+  } else if (strstr(what, "Permission denied") || strstr(what, "proc directory")) {
     rk_cause_set(why, "I8",
                  "%%%\n"
                  "mount /proc writable and without hidepid, and make rk-idmap readable for its "
                  "user (chmod 0755)",
                  name, how, what);
-  else
+  } else {
     rk_cause_set(why, "I4",
                  "%%%\n"
                  "reinstall the package uidmap (shadow-utils, shadow-subids), or look at %",
                  name, how, what, h->path);
+  }
+}
+
+static char const *capability(struct outside_map const *map)
+{
+  return map->cap == CAP_SETUID ? "cap_setuid" : "cap_setgid";
+}
+
+/* What keeps the helper's file from giving it its privilege; root needs none of this. Like those
+   below it returns whether it has found the reason. */
+static int without_privilege(struct rk_cause *why, struct outside_map const *map,
+                             struct outside_helper const *h)
+{
+  struct stat st;
+  struct statvfs vfs;
+
+  if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1) {
+    rk_cause_set(why, "I4", "no_new_privs is set, so % cannot gain its privilege\n%", map->helper,
+                 RK_FIX_NNP);
+    return 1;
+  }
+  if (h->end == OUTSIDE_LATE) /* it got as far as waiting for something */
+    return 0;
+  if (stat(h->path, &st) == 0 && rk_caps_of_file(h->path, (int)map->cap) != 1) {
+    if (!(st.st_mode & S_ISUID)) {
+      rk_cause_set(why, "I4",
+                   "% is neither setuid root nor has the file capability %\n"
+                   "chmod u+s %, or setcap %+ep %",
+                   h->path, capability(map), h->path, capability(map), h->path);
+      return 1;
+    }
+    if (st.st_uid) {
+      rk_cause_set(why, "I4",
+                   "% is setuid, but does not belong to root here\n"
+                   "chown root % && chmod u+s %",
+                   h->path, h->path, h->path);
+      return 1;
+    }
+  }
+  if (statvfs(h->path, &vfs) == -1 || !(vfs.f_flag & ST_NOSUID))
+    return 0;
+  rk_cause_set(why, "I4",
+               "% lies on a file system mounted nosuid\n"
+               "remount that file system with suid, or put % elsewhere into PATH",
+               h->path, map->helper);
+  return 1;
+}
+
+static int is_bounded(struct outside_map const *map)
+{
+  char text[32];
+  uint64_t bounding;
+
+  if (rk_proc_status("CapBnd", text, sizeof text) == -1)
+    return 0;
+  if (!uint640_xscan(text, &bounding))
+    return 0;
+  return !(bounding & 1U << map->cap);
 }
 
 void idmap_diagnose(struct rk_cause *why, struct outside_map const *map,
                     struct outside_helper const *h)
 {
-  char const *const cap = map->cap == CAP_SETUID ? "cap_setuid" : "cap_setgid", *name = map->helper;
-  struct stat st;
-  struct statvfs vfs;
-  char text[32];
-  uint64_t bounding;
+  char const *name = map->helper;
 
-  if (h->end == OUTSIDE_MISSING)
-    return rk_cause_set(why, "I13",
-                        "% is not in PATH\n"
-                        "install the package uidmap (Debian, Ubuntu), shadow-utils (Fedora) or "
-                        "shadow-subids (Alpine)",
-                        name);
-  if (h->end == OUTSIDE_NOEXEC)
-    return rk_cause_set(why, "I13", "% is not executable\nchmod 4755 %", h->path, h->path);
-  if (geteuid()) { /* root needs none of this */
-    if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
-      return rk_cause_set(why, "I4", "no_new_privs is set, so % cannot gain its privilege\n%", name,
-                          RK_FIX_NNP);
-    if (h->end != OUTSIDE_LATE && stat(h->path, &st) == 0 &&
-        rk_caps_of_file(h->path, (int)map->cap) != 1) {
-      if (!(st.st_mode & S_ISUID))
-        return rk_cause_set(why, "I4",
-                            "% is neither setuid root nor has the file capability %\n"
-                            "chmod u+s %, or setcap %+ep %",
-                            h->path, cap, h->path, cap, h->path);
-      if (st.st_uid)
-        return rk_cause_set(why, "I4",
-                            "% is setuid, but does not belong to root here\n"
-                            "chown root % && chmod u+s %",
-                            h->path, h->path, h->path);
-    }
-    if (h->end != OUTSIDE_LATE && statvfs(h->path, &vfs) == 0 && (vfs.f_flag & ST_NOSUID))
-      return rk_cause_set(why, "I4",
-                          "% lies on a file system mounted nosuid\n"
-                          "remount that file system with suid, or put % elsewhere into PATH",
-                          h->path, name);
+  if (h->end == OUTSIDE_MISSING) {
+    rk_cause_set(why, "I13",
+                 "% is not in PATH\n"
+                 "install the package uidmap (Debian, Ubuntu), shadow-utils (Fedora) or "
+                 "shadow-subids (Alpine)",
+                 name);
+  } else if (h->end == OUTSIDE_NOEXEC) {
+    rk_cause_set(why, "I13", "% is not executable\nchmod 4755 %", h->path, h->path);
+  } else if (geteuid() && without_privilege(why, map, h)) {
+    return;
+  } else if (h->end == OUTSIDE_LATE) {
+    rk_cause_set(why, "I9",
+                 "% did not end in time and was killed\n"
+                 "find out what % waits for (a directory service?); "
+                 "RK_HELPER_TIMEOUT=SECONDS gives it more time",
+                 name, h->path);
+  } else if (is_bounded(map)) {
+    rk_cause_set(why, "I5",
+                 "the capability bounding set lacks %, which % needs\n"
+                 "let the service or container that runs this keep % (systemd: "
+                 "CapabilityBoundingSet=, Docker: --cap-add)",
+                 capability(map), name, capability(map));
+  } else if (!fits(map)) {
+    rk_cause_set(why, "I4",
+                 "not all of the ids are mapped in the user namespace outside, see % there\n"
+                 "let the container outside map more ids, or give the user a range within its own",
+                 map->ownfile);
+  } else {
+    quote_helper(why, map, h);
   }
-  if (h->end == OUTSIDE_LATE)
-    return rk_cause_set(why, "I9",
-                        "% did not end in time and was killed\n"
-                        "find out what % waits for (a directory service?); "
-                        "RK_HELPER_TIMEOUT=SECONDS gives it more time",
-                        name, h->path);
-  if (rk_proc_status("CapBnd", text, sizeof text) != -1 && uint640_xscan(text, &bounding) &&
-      !(bounding & 1U << map->cap))
-    return rk_cause_set(why, "I5",
-                        "the capability bounding set lacks %, which % needs\n"
-                        "let the service or container that runs this keep % (systemd: "
-                        "CapabilityBoundingSet=, Docker: --cap-add)",
-                        cap, name, cap);
-  if (!fits(map))
-    return rk_cause_set(
-      why, "I4",
-      "not all of the ids are mapped in the user namespace outside, see % there\n"
-      "let the container outside map more ids, or give the user a range within its own",
-      map->ownfile);
-  words(why, map, h);
 }
 
 int outside_root_ids(pid_t pid, uint32_t *uid, uint32_t *gid)

@@ -134,12 +134,13 @@ void network_event(struct network *n, enum driver_event event, char const *why)
   if (step.actions & DRIVER_DO_GIVEUP)
     give_up(n, why);
   /* What these do may be the next event at once, so each comes last. */
-  if (step.actions & DRIVER_DO_START)
+  if (step.actions & DRIVER_DO_START) {
     start(n);
-  else if (step.actions & DRIVER_DO_KILL)
+  } else if (step.actions & DRIVER_DO_KILL) {
     kill_driver(n, why);
-  else if (step.actions & DRIVER_DO_TEST)
+  } else if (step.actions & DRIVER_DO_TEST) {
     test(n);
+  }
 }
 
 void network_unable(struct network *n, char const *text)

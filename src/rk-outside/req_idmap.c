@@ -13,46 +13,57 @@
 #include <unistd.h>
 #include <linux/capability.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
 #include <rk/fail.h>
 #include <rk/proc.h>
 #include <rk/spawn.h>
+#include <rk/text.h>
 
 /* One helper with all that it is told: NAME PID, then three numbers a line of the map. */
 struct job {
   struct outside_map map;
   struct outside_helper helper;
   char path[PATH_MAX];
+  size_t argc;
   char const *argv[2 + 3 * RK_MAP_MAX + 1];
+  size_t used; /* bytes of words */
   char words[UINT_FMT * (1 + 3 * RK_MAP_MAX)];
 };
 
+static void add_word(struct job *j, uint32_t u)
+{
+  char *word = j->words + j->used;
+  size_t n = uint32_fmt(word, u);
+
+  word[n] = 0;
+  j->used += n + 1;
+  j->argv[j->argc] = word;
+  j->argc++;
+}
+
 static void spell(struct job *j, pid_t pid)
 {
-  size_t a = 0, t = 0;
-
-  j->argv[a++] = j->map.helper;
-  j->argv[a++] = j->words;
-  t += uint_fmt(j->words, (unsigned int)pid);
-  j->words[t++] = 0;
+  j->used = 0;
+  j->argv[0] = j->map.helper;
+  j->argc = 1;
+  add_word(j, (uint32_t)pid);
   for (uint32_t i = 0; i < j->map.n; i++) {
-    uint32_t const v[3] = {j->map.range[i].inside, j->map.range[i].outside, j->map.range[i].count};
-    for (int k = 0; k < 3; k++) {
-      j->argv[a++] = j->words + t;
-      t += uint32_fmt(j->words + t, v[k]);
-      j->words[t++] = 0;
-    }
+    struct rk_idrange const *range = &j->map.range[i];
+
+    add_word(j, range->inside);
+    add_word(j, range->outside);
+    add_word(j, range->count);
   }
-  j->argv[a] = NULL;
+  j->argv[j->argc] = NULL;
 }
 
 /* Keep the first line of what a helper writes. */
-static void take(void *data, char const *text, size_t len)
+static void take_output(void *data, char const *text, size_t len)
 {
   struct outside_helper *h = data;
-  size_t have = strlen(h->text), room = sizeof h->text - 1 - have;
+  size_t have = strlen(h->text);
+  size_t room = sizeof h->text - 1 - have;
   char const *nl = memchr(text, '\n', len);
 
   if (have && h->text[have - 1] == '\n')
@@ -72,14 +83,17 @@ static int chain_is_gone(struct chain const *chain)
   return poll(&x, 1, 0) != 0;
 }
 
-static void find(struct job *j)
+static void find_helper(struct job *j)
 {
   struct outside_helper *h = &j->helper;
 
   j->path[0] = 0;
   h->path = j->path;
-  if (rk_which(j->map.helper, j->path, sizeof j->path) == -1)
-    h->end = errno == EACCES ? OUTSIDE_NOEXEC : OUTSIDE_MISSING;
+  if (rk_which(j->map.helper, j->path, sizeof j->path) != -1)
+    return;
+  h->end = OUTSIDE_MISSING;
+  if (errno == EACCES)
+    h->end = OUTSIDE_NOEXEC;
 }
 
 static void start_helper(struct job *j, struct rk_spawn *h, pid_t pid)
@@ -88,7 +102,7 @@ static void start_helper(struct job *j, struct rk_spawn *h, pid_t pid)
   *h = (struct rk_spawn){
     .path = j->path,
     .argv = j->argv,
-    .take = take,
+    .take = take_output,
     .data = &j->helper,
   };
   if (rk_spawn_start(h) == 0)
@@ -121,7 +135,7 @@ static int by_helpers(struct chain const *chain, struct job job[2], struct rk_re
   int ms = rk_spawn_time(); /* rk-idmap has refused a malformed one */
 
   for (int i = 0; i < 2; i++) {
-    find(&job[i]);
+    find_helper(&job[i]);
     if (job[i].helper.end) {
       /* Neither is started if one is missing: a map that is written cannot be taken back. */
       idmap_diagnose(&say->why, &job[i].map, &job[i].helper);
@@ -149,27 +163,28 @@ static int by_helpers(struct chain const *chain, struct job job[2], struct rk_re
 static int direct(int proc, struct outside_map const *map, uint32_t *ids)
 {
   char own[OUTSIDE_MAP_TEXT], text[OUTSIDE_MAP_TEXT];
+  struct rk_text t = rk_text_in(text, sizeof text);
   char *s = own;
   uint32_t v[3];
-  size_t len = 0;
-  int fd, e;
+  int fd, e = 0;
 
   *ids = 0;
   if (rk_slurp(map->ownfile, own, sizeof own) == -1)
     return -1;
   while (outside_mapline(&s, v)) {
-    len += uint32_fmt(text + len, v[0]);
-    text[len++] = ' ';
-    len += uint32_fmt(text + len, v[0]);
-    text[len++] = ' ';
-    len += uint32_fmt(text + len, v[2]);
-    text[len++] = '\n';
+    rk_text_num(&t, v[0]);
+    rk_text_str(&t, " ");
+    rk_text_num(&t, v[0]);
+    rk_text_str(&t, " ");
+    rk_text_num(&t, v[2]);
+    rk_text_str(&t, "\n");
     *ids += v[2];
   }
   fd = openat(proc, map->file, O_WRONLY | O_CLOEXEC);
   if (fd == -1)
     return -1;
-  e = write(fd, text, len) == (ssize_t)len ? 0 : errno;
+  if (write(fd, text, t.len) != (ssize_t)t.len)
+    e = errno;
   close(fd);
   return e ? rk_fail(e) : 0;
 }
@@ -211,14 +226,15 @@ ssize_t req_idmap(struct chain *chain, void const *request, int fd, union ctl_re
   struct rk_req_idmap const *ask = request;
   struct rk_reply_idmap *say = &reply->idmap;
   struct job job[2];
+  uint32_t const known = RK_RUNG_SUBIDS | RK_RUNG_DIRECT;
 
   (void)fd;
-  if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX ||
-      !(ask->rungs & (RK_RUNG_SUBIDS | RK_RUNG_DIRECT))) {
+  if (ask->nuid > RK_MAP_MAX || ask->ngid > RK_MAP_MAX || !(ask->rungs & known)) {
     ctl_error(&say->head, EINVAL, "no such way to map ids");
     return sizeof *say;
   }
-  job[0].helper = job[1].helper = (struct outside_helper){.end = OUTSIDE_ENDED};
+  job[0].helper = (struct outside_helper){.end = OUTSIDE_ENDED};
+  job[1].helper = (struct outside_helper){.end = OUTSIDE_ENDED};
   job[0].map = (struct outside_map){
     .helper = "newuidmap",
     .cap = CAP_SETUID,
@@ -235,11 +251,12 @@ ssize_t req_idmap(struct chain *chain, void const *request, int fd, union ctl_re
     .range = ask->gid,
     .n = ask->ngid,
   };
-  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(chain, job, say))
+  if ((ask->rungs & RK_RUNG_SUBIDS) && by_helpers(chain, job, say)) {
     say->rung = RK_RUNG_SUBIDS;
-  else if ((ask->rungs & RK_RUNG_DIRECT) && !say->half && by_hand(chain, job, say))
+  } else if ((ask->rungs & RK_RUNG_DIRECT) && !say->half && by_hand(chain, job, say)) {
     say->rung = RK_RUNG_DIRECT;
-  else
+  } else {
     say->head.error = EPERM;
+  }
   return sizeof *say;
 }

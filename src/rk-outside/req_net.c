@@ -43,12 +43,13 @@ static void start_driver(struct network *n, int netns)
   /* its owner: the chain's process may be in another by now */
   if (d->netns != -1)
     d->userns = move_up(ioctl(d->netns, NS_GET_USERNS));
-  if (d->netns == -1 || d->userns == -1)
+  if (d->netns == -1 || d->userns == -1) {
     network_unable(n, "unable to open the namespaces");
-  else if (driver_find(n->plan.driver, d->file, sizeof d->file) == -1)
+  } else if (driver_find(n->plan.driver, d->file, sizeof d->file) == -1) {
     network_unable(n, "rk-outside does not find it (RK_NET_PATH must be set before rk-userns)");
-  else
+  } else {
     network_event(n, DRIVER_EV_ASK, "");
+  }
   if (d->pid && !n->plan.host_loopback)
     leaktest_open(&n->leaktest); /* while it starts */
 }

@@ -146,6 +146,11 @@ static void reset_signals(void)
   signal(SIGPIPE, SIG_IGN);
 }
 
+static int set_cloexec(int fd)
+{
+  return fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
 /* Before any other fd is opened: 0 to 2 may have been closed. */
 static void arrange_stdio(void)
 {
@@ -194,10 +199,10 @@ int main(void)
   rk_no_dump_or_die();
   reset_signals();
   umask(022);
-  if (fcntl(CONTROL, F_SETFD, FD_CLOEXEC) == -1 || fcntl(CHAIN, F_SETFD, FD_CLOEXEC) == -1)
+  if (set_cloexec(CONTROL) == -1 || set_cloexec(CHAIN) == -1)
     strerr_dief(RK_EXIT_USAGE,
                 "fds 3 and 4 are not open: this program is started by rk-userns only");
-  if (fcntl(LOCK, F_SETFD, FD_CLOEXEC) == 0)
+  if (set_cloexec(LOCK) == 0)
     chain.lock = LOCK;
   arrange_stdio();
   chain.pid = pid_of_chain();
