@@ -79,7 +79,9 @@ static int failed(char const *what)
    else above stderr. */
 static int exec_outside(void *unused)
 {
-  static char const *const argv[] = {"rk-outside", 0};
+  /* The directory is for people and for rk-ls: rk-outside itself reads its environment. */
+  char const *const argv[] = {"rk-outside", fork_args.lock >= 0 ? getenv("RK_STATE_DIR") : NULL,
+                              NULL};
 
   (void)unused;
   if (dup2(fork_args.control, 3) < 0 || dup2(fork_args.chain, 4) < 0 ||
