@@ -38,16 +38,17 @@ done
 # who is in the driver's namespaces, as dumpable as can be, is out of reach
 start rk-copyup /etc rk-net -d slirp4netns
 user=$(for f in "/proc/$o/fd"/*; do case $(readlink "$f") in user:*) echo "$f" ;; esac; done | head -n 1)
-spawn as_user nsenter --user="$user" --net="$h" --preserve-credentials sleep 600; v=$pid
-spawn nsenter --user="$user" --net="$h" --preserve-credentials sleep 600; w=$pid
-sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ]; }
-for q in "$v" "$w"; do
-  sleeps "$q" || wait_until sleeps "$q" || continue
-  as_user rk-enter -p "$p" rk-t-attack "$q" > "$T/attack"
-  is "$(grep ' ok$' "$T/attack" | grep -Ev '^(pidfd_open|kill) ok$')" "" \
-    "who is in the driver's namespaces is out of reach"
-  like "$(cat "$T/attack")" '^ptrace EPERM$' "(it was tried)"
-done
+spawn nsenter --user="$user" --net="$h" sleep 600; v=$pid
+sleeps() { [ "$(cat "/proc/$v/comm")" = sleep ]; }
+wait_until sleeps
+is "$(stat -c %u "/proc/$v/environ")" "$RK_TEST_UID" "a process of the user in the driver's namespaces is dumpable"
+inside rk-t-attack "$v"; got=$out
+spawn as_user sleep 600; w=$pid
+inside rk-t-attack "$w"
+is "$got" "$out" "root inside gets no more of it than of any process of the user's outside"
+unlike "$got" "^(ptrace|open:.*|readlink:.*|read:(mem|maps|environ)|pidfd_getfd.*) ok$" \
+  "that is no memory, no file, no namespace"
+like "$got" '^ptrace EPERM$' "(it was tried)"
 end "$v"; end "$w"; stop
 
 # what links before have made belongs to the program, or is locked

@@ -15,6 +15,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -107,18 +108,29 @@ static char const *name_interface(char *name)
   return u.have_default || !u.fallback ? 0 : if_indextoname((unsigned int)u.fallback, name);
 }
 
-/* Behind a wall nobody else may be in the driver's namespaces. Whoever asks for /proc/PID/ns of a
-   process must be allowed to trace it: pasta too, which is of the same user, so the helper becomes
-   dumpable, with nothing in its hands of which root inside could make use. Root inside may trace
-   nobody of that user namespace. */
-static void reside(void)
+/* Behind a wall nobody else may be in the driver's namespaces, so a process of ours is, which lends
+   them the name /proc/PID/ns. Whoever asks for that must be allowed to trace it: pasta too, which
+   is of the same user, so it becomes dumpable, with empty hands. Root inside may trace nobody of
+   that user namespace. It lives as long as its parent. */
+static void reside(int tell)
 {
+  pid_t pid = getpid(), parent = getppid();
+
   /* while the outside's fds are here, not even those who are in the namespace may */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || setns(USERNS, CLONE_NEWUSER) == -1 ||
       setns(NETNS, CLONE_NEWNET) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
-  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "become dumpable");
+  /* entering has taken the leash off (prctl(2)) */
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent)
+    _exit(RK_EXIT_SYS);
+  if (dup2(tell, 0) == -1)
+    _exit(RK_EXIT_SYS);
+  rk_close_range(1, UINT_MAX, 0);
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || write(0, &pid, sizeof pid) != sizeof pid)
+    _exit(RK_EXIT_SYS);
+  close(0);
+  for (;;)
+    pause();
 }
 
 static void await_pasta(int fifo, int pidfd)
@@ -137,8 +149,8 @@ static void await_pasta(int fifo, int pidfd)
    namespace, with our fds or after closing them. It lies in the private directory, which is pasta's
    working directory until it has opened it: in any other the chain's root could put a symlink in
    its place, and pasta would truncate what that leads to, outside. A helper reads it and reports,
-   or leaves when pasta has died. With resident it is in the driver's namespaces meanwhile. Returns
-   its pid. */
+   or leaves when pasta has died. With resident another is in the driver's namespaces meanwhile: its
+   pid is returned. */
 static pid_t start_helper(int dir, char const *name, int resident)
 {
   int pidfd = rk_pidfd_open(getpid(), 0), fifo, status, tell[2];
@@ -154,17 +166,16 @@ static pid_t start_helper(int dir, char const *name, int resident)
     pid = fork(); /* twice: pasta shall have no child that it does not know */
     if (pid)
       _exit(pid == -1);
-    if (resident)
-      reside();
-    pid = getpid();
-    if (write(tell[1], &pid, sizeof pid) != sizeof pid)
-      _exit(RK_EXIT_SYS);
+    if (resident && fork() == 0)
+      reside(tell[1]);
+    close(tell[1]);
     await_pasta(fifo, pidfd);
   }
   if (pid == -1 || waitpid(pid, &status, 0) == -1 || status)
     strerr_diefusys(RK_EXIT_SYS, "fork");
   close(tell[1]);
-  if (read(tell[0], &pid, sizeof pid) != sizeof pid)
+  pid = 0;
+  if (resident && read(tell[0], &pid, sizeof pid) != sizeof pid)
     _exit(RK_EXIT_SYS);
   close(tell[0]);
   return pid;
