@@ -2,22 +2,20 @@
 #include <compat/go.h>
 #include "state.h"
 #include "run.h"
+#include <rk/clock.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/text.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/time.h>
 
-enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_MS = 1 };
+enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_NS = 250000 };
 
 /* Lexical cleaning, as Go's filepath.Abs: the directory need not exist. */
 char *run_state_path(char const *dir)
@@ -55,15 +53,16 @@ char *run_state_path(char const *dir)
   return path;
 }
 
-/* Look again in a moment, at most until nothing of *left (milliseconds) is left. Not by inotify(7):
-   closing an instance waits for the kernel's readers (SRCU), some 10 ms, which is longer than the
-   tidying of most chains takes. */
-static int wait_removal(int *left)
+/* Look again in a moment, until the time is over: 0. Nobody is told of a lock's end but who sleeps in
+   flock(2), which has no time limit. Not by inotify(7): closing an instance waits for the kernel's
+   readers (SRCU), some 10 ms, which is longer than the tidying of most chains takes. */
+static int wait_moment(int64_t until)
 {
-  if (*left <= 0)
+  struct timespec const step = {.tv_nsec = STEP_NS};
+
+  if (rk_clock_ms() >= until)
     return 0;
-  *left -= STEP_MS;
-  poll(0, 0, STEP_MS);
+  nanosleep(&step, NULL);
   return 1;
 }
 
@@ -135,55 +134,27 @@ static int claim(char const *dir, int fd, int *live)
 
 void run_state_claim(char const *dir)
 {
+  int64_t begun = rk_clock_ms();
+
   /* A chain that was killed a moment ago is still dying, or being tidied up by its rk-outside: wait
      for that, but not for a live one. The directory may go meanwhile, or be made anew: it is opened
      each time. */
-  for (int left = LET_GO_MS;;) {
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), live = 0;
-    if (fd < 0 && errno == ENOENT)
+  for (;;) {
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), live = 0, claimed;
+    if (fd == -1 && errno == ENOENT)
       return; /* rk-state makes it */
-    if (fd < 0)
+    if (fd == -1)
       run_die("creating a state directory %s: mkdir %s: %s", dir, dir,
               errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));
-    if (claim(dir, fd, &live)) {
-      close(fd);
+    claimed = claim(dir, fd, &live);
+    close(fd);
+    if (claimed)
       return;
-    }
-    if ((live && left < LET_GO_MS - DYING_MS) || !wait_removal(&left))
+    if (!wait_moment(begun + (live ? DYING_MS : LET_GO_MS)))
       run_die(
         "failed to lock %s/lock, another RootlessKit is running with the same state directory?",
         dir);
-    close(fd);
   }
-}
-
-static void woken(int sig)
-{
-  (void)sig;
-}
-
-/* Sleep until nobody holds the lock of the lock file. Nobody is told of a lock's end but who waits
-   for it in flock(2), where only a signal ends the patience. */
-static void wait_unlocked(int dirfd, int ms)
-{
-  static struct sigaction const wake = {.sa_handler = woken};
-  struct itimerval const when = {.it_value = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000},
-                                 .it_interval = {.tv_usec = 100000}};
-  static struct itimerval const never;
-  sigset_t alarm;
-  int fd = rk_regular_open(dirfd, "lock", O_RDWR);
-
-  if (fd < 0)
-    return;
-  sigemptyset(&alarm);
-  sigaddset(&alarm, SIGALRM);
-  sigaction(SIGALRM, &wake, 0);
-  sigprocmask(SIG_UNBLOCK, &alarm, 0);
-  setitimer(ITIMER_REAL, &when, 0); /* again and again: the first may come before flock(2) */
-  flock(fd, LOCK_EX);
-  setitimer(ITIMER_REAL, &never, 0);
-  sigprocmask(SIG_BLOCK, &alarm, 0);
-  close(fd);
 }
 
 /* Empty and remove the directory, if nobody holds its lock. 1: that is done or somebody else's, 0:
@@ -216,19 +187,16 @@ static int try_remove(char const *dir, int fd, int *e)
    directory away. */
 void run_state_remove(char const *dir)
 {
-  int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), left = LET_GO_MS, e;
+  int64_t until = rk_clock_ms() + LET_GO_MS;
+  int fd, e;
 
-  if (fd >= 0 && !rk_state_owner(fd, 0))
-    wait_unlocked(fd, LET_GO_MS);
-  if (fd >= 0)
-    close(fd);
-  while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) >= 0) {
+  while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) != -1) {
     int done = try_remove(dir, fd, &e);
     close(fd);
     if (done)
       return;
     /* what is of another id stays so */
-    if (e != EACCES && e != EPERM && wait_removal(&left))
+    if (e != EACCES && e != EPERM && wait_moment(until))
       continue;
     if (e == EWOULDBLOCK)
       run_warn("the state directory %s is still locked; it is left alone", dir);
