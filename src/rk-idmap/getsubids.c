@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "idmap.h"
 
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,15 @@
 #include <rk/spawn.h>
 #include <rk/subid.h>
 
+/* By name, and by number. */
+enum { ASKED = 2 };
+
 struct answer {
   size_t len;
   char text[32768]; /* 339 ranges need less */
 };
 
-static void take(void *data, char const *text, size_t len)
+static void keep_answer(void *data, char const *text, size_t len)
 {
   struct answer *a = data;
   size_t room = sizeof a->text - a->len;
@@ -42,36 +46,58 @@ static void expect_children(struct sigaction *old, int *pending)
 
 static void forget_children(struct sigaction const *old, int pending)
 {
-  struct timespec const now = {0, 0};
+  struct timespec const now = {0};
   sigset_t set;
 
   sigemptyset(&set);
   sigaddset(&set, SIGCHLD);
   if (!pending)
-    sigtimedwait(&set, 0, &now);
-  sigaction(SIGCHLD, old, 0);
+    sigtimedwait(&set, NULL, &now);
+  sigaction(SIGCHLD, old, NULL);
+}
+
+static int find_program(char *path, size_t size)
+{
+  char const *program = getenv("GETSUBIDS");
+
+  if (!program || !*program)
+    program = "getsubids";
+  return rk_which(program, path, size) == -1 ? -1 : 0;
+}
+
+/* Feed s the answer if there is one. Returns whether getsubids ran at all. */
+static int read_answer(struct rk_spawn const *h, struct answer const *a, struct rk_subids *s)
+{
+  if (!h->argv || h->late)
+    return 0;
+  if (h->status == 0) {
+    rk_subid_feed(s, a->text, a->len);
+    rk_subid_end(s);
+  }
+  /* 127, 126: it could not even be executed (rk/spawn.h) */
+  return WIFEXITED(h->status) && WEXITSTATUS(h->status) < 126;
 }
 
 /* Asked by name and by number, side by side; the answers are put together, and duplicates fall
    out. */
 int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
 {
-  static struct answer answer[2];
-  static char path[4096];
-  struct rk_spawn h[2] = {{0}};
-  char const *program = getenv("GETSUBIDS");
+  static struct answer answer[ASKED];
+  static char path[PATH_MAX];
+  struct rk_spawn h[ASKED] = {{0}};
   char uid[UINT_FMT];
-  char const *const owner[2] = {who->name, uid};
-  char const *argv[2][4] = {{"getsubids"}, {"getsubids"}};
+  char const *const owner[ASKED] = {who->name, uid};
+  char const *argv[ASKED][4] = {{"getsubids"}, {"getsubids"}};
   struct sigaction old;
-  int answers = 0, pending;
+  int answers = 0;
+  int pending;
 
   uid[uint_fmt(uid, who->uid)] = 0;
-  rk_subid_begin(s, (struct rk_subid_owner){who->name, who->uid}, 1);
-  if (rk_which(program && *program ? program : "getsubids", path, sizeof path) == -1)
+  rk_subid_begin(s, (struct rk_subid_owner){.name = who->name, .id = who->uid}, 1);
+  if (find_program(path, sizeof path) == -1)
     return -1;
   expect_children(&old, &pending);
-  for (int i = 0; i < 2; i++) {
+  for (int i = 0; i < ASKED; i++) {
     char const **a = argv[i] + 1;
     answer[i].len = 0;
     if (!owner[i])
@@ -80,22 +106,18 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
       *a++ = "-g";
     *a = owner[i];
     h[i] = (struct rk_spawn){
-      .path = path, .argv = argv[i], .quiet = 1, .take = take, .data = &answer[i]};
+      .path = path,
+      .argv = argv[i],
+      .quiet = 1,
+      .take = keep_answer,
+      .data = &answer[i],
+    };
     if (rk_spawn_start(&h[i]) == -1)
       h[i].late = 1;
   }
-  rk_spawn_wait(h, 2, -1, rk_spawn_time());
+  rk_spawn_wait(h, ASKED, -1, rk_spawn_time());
   forget_children(&old, pending);
-  for (int i = 0; i < 2; i++) {
-    if (!h[i].argv || h[i].late)
-      continue;
-    /* 127, 126: it could not even be executed (rk/spawn.h) */
-    if (WIFEXITED(h[i].status) && WEXITSTATUS(h[i].status) < 126)
-      answers++;
-    if (h[i].status)
-      continue;
-    rk_subid_feed(s, answer[i].text, answer[i].len);
-    rk_subid_end(s);
-  }
+  for (int i = 0; i < ASKED; i++)
+    answers += read_answer(&h[i], &answer[i], s);
   return answers ? 0 : -1;
 }

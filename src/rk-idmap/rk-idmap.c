@@ -11,12 +11,13 @@
    exits    100 usage, 102 no subordinate ids or a helper that cannot work, 111 a system call
             failed, 126/127 prog
  */
+#include "idmap.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <linux/capability.h>
 
 #include <skalibs/sgetopt.h>
@@ -25,12 +26,12 @@
 
 #include <rk/caps.h>
 #include <rk/exit.h>
-#include <rk/spawn.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/proc.h>
+#include <rk/spawn.h>
+#include <rk/sys.h>
 #include <rk/text.h>
-#include "idmap.h"
 
 #define USAGE \
   "rk-idmap [ -m auto|subids|single|direct ] [ -s auto|static|dynamic ] [ -n min ] [ -g " \
@@ -38,7 +39,7 @@
 
 enum mode { AUTO, SUBIDS, SINGLE, DIRECT };
 
-static uint32_t id(char const *name)
+static uint32_t id_from_env(char const *name)
 {
   char const *s = getenv(name);
   uint32_t v;
@@ -50,7 +51,7 @@ static uint32_t id(char const *name)
   return v;
 }
 
-static int word(char const *what, char const *s, char const *const *words)
+static int word_of(char const *what, char const *s, char const *const *words)
 {
   for (int i = 0; words[i]; i++)
     if (!strcmp(s, words[i]))
@@ -76,13 +77,16 @@ static void refuse_mapped(void)
 static int privileged_outside(void)
 {
   char const *s = getenv("RK_OUTSIDE_CAPS");
-  uint64_t caps, need = 1U << CAP_SETUID | 1U << CAP_SETGID;
+  uint64_t const need = 1U << CAP_SETUID | 1U << CAP_SETGID;
+  uint64_t caps;
 
-  return s && uint640_xscan(s, &caps) && (caps & need) == need;
+  if (!s || !uint640_xscan(s, &caps))
+    return 0;
+  return (caps & need) == need;
 }
 
-static void die(struct rk_cause const *why) __attribute__((noreturn));
-static void die(struct rk_cause const *why)
+static void die_cause(struct rk_cause const *why) __attribute__((noreturn));
+static void die_cause(struct rk_cause const *why)
 {
   rk_die_host(why->id, why->fix, "unable to map ids: ", why->text);
 }
@@ -91,10 +95,14 @@ static void die(struct rk_cause const *why)
 static void die_root(struct rk_cause *why) __attribute__((noreturn));
 static void die_root(struct rk_cause *why)
 {
-  struct rk_text fix = {.s = why->fix, .size = sizeof why->fix, .len = strlen(why->fix)};
+  struct rk_text fix = {
+    .s = why->fix,
+    .size = sizeof why->fix,
+    .len = strlen(why->fix),
+  };
 
   rk_text_str(&fix, "; or use -m direct, with which root inside is the host's root");
-  die(why);
+  die_cause(why);
 }
 
 /* Ask for the rungs that may be tried; which one did it, or 0 and why. */
@@ -112,25 +120,28 @@ static uint32_t ask_outside(struct rk_req_idmap const *ask, uint32_t *ids, struc
   }
   /* What is half done cannot be undone, and no lower rung can go on from it. */
   if (say.half)
-    die(why);
+    die_cause(why);
   if (say.rung == RK_RUNG_DIRECT)
     *ids = say.ids;
   return say.rung;
 }
 
-/* Raw calls: those of libc would first stop all threads, of which there are none. */
-static void become_root(int drop)
+static void drop_groups(void)
 {
-  if (drop && syscall(SYS_setgroups, 0, 0) == -1) {
-    /* we have the capability: /proc/self/setgroups is "deny", by us or by a namespace outside of
-       this one */
-    if (errno == EPERM)
-      rk_die_host(
-        "I12", "use -g keep, or map subordinate ids in this and in every outer namespace",
-        "unable to drop the groups: with a single id, here or outside, setgroups is denied");
-    strerr_diefusys(RK_EXIT_SYS, "drop the groups");
-  }
-  if (syscall(SYS_setresgid, 0, 0, 0) == -1 || syscall(SYS_setresuid, 0, 0, 0) == -1)
+  if (rk_drop_groups() == 0)
+    return;
+  /* we have the capability: /proc/self/setgroups is "deny", by us or by a namespace outside of
+     this one */
+  if (errno == EPERM)
+    rk_die_host(
+      "I12", "use -g keep, or map subordinate ids in this and in every outer namespace",
+      "unable to drop the groups: with a single id, here or outside, setgroups is denied");
+  strerr_diefusys(RK_EXIT_SYS, "drop the groups");
+}
+
+static void become_root(void)
+{
+  if (rk_become_root() == -1)
     strerr_diefusys(RK_EXIT_SYS, "become 0:0");
   /* What rk-userns made ambient and inheritable would also reach the other users of this root. */
   if (rk_caps_settle() == -1)
@@ -140,7 +151,8 @@ static void become_root(int drop)
 /* Enough? Said before anything depends on it, instead of by a chown that fails an hour later. */
 static int enough(uint32_t ids, uint32_t min, struct rk_cause *why)
 {
-  char have[UINT_FMT], want[UINT_FMT];
+  char have[UINT_FMT];
+  char want[UINT_FMT];
 
   if (ids >= min)
     return 1;
@@ -156,8 +168,8 @@ static int enough(uint32_t ids, uint32_t min, struct rk_cause *why)
 
 /* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's
    newidmapd). */
-static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min,
-                  int privileged, struct rk_req_idmap *ask, struct rk_cause *why)
+static int find_ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min,
+                       int privileged, struct rk_req_idmap *ask, struct rk_cause *why)
 {
   uint32_t ids;
 
@@ -170,26 +182,41 @@ static int ranges(struct idmap_who const *who, enum idmap_source source, uint32_
   return ids && enough(ids, min, why);
 }
 
-/* Down the ladder. */
-static void map(enum mode mode, enum idmap_source source, uint32_t min, struct idmap_who const *who)
+/* The rungs for which another process is needed. Returns which one did it, or 0 and why. */
+static uint32_t map_outside(enum mode mode, enum idmap_source source, uint32_t min,
+                            struct idmap_who const *who, struct rk_cause *why)
 {
-  static struct rk_req_idmap ask;
-  static struct rk_cause why, last;
+  static struct rk_req_idmap ask; /* of 8 KB, so not initialised: that would be in the file */
+  static struct rk_cause few;
   int privileged = privileged_outside();
-  uint32_t rung = 0, ids = min;
+  uint32_t rung;
+  uint32_t ids = min;
 
-  ask.head = (struct rk_req){RK_OUTSIDE_VERSION, RK_OP_IDMAP};
+  ask.head = (struct rk_req){.version = RK_OUTSIDE_VERSION, .op = RK_OP_IDMAP};
   if (mode == DIRECT && !privileged)
     rk_die_host("I4", "be root outside, or use -m subids",
                 "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
-  if ((mode == AUTO || mode == SUBIDS) && ranges(who, source, min, privileged, &ask, &why))
-    ask.rungs |= RK_RUNG_SUBIDS;
+  if (mode == AUTO || mode == SUBIDS)
+    if (find_ranges(who, source, min, privileged, &ask, why))
+      ask.rungs |= RK_RUNG_SUBIDS;
   if (mode == DIRECT || (mode == AUTO && privileged && !who->host_root))
     ask.rungs |= RK_RUNG_DIRECT;
-  if (ask.rungs)
-    rung = ask_outside(&ask, &ids, &why);
-  if (rung == RK_RUNG_DIRECT && !enough(ids, min, &last))
-    die(&last);
+  if (!ask.rungs)
+    return 0;
+  rung = ask_outside(&ask, &ids, why);
+  if (rung == RK_RUNG_DIRECT && !enough(ids, min, &few))
+    die_cause(&few);
+  return rung;
+}
+
+/* Down the ladder. */
+static void map_ids(enum mode mode, enum idmap_source source, uint32_t min,
+                    struct idmap_who const *who)
+{
+  static struct rk_cause why;
+  static struct rk_cause last;
+  uint32_t rung = map_outside(mode, source, min, who, &why);
+
   if (rung == RK_RUNG_DIRECT && mode == AUTO)
     strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text,
                  ")");
@@ -199,36 +226,39 @@ static void map(enum mode mode, enum idmap_source source, uint32_t min, struct i
   if (mode == AUTO && who->host_root)
     die_root(&why);
   if (mode != SINGLE && (mode != AUTO || min > 1))
-    die(&why);
+    die_cause(&why);
   if (idmap_single(who, &last) == -1)
-    die(why.id[0] ? &why : &last);
+    die_cause(why.id[0] ? &why : &last);
   if (mode == AUTO)
     strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
 }
 
 int main(int argc, char const *const *argv)
 {
-  static char const *const modes[] = {"auto", "subids", "single", "direct", 0};
-  static char const *const sources[] = {"auto", "static", "dynamic", 0};
-  static char const *const groups[] = {"keep", "drop", 0};
+  static char const *const modes[] = {"auto", "subids", "single", "direct", NULL};
+  static char const *const sources[] = {"auto", "static", "dynamic", NULL};
+  static char const *const groups[] = {"keep", "drop", NULL};
   enum mode mode = AUTO;
   enum idmap_source source = IDMAP_AUTO;
-  int drop = -1, keep = 0;
-  uint32_t min = 1, uid;
+  int drop = -1;
+  int keep = 0;
+  uint32_t min = 1;
+  uint32_t uid;
   struct idmap_who who;
 
   PROG = "rk-idmap";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "m:s:n:g:k", &l)) != -1;)
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "m:s:n:g:k", &l)) != -1)
       switch (opt) {
-        case 'm': mode = (enum mode)word("mode", l.arg, modes); break;
-        case 's': source = (enum idmap_source)word("source", l.arg, sources); break;
+        case 'm': mode = (enum mode)word_of("mode", l.arg, modes); break;
+        case 's': source = (enum idmap_source)word_of("source", l.arg, sources); break;
         case 'n':
           if (!uint320_scan(l.arg, &min) || !min)
             strerr_dief(RK_EXIT_USAGE, "-n: ", l.arg, " is no count of ids");
           break;
-        case 'g': drop = word("treatment of groups", l.arg, groups); break;
+        case 'g': drop = word_of("treatment of groups", l.arg, groups); break;
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
@@ -237,19 +267,21 @@ int main(int argc, char const *const *argv)
   }
   if (!argc)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (rk_spawn_time() < 0)
+  if (rk_spawn_time() == -1)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
   if (mode == SINGLE && min > 1)
     strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
-  uid = id("RK_UID");
-  who = idmap_look_up(uid, id("RK_GID"));
+  uid = id_from_env("RK_UID");
+  who = idmap_look_up(uid, id_from_env("RK_GID"));
   who.host_root = getenv("RK_OUTSIDE_ROOT") != NULL;
   /* else the host's group 0 would come along */
   if (drop == -1)
     drop = who.host_root && (mode == AUTO || mode == SUBIDS);
   refuse_mapped();
 
-  map(mode, source, min, &who);
-  become_root(drop);
+  map_ids(mode, source, min, &who);
+  if (drop)
+    drop_groups();
+  become_root();
   rk_link_exec(argv, keep);
 }

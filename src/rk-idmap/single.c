@@ -6,11 +6,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <skalibs/types.h>
+#include <rk/text.h>
 
-static int put(char const *path, char const *text, size_t len, struct rk_cause *why)
+static int write_once(char const *path, char const *text, struct rk_cause *why)
 {
-  int fd = open(path, O_WRONLY | O_CLOEXEC), e = 0;
+  size_t len = strlen(text);
+  char const *fix = "start the chain from a process whose own ids are mapped";
+  int e = 0;
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
 
   if (fd == -1 || write(fd, text, len) != (ssize_t)len)
     e = errno;
@@ -18,28 +21,30 @@ static int put(char const *path, char const *text, size_t len, struct rk_cause *
     close(fd);
   if (!e)
     return 0;
-  rk_cause_set(why, "I8", "unable to write %: %\n%", path, strerror(e),
-               e == EACCES ? "make rk-idmap readable for its user (chmod 0755), and /proc writable"
-                           : "start the chain from a process whose own ids are mapped");
+  if (e == EACCES)
+    fix = "make rk-idmap readable for its user (chmod 0755), and /proc writable";
+  rk_cause_set(why, "I8", "unable to write %: %\n%", path, strerror(e), fix);
   return -1;
 }
 
-static int map(char const *path, uint32_t id, struct rk_cause *why)
+static int map_one(char const *path, uint32_t id, struct rk_cause *why)
 {
-  char text[2 + UINT_FMT + 3] = "0 ";
-  size_t len = 2 + uint32_fmt(text + 2, id);
+  char text[32];
+  struct rk_text t = rk_text_in(text, sizeof text);
 
-  memcpy(text + len, " 1\n", 3);
-  return put(path, text, len + 3, why);
+  rk_text_str(&t, "0 ");
+  rk_text_num(&t, id);
+  rk_text_str(&t, " 1\n");
+  return write_once(path, text, why);
 }
 
 /* An unprivileged process may map its own gid only after it has given up setgroups(2) for good,
    user_namespaces(7). */
 int idmap_single(struct idmap_who const *who, struct rk_cause *why)
 {
-  if (put("/proc/self/setgroups", "deny", 4, why) == -1)
+  if (write_once("/proc/self/setgroups", "deny", why) == -1)
     return -1;
-  if (map("/proc/self/gid_map", who->gid, why) == -1)
+  if (map_one("/proc/self/gid_map", who->gid, why) == -1)
     return -1;
-  return map("/proc/self/uid_map", who->uid, why);
+  return map_one("/proc/self/uid_map", who->uid, why);
 }

@@ -17,9 +17,19 @@
 
 enum { COUNT = 65536, FIRST = 100000 }; /* what a usermod line of ours gives */
 
-static struct rk_subids subids[2];
-static char const *const file[2] = {"/etc/subuid", "/etc/subgid"};
-static char const *const kindname[2] = {"uid", "gid"};
+/* By kind: uids, gids. */
+static char const *const FILES[2] = {"/etc/subuid", "/etc/subgid"};
+static char const *const KINDS[2] = {"uid", "gid"};
+
+/* A search under way. */
+struct search {
+  struct idmap_who const *who;
+  char const *name;        /* his, or the number */
+  struct rk_subids *found; /* by kind */
+  enum idmap_source source;
+  int unread; /* errno if the source could not be read, else 0 */
+  struct rk_cause *why;
+};
 
 static int from_file(char const *path, struct rk_subid_owner owner, struct rk_subids *s)
 {
@@ -37,6 +47,11 @@ static int from_file(char const *path, struct rk_subid_owner owner, struct rk_su
   return r == -1 ? -1 : 0;
 }
 
+static size_t blanks(char const *s)
+{
+  return strspn(s, " \t");
+}
+
 /* Does "subid:" in nsswitch.conf(5) name anything but files? */
 static int elsewhere(void)
 {
@@ -49,11 +64,10 @@ static int elsewhere(void)
     char *end = strchr(line, '\n');
     if (end)
       *end++ = 0;
-    while (*line == ' ' || *line == '\t')
-      line++;
+    line += blanks(line);
     if (!strncmp(line, "subid:", 6)) {
-      for (line += 6; *line == ' ' || *line == '\t';)
-        line++;
+      line += 6;
+      line += blanks(line);
       return strncmp(line, "files", 5) != 0;
     }
     line = end;
@@ -61,131 +75,178 @@ static int elsewhere(void)
   return 0;
 }
 
-/* A line with a fault, or two lines that quarrel. */
-static void faulty(struct rk_subids const *s, char const *where, char const *name,
-                   struct rk_cause *why)
+static char const *fault_text(enum rk_subid_wrong wrong)
 {
-  char line[UINT_FMT], other[UINT_FMT];
-  char const *what = "";
-
-  line[uint_fmt(line, s->line)] = 0;
-  other[uint_fmt(other, s->other)] = 0;
-  switch (s->wrong) {
-    case RK_SUBID_FORMAT: what = "is malformed"; break;
-    case RK_SUBID_NUMBER: what = "has a field that is no number"; break;
-    case RK_SUBID_HIGH: what = "goes past the last id, 4294967294"; break;
-    case RK_SUBID_OWN: what = "contains the user's own id"; break;
-    case RK_SUBID_MANY: what = "is one too many: the kernel takes 339 ranges"; break;
+  switch (wrong) {
+    case RK_SUBID_FORMAT: return "is malformed";
+    case RK_SUBID_NUMBER: return "has a field that is no number";
+    case RK_SUBID_HIGH: return "goes past the last id, 4294967294";
+    case RK_SUBID_OWN: return "contains the user's own id";
+    case RK_SUBID_MANY: return "is one too many: the kernel takes 339 ranges";
     case RK_SUBID_OVERLAP: break;
   }
+  return "overlaps another";
+}
+
+/* A line with a fault, or two lines that quarrel. */
+static void diagnose_fault(struct search const *x, int kind)
+{
+  struct rk_subids const *s = &x->found[kind];
+  char const *name = x->who->name ? x->who->name : "UID";
+  char const *where = FILES[kind];
+  char line[UINT_FMT];
+  char other[UINT_FMT];
+
+  if (x->source == IDMAP_DYNAMIC)
+    where = kind ? "getsubids -g" : "getsubids";
+  line[uint_fmt(line, s->line)] = 0;
+  other[uint_fmt(other, s->other)] = 0;
   if (s->wrong == RK_SUBID_OVERLAP)
     rk_cause_set(
-      why, "I6",
+      x->why, "I6",
       "lines % and % of % overlap\n"
       "let one of the lines % and % of % for % begin after the end of the other, or remove it",
       line, other, where, line, other, where, name);
   else
     rk_cause_set(
-      why, "I6",
+      x->why, "I6",
       "line % of % %\n"
       "correct line % of %: %:FIRST:COUNT, not touching the user's own id or another range",
-      line, where, what, line, where, name);
+      line, where, fault_text(s->wrong), line, where, name);
 }
 
-/* usermod finds no free range by itself: behind the last one that anybody has. */
-static void usermod(struct idmap_who const *who, int kind, char const *who_s, int unread,
-                    struct rk_cause *why)
+/* usermod finds no free range by itself: after the last one that anybody has. */
+static void advise_usermod(struct search const *x, int kind)
 {
-  char first[UINT64_FMT], last[UINT64_FMT];
-  uint64_t next = subids[kind].beyond > FIRST ? subids[kind].beyond : FIRST;
+  char first[UINT64_FMT];
+  char last[UINT64_FMT];
+  char const *absent = " has no line of that user";
+  char const *before = "";
+  char const *name = x->who->name;
+  uint64_t next = x->found[kind].beyond;
 
-  if (next > UINT32_MAX - COUNT)
+  if (next < FIRST || next > UINT32_MAX - COUNT)
     next = FIRST;
   first[uint64_fmt(first, next)] = 0;
   last[uint64_fmt(last, next + COUNT - 1)] = 0;
-  rk_cause_set(why, "I1", "no subordinate %s for %: %%\n%usermod --add-sub%s %-% %", kindname[kind],
-               who_s, file[kind], unread ? " does not exist" : " has no line of that user",
-               who->name ? "" : "give the uid a name, then: ", kindname[kind], first, last,
-               who->name ? who->name : "NAME");
+  if (x->unread)
+    absent = " does not exist";
+  if (!name) {
+    before = "give the uid a name, then: ";
+    name = "NAME";
+  }
+  rk_cause_set(x->why, "I1", "no subordinate %s for %: %%\n%usermod --add-sub%s %-% %", KINDS[kind],
+               x->name, FILES[kind], absent, before, KINDS[kind], first, last, name);
 }
 
-/* No line of the user's: the known mistakes that look like it. unread: errno of the source. */
-static void nothing(struct idmap_who const *who, int kind, enum idmap_source source, int unread,
-                    struct rk_cause *why)
+/* Does /etc/subgid name the user's group? (It is found again for that.) 1: so it is explained. */
+static int diagnose_group(struct search const *x)
 {
-  char uid[UINT_FMT], line[UINT_FMT];
-  char const *who_s = who->name ? who->name : uid;
-  char const *group;
+  struct rk_subids *s = &x->found[1];
+  char const *group = idmap_group(x->who->gid);
+  struct rk_subid_owner const owner = {.name = group, .id = x->who->gid};
+  char line[UINT_FMT];
 
-  uid[uint_fmt(uid, who->uid)] = 0;
-  if (source == IDMAP_DYNAMIC && unread)
+  if (!group || from_file(FILES[1], owner, s) == -1)
+    return 0;
+  if (!s->n && !s->wrong)
+    return 0;
+  line[uint_fmt(line, s->n ? s->range[0].line : s->line)] = 0;
+  rk_cause_set(
+    x->why, "I2",
+    "no line for % in /etc/subgid: line % names the group %\n"
+    "begin line % of /etc/subgid with the name of the user, %, not with that of the group",
+    x->name, line, group, line, x->name);
+  return 1;
+}
+
+/* No line of the user's: the known mistakes that look like it. */
+static void diagnose_none(struct search const *x, int kind)
+{
+  char const *file = FILES[kind];
+
+  if (x->source == IDMAP_DYNAMIC && x->unread) {
     rk_cause_set(
-      why, "I13",
+      x->why, "I13",
       "unable to run getsubids for %\n"
       "install getsubids (package uidmap, shadow-utils-subid, shadow-subids), or use -s static",
-      who_s);
-  else if (source == IDMAP_DYNAMIC)
+      x->name);
+  } else if (x->source == IDMAP_DYNAMIC) {
     rk_cause_set(
-      why, "I1",
+      x->why, "I1",
       "getsubids names no %s for %\n"
       "have the source that nsswitch.conf names under subid give % a range, or use -s static",
-      kindname[kind], who_s, who_s);
-  else if (unread && unread != ENOENT)
-    rk_cause_set(why, "I1", "unable to read %: %\nchmod 0644 %", file[kind], strerror(unread),
-                 file[kind]);
-  else if (elsewhere())
+      KINDS[kind], x->name, x->name);
+  } else if (x->unread && x->unread != ENOENT) {
+    rk_cause_set(x->why, "I1", "unable to read %: %\nchmod 0644 %", file, strerror(x->unread),
+                 file);
+  } else if (elsewhere()) {
     rk_cause_set(
-      why, "I3",
+      x->why, "I3",
       "no line for % in %, and /etc/nsswitch.conf says that subordinate ids are kept elsewhere\n"
       "install getsubids (package uidmap, shadow-utils-subid, shadow-subids), which asks there, or "
       "add a line to %",
-      who_s, file[kind], file[kind]);
-  else if (kind && !unread && (group = idmap_group(who->gid)) &&
-           from_file(file[1], (struct rk_subid_owner){group, who->gid}, &subids[1]) == 0 &&
-           (subids[1].n || subids[1].wrong)) {
-    line[uint_fmt(line, subids[1].n ? subids[1].range[0].line : subids[1].line)] = 0;
-    rk_cause_set(
-      why, "I2",
-      "no line for % in /etc/subgid: line % names the group %\n"
-      "begin line % of /etc/subgid with the name of the user, %, not with that of the group",
-      who_s, line, group, line, who_s);
-  } else
-    usermod(who, kind, who_s, unread, why);
+      x->name, file, file);
+  } else if (!kind || x->unread || !diagnose_group(x)) {
+    advise_usermod(x, kind);
+  }
 }
 
-/* One kind of ids from one source into subids[kind]. 1: some, checked; 0: none; -1: faulty. unread:
-   errno if the source could not be read. */
-static int look(struct idmap_who const *who, int kind, enum idmap_source source, int *unread,
-                struct rk_cause *why)
+/* One kind of ids. 1: some, checked; 0: none; -1: faulty. */
+static int find_kind(struct search *x, int kind)
 {
-  struct rk_subid_owner const owner = {who->name, who->uid};
-  struct rk_subids *s = &subids[kind];
+  struct idmap_who const *who = x->who;
+  struct rk_subid_owner const owner = {.name = who->name, .id = who->uid};
+  struct rk_subids *s = &x->found[kind];
 
-  *unread = 0;
-  if (source == IDMAP_DYNAMIC) {
+  x->unread = 0;
+  if (x->source == IDMAP_DYNAMIC) {
     if (idmap_getsubids(who, kind, s) == -1)
-      *unread = EIO;
-  } else if (from_file(file[kind], owner, s) == -1)
-    *unread = errno;
-  if (*unread || (!s->n && !s->wrong))
+      x->unread = EIO;
+  } else if (from_file(FILES[kind], owner, s) == -1) {
+    x->unread = errno;
+  }
+  if (x->unread || (!s->n && !s->wrong)) {
+    diagnose_none(x, kind);
     return 0;
+  }
   if (rk_subid_check(s, kind ? who->gid : who->uid) == 0)
     return 1;
-  faulty(s, source == IDMAP_DYNAMIC ? (kind ? "getsubids -g" : "getsubids") : file[kind],
-         who->name ? who->name : "UID", why);
+  diagnose_fault(x, kind);
   return -1;
 }
 
-static int both(struct idmap_who const *who, enum idmap_source source, struct rk_cause *why)
+/* Both kinds from one source, likewise. */
+static int find_both(struct search *x, enum idmap_source source, struct rk_cause *why)
 {
-  for (int kind = 0; kind < 2; kind++) {
-    int unread, r = look(who, kind, source, &unread, why);
-    if (!r)
-      nothing(who, kind, source, unread, why);
-    if (r != 1)
-      return r;
-  }
-  return 1;
+  int r;
+
+  x->source = source;
+  x->why = why;
+  r = find_kind(x, 0);
+  if (r != 1)
+    return r;
+  return find_kind(x, 1);
+}
+
+/* getsubids reads the same files and takes a millisecond: it goes first only where it may know
+   more. */
+static int find_auto(struct search *x, struct rk_cause *why)
+{
+  int dynamic = getenv("GETSUBIDS") || elsewhere();
+  struct rk_cause second = {0};
+  int r = 0;
+
+  if (dynamic)
+    r = find_both(x, IDMAP_DYNAMIC, &second);
+  if (r != 1)
+    r = find_both(x, IDMAP_STATIC, why);
+  if (!r && !dynamic)
+    r = find_both(x, IDMAP_DYNAMIC, &second);
+  /* asked where the ids are kept, and told that there are none */
+  if (!r && dynamic && strcmp(second.id, "I13"))
+    *why = second;
+  return r;
 }
 
 /* The map without its first line, the own id: 0 inside is then the first id of the ranges. */
@@ -202,30 +263,23 @@ static uint32_t without_own(struct rk_idrange *map, uint32_t n, uint32_t *ids)
 uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source,
                      struct rk_req_idmap *ask, struct rk_cause *why)
 {
-  uint32_t uids, gids;
+  static struct rk_subids found[2];
+  struct search x = {.who = who, .found = found};
+  char number[UINT_FMT];
+  uint32_t uids;
+  uint32_t gids;
   int r;
 
-  if (source != IDMAP_AUTO)
-    r = both(who, source, why);
-  else {
-    /* getsubids reads the same files and takes a millisecond: it goes first only where it may know
-       more. */
-    int dynamic = getenv("GETSUBIDS") || elsewhere();
-    struct rk_cause second = {0};
-
-    r = dynamic ? both(who, IDMAP_DYNAMIC, &second) : 0;
-    if (r != 1)
-      r = both(who, IDMAP_STATIC, why);
-    if (!r && !dynamic)
-      r = both(who, IDMAP_DYNAMIC, &second);
-    /* asked where the ids are kept, and told that there are none */
-    if (!r && dynamic && strcmp(second.id, "I13"))
-      *why = second;
-  }
+  number[uint_fmt(number, who->uid)] = 0;
+  x.name = who->name ? who->name : number;
+  if (source == IDMAP_AUTO)
+    r = find_auto(&x, why);
+  else
+    r = find_both(&x, source, why);
   if (r != 1)
     return 0;
-  ask->nuid = rk_subid_map(&subids[0], who->uid, ask->uid, &uids);
-  ask->ngid = rk_subid_map(&subids[1], who->gid, ask->gid, &gids);
+  ask->nuid = rk_subid_map(&found[0], who->uid, ask->uid, &uids);
+  ask->ngid = rk_subid_map(&found[1], who->gid, ask->gid, &gids);
   if (who->host_root) {
     ask->nuid = without_own(ask->uid, ask->nuid, &uids);
     ask->ngid = without_own(ask->gid, ask->ngid, &gids);
