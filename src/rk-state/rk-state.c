@@ -9,6 +9,8 @@
    exits    100 usage, 102 directory not ours or not safe, 111 in use or a system call failed,
             126/127 prog
  */
+#include "rk-state.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,9 +21,9 @@
 #include <sys/stat.h>
 
 #include <skalibs/allreadwrite.h>
+#include <skalibs/exec.h>
 #include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
-#include <skalibs/exec.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
@@ -29,7 +31,6 @@
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
-#include "rk-state.h"
 
 #define USAGE "rk-state [ -t ] [ -d fd ] dir prog..."
 
@@ -37,272 +38,324 @@
    milliseconds. */
 enum { LEAVING_MS = 5000 };
 
-static char path[PATH_MAX];
-static int statefd = -1;
-static int made; /* this process made the directory: take it away again on failure */
+/* The directory. */
+struct place {
+  char path[PATH_MAX];
+  int fd;   /* -1: not open */
+  int made; /* this process made it: take it away again on failure */
+};
 
-static void undo(void)
+static void undo(struct place const *p)
 {
-  if (!made)
+  if (!p->made)
     return;
-  if (statefd >= 0) {
-    rk_state_clear(statefd, 1);
-    unlinkat(statefd, "lock", 0);
+  if (p->fd != -1) {
+    rk_state_clear(p->fd, 1);
+    unlinkat(p->fd, "lock", 0);
   }
-  rmdir(path);
+  rmdir(p->path);
 }
 
-#define die(...) \
+#define die(place, ...) \
   do { \
     int e_ = errno; \
-    undo(); \
+    undo(place); \
     errno = e_; \
     strerr_diefusys(RK_EXIT_SYS, __VA_ARGS__); \
   } while (0)
 
-/* mkdir -p for everything before the last component. */
-static void parents(void)
+/* Returns whether it was made now. */
+static int make_dir(char const *path, mode_t mode)
 {
-  for (char *p = path + 1; (p = strchr(p, '/')); p++) {
+  if (mkdir(path, mode) == 0)
+    return 1;
+  if (errno != EEXIST)
+    strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
+  return 0;
+}
+
+/* mkdir -p for everything before the last component. */
+static void make_parents(char *path)
+{
+  char *p = path;
+
+  while ((p = strchr(p + 1, '/'))) {
     *p = 0;
-    if (mkdir(path, 0755) < 0 && errno != EEXIST)
-      strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
+    make_dir(path, 0755);
     *p = '/';
   }
 }
 
-static void make(void)
+static void make_place(struct place *p)
 {
-  parents();
-  if (mkdir(path, 0700) == 0)
-    made = 1;
-  else if (errno != EEXIST)
-    strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
+  make_parents(p->path);
+  if (make_dir(p->path, 0700))
+    p->made = 1;
 }
 
-static void absolute(char const *dir)
+/* dir, from the root on and without slashes at its end, becomes the path. */
+static void set_path(struct place *p, char const *dir)
 {
-  size_t n = 0, len = strlen(dir);
+  size_t len = strlen(dir);
+  struct rk_text t = rk_text_in(p->path, sizeof p->path);
 
   if (*dir != '/') {
-    if (!getcwd(path, sizeof path - 1))
+    if (!getcwd(p->path, sizeof p->path - 1))
       strerr_diefusys(RK_EXIT_SYS, "get the working directory");
-    n = strlen(path);
-    if (path[n - 1] != '/')
-      path[n++] = '/';
+    t.len = strlen(p->path);
+    if (p->path[t.len - 1] != '/')
+      rk_text_str(&t, "/");
   }
   while (len > 1 && dir[len - 1] == '/')
     len--;
-  if (n + len > RK_STATE_PATH_MAX)
+  if (t.len + len > RK_STATE_PATH_MAX)
     strerr_dief(RK_EXIT_USAGE, "state directory path too long for a socket in it: ", dir);
-  memcpy(path + n, dir, len);
-  path[n + len] = 0;
+  rk_text_mem(&t, dir, len);
 }
 
-/* The place at path bears a name of ours. If the user's own link or file lies there, a chain may
-   have put it there to stop all later ones: it is kept under another name. What belongs to somebody
-   else is refused later. */
-static void set_aside(void)
+/* The place bears a name of ours. If the user's own link or file lies there, a chain may have put
+   it there to stop all later ones: it is kept under another name. What belongs to somebody else is
+   refused later. */
+static void set_aside(char const *path)
 {
   char to[PATH_MAX + RK_TEMP_MAX];
+  struct rk_text t = rk_text_in(to, sizeof to);
   struct stat st;
-  size_t n = strlen(path);
 
-  if (lstat(path, &st) == -1 || S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+  if (lstat(path, &st) == -1)
     return;
-  memcpy(to, path, n);
-  rk_temp_name(".old", "", to + n);
+  if (S_ISDIR(st.st_mode) || st.st_uid != geteuid())
+    return;
+  rk_text_str(&t, path);
+  rk_temp_name(".old", "", to + t.len);
   if (rk_renameat2(AT_FDCWD, path, AT_FDCWD, to, 0) == 0)
     strerr_warnw(path, " was not a directory: it is ", to, " now");
 }
 
-/* The place for temporary directories: never shared, never world-writable. */
-static void runtime(void)
+static int is_writable_own(char const *path)
 {
-  char const *xdg = getenv("XDG_RUNTIME_DIR");
   struct stat st;
-  char uid[UINT_FMT];
 
-  uid[uid_fmt(uid, geteuid())] = 0;
-  if (xdg && *xdg == '/' && strlen(xdg) < 64 && stat(xdg, &st) == 0 && st.st_uid == geteuid() &&
-      access(xdg, W_OK) == 0) {
-    strcpy(path, xdg);
-    strcat(path, "/rk");
-  } else {
-    strcpy(path, "/run/user/");
-    strcat(path, uid);
-    if (stat(path, &st) == 0 && st.st_uid == geteuid() && access(path, W_OK) == 0)
-      strcat(path, "/rk");
-    else {
-      strcpy(path, "/tmp/rk-");
-      strcat(path, uid);
-    }
-  }
-  set_aside();
-  if (mkdir(path, 0700) < 0 && errno != EEXIST)
-    strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
+  if (stat(path, &st) == -1)
+    return 0;
+  return st.st_uid == geteuid() && access(path, W_OK) == 0;
 }
 
-static void temporary(char const *dir)
+/* The place for temporary directories: never shared, never world-writable. */
+static void set_runtime_path(struct place *p)
+{
+  char const *xdg = getenv("XDG_RUNTIME_DIR");
+  struct rk_text t = rk_text_in(p->path, sizeof p->path);
+
+  if (xdg && *xdg == '/' && strlen(xdg) < 64 && is_writable_own(xdg)) {
+    rk_text_add(&t, xdg, "/rk");
+    return;
+  }
+  rk_text_str(&t, "/run/user/");
+  rk_text_num(&t, geteuid());
+  if (is_writable_own(p->path)) {
+    rk_text_str(&t, "/rk");
+    return;
+  }
+  t = rk_text_in(p->path, sizeof p->path);
+  rk_text_str(&t, "/tmp/rk-");
+  rk_text_num(&t, geteuid());
+}
+
+static void make_temporary(struct place *p, char const *dir)
 {
   int parent;
 
   if (*dir) {
-    absolute(dir);
-    parents();
-    if (mkdir(path, 0700) < 0 && errno != EEXIST)
-      strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
-  } else
-    runtime();
-  parent = state_own(path, !*dir, 0);
-  if (parent < 0)
-    strerr_diefusys(RK_EXIT_SYS, "open ", path);
-  state_sweep(parent, path);
+    set_path(p, dir);
+    make_parents(p->path);
+  } else {
+    set_runtime_path(p);
+    set_aside(p->path);
+  }
+  make_dir(p->path, 0700);
+  parent = state_own(p->path, !*dir, 0);
+  if (parent == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open ", p->path);
+  state_sweep(parent, p->path);
   close(parent);
-  if (strlen(path) + sizeof "/rk.XXXXXX" > RK_STATE_PATH_MAX)
-    strerr_dief(RK_EXIT_USAGE, "path too long for a socket in a directory below it: ", path);
-  strcat(path, "/rk.XXXXXX");
-  if (!mkdtemp(path))
-    strerr_diefusys(RK_EXIT_SYS, "create a directory like ", path);
-  made = 1;
+  if (strlen(p->path) + sizeof "/rk.XXXXXX" > RK_STATE_PATH_MAX)
+    strerr_dief(RK_EXIT_USAGE, "path too long for a socket in a directory below it: ", p->path);
+  strcat(p->path, "/rk.XXXXXX");
+  if (!mkdtemp(p->path))
+    strerr_diefusys(RK_EXIT_SYS, "create a directory like ", p->path);
+  p->made = 1;
 }
 
-static int given(char const *s)
+static int fd_of(char const *s)
 {
   unsigned int fd;
 
-  if (!uint0_scan(s, &fd) || fd > INT_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)
+  if (!uint0_scan(s, &fd) || fd > INT_MAX)
+    strerr_dieinvalid(RK_EXIT_USAGE, "fd of -d");
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
     strerr_dieinvalid(RK_EXIT_USAGE, "fd of -d");
   return (int)fd;
 }
 
-static void fact(int dir, char const *name, char const *value)
+/* dir: the state directory, or a directory in it. */
+static void write_fact(struct place const *p, int dir, char const *name, char const *value)
 {
   char text[PATH_MAX + 1];
-  size_t len = strlen(value);
+  struct rk_text t = rk_text_in(text, sizeof text);
 
-  memcpy(text, value, len);
-  text[len++] = '\n';
-  if (rk_fact_write(dir, name, text, len, 0600) < 0)
-    die("write ", path, "/", name);
+  rk_text_add(&t, value, "\n");
+  if (rk_fact_write(dir, name, text, t.len, 0600) == -1)
+    die(p, "write ", p->path, "/", name);
 }
 
-static void export(int env, char const *name, char const *value)
+static void export(struct place const *p, int env, char const *name, char const *value)
 {
-  fact(env, name, value);
-  if (setenv(name, value, 1) < 0)
-    die("set ", name);
+  write_fact(p, env, name, value);
+  if (setenv(name, value, 1) == -1)
+    die(p, "set ", name);
 }
 
 /* Whoever started us may use the directory from now on. */
-static void notify_ready(int fd)
+static void notify_ready(struct place const *p, int fd)
 {
-  size_t len = strlen(path);
+  char line[PATH_MAX + 1];
+  struct rk_text t = rk_text_in(line, sizeof line);
 
-  path[len] = '\n';
-  if (allwrite(fd, path, len + 1) < len + 1)
-    die("write to fd of -d");
-  path[len] = 0;
+  rk_text_add(&t, p->path, "\n");
+  if (allwrite(fd, line, t.len) < t.len)
+    die(p, "write to fd of -d");
   close(fd);
+}
+
+/* Die if the lock's holder is there, or (wait_no_more) stays. */
+static void refuse_used(struct place const *p, int wait_no_more)
+{
+  char owner[RK_IDENTITY_MAX];
+  char number[UINT_FMT];
+  char const *who = "unknown";
+  unsigned int n = 0;
+  int alive = 0;
+
+  if (rk_fact_read(p->fd, ".owner", owner, sizeof owner) > 0)
+    alive = rk_identity_alive(owner) == 1;
+  if (!alive && !wait_no_more)
+    return;
+  if (alive)
+    uint_scan(owner, &n);
+  number[uint_fmt(number, n)] = 0;
+  if (n)
+    who = number;
+  strerr_dief(RK_EXIT_SYS, "state directory ", p->path, " is in use by the chain of pid ", who);
 }
 
 /* Hold the lock of the state directory. Held although its owner is gone: rk-outside is clearing up
    after it, and will let go. */
-static int claim(void)
+static int claim(struct place *p)
 {
   static struct timespec const ms = {.tv_nsec = 1000000};
-  char number[UINT_FMT], owner[RK_IDENTITY_MAX];
   int lockfd;
 
-  for (int tries = LEAVING_MS; rk_state_lock(statefd, O_CREAT, &lockfd) == -1; tries--) {
-    unsigned int n = 0;
-    int alive;
+  for (int tries = LEAVING_MS; rk_state_lock(p->fd, O_CREAT, &lockfd) == -1; tries--) {
     if (errno == ENOENT && tries) { /* it has just taken the directory away */
-      if (statefd != -1)
-        close(statefd);
-      make();
-      statefd = state_own(path, 0, made);
+      if (p->fd != -1)
+        close(p->fd);
+      make_place(p);
+      p->fd = state_own(p->path, 0, p->made);
       continue;
     }
     if (errno != EWOULDBLOCK)
-      die("lock ", path);
-    alive = rk_fact_read(statefd, ".owner", owner, sizeof owner) > 0 &&
-            rk_identity_alive(owner) == 1;
-    if (alive || !tries) {
-      if (alive)
-        uint_scan(owner, &n);
-      number[uint_fmt(number, n)] = 0;
-      strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ",
-                  n ? number : "unknown");
-    }
-    nanosleep(&ms, 0);
+      die(p, "lock ", p->path);
+    refuse_used(p, !tries);
+    nanosleep(&ms, NULL);
   }
   return lockfd;
 }
 
 /* The lock is free, but it dies with rk-outside: somebody may have killed that one alone. */
-static void check_owner(void)
+static void check_owner(struct place const *p)
 {
   char number[UINT_FMT];
   pid_t pid;
 
-  if (!rk_state_owner(statefd, &pid) || pid == getpid())
+  if (!rk_state_owner(p->fd, &pid) || pid == getpid())
     return;
   number[uint_fmt(number, (unsigned int)pid)] = 0;
-  strerr_dief(RK_EXIT_SYS, "state directory ", path, " is in use by the chain of pid ", number,
+  strerr_dief(RK_EXIT_SYS, "state directory ", p->path, " is in use by the chain of pid ", number,
               ", whose rk-outside was killed");
 }
 
 /* What root inside, or a mount, keeps from being removed must not keep this chain from starting. */
-static void clear_stale(void)
+static void clear_stale(struct place const *p)
 {
   char text[8 * RK_STATE_PATH_MAX + 256];
   struct rk_text t = rk_text_in(text, sizeof text);
   int e;
 
-  if (rk_state_clear(statefd, 0) == 0)
+  if (rk_state_clear(p->fd, 0) == 0)
     return;
   e = errno;
-  if (rk_state_aside(statefd, 0) == -1)
-    die("remove stale files from ", path);
-  rk_state_left(&t, path, "/.old-*", e);
+  if (rk_state_aside(p->fd, 0) == -1)
+    die(p, "remove stale files from ", p->path);
+  rk_state_left(&t, p->path, "/.old-*", e);
   strerr_warnw(text);
 }
 
-static void fill(char const *fate)
+static void fill(struct place const *p, char const *fate)
 {
-  char number[UINT_FMT], owner[RK_IDENTITY_MAX];
+  char number[UINT_FMT];
+  char owner[RK_IDENTITY_MAX];
   int env;
 
-  if (rk_identity(getpid(), owner, sizeof owner) < 0)
-    die("read /proc/self/stat and the boot id");
-  fact(statefd, ".owner", owner);
+  if (rk_identity(getpid(), owner, sizeof owner) == -1)
+    die(p, "read /proc/self/stat and the boot id");
+  write_fact(p, p->fd, ".owner", owner);
   if (*fate)
-    fact(statefd, ".made", fate);
-  env = rk_state_sub(statefd, "env", 1);
+    write_fact(p, p->fd, ".made", fate);
+  env = rk_state_sub(p->fd, "env", 1);
   if (env == -1)
-    die("create ", path, "/env");
-  export(env, "RK_STATE_DIR", path);
-  export(env, "ROOTLESSKIT_STATE_DIR", path);
+    die(p, "create ", p->path, "/env");
+  export(p, env, "RK_STATE_DIR", p->path);
+  export(p, env, "ROOTLESSKIT_STATE_DIR", p->path);
   number[uid_fmt(number, geteuid())] = 0;
-  export(env, "ROOTLESSKIT_PARENT_EUID", number);
+  export(p, env, "ROOTLESSKIT_PARENT_EUID", number);
   number[gid_fmt(number, getegid())] = 0;
-  export(env, "ROOTLESSKIT_PARENT_EGID", number);
+  export(p, env, "ROOTLESSKIT_PARENT_EGID", number);
   close(env);
+}
+
+/* Without close-on-exec; rk-userns hands it to rk-outside. */
+static void hand_on_lock(struct place const *p, int lockfd)
+{
+  char number[UINT_FMT];
+
+  lockfd = fcntl(lockfd, F_DUPFD, RK_FD_BASE);
+  /* the limit of open files is below RK_FD_BASE */
+  if (lockfd == -1 && errno == EINVAL)
+    errno = EMFILE;
+  if (lockfd == -1)
+    die(p, "duplicate the lock's fd");
+  number[uint_fmt(number, (unsigned int)lockfd)] = 0;
+  if (setenv("RK_STATE_LOCK_FD", number, 1) == -1)
+    die(p, "set RK_STATE_LOCK_FD");
 }
 
 int main(int argc, char const *const *argv)
 {
-  char number[UINT_FMT], was[16] = "";
-  int lockfd, temp = 0, said = -1;
+  struct place p = {.fd = -1};
+  char fate[16] = "";
+  int lockfd;
+  int temporary = 0;
+  int readyfd = -1;
 
   PROG = "rk-state";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "td:", &l)) != -1;)
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "td:", &l)) != -1)
       switch (opt) {
-        case 't': temp = 1; break;
-        case 'd': said = given(l.arg); break;
+        case 't': temporary = 1; break;
+        case 'd': readyfd = fd_of(l.arg); break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
     argc -= l.ind;
@@ -313,39 +366,35 @@ int main(int argc, char const *const *argv)
   if (!*argv[1])
     strerr_dief(127, "the program's name is empty");
 
-  if (temp)
-    temporary(argv[0]);
-  else {
+  if (temporary) {
+    make_temporary(&p, argv[0]);
+  } else {
     if (!argv[0][0])
       strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
-    absolute(argv[0]);
-    make();
+    set_path(&p, argv[0]);
+    make_place(&p);
   }
-  statefd = state_own(path, 0, made);
-  lockfd = claim();
-  if (!temp) {
-    check_owner();
-    rk_fact_read(statefd, ".made", was, sizeof was); /* a killed chain's directory keeps its fate */
-    clear_stale();
+  p.fd = state_own(p.path, 0, p.made);
+  lockfd = claim(&p);
+  if (!temporary) {
+    check_owner(&p);
+    /* a killed chain's directory keeps its fate */
+    rk_fact_read(p.fd, ".made", fate, sizeof fate);
+    clear_stale(&p);
   }
-  fill(temp ? "temporary" : made ? "made" : was);
-
-  /* without close-on-exec; rk-userns hands it to rk-outside */
-  lockfd = fcntl(lockfd, F_DUPFD, RK_FD_BASE);
-  /* the limit of open files is below RK_FD_BASE */
-  if (lockfd < 0 && errno == EINVAL)
-    errno = EMFILE;
-  if (lockfd < 0)
-    die("duplicate the lock's fd");
-  number[uint_fmt(number, (unsigned int)lockfd)] = 0;
-  if (setenv("RK_STATE_LOCK_FD", number, 1) < 0)
-    die("set RK_STATE_LOCK_FD");
-  if (said >= 0)
-    notify_ready(said);
+  if (temporary)
+    fill(&p, "temporary");
+  else if (p.made)
+    fill(&p, "made");
+  else
+    fill(&p, fate);
+  hand_on_lock(&p, lockfd);
+  if (readyfd != -1)
+    notify_ready(&p, readyfd);
   exec(argv + 1);
   {
     int e = errno;
-    undo();
+    undo(&p);
     errno = e;
     strerr_dieexec(e == ENOENT ? 127 : 126, argv[1]);
   }

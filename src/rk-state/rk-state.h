@@ -10,6 +10,10 @@
    if it is fresh (made by this process). */
 int state_own(char const *path, int ours, int fresh);
 
+/* Open a directory, no link. A chain may have taken the permissions away; only the owner can give
+   them back, and does. An fd, or -1 with errno. */
+int state_open(int dirfd, char const *name);
+
 /* Remove the temporary directories below parent, whose path is path, of chains that are gone. What
    cannot be removed is told. */
 void state_sweep(int parent, char const *path);

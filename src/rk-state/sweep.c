@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include "rk-state.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +14,6 @@
 
 #include <rk/state.h>
 #include <rk/text.h>
-#include "rk-state.h"
 
 /* Without an .owner it is being made right now, by somebody who holds no lock yet; or he was killed
    over it, a minute ago or longer. */
@@ -22,10 +23,10 @@ static int orphan(int fd)
 
   if (faccessat(fd, ".owner", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
     return 1;
-  return fstat(fd, &st) == 0 && st.st_mtime < time(0) - 60;
+  return fstat(fd, &st) == 0 && st.st_mtime < time(NULL) - 60;
 }
 
-static void told(char const *path, char const *name, int e)
+static void warn_left(char const *path, char const *name, int e)
 {
   char whole[PATH_MAX + NAME_MAX + 2];
   char text[2 * 4 * sizeof whole + 128];
@@ -37,23 +38,33 @@ static void told(char const *path, char const *name, int e)
   strerr_warnw(text);
 }
 
+/* Is the chain of this directory gone? Then its lock is ours, -1: it has none. */
+static int is_abandoned(int fd, int *lockfd)
+{
+  *lockfd = -1;
+  if (!orphan(fd))
+    return 0;
+  if (rk_state_alive(fd, NULL) != 0)
+    return 0;
+  if (rk_state_lock(fd, 0, lockfd) == 0)
+    return 1;
+  return errno == ENOENT;
+}
+
 static void sweep_one(int parent, char const *path, char const *name)
 {
-  int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  int l = -1;
+  int fd = state_open(parent, name);
+  int lockfd;
 
-  if (fd == -1 && errno == EACCES && fchmodat(parent, name, 0700, AT_SYMLINK_NOFOLLOW) == 0)
-    fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd == -1)
     return;
-  if (orphan(fd) && rk_state_alive(fd, 0) == 0 &&
-      (rk_state_lock(fd, 0, &l) == 0 || errno == ENOENT)) {
+  if (is_abandoned(fd, &lockfd)) {
     if (rk_state_clear(fd, 1) == -1)
-      told(path, name, errno);
+      warn_left(path, name, errno);
     unlinkat(fd, "lock", 0);
     unlinkat(parent, name, AT_REMOVEDIR);
-    if (l != -1)
-      close(l);
+    if (lockfd != -1)
+      close(lockfd);
   }
   close(fd);
 }
