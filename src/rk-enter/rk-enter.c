@@ -12,6 +12,8 @@
    exits    100, 102 fs.suid_dumpable is 1 (root); 111 no such chain, not ready, refused; 126, 127;
             else prog's, 128 + n if signal n killed it
  */
+#include "target.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,7 +36,6 @@
 #include <rk/sys.h>
 #include <rk/tty.h>
 #include <rk/wait.h>
-#include "target.h"
 
 #define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] prog..."
 
@@ -70,12 +71,13 @@ static void still_hidden(void)
     strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
 }
 
-static void join(struct target *t)
+static void join_target(struct target *t)
 {
   char cwd[PATH_MAX] = "/";
   ssize_t len = readlink("/proc/self/cwd", cwd, sizeof cwd - 1); /* getcwd(3) would bring malloc */
 
-  cwd[len > 0 ? len : 1] = 0;
+  if (len > 0)
+    cwd[len] = 0;
   /* Root outside drops them there; inside it may be forbidden (user_namespaces(7), setgroups). */
   if (t->drop && rk_drop_groups() == 0)
     t->drop = 0;
@@ -88,7 +90,7 @@ static void join(struct target *t)
     strerr_diefusys(RK_EXIT_SYS, "join the namespaces of process ", t->name);
   }
   still_hidden();
-  if (t->children >= 0 && setns(t->children, CLONE_NEWPID) == -1)
+  if (t->children != -1 && setns(t->children, CLONE_NEWPID) == -1)
     strerr_diefusys(RK_EXIT_SYS, "join the pid namespace that process ", t->name, " made");
   if (t->drop && rk_drop_groups() == -1)
     strerr_diefusys(RK_EXIT_SYS, "drop supplementary groups");
@@ -103,15 +105,14 @@ static void join(struct target *t)
 /* Outside, DIR/netns is an empty file: the chain has mounted its namespace over it inside. */
 static void find_detached(char const *dir, char *path, size_t size)
 {
-  char link[14 + UINT_FMT] = "/proc/self/fd/";
+  char link[RK_PROCPATH_MAX];
   int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
   ssize_t len;
 
-  if (fd < 0)
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open ", dir);
-  link[14 + uint_fmt(link + 14, (unsigned int)fd)] = 0;
-  len = readlink(link, path, size);
-  if (len < 0)
+  len = readlink(rk_procpath_fd(link, "fd", fd), path, size);
+  if (len == -1)
     strerr_diefusys(RK_EXIT_SYS, "read ", link);
   if ((size_t)len + sizeof "/netns" > size)
     strerr_dief(RK_EXIT_USAGE, "path too long: ", dir);
@@ -123,9 +124,9 @@ static void join_detached(char const *path)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0)
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open the detached network namespace ", path);
-  if (setns(fd, CLONE_NEWNET) < 0) {
+  if (setns(fd, CLONE_NEWNET) == -1) {
     if (errno == EINVAL)
       strerr_dief(RK_EXIT_SYS, path,
                   " is no network namespace: the chain was not started with rk-net -D");
@@ -134,92 +135,113 @@ static void join_detached(char const *path)
   close(fd);
 }
 
-int main(int argc, char const *const *argv)
-{
-  struct target t = {.children = -1};
-  struct rk_wait w;
-  char const *dir = NULL, *keep_fds = NULL;
-  static char netns[PATH_MAX];
-  int detached = 0, keep = 0, keyring = 0, tty = 0, forks;
+/* What the command line says. */
+struct options {
+  char const *dir;
+  char const *keep_fds;
+  int detached;
+  int keep;
+  int keyring;
+  int tty;
+};
 
-  PROG = "rk-enter";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    for (;;) {
-      int opt = subgetopt_r(argc, argv, "s:p:nf:KTk", &l);
-      if (opt == -1)
+/* Returns how many arguments were options. */
+static int parse_options(int argc, char const *const *argv, struct options *o, unsigned int *pid)
+{
+  subgetopt l = SUBGETOPT_ZERO;
+  int opt;
+
+  while ((opt = subgetopt_r(argc, argv, "s:p:nf:KTk", &l)) != -1)
+    switch (opt) {
+      case 's': o->dir = l.arg; break;
+      case 'p':
+        if (!uint0_scan(l.arg, pid) || !*pid || *pid > INT_MAX)
+          strerr_dieusage(RK_EXIT_USAGE, USAGE);
         break;
-      switch (opt) {
-        case 's': dir = l.arg; break;
-        case 'p':
-          if (!uint0_scan(l.arg, &t.pid) || !t.pid || t.pid > INT_MAX)
-            strerr_dieusage(RK_EXIT_USAGE, USAGE);
-          break;
-        case 'n': detached = 1; break;
-        case 'f':
-          if (!rk_fds_list_valid(l.arg))
-            strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
-          keep_fds = l.arg;
-          break;
-        case 'K': keyring = 1; break;
-        case 'T': tty = 1; break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
+      case 'n': o->detached = 1; break;
+      case 'f':
+        if (!rk_fds_list_valid(l.arg))
+          strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+        o->keep_fds = l.arg;
+        break;
+      case 'K': o->keyring = 1; break;
+      case 'T': o->tty = 1; break;
+      case 'k': o->keep = 1; break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
     }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc || (dir && t.pid))
+  if (l.ind == argc || (o->dir && *pid))
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (!dir && (detached || !t.pid))
-    dir = getenv("RK_STATE_DIR");
-  if (!dir && !t.pid)
+  if (!o->dir && (o->detached || !*pid))
+    o->dir = getenv("RK_STATE_DIR");
+  if (!o->dir && !*pid)
     strerr_dief(RK_EXIT_USAGE, "which chain? Give -s dir or -p pid, or set RK_STATE_DIR");
-  if (!dir && detached)
+  if (!o->dir && o->detached)
     strerr_dief(RK_EXIT_USAGE,
                 "option -n needs the state directory: give -s dir, or set RK_STATE_DIR");
-  if (detached)
-    find_detached(dir, netns, sizeof netns);
+  return l.ind;
+}
 
+static int forks(struct target const *t)
+{
+  return (t->flags & CLONE_NEWPID) || t->children != -1;
+}
+
+/* Only a child is in the pid namespace that was joined: this process waits for it. Returns in the
+   child. */
+static void enter_pidns(struct target const *t, struct rk_wait const *w)
+{
+  pid_t child = fork();
+
+  if (child == -1 && errno == ENOMEM)
+    strerr_dief(RK_EXIT_SYS, "the pid namespace of process ", t->name, " has ended");
+  if (child == -1)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (child)
+    _exit(rk_wait_for(w, child, 0, 0));
+  if (rk_wait_tie(w) == -1)
+    _exit(RK_EXIT_SYS);
+  rk_wait_give_back(w);
+  close(w->selffd);
+  if (w->ttyfd != -1)
+    close(w->ttyfd);
+}
+
+int main(int argc, char const *const *argv)
+{
+  static char netns[PATH_MAX];
+  struct target t = {.children = -1};
+  struct options o = {0};
+  struct rk_wait w;
+  uint64_t own_netns = 0;
+
+  PROG = "rk-enter";
+  argv += parse_options(argc, argv, &o, &t.pid);
+  if (o.detached)
+    find_detached(o.dir, netns, sizeof netns);
   if (t.pid)
     enter_process(&t);
   else
-    enter_state(&t, dir);
+    enter_state(&t, o.dir);
   enter_compare(&t);
   enter_check_ids(&t);
   /* Root inside can trace prog and fetch its descriptors (pidfd_getfd(2)). */
-  rk_fds_refuse(keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS,
-                detached || (t.flags & CLONE_NEWNET) ? 0 : rk_netns_cookie());
+  if (!o.detached && !(t.flags & CLONE_NEWNET))
+    own_netns = rk_netns_cookie();
+  rk_fds_refuse(o.keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own_netns);
 
-  forks = (t.flags & CLONE_NEWPID) || t.children >= 0;
-  if (forks && rk_wait_begin(&w) < 0)
+  if (forks(&t) && rk_wait_begin(&w) == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
-  if (!keyring)
+  if (!o.keyring)
     rk_keyring_new_or_die();
-  join(&t);
-  if (detached)
+  join_target(&t);
+  if (o.detached)
     join_detached(netns);
-  if (forks) {
-    pid_t child = fork();
-    if (child < 0) {
-      if (errno == ENOMEM)
-        strerr_dief(RK_EXIT_SYS, "the pid namespace of process ", t.name, " has ended");
-      strerr_diefusys(RK_EXIT_SYS, "fork");
-    }
-    if (child)
-      _exit(rk_wait_for(&w, child, 0, 0));
-    if (rk_wait_tie(&w) < 0)
-      _exit(RK_EXIT_SYS);
-    rk_wait_give_back(&w);
-    close(w.selffd);
-    if (w.ttyfd >= 0)
-      close(w.ttyfd);
-  }
+  if (forks(&t))
+    enter_pidns(&t, &w);
   close(t.pidfd);
-  if (t.children >= 0)
+  if (t.children != -1)
     close(t.children);
-  if (!tty && (t.flags & CLONE_NEWUSER))
+  if (!o.tty && (t.flags & CLONE_NEWUSER))
     rk_tty_no_input_or_die();
-  rk_link_exec(argv, keep);
+  rk_link_exec(argv, o.keep);
 }

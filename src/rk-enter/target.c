@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include "target.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +16,7 @@
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
-#include "target.h"
+#include <rk/text.h>
 
 /* A loaded machine takes seconds to run rk-outside. */
 enum { ANSWER_MS = 20000 };
@@ -23,29 +25,36 @@ static struct {
   char const *path; /* below /proc/PID */
   int flag;
 } const KINDS[] = {
-  {"ns/user", CLONE_NEWUSER},     {"ns/mnt", CLONE_NEWNS},    {"ns/pid", CLONE_NEWPID},
-  {"ns/net", CLONE_NEWNET},       {"ns/uts", CLONE_NEWUTS},   {"ns/ipc", CLONE_NEWIPC},
-  {"ns/cgroup", CLONE_NEWCGROUP}, {"ns/time", CLONE_NEWTIME},
+  {.path = "ns/user", .flag = CLONE_NEWUSER},     {.path = "ns/mnt", .flag = CLONE_NEWNS},
+  {.path = "ns/pid", .flag = CLONE_NEWPID},       {.path = "ns/net", .flag = CLONE_NEWNET},
+  {.path = "ns/uts", .flag = CLONE_NEWUTS},       {.path = "ns/ipc", .flag = CLONE_NEWIPC},
+  {.path = "ns/cgroup", .flag = CLONE_NEWCGROUP}, {.path = "ns/time", .flag = CLONE_NEWTIME},
 };
+
+static void die_gone(struct target const *t) __attribute__((noreturn));
+static void die_gone(struct target const *t)
+{
+  strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
+}
 
 void enter_alive(struct target const *t)
 {
   struct pollfd p = {.fd = t->pidfd, .events = POLLIN};
 
   if (poll(&p, 1, 0))
-    strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
+    die_gone(t);
 }
 
 /* t->pidfd's process: its name and its directory of procfs. */
 static void open_proc(struct target *t)
 {
-  char path[6 + UINT_FMT] = "/proc/";
+  char path[RK_PROCPATH_MAX];
 
   t->name[uint_fmt(t->name, t->pid)] = 0;
-  strcpy(path + 6, t->name);
+  rk_procpath(path, (pid_t)t->pid, "");
   t->proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (t->proc == -1 && errno == ENOENT)
-    strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
+    die_gone(t);
   if (t->proc == -1)
     strerr_diefusys(RK_EXIT_SYS, "open ", path);
   enter_alive(t); /* so both mean the same process */
@@ -56,16 +65,17 @@ void enter_process(struct target *t)
   t->name[uint_fmt(t->name, t->pid)] = 0;
   t->pidfd = rk_pidfd_open((pid_t)t->pid, 0);
   if (t->pidfd == -1 && errno == ESRCH)
-    strerr_dief(RK_EXIT_SYS, "process ", t->name, " is gone");
+    die_gone(t);
   if (t->pidfd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open process ", t->name);
   open_proc(t);
 }
 
 /* Die of what came of asking which process is the chain's. */
-static void unknown(int dirfd, char const *dir, struct rk_text const *why)
+static void die_unknown(int dirfd, char const *dir, struct rk_text const *why)
 {
-  int e = errno, started = faccessat(dirfd, "child_pid", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+  int e = errno;
+  int started = faccessat(dirfd, "child_pid", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 
   if (rk_state_alive(dirfd, NULL) == 0)
     strerr_dief(RK_EXIT_SYS, "no chain is running in ", dir);
@@ -98,7 +108,7 @@ void enter_state(struct target *t, char const *dir)
   if (geteuid() != 0 && st.st_uid != geteuid())
     strerr_dief(RK_EXIT_SYS, dir, " belongs to another user");
   if (rk_chain_find(fd, ANSWER_MS, &chain, &why) == -1)
-    unknown(fd, dir, &why);
+    die_unknown(fd, dir, &why);
   t->pidfd = chain.pidfd;
   t->pid = (unsigned int)chain.pid;
   open_proc(t);
@@ -106,12 +116,13 @@ void enter_state(struct target *t, char const *dir)
   close(fd);
 }
 
-static int same(struct stat const *a, struct stat const *b)
+static int same_file(struct stat const *a, struct stat const *b)
 {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static void look(struct target const *t, char const *path, struct stat *st)
+/* fstatat(2) of a file of the target's directory. */
+static void stat_of(struct target const *t, char const *path, struct stat *st)
 {
   if (fstatat(t->proc, path, st, 0) == 0)
     return;
@@ -123,33 +134,42 @@ static void look(struct target const *t, char const *path, struct stat *st)
   strerr_diefusys(RK_EXIT_SYS, "look at /proc/", t->name, "/", path);
 }
 
+/* rk-pidns itself lives outside of the pid namespace it made: what is meant is the inside. */
+static void compare_children(struct target *t, struct stat const *its)
+{
+  static char const name[] = "ns/pid_for_children";
+  struct stat children;
+
+  if (fstatat(t->proc, name, &children, 0) == -1)
+    return;
+  if (same_file(its, &children))
+    return;
+  t->children = openat(t->proc, name, O_RDONLY | O_CLOEXEC);
+  if (t->children == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open /proc/", t->name, "/", name);
+  t->flags &= ~CLONE_NEWPID;
+}
+
 /* setns(2) fails as a whole if it is to join what is joined already (EINVAL) or a shared namespace
    of the host (EPERM). */
 void enter_compare(struct target *t)
 {
-  struct stat mine, its, children;
-  char path[32] = "/proc/self/";
-
   for (size_t i = 0; i < sizeof KINDS / sizeof *KINDS; i++) {
-    strcpy(path + 11, KINDS[i].path);
-    if (stat(path, &mine) < 0) {
+    char path[RK_PROCPATH_MAX];
+    struct stat mine;
+    struct stat its;
+    if (stat(rk_procpath(path, 0, KINDS[i].path), &mine) == -1) {
       if (errno == ENOENT && i)
         continue; /* a kernel without */
       strerr_diefusys(RK_EXIT_SYS, "look at ", path);
     }
-    look(t, KINDS[i].path, &its);
-    if (!same(&mine, &its))
+    stat_of(t, KINDS[i].path, &its);
+    if (!same_file(&mine, &its))
       t->flags |= KINDS[i].flag;
-    /* rk-pidns itself lives outside of the namespace it made: what is meant is the inside. */
-    if (KINDS[i].flag == CLONE_NEWPID &&
-        fstatat(t->proc, "ns/pid_for_children", &children, 0) == 0 && !same(&its, &children)) {
-      t->children = openat(t->proc, "ns/pid_for_children", O_RDONLY | O_CLOEXEC);
-      if (t->children < 0)
-        strerr_diefusys(RK_EXIT_SYS, "open /proc/", t->name, "/ns/pid_for_children");
-      t->flags &= ~CLONE_NEWPID;
-    }
+    if (KINDS[i].flag == CLONE_NEWPID)
+      compare_children(t, &its);
   }
-  if (!t->flags && t->children < 0)
+  if (!t->flags && t->children == -1)
     strerr_dief(RK_EXIT_SYS, "nothing to enter: process ", t->name,
                 " has the same namespaces as this one");
   /* What is not inside a user namespace below ours would run with all that we may here. */
@@ -162,11 +182,25 @@ static ssize_t read_of(struct target const *t, char const *name, char *buf, size
 {
   ssize_t len = rk_fact_read(t->proc, name, buf, size);
 
-  if (len < 0) {
+  if (len == -1) {
     enter_alive(t);
     strerr_diefusys(RK_EXIT_SYS, "read /proc/", t->name, "/", name);
   }
   return len;
+}
+
+/* The value of "Groups:" in the text of /proc/PID/status, NULL: there is no such line. */
+static char const *groups_in(char const *line)
+{
+  while (line && strncmp(line, "Groups:", 7)) {
+    line = strchr(line, '\n');
+    if (line)
+      line++;
+  }
+  if (!line)
+    return NULL;
+  line += 7;
+  return line + strspn(line, " \t");
 }
 
 /* Is it mapped, and which groups does it have? Its user's own groups may come along if the program
@@ -175,22 +209,16 @@ void enter_check_ids(struct target *t)
 {
   static char text[4096];
   struct stat st;
-  char *groups;
+  char const *groups;
 
   if (!(t->flags & CLONE_NEWUSER))
     return;
   if (read_of(t, "uid_map", text, sizeof text) == 0)
     strerr_dief(RK_EXIT_SYS, "the chain of process ", t->name,
                 " is not ready yet: its ids are not mapped");
-  look(t, ".", &st);
+  stat_of(t, ".", &st);
   read_of(t, "status", text, sizeof text);
-  groups = text;
-  while (groups && strncmp(groups, "Groups:", 7)) {
-    groups = strchr(groups, '\n');
-    if (groups)
-      groups++;
-  }
-  if (groups)
-    groups += 7 + strspn(groups + 7, " \t");
-  t->drop = getgroups(0, NULL) > 0 && (st.st_uid != geteuid() || !groups || *groups == '\n');
+  groups = groups_in(text);
+  if (st.st_uid != geteuid() || !groups || *groups == '\n')
+    t->drop = getgroups(0, NULL) > 0;
 }
