@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: ISC */
+#include "cgroup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -10,7 +12,39 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/mountinfo.h>
-#include "cgroup.h"
+#include <rk/text.h>
+
+/* Cut to size it would be another path. */
+static void set_path(char path[PATH_MAX], char const *value)
+{
+  struct rk_text t = rk_text_in(path, PATH_MAX);
+
+  rk_text_str(&t, value);
+  if (t.cut)
+    strerr_dief(RK_EXIT_SYS, "a mount point of cgroup2 in /proc/self/mountinfo is too long");
+}
+
+/* A line of mountinfo. */
+static void take_mount(struct cgroup *g, char *line)
+{
+  char *type = strstr(line, " - ");
+  char *root = rk_mountinfo_field(line, 4);
+  char *point = rk_mountinfo_field(line, 5);
+
+  if (!type || !root || !point)
+    return;
+  if (!strncmp(type, " - cgroup ", 10) && !strstr(type, "name="))
+    g->v1 = 1;
+  if (strncmp(type, " - cgroup2 ", 11))
+    return;
+  rk_mountinfo_unescape(point);
+  rk_mountinfo_unescape(root);
+  /* the first place, but there what lies on top */
+  if (*g->point && strcmp(g->point, point))
+    return;
+  set_path(g->point, point);
+  set_path(g->root, root);
+}
 
 static void find_mount(struct cgroup *g)
 {
@@ -18,35 +52,17 @@ static void find_mount(struct cgroup *g)
   int r;
 
   m.fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-  if (m.fd < 0)
+  if (m.fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open /proc/self/mountinfo");
-  while ((r = rk_mountinfo_next(&m)) > 0) {
-    char *type = strstr(m.line, " - ");
-    char *root = rk_mountinfo_field(m.line, 4), *point = rk_mountinfo_field(m.line, 5);
-    if (!type || !root || !point)
-      continue;
-    if (!strncmp(type, " - cgroup ", 10))
-      g->v1 |= !strstr(type, "name=");
-    if (strncmp(type, " - cgroup2 ", 11))
-      continue;
-    rk_mountinfo_unescape(point);
-    rk_mountinfo_unescape(root);
-    /* the first place, but there what lies on top */
-    if (*g->point && strcmp(g->point, point))
-      continue;
-    if (strlen(point) >= sizeof g->point || strlen(root) >= sizeof g->root)
-      strerr_dief(RK_EXIT_SYS, "a mount point of cgroup2 in /proc/self/mountinfo is too long");
-    strcpy(g->point, point);
-    strcpy(g->root, root);
-  }
-  if (r < 0)
+  while ((r = rk_mountinfo_next(&m)) > 0)
+    take_mount(g, m.line);
+  if (r == -1)
     strerr_diefusys(RK_EXIT_SYS, "read /proc/self/mountinfo");
   close(m.fd);
   if (!*g->point)
     rk_die_host("S6",
                 "boot with systemd.unified_cgroup_hierarchy=1 or mount cgroup2 on /sys/fs/cgroup",
-                g->v1 ? "cgroup v2 is not mounted: this host has cgroup v1 only"
-                      : "cgroup v2 is not mounted");
+                "cgroup v2 is not mounted", g->v1 ? ": this host has cgroup v1 only" : "");
 }
 
 /* The line "0::PATH" of /proc/self/cgroup (cgroups(7)). */
@@ -57,7 +73,7 @@ static void find_group(struct cgroup *g)
   int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
   size_t len;
 
-  if (fd < 0)
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open /proc/self/cgroup");
   len = allread(fd, text, sizeof text - 1);
   close(fd);
@@ -82,26 +98,37 @@ void cgroup_find(struct cgroup *g)
   find_group(g);
 }
 
+/* Below the mount that is there, which may show a part of the tree. */
+static int open_below(struct cgroup const *g, int flags)
+{
+  static char path[2 * PATH_MAX];
+  struct rk_text t = rk_text_in(path, sizeof path);
+  size_t skip = strlen(g->root);
+  char const *rest;
+
+  if (skip == 1)
+    skip = 0; /* "/" */
+  rest = g->path + skip;
+  if (strncmp(g->path, g->root, skip) || (skip && *rest && *rest != '/'))
+    strerr_dief(RK_EXIT_SYS, "control group ", g->path, " is not visible in ", g->point,
+                ", which shows ", g->root);
+  rk_text_add(&t, g->point, rest);
+  return open(path, flags);
+}
+
 /* This process's group as a directory: below the new mount, or below the one that is there. */
 int cgroup_open(struct cgroup const *g, int mnt)
 {
-  static char path[2 * PATH_MAX];
-  size_t skip = strlen(g->root);
+  int const flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
   int fd;
 
-  if (mnt >= 0)
-    fd = openat(mnt, g->path[1] ? g->path + 1 : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  else {
-    if (skip == 1)
-      skip = 0; /* "/" */
-    if (strncmp(g->path, g->root, skip) || (skip && g->path[skip] && g->path[skip] != '/'))
-      strerr_dief(RK_EXIT_SYS, "control group ", g->path, " is not visible in ", g->point,
-                  ", which shows ", g->root);
-    strcpy(path, g->point);
-    strcat(path, g->path + skip);
-    fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  }
-  if (fd < 0)
+  if (mnt == -1)
+    fd = open_below(g, flags);
+  else if (g->path[1])
+    fd = openat(mnt, g->path + 1, flags);
+  else
+    fd = openat(mnt, ".", flags);
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open control group ", g->path);
   return fd;
 }

@@ -11,6 +11,8 @@
    forks    no
    exits    100, 102 no cgroup v2, or not delegated (S5, S6, S7), 111, 126, 127
  */
+#include "cgroup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -25,7 +27,6 @@
 #include <rk/link.h>
 #include <rk/ns.h>
 #include <rk/sys.h>
-#include "cgroup.h"
 
 #define USAGE "rk-cgroup [ -d path -u uid:gid | -e group ] [ -w ] [ -m point ] [ -k ] prog..."
 
@@ -35,8 +36,9 @@ enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel *
    root of the host the first one does, and is not meant. */
 static int own_namespace(void)
 {
-  int owner, ns = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
   struct stat st;
+  int owner;
+  int ns = open("/proc/self/ns/cgroup", O_RDONLY | O_CLOEXEC);
 
   if (ns == -1 || fstat(ns, &st) == -1)
     strerr_diefusys(RK_EXIT_SYS, "look at /proc/self/ns/cgroup");
@@ -50,16 +52,17 @@ static int own_namespace(void)
 /* A mount of cgroup2, attached nowhere yet; its root is that of the cgroup namespace. */
 static int make_mount(void)
 {
-  int fs = rk_fsopen("cgroup2"), mnt;
+  int mnt;
+  int fs = rk_fsopen("cgroup2");
 
-  if (fs < 0 && errno == EPERM)
+  if (fs == -1 && errno == EPERM)
     strerr_dief(
       RK_EXIT_SYS,
       "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before");
-  if (fs < 0 || rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+  if (fs == -1 || rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");
   mnt = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-  if (mnt < 0)
+  if (mnt == -1)
     strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");
   close(fs);
   return mnt;
@@ -69,13 +72,20 @@ static void scan_owner(char const *s, uid_t *uid, gid_t *gid)
 {
   size_t n = uid_scan(s, uid);
 
-  if (!n || *uid == (uid_t)-1 || (s[n] && (s[n] != ':' || !gid0_scan(s + n + 1, gid))))
+  if (!n || *uid == (uid_t)-1)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  s += n;
+  if (!*s)
+    return;
+  if (*s != ':' || !gid0_scan(s + 1, gid))
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
 }
 
 static int is_name(char const *s, size_t len)
 {
-  return len && len <= NAME_MAX && *s != '.' && (len < 7 || memcmp(s, "cgroup.", 7));
+  if (!len || len > NAME_MAX || *s == '.')
+    return 0;
+  return len < 7 || memcmp(s, "cgroup.", 7);
 }
 
 /* Each part is a name; a slash at either end does not matter. */
@@ -92,66 +102,99 @@ static int is_path(char const *s)
   return 1;
 }
 
+/* What the command line says. */
+struct options {
+  char const *name;  /* -e */
+  char const *path;  /* -d */
+  char const *point; /* -m */
+  uid_t uid;
+  gid_t gid;
+  int lenient;
+  int keep;
+};
+
+static void check_options(struct options const *o)
+{
+  if (o->path && (o->name || o->point))
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (o->lenient && !o->name)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (!o->path == (o->uid != (uid_t)-1))
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (o->path && !is_path(o->path))
+    strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", o->path);
+  if (o->name && (strchr(o->name, '/') || !is_name(o->name, strlen(o->name))))
+    strerr_dief(RK_EXIT_USAGE, "not a name for one control group: ", o->name);
+}
+
+/* Returns how many arguments were options. */
+static int parse_options(int argc, char const *const *argv, struct options *o)
+{
+  subgetopt l = SUBGETOPT_ZERO;
+  int opt;
+
+  while ((opt = subgetopt_r(argc, argv, "d:u:e:wm:k", &l)) != -1)
+    switch (opt) {
+      case 'd': o->path = l.arg; break;
+      case 'u': scan_owner(l.arg, &o->uid, &o->gid); break;
+      case 'e': o->name = l.arg; break;
+      case 'w': o->lenient = 1; break;
+      case 'm': o->point = l.arg; break;
+      case 'k': o->keep = 1; break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    }
+  if (l.ind == argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  check_options(o);
+  return l.ind;
+}
+
+static void delegate(struct cgroup const *g, struct options const *o)
+{
+  int rootfd = open(g->point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+  if (rootfd == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open ", g->point);
+  cgroup_delegate(g, rootfd, o->path, o->uid, o->gid);
+  close(rootfd);
+}
+
+static void evacuate(struct cgroup const *g, struct options const *o, int mnt)
+{
+  int dirfd = cgroup_open(g, mnt);
+
+  cgroup_evacuate(g, dirfd, o->name, o->lenient);
+  close(dirfd);
+}
+
+static void attach(int mnt, char const *point)
+{
+  if (rk_move_mount(mnt, "", AT_FDCWD, point, MOVE_MOUNT_F_EMPTY_PATH) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "mount cgroup2 on ", point);
+  close(mnt);
+}
+
 int main(int argc, char const *const *argv)
 {
   static struct cgroup g;
-  char const *name = NULL, *path = NULL, *point = NULL;
-  uid_t uid = (uid_t)-1;
-  gid_t gid = (gid_t)-1;
-  int keep = 0, mnt = -1, lenient = 0;
+  struct options o = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+  int mnt = -1;
 
   PROG = "rk-cgroup";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    for (;;) {
-      int opt = subgetopt_r(argc, argv, "d:u:e:wm:k", &l);
-      if (opt == -1)
-        break;
-      switch (opt) {
-        case 'd': path = l.arg; break;
-        case 'u': scan_owner(l.arg, &uid, &gid); break;
-        case 'e': name = l.arg; break;
-        case 'w': lenient = 1; break;
-        case 'm': point = l.arg; break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc || (path && (name || point)) || (lenient && !name) || !path == (uid != (uid_t)-1))
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (path && !is_path(path))
-    strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", path);
-  if (name && (strchr(name, '/') || !is_name(name, strlen(name))))
-    strerr_dief(RK_EXIT_USAGE, "not a name for one control group: ", name);
-
+  argv += parse_options(argc, argv, &o);
   cgroup_find(&g);
-  if (path) {
-    int rootfd = open(g.point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (rootfd < 0)
-      strerr_diefusys(RK_EXIT_SYS, "open ", g.point);
-    cgroup_delegate(&g, rootfd, path, uid, gid);
-    close(rootfd);
-    rk_link_exec(argv, keep);
+  if (o.path) {
+    delegate(&g, &o);
+    rk_link_exec(argv, o.keep);
   }
   if (own_namespace())
     mnt = make_mount();
-  else if (!name)
+  else if (!o.name)
     strerr_dief(RK_EXIT_USAGE, "nothing to do: neither -e, nor a cgroup namespace of the chain's "
                                "own to mount (rk-unshare -c)");
-  if (name) {
-    int dirfd = cgroup_open(&g, mnt);
-    cgroup_evacuate(&g, dirfd, name, lenient);
-    close(dirfd);
-  }
-  if (mnt >= 0) {
-    if (!point)
-      point = g.point;
-    if (rk_move_mount(mnt, "", AT_FDCWD, point, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-      strerr_diefusys(RK_EXIT_SYS, "mount cgroup2 on ", point);
-    close(mnt);
-  }
-  rk_link_exec(argv, keep);
+  if (o.name)
+    evacuate(&g, &o, mnt);
+  if (mnt != -1)
+    attach(mnt, o.point ? o.point : g.point);
+  rk_link_exec(argv, o.keep);
 }
