@@ -30,9 +30,22 @@ struct lock {
 
 static int attach(int mount, int on, char const *path)
 {
-  unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH | (*path ? 0 : MOVE_MOUNT_T_EMPTY_PATH);
+  unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH;
 
+  if (!*path)
+    flags |= MOVE_MOUNT_T_EMPTY_PATH;
   return rk_move_mount(mount, "", on, path, flags);
+}
+
+static int attach_all(struct lock const *l)
+{
+  if (attach(l->peer, AT_FDCWD, "/") == -1)
+    return -1;
+  if (attach(l->under, AT_FDCWD, "/proc") == -1)
+    return -1;
+  if (attach(l->over, l->under, "") == -1)
+    return -1;
+  return attach(l->under, l->peer, "");
 }
 
 /* In a user and a mount namespace of its own, where nobody sees it. */
@@ -40,8 +53,7 @@ static int propagate(void *data)
 {
   struct lock *l = data;
 
-  if (attach(l->peer, AT_FDCWD, "/") == -1 || attach(l->under, AT_FDCWD, "/proc") == -1 ||
-      attach(l->over, l->under, "") == -1 || attach(l->under, l->peer, "") == -1)
+  if (attach_all(l) == -1)
     l->error = errno;
   return 0;
 }
@@ -79,7 +91,8 @@ static void give_number_back(void)
 
   if (fd == -1)
     return;
-  if (write(fd, text, pid_fmt(text, getpid())) == -1) { /* see above */
+  if (write(fd, text, pid_fmt(text, getpid())) == -1) {
+    /* see above */
   }
   close(fd);
 }

@@ -39,16 +39,15 @@ int main(int argc, char const *const *argv)
 {
   struct sigaction const ignore = {.sa_handler = SIG_IGN};
   unsigned int readyfd = 0;
-  int ready = 0, sig;
+  int ready = 0;
+  int sig;
   sigset_t end;
 
   PROG = "rk-hold";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (;;) {
-      int opt = subgetopt_r(argc, argv, "d:", &l);
-      if (opt == -1)
-        break;
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "d:", &l)) != -1) {
       if (opt != 'd' || !uint0_scan(l.arg, &readyfd) || readyfd > 0x7fffffff)
         strerr_dieusage(RK_EXIT_USAGE, USAGE);
       ready = 1;
@@ -64,7 +63,7 @@ int main(int argc, char const *const *argv)
   add_unless_ignored(&end, SIGINT);
   add_unless_ignored(&end, SIGHUP);
   sigprocmask(SIG_BLOCK, &end, NULL);
-  if (chdir("/") < 0)
+  if (chdir("/") == -1)
     strerr_diefusys(RK_EXIT_SYS, "change to /");
   rk_ctl_close();
   if (ready) {

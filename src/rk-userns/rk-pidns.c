@@ -40,7 +40,7 @@
 
 static void make_namespaces(void)
 {
-  if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0) {
+  if (unshare(CLONE_NEWNS | CLONE_NEWPID) == -1) {
     if (errno == ENOSPC)
       rk_die_host(
         "U7",
@@ -51,8 +51,9 @@ static void make_namespaces(void)
   }
   /* The mount below must not travel to peers of a shared mount. Where /proc is no mount of its own,
      "/" carries it. */
-  if (mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) < 0 &&
-      (errno != EINVAL || mount(NULL, "/", NULL, MS_PRIVATE, NULL) < 0))
+  if (mount(NULL, "/proc", NULL, MS_PRIVATE, NULL) == 0)
+    return;
+  if (errno != EINVAL || mount(NULL, "/", NULL, MS_PRIVATE, NULL) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make the mount at /proc private");
 }
 
@@ -73,7 +74,7 @@ static int mount_proc(void)
       "unable to mount procfs on /proc for writing: it is read-only, as the one below it (D9)");
     return 1;
   }
-  if (statfs("/proc", &fs) < 0 || (unsigned long)fs.f_type != PROC_SUPER_MAGIC)
+  if (statfs("/proc", &fs) == -1 || (unsigned long)fs.f_type != PROC_SUPER_MAGIC)
     rk_die_host(
       "D9",
       "mount procfs on /proc before entering the user namespace; in a container, let its runtime "
@@ -89,11 +90,12 @@ static void reap(struct rk_wait const *w)
 {
   struct sigaction const ignore = {.sa_handler = SIG_IGN};
 
-  if (rk_wait_tie(w) < 0)
+  if (rk_wait_tie(w) == -1)
     _exit(RK_EXIT_SYS);
   sigaction(SIGCHLD, &ignore, NULL);
   rk_close_range(0, ~0U, 0);
-  if (chdir("/") < 0) { /* it pins a mount, no more */
+  if (chdir("/") == -1) {
+    /* no more than a mount that is busy */
   }
   for (;;)
     pause();
@@ -113,17 +115,18 @@ int main(int argc, char const *const *argv)
 {
   struct rk_wait w;
   char const *keep_fds = NULL;
-  int reaper = 1, tty = 0, keep = 0;
+  int reaper = 1;
+  int tty = 0;
+  int keep = 0;
   unsigned int same = 0;
-  pid_t init, child;
+  pid_t init;
+  pid_t child;
 
   PROG = "rk-pidns";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (;;) {
-      int opt = subgetopt_r(argc, argv, "Rsf:Tk", &l);
-      if (opt == -1)
-        break;
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "Rsf:Tk", &l)) != -1)
       switch (opt) {
         case 'R': reaper = 0; break;
         case 's': same = RK_WAIT_SAME; break;
@@ -136,7 +139,6 @@ int main(int argc, char const *const *argv)
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
-    }
     argc -= l.ind;
     argv += l.ind;
   }
@@ -147,22 +149,22 @@ int main(int argc, char const *const *argv)
      shows every process. */
   rk_fds_refuse(keep_fds, RK_FDS_FILES, 0);
   make_namespaces();
-  if (rk_wait_begin(&w) < 0)
+  if (rk_wait_begin(&w) == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
   init = fork();
-  if (init < 0)
+  if (init == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!init) {
     if (reaper)
       reap(&w);
-    if (rk_wait_tie(&w) < 0)
+    if (rk_wait_tie(&w) == -1)
       _exit(RK_EXIT_SYS);
     become(&w, argv, tty, keep);
   }
   if (!reaper)
     _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
   child = fork();
-  if (child < 0)
+  if (child == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
   if (!child)
     become(&w, argv, tty, keep);

@@ -26,7 +26,7 @@
 #endif
 
 /* One at a time, so that the message names the one that failed. */
-static void make(int flag, char const *what, char const *fix)
+static void make_namespace(int flag, char const *what, char const *fix)
 {
   if (unshare(flag) == 0)
     return;
@@ -46,24 +46,26 @@ static void enter_time(void)
 {
   int fd = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
 
-  if (fd < 0)
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open /proc/self/ns/time_for_children");
-  if (setns(fd, CLONE_NEWTIME) < 0)
+  if (setns(fd, CLONE_NEWTIME) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the time namespace");
   close(fd);
 }
 
 int main(int argc, char const *const *argv)
 {
-  int uts = 0, ipc = 0, cgroup = 0, time = 0, keep = 0;
+  int uts = 0;
+  int ipc = 0;
+  int cgroup = 0;
+  int time = 0;
+  int keep = 0;
 
   PROG = "rk-unshare";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (;;) {
-      int opt = subgetopt_r(argc, argv, "uictk", &l);
-      if (opt == -1)
-        break;
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "uictk", &l)) != -1)
       switch (opt) {
         case 'u': uts = 1; break;
         case 'i': ipc = 1; break;
@@ -72,7 +74,6 @@ int main(int argc, char const *const *argv)
         case 'k': keep = 1; break;
         default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
       }
-    }
     argc -= l.ind;
     argv += l.ind;
   }
@@ -80,13 +81,13 @@ int main(int argc, char const *const *argv)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
 
   if (uts)
-    make(CLONE_NEWUTS, "uts", "sysctl -w user.max_uts_namespaces=28633");
+    make_namespace(CLONE_NEWUTS, "uts", "sysctl -w user.max_uts_namespaces=28633");
   if (ipc)
-    make(CLONE_NEWIPC, "ipc", "sysctl -w user.max_ipc_namespaces=28633");
+    make_namespace(CLONE_NEWIPC, "ipc", "sysctl -w user.max_ipc_namespaces=28633");
   if (cgroup)
-    make(CLONE_NEWCGROUP, "cgroup", "sysctl -w user.max_cgroup_namespaces=28633");
+    make_namespace(CLONE_NEWCGROUP, "cgroup", "sysctl -w user.max_cgroup_namespaces=28633");
   if (time) {
-    make(CLONE_NEWTIME, "time", "sysctl -w user.max_time_namespaces=28633");
+    make_namespace(CLONE_NEWTIME, "time", "sysctl -w user.max_time_namespaces=28633");
     enter_time();
   }
   rk_link_exec(argv, keep);

@@ -9,6 +9,8 @@
             left to do outside
    exits    100 usage, 102 the host forbids user namespaces, 111 a system call failed, 126/127 prog
  */
+#include "userns_diagnose.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -34,89 +36,120 @@
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
-#include "userns_diagnose.h"
+#include <rk/text.h>
 
 #define USAGE "rk-userns [ -K ] [ -k ] prog..."
 
-/* The state directory's lock, if rk-state is before us. */
-/* It must be the lock of that directory: rk-outside will clear it. */
-static int takelock(void)
+/* Is fd the lock of that directory? rk-outside will clear it. */
+static int is_lock_of(int fd, char const *dir)
 {
-  char const *s = getenv("RK_STATE_LOCK_FD"), *dir = getenv("RK_STATE_DIR");
   char path[RK_STATE_PATH_MAX + sizeof "/lock"];
-  struct stat given, lock;
+  struct rk_text t = rk_text_in(path, sizeof path);
+  struct stat given;
+  struct stat lock;
+
+  rk_text_add(&t, dir, "/lock");
+  if (t.cut)
+    return 0;
+  if (fstat(fd, &given) == -1 || stat(path, &lock) == -1)
+    return 0;
+  return given.st_dev == lock.st_dev && given.st_ino == lock.st_ino;
+}
+
+/* The state directory's lock if rk-state is before us, else -1. */
+static int take_lock(void)
+{
+  char const *s = getenv("RK_STATE_LOCK_FD");
+  char const *dir = getenv("RK_STATE_DIR");
   unsigned int fd;
 
   if (!s)
     return -1;
-  if (!uint0_scan(s, &fd) || fd > INT_MAX || fstat((int)fd, &given) < 0 || !dir ||
-      strlen(dir) > RK_STATE_PATH_MAX || stat(strcat(strcpy(path, dir), "/lock"), &lock) < 0 ||
-      given.st_dev != lock.st_dev || given.st_ino != lock.st_ino)
+  if (!uint0_scan(s, &fd) || fd > INT_MAX)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
+  if (!dir || !is_lock_of((int)fd, dir))
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
   unsetenv("RK_STATE_LOCK_FD");
   return (int)fd;
 }
 
+enum { STACK = 8192 };
+
 /* What becomes rk-outside is given, and says what failed, in memory shared until it execs. */
-static struct {
+struct outside {
   char const *file;
-  int control, chain, lock;
+  char const *dir; /* the state directory, NULL: none. It is for people and for rk-ls: rk-outside
+                      itself reads its environment */
+  int control;
+  int chain;
+  int lock; /* -1: none */
   char const *what;
   int error;
-} fork_args;
+  _Alignas(16) char stack[2][STACK];
+};
 
-enum { STACK = 8192 };
-static _Alignas(16) char stack[2][STACK];
-
-static int failed(char const *what)
+static int fail(struct outside *o, char const *what)
 {
-  fork_args.what = what;
-  fork_args.error = errno;
+  o->what = what;
+  o->error = errno;
   return 1;
 }
 
 /* rk-outside finds its control socket on 3, the chain's pidfd on 4 and the lock on 5, and nothing
    else above stderr. */
-static int exec_outside(void *unused)
+static int arrange_fds(struct outside const *o)
 {
-  /* The directory is for people and for rk-ls: rk-outside itself reads its environment. */
-  char const *const argv[] = {"rk-outside", fork_args.lock >= 0 ? getenv("RK_STATE_DIR") : NULL,
-                              NULL};
+  unsigned int rest = 5;
 
-  (void)unused;
-  if (dup2(fork_args.control, 3) < 0 || dup2(fork_args.chain, 4) < 0 ||
-      (fork_args.lock >= 0 && dup2(fork_args.lock, 5) < 0) ||
-      rk_close_range(fork_args.lock >= 0 ? 6 : 5, UINT_MAX, 0) < 0)
-    return failed("arrange the fds of ");
-  execve(fork_args.file, (char **)(uintptr_t)argv, environ);
-  return failed("exec ");
+  if (dup2(o->control, 3) == -1)
+    return -1;
+  if (dup2(o->chain, 4) == -1)
+    return -1;
+  if (o->lock != -1) {
+    if (dup2(o->lock, 5) == -1)
+      return -1;
+    rest = 6;
+  }
+  return rk_close_range(rest, UINT_MAX, 0);
 }
 
-static int first_child(void *unused)
+static int exec_outside(void *data)
 {
-  (void)unused;
+  struct outside *o = data;
+  char const *const argv[] = {"rk-outside", o->dir, NULL};
+
+  if (arrange_fds(o) == -1)
+    return fail(o, "arrange the fds of ");
+  execve(o->file, (char **)(uintptr_t)argv, environ);
+  return fail(o, "exec ");
+}
+
+static int first_child(void *data)
+{
+  struct outside *o = data;
+
   setsid();
-  return clone(exec_outside, stack[1] + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, 0) < 0
-           ? failed("fork for ")
-           : 0;
+  if (clone(exec_outside, o->stack[1] + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, o) == -1)
+    return fail(o, "fork for ");
+  return 0;
 }
 
 /* Forked twice, so that rk-outside is nobody's child; the first time without an exit signal, so
    that the chain, which soon is the user's program, sees no SIGCHLD. The session of its own keeps a
    Ctrl-C at the terminal away from the network. CLONE_VM | CLONE_VFORK (clone(2)): no page is
    copied, and when it returns rk-outside has been executed, or has said why not. */
-static void leave_outside(void)
+static void leave_outside(struct outside *o)
 {
-  pid_t pid = clone(first_child, stack[0] + STACK, CLONE_VM | CLONE_VFORK, 0);
+  pid_t pid = clone(first_child, o->stack[0] + STACK, CLONE_VM | CLONE_VFORK, o);
 
-  if (pid < 0)
-    failed("fork for ");
+  if (pid == -1)
+    fail(o, "fork for ");
   else
-    while (waitpid(pid, 0, __WALL) < 0 && errno == EINTR)
+    while (waitpid(pid, NULL, __WALL) == -1 && errno == EINTR)
       ;
-  if (fork_args.error) {
-    errno = fork_args.error;
-    strerr_diefusys(RK_EXIT_SYS, fork_args.what, fork_args.file);
+  if (o->error) {
+    errno = o->error;
+    strerr_diefusys(RK_EXIT_SYS, o->what, o->file);
   }
 }
 
@@ -125,7 +158,7 @@ static void leave_outside(void)
 static void raise_caps(void)
 {
   userns_check();
-  if (rk_caps_raise() < 0)
+  if (rk_caps_raise() == -1)
     strerr_diefusys(RK_EXIT_SYS, "raise the ambient capabilities");
 }
 
@@ -134,7 +167,7 @@ static int high(int fd)
 {
   int r = fcntl(fd, F_DUPFD_CLOEXEC, RK_FD_BASE);
 
-  if (r < 0 && errno == EINVAL)
+  if (r == -1 && errno == EINVAL)
     errno = EMFILE;
   return r;
 }
@@ -149,24 +182,85 @@ static int host_root(uid_t uid)
   return uid == 0 && (stat("/proc/version", &st) == -1 || st.st_uid == 0);
 }
 
-static void export(char const *name, char *value, size_t len)
+static void export(char const *name, char const *value)
 {
-  value[len] = 0;
-  if (setenv(name, value, 1) < 0)
+  if (setenv(name, value, 1) == -1)
     strerr_diefusys(RK_EXIT_SYS, "set ", name);
+}
+
+static void export_number(char const *name, unsigned int n)
+{
+  char text[UINT_FMT];
+
+  text[uint_fmt(text, n)] = 0;
+  export(name, text);
+}
+
+/* What the links to come must know of the outside. */
+static void export_outside(void)
+{
+  char caps[64];
+
+  if (rk_proc_status("CapEff", caps, sizeof caps) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/status");
+  export("RK_OUTSIDE_CAPS", caps);
+  if (host_root(getuid()))
+    export("RK_OUTSIDE_ROOT", "1");
+  else
+    unsetenv("RK_OUTSIDE_ROOT");
+  export_number("RK_UID", getuid());
+  export_number("RK_GID", getgid());
+}
+
+static int high_or_die(int fd)
+{
+  int r = high(fd);
+
+  if (r == -1)
+    strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");
+  close(fd);
+  return r;
+}
+
+/* A pair for the two ends of the control socket; *theirs is that of rk-outside. Both are out of the
+   way of 3, 4 and 5, where rk-outside wants its fds. */
+static int make_control(int *theirs)
+{
+  int control[2];
+  int on = 1;
+
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
+  /* SO_PASSCRED must be on before the first message: set by rk-outside itself it would come too
+     late, and the credentials would read pid 0, uid 65534 (unix(7); seen on a loaded machine). */
+  if (setsockopt(control[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
+  *theirs = high_or_die(control[1]);
+  return high_or_die(control[0]);
+}
+
+static int open_self(void)
+{
+  int fd = rk_pidfd_open(getpid(), 0);
+
+  if (fd == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
+  return high_or_die(fd);
 }
 
 int main(int argc, char const *const *argv)
 {
-  char file[PATH_MAX], text[64];
-  uid_t uid = getuid();
-  gid_t gid = getgid();
-  int control[2], chain, mine, lock, keep = 0, keyring = 0, on = 1;
+  static struct outside outside;
+  char file[PATH_MAX];
+  int control;
+  int keep = 0;
+  int keyring = 0;
 
   PROG = "rk-userns";
   {
     subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "Kk", &l)) != -1;)
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "Kk", &l)) != -1)
       switch (opt) {
         case 'K': keyring = 1; break;
         case 'k': keep = 1; break;
@@ -177,56 +271,30 @@ int main(int argc, char const *const *argv)
   }
   if (!argc)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  lock = takelock();
+  outside.lock = take_lock();
   rk_ctl_close(); /* of a chain outside of this one: to it, this is the program */
-  if (rk_libexec("rk-outside", file, sizeof file) < 0)
+  if (rk_libexec("rk-outside", file, sizeof file) == -1)
     rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
-  if (access(file, X_OK) < 0)
+  if (access(file, X_OK) == -1)
     strerr_diefusys(RK_EXIT_SYS, "find ", file);
-  if (rk_proc_status("CapEff", text, sizeof text) < 0)
-    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/status");
-  if (setenv("RK_OUTSIDE_CAPS", text, 1) < 0)
-    strerr_diefusys(RK_EXIT_SYS, "set RK_OUTSIDE_CAPS");
-  if (host_root(uid))
-    export("RK_OUTSIDE_ROOT", text, uint_fmt(text, 1));
-  else
-    unsetenv("RK_OUTSIDE_ROOT");
-  export("RK_UID", text, uid_fmt(text, uid));
-  export("RK_GID", text, gid_fmt(text, gid));
+  export_outside();
 
-  /* SO_PASSCRED must be on before the first message: set by rk-outside itself it would come too
-     late, and the credentials would read pid 0, uid 65534 (unix(7); seen on a loaded machine). */
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) < 0 ||
-      setsockopt(control[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
-    strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
-  mine = high(control[0]);
-  if (mine < 0)
-    strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");
-  close(control[0]);
-  {
-    int p = rk_pidfd_open(getpid(), 0);
-    /* out of the way of 3, 4 and 5, where rk-outside wants its fds */
-    chain = p < 0 ? -1 : high(p);
-    if (chain < 0 || (control[0] = high(control[1])) < 0)
-      strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
-    close(p);
-    close(control[1]);
-  }
-  fork_args.file = file;
-  fork_args.control = control[0];
-  fork_args.chain = chain;
-  fork_args.lock = lock;
-  leave_outside();
-  close(control[0]);
-  close(chain);
-  if (lock >= 0)
-    close(lock);
+  outside.file = file;
+  if (outside.lock != -1)
+    outside.dir = getenv("RK_STATE_DIR");
+  control = make_control(&outside.control);
+  outside.chain = open_self();
+  leave_outside(&outside);
+  close(outside.control);
+  close(outside.chain);
+  if (outside.lock != -1)
+    close(outside.lock);
 
   if (!keyring)
     rk_keyring_new_or_die(); /* not before: rk-outside keeps the user's */
-  if (unshare(CLONE_NEWUSER) < 0)
+  if (unshare(CLONE_NEWUSER) == -1)
     userns_die(errno);
   raise_caps();
-  export("RK_OUTSIDE_FD", text, uint_fmt(text, (unsigned int)mine));
+  export_number("RK_OUTSIDE_FD", (unsigned int)control);
   rk_link_exec(argv, keep);
 }

@@ -13,35 +13,46 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/proc.h>
+#include <rk/text.h>
 
 static char const what[] = "unable to create a user namespace";
 
 static int sysctl_is(char const *path, char const *value)
 {
   char buf[32];
-  return rk_slurp(path, buf, sizeof buf) >= 0 && !strcmp(buf, value);
+
+  if (rk_slurp(path, buf, sizeof buf) == -1)
+    return 0;
+  return !strcmp(buf, value);
 }
 
 /* A profile is found by the path of the program as the kernel sees it. */
 static void apparmor(char const *text) __attribute__((noreturn));
 static void apparmor(char const *text)
 {
-  static char fix[PATH_MAX + 256];
-  static char const before[] = "let AppArmor allow it: write \"abi <abi/4.0>, profile rk-userns ";
-  ssize_t r;
+  char self[PATH_MAX];
+  char fix[PATH_MAX + 256];
+  struct rk_text t = rk_text_in(fix, sizeof fix);
+  ssize_t r = readlink("/proc/self/exe", self, sizeof self);
 
-  memcpy(fix, before, sizeof before - 1);
-  r = readlink("/proc/self/exe", fix + sizeof before - 1, PATH_MAX);
-  strcpy(fix + sizeof before - 1 + (r > 0 ? r : 0),
-         " flags=(unconfined) { userns, }\" to /etc/apparmor.d/rk-userns and run"
-         " apparmor_parser -r on it, or set kernel.apparmor_restrict_unprivileged_userns=0");
+  rk_text_str(&t, "let AppArmor allow it: write \"abi <abi/4.0>, profile rk-userns ");
+  if (r > 0)
+    rk_text_mem(&t, self, (size_t)r);
+  rk_text_str(&t, " flags=(unconfined) { userns, }\" to /etc/apparmor.d/rk-userns and run"
+                  " apparmor_parser -r on it, or set "
+                  "kernel.apparmor_restrict_unprivileged_userns=0");
   rk_die_host("U3", fix, text);
+}
+
+static int is_filtered(void)
+{
+  char seccomp[8];
+
+  return rk_proc_status("Seccomp", seccomp, sizeof seccomp) > 0 && seccomp[0] != '0';
 }
 
 void userns_die(int e)
 {
-  char seccomp[8];
-
   if (e == EPERM && sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0"))
     rk_die_host("U1", "set kernel.unprivileged_userns_clone=1", what,
                 ": kernel.unprivileged_userns_clone is 0");
@@ -63,15 +74,14 @@ void userns_die(int e)
   if (e == EPERM && (getuid() == 65534 || getgid() == 65534))
     strerr_dief(RK_EXIT_USAGE, what,
                 ": the ids here are not mapped: put rk-idmap before a second rk-userns");
-  if ((e == EPERM || e == ENOSYS) && rk_proc_status("Seccomp", seccomp, sizeof seccomp) > 0 &&
-      seccomp[0] != '0')
+  if ((e == EPERM || e == ENOSYS) && is_filtered())
     rk_die_host(
       "U2", "let the outer container's seccomp profile allow unshare, mount, setns and pivot_root",
       what, ": a seccomp filter forbids it");
   if (e == EPERM)
     rk_die_host("U2", "leave the chroot, or start from a process whose ids are mapped", what,
                 ": not permitted (in a chroot?)");
-  if ((e == EINVAL || e == ENOSYS) && access("/proc/self/ns/user", F_OK) < 0 &&
+  if ((e == EINVAL || e == ENOSYS) && access("/proc/self/ns/user", F_OK) == -1 &&
       access("/proc/self/stat", F_OK) == 0)
     rk_die_host("U6",
                 "use a kernel with CONFIG_USER_NS (RHEL 7: boot with user_namespace.enable=1)",
@@ -89,7 +99,7 @@ void userns_check(void)
   static int const needed[] = {CAP_SYS_ADMIN, CAP_SETUID, CAP_SETGID};
   int all = rk_caps_effective(needed, sizeof needed / sizeof needed[0]);
 
-  if (all < 0)
+  if (all == -1)
     strerr_diefusys(RK_EXIT_SYS, "read the capabilities");
   if (!all)
     apparmor("unable to use the new user namespace: it came without capabilities (AppArmor?)");
