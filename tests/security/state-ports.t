@@ -6,7 +6,8 @@ need python3 curl
 D=$T/st p=$(free_port)
 mkdir "$T/victim"; echo "127.0.0.1:$p:80/tcp" > "$T/victim/1"; echo precious > "$T/victim/x"; cp -r "$T/victim" "$T/was"
 intact() { diff -r "$T/was" "$T/victim" >&2; }
-listening() { status_is "$D" x state listening; }
+# The file of a hostile chain may still be there: a FIFO would keep sed waiting for ever.
+listening() { [ ! -L "$D/ports.status/x" ] && [ -f "$D/ports.status/x" ] && status_is "$D" x state listening; }
 terminated() { # NAME
   kill -TERM "$portd"
   ok "$1: SIGTERM ends rk-portd" wait_gone "$portd"
