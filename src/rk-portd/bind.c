@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: ISC
-   Make the sockets of a port, and say in the words that callers know why one cannot be made. */
+/* SPDX-License-Identifier: ISC */
+#include "bind.h"
+
 #include <errno.h>
 #include <ifaddrs.h>
 #include <stdlib.h>
@@ -9,40 +10,15 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
+#include <rk/clock.h>
 #include <rk/proc.h>
 #include <rk/text.h>
-#include <rk/timer.h>
-#include "portd.h"
+#include "errtext.h"
 
 enum { BACKLOG = 65535 }; /* the kernel cuts it to net.core.somaxconn */
-
-char const *portd_errtext(int e)
-{
-  static struct {
-    int e;
-    char const *text;
-  } const known[] = {
-    {EADDRINUSE, "address already in use"},
-    {EACCES, "permission denied"},
-    {EPERM, "operation not permitted"},
-    {EADDRNOTAVAIL, "cannot assign requested address"},
-    {EAFNOSUPPORT, "address family not supported by protocol"},
-    {EMFILE, "too many open files"},
-    {ENFILE, "too many open files in system"},
-    {ENOMEM, "cannot allocate memory"},
-    {ENOENT, "no such file or directory"},
-    {EISDIR, "is a directory"},
-    {ELOOP, "is a symbolic link"},
-    {EINVAL, "invalid argument"},
-  };
-
-  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-    if (known[i].e == e)
-      return known[i].text;
-  return strerror(e);
-}
 
 /* The host's first IPv4 address that is not loopback, 0: none. */
 static in_addr_t hostip(void)
@@ -59,7 +35,7 @@ static in_addr_t hostip(void)
   return ip;
 }
 
-void portd_target(struct published const *p, struct sockaddr_storage *sa)
+void bind_target(struct published const *p, struct sockaddr_storage *sa)
 {
   struct rk_portspec const *spec = &p->file.spec;
   struct in6_addr addr;
@@ -72,19 +48,16 @@ void portd_target(struct published const *p, struct sockaddr_storage *sa)
     rk_portspec_target(spec, hostip(), sa);
 }
 
-size_t portd_listen_text(struct published const *p, int64_t port, char *buf, size_t size)
+/* "listen tcp 127.0.0.1:80: bind: " */
+static void listen_text(struct rk_text *t, struct published const *p, int64_t port)
 {
-  struct rk_text t = rk_text_in(buf, size);
   char const *ip = p->file.spec.parentip;
-  int six = strchr(ip, ':') != 0;
+  int six = strchr(ip, ':') != NULL;
 
-  rk_text_str(&t, "listen ");
-  rk_text_str(&t, rk_proto_name(p->file.spec.proto));
-  rk_text_str(&t, six ? " [" : " ");
-  rk_text_str(&t, ip);
-  rk_text_str(&t, six ? "]:" : ":");
-  rk_text_num(&t, port);
-  return t.len;
+  rk_text_add(t, "listen ", rk_proto_name(p->file.spec.proto), six ? " [" : " ", ip,
+              six ? "]:" : ":");
+  rk_text_num(t, port);
+  rk_text_str(t, ": bind: ");
 }
 
 /* "" if the setting cannot be read, or does not forbid this port: then the refusal has another
@@ -102,25 +75,18 @@ static void privileged(struct rk_text *t, int64_t port)
   rk_text_num(t, port);
   rk_text_str(t, ", you can add 'net.ipv4.ip_unprivileged_port_start=");
   rk_text_num(t, port);
-  rk_text_str(t, "' to /etc/sysctl.conf (currently ");
-  rk_text_str(t, start);
-  rk_text_str(
-    t, "), or set CAP_NET_BIND_SERVICE on rk-portd binary, or choose a larger port number (>= ");
-  rk_text_str(t, start);
-  rk_text_str(t, "): ");
+  rk_text_add(t, "' to /etc/sysctl.conf (currently ", start,
+              "), or set CAP_NET_BIND_SERVICE on rk-portd binary, or choose a larger port number "
+              "(>= ",
+              start, "): ");
 }
 
-static int refuse(struct published const *p, int64_t port, int e, char *err, size_t errsize)
+static int refuse(struct published const *p, int64_t port, int e, struct rk_text *why)
 {
-  struct rk_text t = rk_text_in(err, errsize);
-  char what[80];
-
   if (e == EACCES)
-    privileged(&t, port);
-  portd_listen_text(p, port, what, sizeof what);
-  rk_text_str(&t, what);
-  rk_text_str(&t, ": bind: ");
-  rk_text_str(&t, portd_errtext(e));
+    privileged(why, port);
+  listen_text(why, p, port);
+  rk_text_str(why, errtext(e));
   return -1;
 }
 
@@ -141,29 +107,40 @@ static struct sockaddr_storage mapped(struct sockaddr_storage const *sa)
   return to;
 }
 
+static int set(int fd, int level, int option, int value)
+{
+  return setsockopt(fd, level, option, &value, sizeof value);
+}
+
+static int set_and_bind(int fd, struct sockaddr_storage const *sa, int v6only, int tcp)
+{
+  socklen_t len = sizeof(struct sockaddr_in6);
+
+  if (sa->ss_family == AF_INET)
+    len = sizeof(struct sockaddr_in);
+  if (sa->ss_family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only) == -1)
+    return -1;
+  if (tcp && set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
+    return -1;
+  if (bind(fd, (struct sockaddr const *)sa, len) == -1)
+    return -1;
+  return tcp ? listen(fd, BACKLOG) : 0;
+}
+
 /* One bound socket, listening if TCP; or -1. SO_REUSEADDR lets a restarted rk-portd bind while
    connections of the old one go on; two listeners still exclude each other (tcp,
    inet_csk_bind_conflict). On UDP it would let anybody share the port. */
 static int as_family(struct sockaddr_storage const *sa, int v6only, int tcp)
 {
-  socklen_t len = sa->ss_family == AF_INET ? sizeof(struct sockaddr_in)
-                                           : sizeof(struct sockaddr_in6);
-  int fd = socket(sa->ss_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK,
-                  0);
-  int on = 1, e;
+  int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  int fd = socket(sa->ss_family, type, 0);
 
-  if (fd < 0)
+  if (fd == -1)
     return -1;
-  if ((sa->ss_family == AF_INET6 &&
-       setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only) < 0) ||
-      (tcp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0) ||
-      bind(fd, (struct sockaddr const *)sa, len) < 0 || (tcp && listen(fd, BACKLOG) < 0)) {
-    e = errno;
-    close(fd);
-    errno = e;
-    return -1;
-  }
-  return fd;
+  if (set_and_bind(fd, sa, v6only, tcp) == 0)
+    return fd;
+  fd_close(fd); /* keeps errno */
+  return -1;
 }
 
 /* TCP sockets are IPv6's, for IPv4 addresses too: the kernel then takes no address shorter than 24
@@ -184,104 +161,99 @@ static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
 
 /* A relay whose rk-portd was killed closes its listeners at once, but not before a quick new
    rk-portd binds. */
-static int64_t patient;
-void portd_bind_patiently(int ms)
-{
-  patient = rk_now() + ms;
-}
-
-static int one_patiently(struct sockaddr_storage const *sa, int v6only, int tcp)
+static int one_patiently(struct sockaddr_storage const *sa, int v6only, int tcp, int64_t until)
 {
   for (;;) {
-    struct timespec wait = {0, 5000000};
     int fd = one(sa, v6only, tcp);
-    if (fd >= 0 || errno != EADDRINUSE || rk_now() >= patient)
+    if (fd != -1 || errno != EADDRINUSE || rk_clock_ms() >= until)
       return fd;
-    nanosleep(&wait, 0);
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
   }
 }
 
-static int borrow(struct published *p, char *err, size_t errsize)
+static int option(int fd, int which)
 {
-  struct rk_text t = rk_text_in(err, errsize);
-  int fd = listenfds(p->file.listenfd), type = -1, domain = -1, listening = 0;
-  int tcp = rk_proto_is_tcp(p->file.spec.proto);
-  socklen_t len = sizeof(int);
+  int value = -1;
+  socklen_t len = sizeof value;
 
-  rk_text_str(&t, "listen-fd=");
-  rk_text_str(&t, p->file.listenfd);
-  if (fd < 0) {
-    rk_text_str(&t, ": rk-portd was given no socket of this name");
+  return getsockopt(fd, SOL_SOCKET, which, &value, &len) == -1 ? -1 : value;
+}
+
+static int borrow(struct bind const *bind, struct published *p, struct rk_text *why)
+{
+  int fd = listenfds_find(&bind->given, p->file.listenfd);
+  int tcp = rk_proto_is_tcp(p->file.spec.proto);
+  int domain;
+
+  rk_text_add(why, "listen-fd=", p->file.listenfd);
+  if (fd == -1) {
+    rk_text_str(why, ": rk-portd was given no socket of this name");
     return -1;
   }
-  if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
-      getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
-      type != (tcp ? SOCK_STREAM : SOCK_DGRAM) || (domain != AF_INET && domain != AF_INET6)) {
-    rk_text_str(&t, tcp ? ": not a TCP socket" : ": not a UDP socket");
+  domain = option(fd, SO_DOMAIN);
+  if (option(fd, SO_TYPE) != (tcp ? SOCK_STREAM : SOCK_DGRAM) ||
+      (domain != AF_INET && domain != AF_INET6)) {
+    rk_text_str(why, tcp ? ": not a TCP socket" : ": not a UDP socket");
     return -1;
   }
-  for (struct published *o = portd.ports; o; o = o->next) {
-    if (o == p || !o->borrowed || o->fds[0] != fd)
-      continue;
-    rk_text_str(&t, ": in use by ID ");
-    rk_text_num(&t, o->id);
-    return -1;
-  }
-  if (tcp && (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 || !listening) &&
-      listen(fd, BACKLOG) < 0) {
-    rk_text_str(&t, ": listen: ");
-    rk_text_str(&t, portd_errtext(errno));
+  if (tcp && option(fd, SO_ACCEPTCONN) != 1 && listen(fd, BACKLOG) == -1) {
+    rk_text_add(why, ": listen: ", errtext(errno));
     return -1;
   }
   p->fds = malloc(sizeof *p->fds);
-  if (!p->fds)
-    return rk_text_str(&t, ": cannot allocate memory"), -1;
+  if (!p->fds) {
+    rk_text_str(why, ": cannot allocate memory");
+    return -1;
+  }
   p->fds[0] = fd;
   p->nfds = 1;
   p->borrowed = 1;
   return 0;
 }
 
-int portd_bind(struct published *p, char *err, size_t errsize)
+int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
 {
   struct rk_portspec spec = p->file.spec;
   struct sockaddr_storage sa;
-  int tcp = rk_proto_is_tcp(spec.proto), no6 = 0, v6only;
+  char err[RK_PORTSPEC_ERRMAX];
+  int tcp = rk_proto_is_tcp(spec.proto);
+  int no6 = 0;
+  int v6only;
 
   if (!tcp && !rk_proto_is_udp(spec.proto)) {
-    struct rk_text t = rk_text_in(err, errsize);
-    rk_text_str(&t, "unsupported port protocol ");
-    rk_text_str(&t, rk_proto_name(spec.proto));
+    rk_text_add(why, "unsupported port protocol ", rk_proto_name(spec.proto));
     return -1;
   }
   if (p->file.listenfd[0])
-    return borrow(p, err, errsize);
+    return borrow(bind, p, why);
   p->fds = malloc(spec.count * sizeof *p->fds);
   if (!p->fds)
-    return refuse(p, spec.parentport, ENOMEM, err, errsize);
+    return refuse(p, spec.parentport, ENOMEM, why);
   while (p->nfds < p->file.spec.count) {
     int fd;
     spec.parentport = p->file.spec.parentport + p->nfds;
-    if (rk_portspec_listen(&spec, no6, &sa, &v6only, err, errsize) < 0) {
-      portd_unbind(p);
+    if (rk_portspec_listen(&spec, no6, &sa, &v6only, err, sizeof err) == -1) {
+      bind_undo(p);
+      rk_text_str(why, err);
       return -1;
     }
-    fd = one_patiently(&sa, v6only, tcp);
-    if (fd < 0 && errno == EAFNOSUPPORT && sa.ss_family == AF_INET6 && !no6) {
+    fd = one_patiently(&sa, v6only, tcp, bind->patient);
+    if (fd == -1 && errno == EAFNOSUPPORT && sa.ss_family == AF_INET6 && !no6) {
       no6 = 1; /* a kernel without IPv6: "any" then means IPv4 */
       continue;
     }
-    if (fd < 0) {
+    if (fd == -1) {
       int e = errno;
-      portd_unbind(p);
-      return refuse(p, spec.parentport, e, err, errsize);
+      bind_undo(p);
+      return refuse(p, spec.parentport, e, why);
     }
-    p->fds[p->nfds++] = fd;
+    p->fds[p->nfds] = fd;
+    p->nfds++;
   }
   return 0;
 }
 
-void portd_unbind(struct published *p)
+void bind_undo(struct published *p)
 {
   while (p->nfds) {
     p->nfds--;
@@ -289,12 +261,12 @@ void portd_unbind(struct published *p)
       close(p->fds[p->nfds]);
   }
   free(p->fds);
-  p->fds = 0;
+  p->fds = NULL;
   p->borrowed = 0;
 }
 
 /* A mapped address is the IPv4 address that it is, see one(). */
-int portd_bound(struct published const *p, struct sockaddr_storage *sa)
+int bind_address(struct published const *p, struct sockaddr_storage *sa)
 {
   socklen_t len = sizeof *sa;
   struct sockaddr_in6 v6;
@@ -313,15 +285,13 @@ int portd_bound(struct published const *p, struct sockaddr_storage *sa)
   return 0;
 }
 
-void portd_listen_again(struct published *p)
+void bind_listen_again(struct published *p)
 {
-  int on = 1;
-
   if (!rk_proto_is_tcp(p->file.spec.proto) || !p->file.refuse_backend)
     return;
   for (uint32_t i = 0; i < p->nfds; i++) {
     if (!p->borrowed)
-      setsockopt(p->fds[i], SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+      set(p->fds[i], SOL_SOCKET, SO_REUSEADDR, 1);
     listen(p->fds[i], BACKLOG);
   }
 }

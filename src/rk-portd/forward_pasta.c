@@ -1,151 +1,108 @@
 /* SPDX-License-Identifier: ISC
    -P implicit: pasta publishes by itself whatever listens inside, under the same number. Nothing to
-   do but to look: does the host listen there? (sock_diag(7), for which nobody needs a privilege) */
+   do but to look: does the host listen there? */
 #include <errno.h>
-#include <string.h>
-#include <unistd.h>
 #include <arpa/inet.h>
-#include <linux/inet_diag.h>
 #include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <sys/socket.h>
 
-#include <rk/text.h>
-#include "portd.h"
+#include <rk/diag.h>
+#include <rk/netlink.h>
+#include "errtext.h"
+#include "forward.h"
 
 enum { LOOK_MS = 1000 };
 
-static int diag = -1;
-
-/* Is there a socket of the host that a datagram or connection to this port would reach? */
-static int open_at(int family, int protocol, int64_t port)
+static enum forwarded pasta_check(struct published const *p, struct rk_text *why)
 {
-  struct {
-    struct nlmsghdr head;
-    struct inet_diag_req_v2 ask;
-  } q = {{.nlmsg_len = sizeof q, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
-         {0}};
-  union {
-    struct nlmsghdr head;
-    char buf[1024];
-  } a;
-
-  q.ask.sdiag_family = (uint8_t)family;
-  q.ask.sdiag_protocol = (uint8_t)protocol;
-  q.ask.idiag_states = ~0U;
-  q.ask.id.idiag_sport = htons((uint16_t)port);
-  q.ask.id.idiag_cookie[0] = q.ask.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-  if (family == AF_INET)
-    q.ask.id.idiag_src[0] = q.ask.id.idiag_dst[0] = htonl(INADDR_LOOPBACK);
-  else
-    q.ask.id.idiag_src[3] = q.ask.id.idiag_dst[3] = htonl(1);
-  if (send(diag, &q, sizeof q, 0) < 0 || recv(diag, &a, sizeof a, 0) < (ssize_t)sizeof a.head)
-    return 0;
-  return a.head.nlmsg_type == SOCK_DIAG_BY_FAMILY;
-}
-
-static int open_anywhere(struct published const *p)
-{
-  struct rk_portspec const *s = &p->file.spec;
-  int protocol = rk_proto_is_tcp(s->proto) ? IPPROTO_TCP : IPPROTO_UDP;
-  int four = s->proto != RK_PROTO_TCP6 && s->proto != RK_PROTO_UDP6,
-      six = s->proto != RK_PROTO_TCP4 && s->proto != RK_PROTO_UDP4;
-
-  for (uint32_t k = 0; k < s->count; k++)
-    if ((four && open_at(AF_INET, protocol, s->parentport + k)) ||
-        (six && open_at(AF_INET6, protocol, s->parentport + k)))
-      return 1;
-  return 0;
-}
-
-static int pasta_open(struct published *p, char *err, size_t errsize)
-{
-  struct rk_text t = rk_text_in(err, errsize);
   struct rk_portspec const *s = &p->file.spec;
   struct sockaddr_storage sa;
+  struct sockaddr_in const *four = (void const *)&sa;
+  struct sockaddr_in6 const *six = (void const *)&sa;
+  char err[RK_PORTSPEC_ERRMAX];
   int v6only, any;
 
   if (!rk_proto_is_tcp(s->proto) && !rk_proto_is_udp(s->proto)) {
-    rk_text_str(&t, "unsupported port protocol ");
-    rk_text_str(&t, rk_proto_name(s->proto));
-    return -1;
+    rk_text_add(why, "unsupported port protocol ", rk_proto_name(s->proto));
+    return FORWARD_REFUSED;
   }
-  if (rk_portspec_listen(s, 0, &sa, &v6only, err, errsize) < 0)
-    return -1;
-  any = sa.ss_family == AF_INET ? !((struct sockaddr_in *)&sa)->sin_addr.s_addr
-                                : IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)&sa)->sin6_addr);
-  if (!any)
-    rk_text_str(&t, "pasta publishes on all addresses, not on one");
-  else if (s->parentport != s->childport || s->childip[0])
-    rk_text_str(&t, "pasta cannot change the number of a port or its address inside");
-  else if (p->file.listenfd[0] || p->file.refuse_backend || p->file.idle ||
-           p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN)
-    rk_text_str(&t, "pasta does not support listen-fd=, refuse=, idle=, srcip=no or srcip=plain");
-  else {
-    p->forwarded = portd.chain && open_anywhere(p);
-    return p->forwarded ? PORTD_LISTENING : PORTD_WAITING;
+  if (rk_portspec_listen(s, 0, &sa, &v6only, err, sizeof err) == -1) {
+    rk_text_str(why, err);
+    return FORWARD_REFUSED;
   }
-  return -1;
+  if (sa.ss_family == AF_INET)
+    any = four->sin_addr.s_addr == htonl(INADDR_ANY);
+  else
+    any = IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr);
+  if (!any) {
+    rk_text_str(why, "pasta publishes on all addresses, not on one");
+  } else if (s->parentport != s->childport || s->childip[0]) {
+    rk_text_str(why, "pasta cannot change the number of a port or its address inside");
+  } else if (p->file.listenfd[0] || p->file.refuse_backend || p->file.idle ||
+             p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN) {
+    rk_text_str(why, "pasta does not support listen-fd=, refuse=, idle=, srcip=no or srcip=plain");
+  } else {
+    return FORWARD_LISTENING;
+  }
+  return FORWARD_REFUSED;
 }
 
-static void pasta_close(struct published *p)
+static enum forwarded trouble(struct rk_text *why)
 {
-  p->forwarded = 0;
+  rk_text_add(why, "unable to ask the kernel for sockets: ", errtext(errno));
+  return FORWARD_LOST;
 }
 
-static void pasta_change(struct published *p)
+static enum forwarded pasta_up(struct forward *f, struct rk_text *why)
 {
-  (void)p;
+  if (f->diag == -1)
+    f->diag = rk_nl_open(NETLINK_SOCK_DIAG);
+  return f->diag == -1 ? trouble(why) : FORWARD_LISTENING;
 }
 
-static int pasta_up(char *err, size_t errsize)
+/* Is there a socket of the host that a datagram or connection to this port of the loopback address
+   would reach? 1, 0, or -1 with errno. */
+static int listens4(struct forward const *f, int protocol, uint16_t port)
 {
-  struct rk_text t = rk_text_in(err, errsize);
+  struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons(port)};
 
-  if (diag < 0)
-    diag = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-  if (diag >= 0) {
-    for (struct published *p = portd.ports; p; p = p->next)
-      portd_status_dirty(p);
-    return 0;
+  sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return rk_diag_listens(f->diag, protocol, (struct sockaddr *)&sa);
+}
+
+static int listens6(struct forward const *f, int protocol, uint16_t port)
+{
+  struct sockaddr_in6 sa = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+  sa.sin6_addr = in6addr_loopback;
+  return rk_diag_listens(f->diag, protocol, (struct sockaddr *)&sa);
+}
+
+/* A range is there when one port of it is. */
+static enum forwarded pasta_attach(struct forward *f, struct published *p, struct rk_text *why)
+{
+  struct rk_portspec const *s = &p->file.spec;
+  int protocol = rk_proto_is_tcp(s->proto) ? IPPROTO_TCP : IPPROTO_UDP;
+  int four = s->proto != RK_PROTO_TCP6 && s->proto != RK_PROTO_UDP6;
+  int six = s->proto != RK_PROTO_TCP4 && s->proto != RK_PROTO_UDP4;
+
+  for (uint32_t k = 0; k < s->count; k++) {
+    uint16_t port = (uint16_t)(s->parentport + k);
+    int r = four ? listens4(f, protocol, port) : 0;
+    if (r == 0 && six)
+      r = listens6(f, protocol, port);
+    if (r == -1)
+      return trouble(why);
+    if (r == 1)
+      return FORWARD_LISTENING;
   }
-  rk_text_str(&t, "unable to ask the kernel for sockets: ");
-  rk_text_str(&t, portd_errtext(errno));
-  return -1;
-}
-
-static void pasta_down(void)
-{
-  for (struct published *p = portd.ports; p; p = p->next) {
-    p->forwarded = 0;
-    if (p->state == PORTD_LISTENING)
-      p->state = PORTD_WAITING;
-  }
-}
-
-static int pasta_tick(void)
-{
-  for (struct published *p = portd.ports; p; p = p->next) {
-    int there;
-    if (p->state == PORTD_ERROR)
-      continue;
-    there = open_anywhere(p);
-    if (there != (p->state == PORTD_LISTENING)) {
-      p->state = there ? PORTD_LISTENING : PORTD_WAITING;
-      p->forwarded = there != 0;
-      portd_status_dirty(p);
-    }
-  }
-  return LOOK_MS;
+  return FORWARD_WAITING;
 }
 
 struct forwarder const forward_pasta = {
   .name = "implicit",
   .waiting = "pasta listens there once a program inside does; a pasta of 2023 never",
-  .open = pasta_open,
-  .close = pasta_close,
-  .change = pasta_change,
+  .look_ms = LOOK_MS,
+  .check = pasta_check,
   .up = pasta_up,
-  .down = pasta_down,
-  .tick = pasta_tick,
+  .attach = pasta_attach,
 };

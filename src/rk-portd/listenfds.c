@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: ISC
-   Sockets that rk-portd was started with, by name: LISTEN_FDS and LISTEN_FDNAMES as of
-   sd_listen_fds(3), S6_FD# S6_FD_0 S6_FDID_0 as of s6-fdholder-getdump. */
+/* SPDX-License-Identifier: ISC */
+#include "listenfds.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,33 +11,30 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
-#include "portd.h"
 
 enum { GIVEN_MAX = 1024, FIRST = 3 };
 
-static struct {
-  char name[RK_PORTFILE_NAMEMAX];
-  int fd;
-} * given;
-static unsigned int ngiven;
-
-static void add(int fd, char const *name, size_t len, char const *variable)
+static void add(struct listenfds *given, int fd, char const *name, size_t len, char const *variable)
 {
-  if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+  struct listenfd *new = given->list + given->n;
+
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == -1)
     strerr_diefusys(RK_EXIT_USAGE, "use a socket that ", variable, " promises");
-  if (len >= sizeof given->name)
+  if (len >= sizeof new->name)
     strerr_dief(RK_EXIT_USAGE, "a name of ", variable, " is longer than 63 bytes");
-  if (ngiven == GIVEN_MAX)
+  if (given->n == GIVEN_MAX)
     strerr_dief(RK_EXIT_USAGE, "more than 1024 sockets were given");
-  given[ngiven].fd = fd;
-  memcpy(given[ngiven].name, name, len);
-  given[ngiven++].name[len] = 0;
+  new->fd = fd;
+  memcpy(new->name, name, len);
+  new->name[len] = 0;
+  given->n++;
 }
 
-static void from_systemd(void)
+static void from_systemd(struct listenfds *given)
 {
-  char const *fds = getenv("LISTEN_FDS"), *pid = getenv("LISTEN_PID"),
-             *names = getenv("LISTEN_FDNAMES");
+  char const *fds = getenv("LISTEN_FDS");
+  char const *pid = getenv("LISTEN_PID");
+  char const *names = getenv("LISTEN_FDNAMES");
   unsigned int n, p;
 
   /* s6 and others set no LISTEN_PID; where it is set, it says for whom the sockets are. */
@@ -51,15 +48,15 @@ static void from_systemd(void)
     char number[UINT_FMT];
     size_t len = names ? strcspn(names, ":") : 0;
     if (len)
-      add((int)(FIRST + i), names, len, "LISTEN_FDS");
+      add(given, (int)(FIRST + i), names, len, "LISTEN_FDS");
     else
-      add((int)(FIRST + i), number, uint_fmt(number, FIRST + i), "LISTEN_FDS");
+      add(given, (int)(FIRST + i), number, uint_fmt(number, FIRST + i), "LISTEN_FDS");
     if (names)
       names = names[len] ? names + len + 1 : 0;
   }
 }
 
-static void from_s6(void)
+static void from_s6(struct listenfds *given)
 {
   char const *count = getenv("S6_FD#");
   unsigned int n;
@@ -80,25 +77,25 @@ static void from_s6(void)
     if (!fd || !name || !uint0_scan(fd, &number) || number > 0x7fffffff)
       strerr_dief(RK_EXIT_USAGE,
                   "S6_FD# announces a socket, but its S6_FD_ or S6_FDID_ is missing or no number");
-    add((int)number, name, strlen(name), "S6_FD#");
+    add(given, (int)number, name, strlen(name), "S6_FD#");
   }
 }
 
-void listenfds_init(void)
+void listenfds_init(struct listenfds *given)
 {
   if (!getenv("LISTEN_FDS") && !getenv("S6_FD#"))
     return;
-  given = calloc(GIVEN_MAX, sizeof *given);
-  if (!given)
+  given->list = calloc(GIVEN_MAX, sizeof *given->list);
+  if (!given->list)
     strerr_diefusys(RK_EXIT_SYS, "keep the names of sockets");
-  from_systemd();
-  from_s6();
+  from_systemd(given);
+  from_s6(given);
 }
 
-int listenfds(char const *name)
+int listenfds_find(struct listenfds const *given, char const *name)
 {
-  for (unsigned int i = 0; i < ngiven; i++)
-    if (!strcmp(given[i].name, name))
-      return given[i].fd;
+  for (unsigned int i = 0; i < given->n; i++)
+    if (!strcmp(given->list[i].name, name))
+      return given->list[i].fd;
   return -1;
 }

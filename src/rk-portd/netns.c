@@ -24,7 +24,7 @@
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
-#include "portd.h"
+#include "chain.h"
 
 enum { OPEN_MS = 2000 };
 
@@ -40,7 +40,7 @@ static int open_link(pid_t pid, char const *name, int flags)
 }
 
 /* DIR/netns inside. Nothing but a namespace is opened for reading: not a FIFO, not a device. */
-static int open_inside(pid_t pid)
+static int open_inside(char const *dirpath, pid_t pid)
 {
   char inner[RK_STATE_PATH_MAX + sizeof "/netns"], path[40];
   struct rk_text name = rk_text_in(inner, sizeof inner), again = rk_text_in(path, sizeof path);
@@ -51,7 +51,7 @@ static int open_inside(pid_t pid)
 
   if (root == -1)
     return -1;
-  rk_text_str(&name, portd.path + 1);
+  rk_text_str(&name, dirpath + 1);
   rk_text_str(&name, "/netns");
   if (name.cut)
     return rk_fail(ENAMETOOLONG);
@@ -66,7 +66,7 @@ static int open_inside(pid_t pid)
 }
 
 /* In the child: the errno of open_inside, with the fd if that is 0. */
-static void hand_over(int sock, pid_t pid)
+static void hand_over(int sock, char const *dirpath, pid_t pid)
 {
   union {
     struct cmsghdr align;
@@ -80,7 +80,7 @@ static void hand_over(int sock, pid_t pid)
   /* It may stay for long: it must not keep ports bound, or the relay alive. */
   if (dup2(sock, 0) == -1 || rk_close_range(1, ~0U, 0) == -1)
     _exit(1);
-  fd = open_inside(pid);
+  fd = open_inside(dirpath, pid);
   if (fd == -1) {
     error = errno;
   } else {
@@ -122,27 +122,27 @@ static int receive(int sock)
 }
 
 /* One child at a time: who cannot be killed must not become many. */
-static int open_bounded(pid_t pid)
+static int open_bounded(char const *dirpath, int *openerfd, pid_t pid)
 {
-  struct pollfd before = {.fd = portd.openerfd, .events = POLLIN};
+  struct pollfd before = {.fd = *openerfd, .events = POLLIN};
   int pair[2], fd;
   pid_t child;
 
-  if (portd.openerfd != -1) {
+  if (*openerfd != -1) {
     if (poll(&before, 1, 0) != 1)
       return rk_fail(ETIMEDOUT);
-    close(portd.openerfd);
-    portd.openerfd = -1;
+    close(*openerfd);
+    *openerfd = -1;
   }
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     return -1;
   child = fork();
   if (child == 0)
-    hand_over(pair[1], pid);
+    hand_over(pair[1], dirpath, pid);
   fd_close(pair[1]);
   /* a zombie at most: it is reaped at SIGCHLD, which is blocked here */
   if (child != -1)
-    portd.openerfd = rk_pidfd_open(child, 0);
+    *openerfd = rk_pidfd_open(child, 0);
   fd = child == -1 ? -1 : receive(pair[0]);
   fd_close(pair[0]);
   if (fd == -1 && child != -1) {
@@ -153,20 +153,25 @@ static int open_bounded(pid_t pid)
   return fd;
 }
 
-int portd_netns_open(struct rk_chain const *chain)
+int chain_netns(int dir, char const *path, int *openerfd, struct rk_chain const *found)
 {
-  int attached = faccessat(portd.dir, "netns", F_OK, AT_SYMLINK_NOFOLLOW) == -1;
-  struct pollfd ended = {.fd = chain->pidfd, .events = POLLIN};
-  int owns, fd = attached ? open_link(chain->pid, "/ns/net", O_RDONLY) : open_bounded(chain->pid);
+  struct pollfd ended = {.fd = found->pidfd, .events = POLLIN};
+  int owns, fd;
 
+  if (faccessat(dir, "netns", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    fd = open_bounded(path, openerfd, found->pid);
+  else if (errno == ENOENT)
+    fd = open_link(found->pid, "/ns/net", O_RDONLY);
+  else
+    return -1;
   if (fd == -1)
     return -1;
-  if (poll(&ended, 1, 0) != 0)
+  if (poll(&ended, 1, 0) != 0) {
     errno = ESRCH; /* the number may be another's by now */
-  else if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET)
+  } else if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
     errno = EINVAL;
-  else {
-    owns = rk_chain_owns(chain, fd);
+  } else {
+    owns = rk_chain_owns(found, fd);
     if (owns == 1)
       return fd;
     if (owns == 0)

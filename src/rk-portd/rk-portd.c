@@ -30,82 +30,34 @@
 
 #include <rk/dump.h>
 #include <rk/exit.h>
-#include <rk/timer.h>
 #include "portd.h"
 
 #define USAGE "rk-portd [ -d fd ] [ -P relay|slirp4netns|implicit ] dir"
 
-enum { WATCH_MAX = 8, FLUSH_MAX = 32 };
+enum { FLUSH_MAX = 32 };
 
-struct portd portd = {.driver = &forward_relay,
-                      .dir = -1,
-                      .portsdir = -1,
-                      .statusdir = -1,
-                      .chainfd = -1,
-                      .netns = -1,
-                      .openerfd = -1};
+/* The signals arrive by a signalfd. */
+struct signals {
+  struct rk_watch watch;
+  struct portd *portd;
+};
 
-static struct pollfd polled[WATCH_MAX];
-static void (*callback[WATCH_MAX])(void);
-static nfds_t npolled;
-static int signals;
-
-void portd_watch(int fd, void (*ready)(void))
+static void on_signal(void *ctx, short revents)
 {
-  nfds_t i = 0;
-
-  while (i < npolled && polled[i].fd >= 0)
-    i++;
-  if (i == WATCH_MAX)
-    strerr_dief(RK_EXIT_BUG, "too many fds to watch");
-  polled[i] = (struct pollfd){.fd = fd, .events = POLLIN};
-  callback[i] = ready;
-  if (i == npolled)
-    npolled++;
-}
-
-void portd_unwatch(int fd)
-{
-  for (nfds_t i = 0; i < npolled; i++)
-    if (polled[i].fd == fd)
-      polled[i].fd = -1;
-}
-
-void portd_after(int ms, void (*due)(void))
-{
-  if (rk_after(ms, due) < 0)
-    strerr_dief(RK_EXIT_BUG, "too many timers");
-}
-
-static void leave(int gently)
-{
-  /* first: a connection must not be accepted and dropped when its port goes */
-  portd_relay_leave(gently);
-  portd_port_close_all();
-  portd_status_clear();
-  _exit(0);
-}
-
-static void signalled(void)
-{
+  struct signals *signals = ctx;
   struct signalfd_siginfo si;
-  int wstat;
-  pid_t pid;
 
-  while (read(signals, &si, sizeof si) == sizeof si)
+  (void)revents;
+  while (read(signals->watch.fd, &si, sizeof si) == sizeof si)
     switch (si.ssi_signo) {
-      case SIGCHLD:
-        portd_relay_go_on();
-        while ((pid = waitpid(-1, &wstat, WNOHANG)) > 0)
-          portd_relay_reaped(pid, wstat);
-        break;
-      case SIGHUP: portd_dir_scan(); break;
-      case SIGUSR1: portd_relay_stats(); break;
-      default: leave(si.ssi_signo == SIGQUIT);
+      case SIGCHLD: portd_children(signals->portd); break;
+      case SIGHUP: portd_rescan(signals->portd); break;
+      case SIGUSR1: portd_count(signals->portd); break;
+      default: portd_leave(signals->portd, si.ssi_signo == SIGQUIT);
     }
 }
 
-static void catch_signals(void)
+static void catch_signals(struct signals *signals)
 {
   static int const caught[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1};
   sigset_t set;
@@ -116,12 +68,18 @@ static void catch_signals(void)
     signal(caught[i], SIG_DFL); /* an ignored one (nohup) would never arrive */
   }
   signal(SIGPIPE, SIG_IGN);
-  if (sigprocmask(SIG_SETMASK, &set, 0) < 0)
+  signal(SIGIO, SIG_IGN); /* somebody waits for a lease that we hold: it is short (table.c) */
+  if (sigprocmask(SIG_SETMASK, &set, NULL) == -1)
     strerr_diefusys(RK_EXIT_SYS, "block signals");
-  signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (signals < 0)
+  signals->watch = (struct rk_watch){
+    .fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+    .events = POLLIN,
+    .ready = on_signal,
+    .ctx = signals,
+  };
+  if (signals->watch.fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a signalfd");
-  portd_watch(signals, signalled);
+  rk_loop_add(&signals->portd->loop, &signals->watch);
 }
 
 /* The ports of a range are as many fds, here and in flight to the relay (unix(7): counted against
@@ -130,10 +88,10 @@ static void raise_limit(void)
 {
   struct rlimit r;
 
-  if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+  if (getrlimit(RLIMIT_NOFILE, &r) == -1)
     return;
   r.rlim_cur = r.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+  if (setrlimit(RLIMIT_NOFILE, &r) == -1)
     strerr_warnwusys("raise the limit of open files");
 }
 
@@ -150,8 +108,10 @@ static struct forwarder const *driver_named(char const *name)
 int main(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
+  struct portd portd = {.forward.ops = &forward_relay};
+  struct signals signals = {.portd = &portd};
   unsigned int readyfd = 0;
-  int notify = 0, busy = 0, opt;
+  int notify = 0, busy, opt;
 
   PROG = "rk-portd";
   while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1)
@@ -161,39 +121,30 @@ int main(int argc, char const *const *argv)
           strerr_dieusage(RK_EXIT_USAGE, USAGE);
         notify = 1;
         break;
-      case 'P': portd.driver = driver_named(l.arg); break;
+      case 'P': portd.forward.ops = driver_named(l.arg); break;
       default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
     }
   argc -= l.ind;
   argv += l.ind;
   if (argc != 1)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (notify && (readyfd > INT_MAX || fcntl((int)readyfd, F_SETFD, FD_CLOEXEC) < 0))
+  if (notify && (readyfd > INT_MAX || fcntl((int)readyfd, F_SETFD, FD_CLOEXEC) == -1))
     strerr_diefusys(RK_EXIT_USAGE, "use the fd of -d");
 
   rk_no_dump_or_die();
   raise_limit();
-  listenfds_init();
-  catch_signals();
-  portd_dir_open(argv[0]);
-  portd_chain_check();
-  portd_status_flush(~0U);
+  listenfds_init(&portd.forward.bind.given);
+  catch_signals(&signals);
+  portd_start(&portd, argv[0]);
   if (notify) {
-    fd_write((int)readyfd, "\n", 1); /* who asked may have stopped listening */
+    fd_write((int)readyfd, "\n", 1); /* whoever asked may have stopped listening */
     close((int)readyfd);
   }
 
   for (;;) {
-    int n = poll(polled, npolled, busy ? 0 : rk_timer_wait());
-    if (n < 0 && errno != EINTR)
-      strerr_diefusys(RK_EXIT_SYS, "poll");
-    for (nfds_t i = 0; n > 0 && i < npolled; i++)
-      if (polled[i].fd >= 0 && polled[i].revents) {
-        polled[i].revents = 0;
-        callback[i]();
-      }
-    rk_timer_run();
     /* a thousand files must not keep a signal, a chain or a new port waiting */
-    busy = portd_status_flush(FLUSH_MAX);
+    busy = portd_flush(&portd, FLUSH_MAX);
+    if (rk_loop_step(&portd.loop, busy ? 0 : -1) == -1)
+      strerr_diefusys(RK_EXIT_SYS, "poll");
   }
 }

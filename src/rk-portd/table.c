@@ -1,5 +1,6 @@
-/* SPDX-License-Identifier: ISC
-   The table of ports: one for each file of DIR/ports, in what state it ever is. */
+/* SPDX-License-Identifier: ISC */
+#include "table.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,302 +9,178 @@
 #include <sys/stat.h>
 
 #include <skalibs/allreadwrite.h>
-#include <skalibs/strerr.h>
+#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
-#include <rk/exit.h>
-#include <rk/text.h>
-#include "portd.h"
+#include "errtext.h"
 
-static uint32_t lastid;
-
-struct published *portd_port_find(char const *name)
+struct published *table_find(struct table const *table, char const *name)
 {
   size_t len = strlen(name);
 
-  for (struct published *p = portd.ports; p; p = p->next)
+  for (struct published *p = table->first; p; p = p->next)
     if (p->namelen == len && !memcmp(p->name, name, len))
       return p;
-  return 0;
+  return NULL;
 }
 
-struct published *portd_port_id(uint32_t id)
+struct published *table_id(struct table const *table, uint32_t id)
 {
-  for (struct published *p = portd.ports; p; p = p->next)
+  for (struct published *p = table->first; p; p = p->next)
     if (p->id == id)
       return p;
-  return 0;
+  return NULL;
 }
 
-/* A name that is a number is its own id, so that who creates the files can choose them; others are
-   counted. An id is not given twice in the life of this process, but for a number that its file's
-   name insists on. */
-static uint32_t newid(char const *name)
+/* A name that is a number is its own id, so that whoever creates the files can choose them; others
+   are counted. An id is not given twice in the life of this process, but for a number that its
+   file's name insists on. */
+static uint32_t newid(struct table *table, char const *name)
 {
   unsigned int n;
 
-  if (uint0_scan(name, &n) && n && n < UINT32_MAX && !portd_port_id(n)) {
-    if (n > lastid)
-      lastid = n;
+  if (uint0_scan(name, &n) && n && n < UINT32_MAX && !table_id(table, n)) {
+    if (n > table->lastid)
+      table->lastid = n;
     return n;
   }
   do
-    lastid++;
-  while (!lastid || portd_port_id(lastid));
-  return lastid;
+    table->lastid++;
+  while (!table->lastid || table_id(table, table->lastid));
+  return table->lastid;
 }
 
-static struct published *create(char const *name)
+struct published *table_add(struct table *table, char const *name)
 {
   size_t len = strlen(name);
-  struct published *p = calloc(1, sizeof *p + len + 1), **end = &portd.ports;
+  struct published *p = calloc(1, sizeof *p + len + 1);
+  struct published **end = &table->first;
 
-  if (!p) {
-    strerr_warnwusys("follow port ", name);
-    return 0;
-  }
+  if (!p)
+    return NULL;
   memcpy(p->name, name, len + 1);
   p->namelen = len;
-  p->id = newid(name);
+  p->id = newid(table, name);
   while (*end)
     end = &(*end)->next;
   *end = p;
   return p;
 }
 
-static void shut(struct published *p)
+void table_remove(struct table *table, struct published *p)
 {
-  if (p->state != PORTD_ERROR)
-    portd.driver->close(p);
-  p->state = PORTD_ERROR;
-  p->forwarded = 0;
-  memset(&p->stat, 0, sizeof p->stat);
-  memset(&p->sum, 0, sizeof p->sum);
-}
+  struct published **at = &table->first;
 
-enum { BACKOFF_MIN = 100, BACKOFF_MAX = 60000 };
-static int backoff = BACKOFF_MIN;
-
-static void retry_due(void)
-{
-  if (backoff < BACKOFF_MAX)
-    backoff *= 2;
-  portd_port_retry();
-  for (struct published *p = portd.ports; p; p = p->next)
-    if (p->state == PORTD_ERROR && p->retry) {
-      portd_after(backoff, retry_due);
-      return;
-    }
-}
-
-void portd_port_fail(struct published *p, char const *text, int retry)
-{
-  int known = p->error && !strcmp(p->error, text);
-
-  p->retry = retry != 0;
-  if (!known) {
-    char name[2 * PORTD_NAME_MAX];
-    struct rk_text t = rk_text_in(name, sizeof name);
-    rk_text_quote(&t, p->name, p->namelen);
-    strerr_warnw("port ", name, ": ", text);
-    free(p->error);
-    p->error = strdup(text);
-    if (retry) {
-      backoff = BACKOFF_MIN;
-      portd_after(backoff, retry_due);
-    }
-  }
-  if (!known || p->state != PORTD_ERROR)
-    portd_status_dirty(p);
-}
-
-static void good(struct published *p, enum portd_state state)
-{
-  free(p->error);
-  p->error = 0;
-  p->retry = 0;
-  p->state = state;
-  portd_status_dirty(p);
-}
-
-static void open_port(struct published *p)
-{
-  char err[1024];
-  int state;
-
-  for (struct published *o = portd.ports; o; o = o->next) {
-    if (o == p || o->state == PORTD_ERROR || o->borrowed || p->file.listenfd[0])
-      continue;
-    if (rk_portspec_conflict(&o->file.spec, &p->file.spec)) {
-      struct rk_text t = rk_text_in(err, sizeof err);
-      rk_text_str(&t, "conflict with ID ");
-      rk_text_num(&t, o->id);
-      rk_text_str(&t, " (");
-      rk_text_quote(&t, o->name, o->namelen);
-      rk_text_str(&t, ")");
-      portd_port_fail(p, err, 1);
-      return;
-    }
-  }
-  state = portd.driver->open(p, err, sizeof err);
-  if (state < 0)
-    portd_port_fail(p, err, 1);
-  else
-    good(p, (enum portd_state)state);
-}
-
-/* Read the file. 0 (portfile filled), -1: err says why not, 1: it is gone. */
-static int read_file(char const *name, struct rk_portfile *file, struct timespec *mtime, char *err,
-                     size_t errsize)
-{
-  static char text[RK_PORTFILE_MAX + 1];
-  struct rk_text t = rk_text_in(err, errsize);
-  struct stat st;
-  unsigned int line;
-  size_t len;
-  int e, fd;
-
-  if (fstatat(portd.portsdir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-    *mtime = st.st_mtim;
-  fd = openat(portd.portsdir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0 && errno == ENOENT)
-    return 1;
-  if (fd < 0 || fstat(fd, &st) < 0) {
-    e = errno;
-    if (fd >= 0)
-      close(fd);
-    rk_text_str(&t, "unable to read the port file: ");
-    rk_text_str(&t, portd_errtext(e));
-    return -1;
-  }
-  *mtime = st.st_mtim;
-  if (!S_ISREG(st.st_mode)) {
-    close(fd);
-    rk_text_str(&t, "unable to read the port file: not a regular file");
-    return -1;
-  }
-  errno = 0;
-  len = allread(fd, text, sizeof text); /* one byte more than may be: the parser then says so */
-  e = errno;
-  close(fd);
-  if (e && e != EPIPE) {
-    rk_text_str(&t, "unable to read the port file: ");
-    rk_text_str(&t, portd_errtext(e));
-    return -1;
-  }
-  if (!rk_portfile_parse(text, len, file, &line, err, errsize))
-    return 0;
-  if (line) {
-    char copy[RK_PORTSPEC_ERRMAX];
-    size_t n = strlen(err) < sizeof copy ? strlen(err) : sizeof copy - 1;
-    memcpy(copy, err, n);
-    copy[n] = 0;
-    t = rk_text_in(err, errsize);
-    rk_text_str(&t, "line ");
-    rk_text_num(&t, line);
-    rk_text_str(&t, ": ");
-    rk_text_str(&t, copy);
-  }
-  return -1;
-}
-
-static int same_side(struct rk_portfile const *a, struct rk_portfile const *b)
-{
-  return a->spec.proto == b->spec.proto && a->spec.parentport == b->spec.parentport &&
-         a->spec.count == b->spec.count && !strcmp(a->spec.parentip, b->spec.parentip) &&
-         !strcmp(a->listenfd, b->listenfd);
-}
-
-void portd_port_load(char const *name)
-{
-  struct rk_portfile file;
-  struct timespec mtime = {0, 0};
-  char err[RK_PORTSPEC_ERRMAX + 32];
-  struct published *p = portd_port_find(name);
-  int r;
-
-  if (name[0] == '.' || portd.portsdir < 0)
-    return;
-  if (strlen(name) > PORTD_NAME_MAX) {
-    strerr_warnw("port ", name, ": name longer than 250 bytes, ignored");
-    return;
-  }
-  r = read_file(name, &file, &mtime, err, sizeof err);
-  if (r > 0) {
-    portd_port_remove(name);
-    return;
-  }
-  if (!p)
-    p = create(name);
-  if (!p)
-    return;
-  p->seen = 1;
-  if (p->mtime.tv_sec != mtime.tv_sec || p->mtime.tv_nsec != mtime.tv_nsec)
-    portd_status_dirty(p);
-  p->mtime = mtime;
-  if (r < 0) {
-    shut(p);
-    memset(&p->file, 0, sizeof p->file);
-    portd_port_fail(p, err, 0);
-    return;
-  }
-  if (p->state != PORTD_ERROR && !memcmp(&file, &p->file, sizeof file))
-    return;
-  if (p->state != PORTD_ERROR && same_side(&file, &p->file)) {
-    p->file = file;
-    portd.driver->change(p);
-    portd_status_dirty(p);
-    return;
-  }
-  shut(p);
-  p->file = file;
-  open_port(p);
-}
-
-static void drop(struct published **at)
-{
-  struct published *p = *at;
-
-  shut(p);
-  portd_status_remove(p);
+  while (*at != p)
+    at = &(*at)->next;
   *at = p->next;
   free(p->error);
   free(p);
 }
 
-void portd_port_remove(char const *name)
+struct published *table_conflict(struct table const *table, struct published const *p)
 {
-  struct published **at = &portd.ports;
-
-  while (*at && strcmp((*at)->name, name))
-    at = &(*at)->next;
-  if (!*at)
-    return;
-  drop(at);
-  portd_port_retry(); /* what was in conflict with it may not be now */
-}
-
-void portd_port_sweep(void)
-{
-  struct published **at = &portd.ports;
-
-  while (*at) {
-    if ((*at)->seen)
-      at = &(*at)->next;
-    else
-      drop(at);
+  if (p->file.listenfd[0])
+    return NULL;
+  for (struct published *o = table->first; o; o = o->next) {
+    if (o == p || !port_open(o->state) || o->borrowed)
+      continue;
+    if (rk_portspec_conflict(&o->file.spec, &p->file.spec))
+      return o;
   }
+  return NULL;
 }
 
-void portd_port_retry(void)
+struct published *table_borrower(struct table const *table, struct published const *p)
 {
-  for (struct published *p = portd.ports; p; p = p->next)
-    if (p->state == PORTD_ERROR && p->retry)
-      open_port(p);
+  for (struct published *o = table->first; o; o = o->next)
+    if (o != p && o->borrowed && p->borrowed && o->fds[0] == p->fds[0])
+      return o;
+  return NULL;
 }
 
-void portd_port_close_all(void)
+static enum file_read unreadable(int e, struct rk_text *why)
 {
-  while (portd.ports)
-    drop(&portd.ports);
+  rk_text_add(why, "unable to read the port file: ", errtext(e));
+  return errno_passes(e) ? FILE_LATER : FILE_BAD;
+}
+
+/* What the open file holds. Its length, or -1 with the reason in *result and *why. text: one byte
+   more than may be, the parser then says so. */
+static ssize_t read_text(int fd, char *text, size_t size, struct timespec *mtime,
+                         enum file_read *result, struct rk_text *why)
+{
+  struct stat st;
+  size_t len;
+
+  if (fstat(fd, &st) == -1) {
+    *result = unreadable(errno, why);
+    return -1;
+  }
+  *mtime = st.st_mtim;
+  if (!S_ISREG(st.st_mode)) {
+    rk_text_str(why, "unable to read the port file: not a regular file");
+    *result = FILE_BAD;
+    return -1;
+  }
+  errno = 0;
+  len = allread(fd, text, size);
+  if (errno && errno != EPIPE) { /* EPIPE: skalibs' word for the end of the file */
+    *result = unreadable(errno, why);
+    return -1;
+  }
+  return (ssize_t)len;
+}
+
+/* Keep writers out while the file is read: a read lease, which the kernel refuses while somebody
+   has it open for writing (EAGAIN, fcntl(2)): -1. Whoever opens it meanwhile waits for us. Where
+   there are no leases (the file is another user's, or the file system knows none) it is read as it
+   is. */
+static int hold(int fd)
+{
+  return fcntl(fd, F_SETLEASE, F_RDLCK) == -1 && errno == EAGAIN ? -1 : 0;
+}
+
+enum file_read table_read(int ports, char const *name, struct rk_portfile *file,
+                          struct timespec *mtime, struct rk_text *why)
+{
+  char text[RK_PORTFILE_MAX + 1];
+  char err[RK_PORTSPEC_ERRMAX];
+  enum file_read result = FILE_BAD;
+  struct stat st;
+  unsigned int line;
+  ssize_t len;
+  int fd;
+
+  if (fstatat(ports, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    *mtime = st.st_mtim;
+  fd = openat(ports, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  if (fd == -1 && errno == ENOENT)
+    return FILE_GONE;
+  if (fd == -1)
+    return unreadable(errno, why);
+  if (hold(fd) == -1) {
+    close(fd);
+    return FILE_WRITING;
+  }
+  len = read_text(fd, text, sizeof text, mtime, &result, why);
+  close(fd); /* and the lease ends */
+  if (len == -1)
+    return result;
+  if (rk_portfile_parse(text, (size_t)len, file, &line, err, sizeof err) == 0)
+    return FILE_GOOD;
+  if (line) {
+    rk_text_str(why, "line ");
+    rk_text_num(why, line);
+    rk_text_str(why, ": ");
+  }
+  rk_text_str(why, err);
+  return FILE_BAD;
+}
+
+int table_same_side(struct rk_portfile const *a, struct rk_portfile const *b)
+{
+  return a->spec.proto == b->spec.proto && a->spec.parentport == b->spec.parentport &&
+         a->spec.count == b->spec.count && !strcmp(a->spec.parentip, b->spec.parentip) &&
+         !strcmp(a->listenfd, b->listenfd);
 }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC
+   The host's side of a port: its sockets. */
+#ifndef RK_PORTD_BIND_H
+#define RK_PORTD_BIND_H
+
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <rk/text.h>
+#include "listenfds.h"
+#include "published.h"
+
+struct bind {
+  struct listenfds given;
+  int64_t patient; /* until then (rk_clock_ms) a port in use is tried again: its holder is ending */
+};
+
+/* Make and bind the port's sockets, TCP ones listening, or take the one that its file names. 0 with
+   p->fds, or -1 with the reason in RootlessKit's words. */
+int bind_port(struct bind const *bind, struct published *p, struct rk_text *why);
+
+/* Close them, unless they were given. */
+void bind_undo(struct published *p);
+
+/* What its first socket is bound to: 0; -1: it has none. */
+int bind_address(struct published const *p, struct sockaddr_storage *sa);
+
+/* Let its sockets listen again: a relay that died may have left them shut. */
+void bind_listen_again(struct published *p);
+
+/* Where inside its first port leads. */
+void bind_target(struct published const *p, struct sockaddr_storage *sa);
+
+#endif

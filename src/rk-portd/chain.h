@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: ISC
+   The chain of the state directory, held by its pidfd and its network namespace. */
+#ifndef RK_PORTD_CHAIN_H
+#define RK_PORTD_CHAIN_H
+
+#include <sys/types.h>
+
+#include <rk/text.h>
+
+struct chain {
+  pid_t pid;    /* 0: none */
+  int pidfd;    /* -1: none */
+  int netns;    /* -1: none */
+  int openerfd; /* pidfd of the child that opens a detached namespace, or has failed to; -1 */
+};
+
+enum chain_found { CHAIN_FOUND, CHAIN_NONE, CHAIN_ERROR };
+
+/* Is there a chain in the state directory dir, whose absolute path is path? FOUND: it is held from
+   now on. NONE: none yet, or none any more. ERROR: *why says why it cannot be served. It waits for
+   answers, some seconds at most. */
+enum chain_found chain_open(struct chain *chain, int dir, char const *path, struct rk_text *why);
+
+/* Hold it no longer. */
+void chain_close(struct chain *chain);
+
+/* Has the chain that is held ended? 1 or 0. */
+int chain_ended(struct chain const *chain);
+
+/* netns.c: the network namespace of the chain's program. An fd, or -1 with errno; EXDEV: it is of
+   this or an outer user namespace, EPERM: of another than the chain's, ESRCH: the chain has ended,
+   ETIMEDOUT: something inside keeps it from being opened. */
+struct rk_chain;
+int chain_netns(int dir, char const *path, int *openerfd, struct rk_chain const *found);
+
+#endif

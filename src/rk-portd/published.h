@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: ISC
+   A published port: one file of DIR/ports, and what has become of it. */
+#ifndef RK_PORTD_PUBLISHED_H
+#define RK_PORTD_PUBLISHED_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <rk/portspec.h>
+#include <rk/relay.h>
+
+/* Longest name of a port: the status file's temporary name (".new-" before it) must fit
+   NAME_MAX. */
+enum { PORT_NAME_MAX = 250 };
+
+/* The life of a port. port.txt has the whole table. */
+enum port_state {
+  PORT_CLOSED,    /* its file is known, nothing is open; only while that file is being handled */
+  PORT_BAD,       /* its file cannot be used: a new one is awaited */
+  PORT_REFUSED,   /* it cannot be had now, and is tried again */
+  PORT_WAITING,   /* nothing of the host is taken before a chain is there that can serve it */
+  PORT_LISTENING, /* the host's side is open here; nobody serves it yet: clients wait */
+  PORT_LENT,      /* the network driver listens on the host, and leads to the chain */
+  PORT_SERVED,    /* the host's side is open here, and leads to the chain */
+  PORT_STATES
+};
+enum port_event {
+  PORT_FILE_BAD, /* the file cannot be used */
+  PORT_CLOSE,    /* what it has is given back, before it is opened anew */
+  PORT_BOUND,    /* its sockets are bound here */
+  PORT_ACCEPTED, /* it can be had; no socket of ours is needed */
+  PORT_ATTACHED, /* it leads to the chain */
+  PORT_DETACHED, /* it does so no longer, or not yet */
+  PORT_REFUSE,   /* it cannot be had, for a reason that may pass */
+  PORT_EVENTS
+};
+enum { PORT_NEVER = -1 };
+
+/* The state after the event: an enum port_state, or PORT_NEVER if it cannot happen in this one. */
+int port_next(enum port_state state, enum port_event event);
+
+/* Does it lead to the chain? Is it open: bound, or accepted? */
+int port_attached(enum port_state state);
+int port_open(enum port_state state);
+
+struct published {
+  struct published *next;  /* in the table, oldest first */
+  struct rk_portfile file; /* all zero if the file could not be read or parsed */
+  struct timespec mtime;   /* of the file that the status is about */
+  uint32_t id;             /* shown as id=, and the relay's number for it */
+  enum port_state state;
+  unsigned int dirty : 1;    /* the status file is not what it should be */
+  unsigned int late : 1;     /* and could not be written */
+  unsigned int unread : 1;   /* the port file could not be read yet; tried again */
+  unsigned int borrowed : 1; /* its one socket was given to rk-portd: never closed */
+  unsigned int seen : 1;     /* by the scan under way */
+  uint32_t nfds;
+  int *fds; /* bound sockets, in the range's order */
+  uint32_t nremote;
+  unsigned int *remote;      /* slirp4netns' numbers for its ports */
+  char *error;               /* owned; NULL: none */
+  struct rk_relay_stat stat; /* this relay's counters */
+  struct rk_relay_stat sum;  /* those of relays before it */
+  size_t namelen;
+  char name[];
+};
+
+#endif
