@@ -9,62 +9,24 @@
 #include <sys/epoll.h>
 #include <netinet/tcp.h>
 
+#include <skalibs/strerr.h>
+
 #include "relay.h"
 
 enum { SAID_FOR = 60000 /* ms: an episode within a minute of the last one is the same one */ };
 
-static int spare[2] = {-1, -1}; /* v4, v6 */
-static struct listener *first, **last = &first;
-static uint64_t said;
-
-static void pause_listener(struct listener *l)
+void accept_start(struct relay *r)
 {
-  if (!(l->src.bits & LISTENER_PAUSED)) {
-    if (!said || relay_now_ms - said > SAID_FOR)
-      relay_say("accepting is paused, clients wait: ", strerror(errno));
-    said = relay_now_ms ? relay_now_ms : 1;
-    relay_rewatch(&l->src, 0);
-    l->src.bits |= LISTENER_PAUSED;
-    l->target->port->paused++;
-    port_touch(l->target->port);
-    l->queue = 0;
-    *last = l;
-    last = &l->queue;
-  }
-  timer_arm(TIMER_RESUME);
+  r->accept.spare[0] = -1;
+  r->accept.spare[1] = -1;
 }
 
-void accept_forget(struct listener *l)
+static void pause_listener(struct relay *r, struct listener *l, int error)
 {
-  if (!(l->src.bits & LISTENER_PAUSED))
-    return;
-  for (struct listener **at = &first; *at; at = &(*at)->queue)
-    if (*at == l) {
-      *at = l->queue;
-      if (!l->queue)
-        last = at;
-      break;
-    }
-  l->src.bits &= (uint16_t)~LISTENER_PAUSED;
-  l->target->port->paused--;
-  port_touch(l->target->port);
-}
-
-void accept_resume_one(void)
-{
-  struct listener *l = first;
-
-  if (!l)
-    return;
-  accept_forget(l);
-  relay_rewatch(&l->src, EPOLLIN);
-}
-
-int accept_resume(void)
-{
-  while (first)
-    accept_resume_one();
-  return 0; /* who finds no fd arms it again */
+  if (!r->accept.said || r->now - r->accept.said > SAID_FOR)
+    strerr_warnw("accepting is paused, clients wait: ", strerror(error));
+  r->accept.said = r->now ? r->now : 1;
+  listener_pause(r, l);
 }
 
 static int scarce(int e)
@@ -74,126 +36,141 @@ static int scarce(int e)
 
 static int make(int family)
 {
-  int one = 1, i = family == AF_INET6, fd = spare[i];
+  int one = 1;
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-  if (fd != -1)
-    return spare[i] = -1, fd;
-  fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (fd != -1)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   return fd;
 }
 
 /* UDP sessions, which may be silent or forged, give way before clients of TCP have to wait. */
-static int make_room(int e)
+static int make_room(struct relay *r, int e)
 {
-  return (e == EMFILE || e == ENFILE) && udp_give_way();
+  return (e == EMFILE || e == ENFILE) && udp_give_way(r);
 }
 
-static int make_anyhow(int family)
+static int backend_socket(struct relay *r, int family)
 {
-  int fd = make(family);
+  int *spare = &r->accept.spare[family == AF_INET6];
+  int fd = *spare;
 
-  while (fd == -1 && make_room(errno))
-    fd = make(family);
-  return fd;
-}
-
-static int accept_anyhow(int listener, union address *client)
-{
+  *spare = -1;
+  if (fd != -1)
+    return fd;
   for (;;) {
-    socklen_t len = sizeof *client;
-    int fd = accept4(listener, &client->sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd != -1 || !make_room(errno))
+    fd = make(family);
+    if (fd != -1 || !make_room(r, errno))
       return fd;
   }
 }
 
-static void drop(int fd, int linger)
+static int accept_client(struct relay *r, int listener, union address *client)
+{
+  for (;;) {
+    socklen_t len = sizeof *client;
+    int fd = accept4(listener, &client->sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd != -1 || !make_room(r, errno))
+      return fd;
+  }
+}
+
+static void reset(int fd)
 {
   struct linger now = {.l_onoff = 1, .l_linger = 0};
 
-  if (linger)
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close(fd);
 }
 
+/* One client on its way to the backend. */
+struct taken {
+  int fds[2]; /* the client's, the backend's or -1 */
+  union address client;
+  struct client *shown;
+  int kept;
+};
+
 /* The client's address and port; when that pair is taken towards this backend, its address with
    another port. */
-static int connect_backend(struct listener *l, int *backend, union address *client,
-                           struct client **ref, int *kept)
+static int connect_backend(struct relay *r, struct listener *l, struct taken *t)
 {
-  union address dest = l->target->dest;
-  int family = dest.sa.sa_family;
-  socklen_t len = family == AF_INET ? sizeof dest.v4 : sizeof dest.v6;
+  socklen_t len;
+  union address dest = listener_backend(l, &len);
 
-  if (family == AF_INET)
-    dest.v4.sin_port = htons(l->port);
-  else
-    dest.v6.sin6_port = htons(l->port);
-  for (int again = 0; again < 2; again++) {
-    if (srcip_bind(l->target, *backend, client, again, ref, kept) == -1)
+  for (int again = 0;; again++) {
+    if (srcip_bind(r, l->target, t->fds[1], &t->client, again, &t->shown, &t->kept) == -1)
       return -1;
-    if (connect(*backend, &dest.sa, len) == 0 || errno == EINPROGRESS)
+    if (connect(t->fds[1], &dest.sa, len) == 0 || errno == EINPROGRESS)
       return 0;
     if (errno != EADDRNOTAVAIL || again)
       return -1;
-    if (*ref)
-      client_drop(*ref);
-    *ref = 0;
-    drop(*backend, 0);
-    *backend = make(family);
-    if (*backend == -1)
+    if (t->shown)
+      client_drop(r, t->shown);
+    t->shown = NULL;
+    close(t->fds[1]);
+    t->fds[1] = make(dest.sa.sa_family);
+    if (t->fds[1] == -1)
       return -1;
   }
+}
+
+/* It can be led nowhere. */
+static void refuse(struct relay *r, struct listener *l, struct taken const *t)
+{
+  struct port *p = l->target->port;
+
+  p->stat.total++;
+  p->stat.refused++;
+  port_touch(p);
+  if (t->shown)
+    client_drop(r, t->shown);
+  reset(t->fds[0]);
+  if (t->fds[1] != -1)
+    close(t->fds[1]);
+}
+
+/* A client and a socket for its backend. 0, or -1: not now. */
+static int take(struct relay *r, struct listener *l, struct taken *t)
+{
+  int family = l->target->dest.sa.sa_family;
+
+  t->fds[1] = backend_socket(r, family);
+  if (t->fds[1] == -1) {
+    pause_listener(r, l, errno);
+    return -1;
+  }
+  t->fds[0] = accept_client(r, l->src.fd, &t->client);
+  if (t->fds[0] != -1)
+    return 0;
+  /* EAGAIN: another relay was faster; errors of the client's own (accept(2)): it has gone */
+  if (scarce(errno))
+    pause_listener(r, l, errno);
+  r->accept.spare[family == AF_INET6] = t->fds[1];
   return -1;
 }
 
-void accept_event(struct listener *l, uint32_t events)
+void accept_event(struct relay *r, struct listener *l, uint32_t events)
 {
-  struct port *p = l->target->port;
-  union address client;
-  struct client *shown = 0;
-  int family = l->target->dest.sa.sa_family, kept = 0;
+  struct taken t = {.shown = NULL};
 
-  if (l->src.bits & (LISTENER_PAUSED | LISTENER_REFUSING))
+  if (l->state != LISTENER_OPEN)
     return;
-  if (events & EPOLLHUP)
-    return refuse_check(l); /* somebody shut it down */
-  struct conn *c = tcp_new();
-  int backend = c ? make_anyhow(family) : -1;
-  if (backend == -1) {
-    int e = errno;
-    if (c)
-      tcp_free(c);
-    errno = e;
-    return pause_listener(l);
-  }
-  int fd = accept_anyhow(l->src.fd, &client);
-  if (fd == -1) {
-    int e = errno;
-    spare[family == AF_INET6] = backend;
-    tcp_free(c);
-    errno = e;
-    if (scarce(e))
-      pause_listener(l);
-    /* EAGAIN: another relay was faster; errors of the client's own (accept(2)): it has gone */
+  if (events & EPOLLHUP) /* somebody shut it down */
+    return listener_suspect(r, l);
+  struct conn *c = tcp_new(r);
+  if (!c)
+    return pause_listener(r, l, errno);
+  if (take(r, l, &t) == -1)
+    return tcp_free(r, c);
+  if (connect_backend(r, l, &t) == -1) {
+    refuse(r, l, &t);
+    listener_suspect(r, l);
+  } else if (tcp_begin(r, c, l, t.fds, t.shown) == -1) {
+    refuse(r, l, &t);
+  } else {
+    l->target->port->stat.kept += (uint64_t)t.kept;
     return;
   }
-  int failed = connect_backend(l, &backend, &client, &shown, &kept);
-  if (failed || tcp_begin(c, l, fd, backend, shown) == -1) {
-    p->stat.total++;
-    p->stat.refused++;
-    port_touch(p);
-    if (shown)
-      client_drop(shown);
-    drop(fd, 1);
-    if (backend != -1)
-      drop(backend, 0);
-    tcp_free(c);
-    if (failed)
-      refuse_check(l);
-    return;
-  }
-  p->stat.kept += (uint64_t)kept;
+  tcp_free(r, c);
 }

@@ -11,59 +11,75 @@
 
 #include "relay.h"
 
-static struct source control = {.fd = RK_RELAY_CONTROL_FD, .kind = KIND_CONTROL};
-static union {
-  struct rk_relay_head head;
-  struct rk_relay_say say;
-  struct rk_relay_stats stats;
-} reply;
-static size_t pending; /* bytes of it to send */
-static int more;       /* STATS: some are left */
+struct request {
+  union {
+    struct rk_relay_head head;
+    struct rk_relay_add add;
+    struct rk_relay_del del;
+  } message;
+  size_t len;
+  int fds[RK_RELAY_FDS_MAX];
+  size_t nfds;
+  int cut; /* not all fds have arrived */
+};
 
-void control_start(void)
+void control_start(struct relay *r)
 {
-  if (relay_watch(&control, EPOLLIN) == -1)
+  r->control.src = (struct source){.fd = RK_RELAY_CONTROL_FD, .kind = KIND_CONTROL};
+  if (relay_watch(r, &r->control.src, EPOLLIN) == -1)
     strerr_diefusys(RK_EXIT_SYS, "watch the control socket");
 }
 
-static void gone(void)
+static void gone(struct relay *r)
 {
-  relay_unwatch(&control);
-  close(control.fd);
-  relay_draining = 1;
-  port_close_listeners();
-  relay_leave_when_idle();
+  relay_unwatch(r, &r->control.src);
+  close(r->control.src.fd);
+  r->draining = 1;
+  port_close_listeners(r);
 }
 
-static int flush(void)
+static void stats(struct relay *r)
 {
-  while (pending || more) {
-    if (!pending) {
-      reply.head.op = RK_RELAY_STATS;
-      reply.stats.n = (uint32_t)port_stats(reply.stats.stat, RK_RELAY_STATS_MAX, &more);
-      reply.stats.more = (uint32_t)more;
-      pending = sizeof reply.stats;
+  struct rk_relay_stats *s = &r->control.reply.stats;
+
+  s->head = (struct rk_relay_head){RK_RELAY_VERSION, RK_RELAY_STATS};
+  s->n = (uint32_t)port_stats(r, s->stat, RK_RELAY_STATS_MAX, &r->control.more);
+  s->more = (uint32_t)r->control.more;
+  r->control.pending = sizeof *s;
+}
+
+/* 1: all replies have gone; 0: not yet, or rk-portd has. */
+static int flush(struct relay *r)
+{
+  while (r->control.pending || r->control.more) {
+    if (!r->control.pending)
+      stats(r);
+    ssize_t n = send(r->control.src.fd, &r->control.reply, r->control.pending,
+                     MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n != -1) {
+      r->control.pending = 0;
+    } else if (errno == EAGAIN) {
+      relay_rewatch(r, &r->control.src, EPOLLOUT);
+      return 0;
+    } else if (errno != EINTR) {
+      gone(r);
+      return 0;
     }
-    if (send(control.fd, &reply, pending, MSG_DONTWAIT | MSG_NOSIGNAL) == -1) {
-      if (errno == EINTR)
-        continue;
-      if (errno == EAGAIN)
-        return relay_rewatch(&control, EPOLLOUT), 0;
-      return gone(), 0;
-    }
-    pending = 0;
   }
-  relay_rewatch(&control, EPOLLIN);
+  relay_rewatch(r, &r->control.src, EPOLLIN);
   return 1;
 }
 
-static void say(struct rk_relay_head const *head, uint32_t id, int r)
+/* error: 0 or an errno */
+static void say(struct relay *r, enum rk_relay_op op, uint32_t id, int error)
 {
-  memset(&reply.say, 0, sizeof reply.say);
-  reply.head = *head;
-  reply.say.id = id;
-  reply.say.error = r == -1 ? errno : 0;
-  pending = sizeof reply.say;
+  struct rk_relay_say *say = &r->control.reply.say;
+
+  memset(say, 0, sizeof *say);
+  say->head = (struct rk_relay_head){RK_RELAY_VERSION, op};
+  say->id = id;
+  say->error = error;
+  r->control.pending = sizeof *say;
 }
 
 static void bad(void)
@@ -71,75 +87,84 @@ static void bad(void)
   strerr_dief(RK_EXIT_BUG, "control message of another version or size");
 }
 
-static void answer(void *message, size_t len, int const *fds, size_t n, int cut)
+static void add(struct relay *r, struct request const *q)
 {
-  struct rk_relay_head *head = message;
-  struct rk_relay_add *add = message;
-  struct rk_relay_del *del = message;
-  size_t closed = 0;
+  uint32_t id = q->message.add.id;
 
-  if (len < sizeof *head || head->version != RK_RELAY_VERSION)
-    bad();
-  if (head->op == RK_RELAY_ADD && len == sizeof *add) {
-    if (!cut)
-      say(head, add->id, port_add(add, fds, n));
-    else {
-      for (; closed < n; closed++)
-        close(fds[closed]);
-      errno = EMFILE;
-      say(head, add->id, -1);
-    }
-  } else if (n)
-    bad();
-  else if (head->op == RK_RELAY_DEL && len == sizeof *del)
-    say(head, del->id, port_del(del->id));
-  else if (head->op == RK_RELAY_STATS && len == sizeof *head) {
-    reply.head = *head;
-    reply.stats.n = (uint32_t)port_stats(reply.stats.stat, RK_RELAY_STATS_MAX, &more);
-    reply.stats.more = (uint32_t)more;
-    pending = sizeof reply.stats;
-  } else
-    bad();
+  if (!q->cut) {
+    int e = port_add(r, &q->message.add, q->fds, q->nfds);
+    return say(r, RK_RELAY_ADD, id, e == -1 ? errno : 0);
+  }
+  for (size_t i = 0; i < q->nfds; i++)
+    close(q->fds[i]);
+  say(r, RK_RELAY_ADD, id, EMFILE);
 }
 
-void control_event(uint32_t events)
+static void answer(struct relay *r, struct request const *q)
 {
-  static union {
-    struct rk_relay_head head;
-    struct rk_relay_add add;
-  } message;
-  static union {
+  struct rk_relay_head const *head = &q->message.head;
+
+  if (q->len < sizeof *head || head->version != RK_RELAY_VERSION)
+    bad();
+  if (head->op == RK_RELAY_ADD && q->len == sizeof q->message.add)
+    return add(r, q);
+  if (q->nfds)
+    bad();
+  if (head->op == RK_RELAY_DEL && q->len == sizeof q->message.del) {
+    int e = port_del(r, q->message.del.id);
+    return say(r, RK_RELAY_DEL, q->message.del.id, e == -1 ? errno : 0);
+  }
+  if (head->op != RK_RELAY_STATS || q->len != sizeof *head)
+    bad();
+  stats(r);
+}
+
+/* Returns what recvmsg does. */
+static ssize_t receive(int fd, struct request *q)
+{
+  union {
     struct cmsghdr align;
     char room[CMSG_SPACE(RK_RELAY_FDS_MAX * sizeof(int))];
   } ancillary;
-  static int fds[RK_RELAY_FDS_MAX];
+  struct iovec v = {&q->message, sizeof q->message};
+  struct msghdr m = {.msg_iov = &v,
+                     .msg_iovlen = 1,
+                     .msg_control = ancillary.room,
+                     .msg_controllen = sizeof ancillary.room};
+  ssize_t r = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
-  if (events & EPOLLOUT && !flush())
+  if (r <= 0)
+    return r;
+  q->len = (size_t)r;
+  q->nfds = 0;
+  /* the kernel makes one of all fds, and nothing else was asked for */
+  struct cmsghdr *h = CMSG_FIRSTHDR(&m);
+  if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
+    q->nfds = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+    memcpy(q->fds, CMSG_DATA(h), q->nfds * sizeof(int));
+  }
+  if (m.msg_flags & MSG_TRUNC)
+    bad();
+  q->cut = (m.msg_flags & MSG_CTRUNC) != 0;
+  return r;
+}
+
+void control_event(struct relay *r, uint32_t events)
+{
+  struct request q;
+
+  if (events & EPOLLOUT && !flush(r))
     return;
   for (;;) {
-    struct iovec v = {&message, sizeof message};
-    struct msghdr m = {.msg_iov = &v,
-                       .msg_iovlen = 1,
-                       .msg_control = ancillary.room,
-                       .msg_controllen = sizeof ancillary.room};
-    ssize_t r = recvmsg(control.fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (r == -1 && errno == EINTR)
+    ssize_t n = receive(r->control.src.fd, &q);
+    if (n == -1 && errno == EINTR)
       continue;
-    if (r == -1 && errno == EAGAIN)
+    if (n == -1 && errno == EAGAIN)
       return;
-    if (r <= 0)
-      return gone();
-    size_t n = 0;
-    /* the kernel makes one of all fds, and nothing else was asked for */
-    struct cmsghdr *h = CMSG_FIRSTHDR(&m);
-    if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS) {
-      n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      memcpy(fds, CMSG_DATA(h), n * sizeof(int));
-    }
-    if (m.msg_flags & MSG_TRUNC)
-      bad();
-    answer(&message, (size_t)r, fds, n, !!(m.msg_flags & MSG_CTRUNC));
-    if (!flush())
+    if (n <= 0)
+      return gone(r);
+    answer(r, &q);
+    if (!flush(r))
       return;
   }
 }

@@ -24,26 +24,24 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 
+#include <skalibs/strerr.h>
+#include <rk/fail.h>
 #include <rk/netlink.h>
 
 #include "relay.h"
 
-enum { PAUSE = 1000 /* ms between two installations */, AT_ONCE = 64 /* answers read in a row */ };
+enum {
+  PAUSE = 1000, /* ms between two installations */
+  AT_ONCE = 64  /* answers read in a row */
+};
 
-static struct source events = {.fd = -1, .kind = KIND_NFT}, list = {.fd = -1, .kind = KIND_NFT};
-static int command = -1, legacy[2] = {-1, -1};
-static uint32_t our_mark;
-static struct {
-  int active, said;
-  int listing, changed; /* a list is being read; it has changed meanwhile */
-  int again, wanted;    /* at the next tick: read the list; install */
-  uint64_t installed;   /* when, 0: never */
-} state;
+/* The two sockets that are watched. */
+enum { EVENTS, LIST };
 
-static void scan_later(void)
+static void scan_later(struct relay *r)
 {
-  state.again = 1;
-  timer_arm(TIMER_SECOND);
+  r->nft.again = 1;
+  timer_arm(r, TIMER_SECOND);
 }
 
 static uint16_t type(int message)
@@ -122,82 +120,110 @@ static size_t rule(struct rk_nl *nl, char const *in)
   return rk_nl_nest(nl, NFTA_RULE_EXPRESSIONS);
 }
 
-/* One transaction; made, removed and made again, so that it is there once however often this is
-   called. */
-static int install(void)
+static void keep_rule(struct rk_nl *nl, uint32_t mark)
+{
+  size_t r = rule(nl, "save");
+
+  load(nl, "meta", NFTA_META_DREG, NFTA_META_KEY, NFT_META_MARK);
+  equal(nl, &mark, sizeof mark);
+  load(nl, "ct", NFTA_CT_SREG, NFTA_CT_KEY, NFT_CT_MARK);
+  rk_nl_end(nl, r);
+}
+
+static void restore_rule(struct rk_nl *nl, uint32_t mark)
 {
   uint8_t reply = 1; /* IP_CT_DIR_REPLY (linux/netfilter/nf_conntrack_tuple_common.h) */
+  size_t r = rule(nl, "restore");
+
+  load(nl, "ct", NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_DIRECTION);
+  equal(nl, &reply, sizeof reply);
+  load(nl, "ct", NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_MARK);
+  equal(nl, &mark, sizeof mark);
+  load(nl, "meta", NFTA_META_SREG, NFTA_META_KEY, NFT_META_MARK);
+  rk_nl_end(nl, r);
+}
+
+static void table(struct rk_nl *nl, int what, uint16_t flags)
+{
+  message(nl, what, flags);
+  text(nl, NFTA_TABLE_NAME, "rk-relay");
+}
+
+/* The kernel has done it all inside send; only errors are answered, as nothing asked for an
+   acknowledgement. The first one, 0: none. */
+static int first_error(int fd)
+{
   union {
     struct nlmsghdr head;
     char room[4096];
   } answer;
-  struct rk_nl nl;
-  int e = 0;
+  int e;
 
-  rk_nl_init(&nl);
-  edge(&nl, NFNL_MSG_BATCH_BEGIN);
-  for (int i = 0; i < 3; i++) {
-    message(&nl, i == 1 ? NFT_MSG_DELTABLE : NFT_MSG_NEWTABLE, i == 1 ? 0 : NLM_F_CREATE);
-    text(&nl, NFTA_TABLE_NAME, "rk-relay");
-  }
-  chain(&nl, "save", NF_INET_LOCAL_OUT);
-  chain(&nl, "restore", NF_INET_PRE_ROUTING);
-  size_t r = rule(&nl, "save");
-  load(&nl, "meta", NFTA_META_DREG, NFTA_META_KEY, NFT_META_MARK);
-  equal(&nl, &our_mark, sizeof our_mark);
-  load(&nl, "ct", NFTA_CT_SREG, NFTA_CT_KEY, NFT_CT_MARK);
-  rk_nl_end(&nl, r);
-  r = rule(&nl, "restore");
-  load(&nl, "ct", NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_DIRECTION);
-  equal(&nl, &reply, sizeof reply);
-  load(&nl, "ct", NFTA_CT_DREG, NFTA_CT_KEY, NFT_CT_MARK);
-  equal(&nl, &our_mark, sizeof our_mark);
-  load(&nl, "meta", NFTA_META_SREG, NFTA_META_KEY, NFT_META_MARK);
-  rk_nl_end(&nl, r);
-  edge(&nl, NFNL_MSG_BATCH_END);
-  if (nl.full)
-    return errno = EMSGSIZE, -1;
-  if (send(command, nl.buf.b, nl.len, 0) == -1)
-    return -1;
-  /* The kernel has done it all inside send; only errors are answered, as nothing asked for an
-     acknowledgement. */
   for (int i = 0; i < AT_ONCE; i++) {
-    ssize_t n = recv(command, &answer, sizeof answer, MSG_DONTWAIT);
+    ssize_t n = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
     if (n == -1 && errno == EINTR)
       continue;
     if (n < (ssize_t)NLMSG_LENGTH(sizeof e))
-      break;
-    if (answer.head.nlmsg_type == NLMSG_ERROR && !e)
-      memcpy(&e, NLMSG_DATA(&answer.head), sizeof e);
+      return 0;
+    if (answer.head.nlmsg_type != NLMSG_ERROR)
+      continue;
+    memcpy(&e, NLMSG_DATA(&answer.head), sizeof e);
+    if (e)
+      return -e;
   }
-  return e ? (errno = -e, -1) : 0;
+  return 0;
+}
+
+/* One transaction; made, removed and made again, so that it is there once however often this is
+   called. */
+static int install(struct relay *r)
+{
+  int fd = r->nft.command;
+  struct rk_nl nl;
+
+  rk_nl_init(&nl);
+  edge(&nl, NFNL_MSG_BATCH_BEGIN);
+  table(&nl, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+  table(&nl, NFT_MSG_DELTABLE, 0);
+  table(&nl, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+  chain(&nl, "save", NF_INET_LOCAL_OUT);
+  chain(&nl, "restore", NF_INET_PRE_ROUTING);
+  keep_rule(&nl, r->nft.mark);
+  restore_rule(&nl, r->nft.mark);
+  edge(&nl, NFNL_MSG_BATCH_END);
+  if (nl.full)
+    return rk_fail(EMSGSIZE);
+  if (send(fd, nl.buf.b, nl.len, 0) == -1)
+    return -1;
+  int e = first_error(fd);
+  return e ? rk_fail(e) : 0;
 }
 
 /* Ours must be there when DNAT is. The kernel takes milliseconds for it, and whoever makes chains
    without end makes us want it as often: once a second is enough. */
-static void install_now(void)
+static void install_now(struct relay *r)
 {
-  state.wanted = 0;
-  state.installed = relay_now_ms;
-  timer_arm(TIMER_SECOND);
-  if (install() == 0) {
-    state.active = 1;
+  r->nft.wanted = 0;
+  r->nft.installed = r->now;
+  timer_arm(r, TIMER_SECOND);
+  if (install(r) == 0) {
+    r->nft.active = 1;
     return;
   }
-  if (state.said)
+  if (r->nft.said)
     return;
-  state.said = 1;
-  relay_say("unable to keep clients' addresses behind DNAT: ", strerror(errno));
+  r->nft.said = 1;
+  strerr_warnw("unable to keep clients' addresses behind DNAT: ", strerror(errno));
 }
 
-static void wanted(void)
+static void wanted(struct relay *r)
 {
-  if (state.installed && relay_now_ms - state.installed < PAUSE) {
-    state.wanted = 1;
-    timer_arm(TIMER_SECOND);
+  if (r->nft.installed && r->now - r->nft.installed < PAUSE) {
+    r->nft.wanted = 1;
+    timer_arm(r, TIMER_SECOND);
     return;
   }
-  install_now();
+  install_now(r);
 }
 
 static int is_nat(struct nlmsghdr const *m)
@@ -213,56 +239,69 @@ static int is_nat(struct nlmsghdr const *m)
 /* The list of all chains can be long, and can change for ever while it is read. So it is asked for
    here, and read by nft_listed, one answer an event; a list that has changed meanwhile is asked for
    again after a pause. */
-static void scan(void)
+static void scan(struct relay *r)
 {
   struct nfgenmsg head = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
   struct rk_nl nl;
 
-  if (list.fd == -1 || state.listing)
+  if (r->nft.list.fd == -1 || r->nft.listing)
     return;
-  state.again = 0;
+  r->nft.again = 0;
   rk_nl_init(&nl);
   rk_nl_msg(&nl, type(NFT_MSG_GETCHAIN), NLM_F_DUMP, &head, sizeof head, "list chains");
-  if (send(list.fd, nl.buf.b, nl.len, MSG_DONTWAIT) == -1)
-    return scan_later();
-  state.listing = 1;
-  state.changed = 0;
+  if (send(r->nft.list.fd, nl.buf.b, nl.len, MSG_DONTWAIT) == -1)
+    return scan_later(r);
+  r->nft.listing = 1;
+  r->nft.changed = 0;
+}
+
+/* Is a chain of type nat among these messages? seen: called for each. */
+static int has_nat(struct nlmsghdr const *m, size_t left,
+                   void (*seen)(struct relay *, struct nlmsghdr const *), struct relay *r)
+{
+  int found = 0;
+
+  for (; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+    found |= is_nat(m);
+    if (seen)
+      seen(r, m);
+  }
+  return found;
+}
+
+static void note_end(struct relay *r, struct nlmsghdr const *m)
+{
+  if (m->nlmsg_flags & NLM_F_DUMP_INTR)
+    r->nft.changed = 1;
+  if (m->nlmsg_type != NLMSG_DONE && m->nlmsg_type != NLMSG_ERROR)
+    return;
+  r->nft.listing = 0;
+  if (r->nft.changed)
+    scan_later(r);
 }
 
 /* One answer of the list's socket. 1: there may be more; 0: none now. */
-static int listed(void)
+static int listed(struct relay *r)
 {
-  static union {
+  union {
     struct nlmsghdr head;
     char room[32768];
   } answer;
-  int found = 0;
-  ssize_t r = recv(list.fd, &answer, sizeof answer, MSG_DONTWAIT);
+  ssize_t n = recv(r->nft.list.fd, &answer, sizeof answer, MSG_DONTWAIT);
 
-  if (r == -1) {
-    if (errno == EAGAIN || errno == EINTR)
-      return 0;
-    state.listing = 0;
-    scan_later();
+  if (n == -1 && (errno == EAGAIN || errno == EINTR))
+    return 0;
+  if (n == -1) {
+    r->nft.listing = 0;
+    scan_later(r);
     return 0;
   }
-  size_t left = (size_t)r;
-  for (struct nlmsghdr const *m = &answer.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
-    found |= is_nat(m);
-    if (m->nlmsg_flags & NLM_F_DUMP_INTR)
-      state.changed = 1;
-    if (m->nlmsg_type != NLMSG_DONE && m->nlmsg_type != NLMSG_ERROR)
-      continue;
-    state.listing = 0;
-    if (state.changed)
-      scan_later();
-  }
-  if (found)
-    wanted();
+  if (has_nat(&answer.head, (size_t)n, note_end, r))
+    wanted(r);
   return 1;
 }
 
-static int open_watched(struct source *src, uint32_t groups)
+static int open_watched(struct relay *r, struct source *src, uint32_t groups)
 {
   struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
 
@@ -272,82 +311,90 @@ static int open_watched(struct source *src, uint32_t groups)
   /* bind, and not NETLINK_ADD_MEMBERSHIP: notices do not reach a socket without a number of its own
      (af_netlink.c) */
   if (bind(src->fd, (struct sockaddr const *)&address, sizeof address) == 0 &&
-      relay_watch(src, EPOLLIN) == 0)
+      relay_watch(r, src, EPOLLIN) == 0)
     return 0;
   close(src->fd);
   src->fd = -1;
   return -1;
 }
 
-void nft_start(uint32_t mark)
+void nft_start(struct relay *r, uint32_t mark)
 {
-  our_mark = mark;
-  legacy[0] = open("/proc/thread-self/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
-  legacy[1] = open("/proc/thread-self/net/ip6_tables_names", O_RDONLY | O_CLOEXEC);
-  command = rk_nl_open(NETLINK_NETFILTER);
-  if (command == -1)
+  r->nft.mark = mark;
+  r->nft.events = (struct source){.fd = -1, .kind = KIND_NFT, .which = EVENTS};
+  r->nft.list = (struct source){.fd = -1, .kind = KIND_NFT, .which = LIST};
+  r->nft.legacy[0] = open("/proc/thread-self/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
+  r->nft.legacy[1] = open("/proc/thread-self/net/ip6_tables_names", O_RDONLY | O_CLOEXEC);
+  r->nft.command = rk_nl_open(NETLINK_NETFILTER);
+  if (r->nft.command == -1)
     return; /* a kernel without it has no nftables to look for */
-  open_watched(&events, 1U << (NFNLGRP_NFTABLES - 1));
-  if (open_watched(&list, 0) == -1)
+  open_watched(r, &r->nft.events, 1U << (NFNLGRP_NFTABLES - 1));
+  if (open_watched(r, &r->nft.list, 0) == -1)
     return;
-  clock_update();
-  scan();
+  r->now = clock_now();
+  scan(r);
   /* The first clients should find it done. What a usual set of rules has fits one or two
      answers. */
-  for (int i = 0; i < AT_ONCE && state.listing && listed(); i++)
-    ;
+  for (int i = 0; i < AT_ONCE && r->nft.listing; i++)
+    if (!listed(r))
+      return;
 }
 
-static void noticed(void)
+static void noticed(struct relay *r)
 {
-  static union {
+  union {
     struct nlmsghdr head;
     char room[16384];
   } answer;
   int found = 0;
 
   for (int i = 0; i < AT_ONCE; i++) {
-    ssize_t r = recv(events.fd, &answer, sizeof answer, MSG_DONTWAIT);
-    if (r == -1 && errno == ENOBUFS)
-      scan_later(); /* some were lost */
-    if (r == -1)
+    ssize_t n = recv(r->nft.events.fd, &answer, sizeof answer, MSG_DONTWAIT);
+    if (n == -1 && errno == ENOBUFS)
+      scan_later(r); /* some were lost */
+    if (n == -1)
       break;
-    size_t left = (size_t)r;
-    for (struct nlmsghdr const *m = &answer.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left))
-      found |= is_nat(m);
+    found |= has_nat(&answer.head, (size_t)n, NULL, r);
   }
   if (found)
-    wanted();
+    wanted(r);
 }
 
-void nft_event(struct source const *src)
+void nft_event(struct relay *r, struct source const *src)
 {
-  if (src == &list)
-    listed();
+  if (src->which == LIST)
+    listed(r);
   else
-    noticed();
+    noticed(r);
 }
 
-int nft_tick(void)
+int nft_tick(struct relay *r)
 {
-  if (state.wanted && relay_now_ms - state.installed >= PAUSE)
-    install_now();
-  if (state.again)
-    scan();
-  return state.wanted || state.again;
+  if (r->nft.wanted && r->now - r->nft.installed >= PAUSE)
+    install_now(r);
+  if (r->nft.again)
+    scan(r);
+  return r->nft.wanted || r->nft.again;
 }
 
-int nft_active(void)
+/* Does iptables-legacy have a table of type nat? */
+static int has_legacy_nat(int fd)
 {
   char names[512];
 
-  for (int i = 0; !state.active && i < 2; i++) {
-    ssize_t n = legacy[i] == -1 ? 0 : pread(legacy[i], names, sizeof names - 1, 0);
-    if (n <= 0)
-      continue;
-    names[n] = 0;
-    if (command != -1 && strstr(names, "nat\n"))
-      wanted();
-  }
-  return state.active;
+  if (fd == -1)
+    return 0;
+  ssize_t n = pread(fd, names, sizeof names - 1, 0);
+  if (n <= 0)
+    return 0;
+  names[n] = 0;
+  return strstr(names, "nat\n") != NULL;
+}
+
+int nft_active(struct relay *r)
+{
+  for (int i = 0; !r->nft.active && i < 2; i++)
+    if (has_legacy_nat(r->nft.legacy[i]) && r->nft.command != -1)
+      wanted(r);
+  return r->nft.active;
 }

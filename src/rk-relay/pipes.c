@@ -9,78 +9,80 @@
 #include "relay.h"
 
 enum {
-  PIPES = 32,
   WANTED = 1 << 20,
-  USEFUL = 1 << 16 /* holds the copy buffer, however it is split into pages */,
+  USEFUL = 1 << 16, /* holds the copy buffer, however it is split into pages */
   HOLDOFF = 256
 };
 
-static struct {
-  int rd, wr;
-  size_t size;
-} pipes[PIPES];
-static int8_t idle[PIPES], unmade[PIPES];
-static int nidle, nunmade = -1;
-static unsigned int holdoff;
-
-static int make(void)
+/* The size that it has become, or -1. */
+static int enlarge(int fd)
 {
-  int fds[2], n;
+  int size = fcntl(fd, F_SETPIPE_SZ, WANTED);
 
-  if (nunmade == -1)
-    for (nunmade = 0; nunmade < PIPES; nunmade++)
-      unmade[nunmade] = (int8_t)nunmade;
-  if (!nunmade)
+  return size == -1 ? fcntl(fd, F_GETPIPE_SZ) : size;
+}
+
+static void keep(struct pool *pool, int const fds[2], int size)
+{
+  int i = 0;
+
+  while (pool->pipe[i].size)
+    i++;
+  pool->pipe[i].rd = fds[0];
+  pool->pipe[i].wr = fds[1];
+  pool->pipe[i].size = (size_t)size;
+  pool->made++;
+  pool_put(pool, i);
+}
+
+static int make(struct pool *pool)
+{
+  int fds[2];
+
+  if (pool->made == PIPES)
     return 0;
-  if (holdoff)
-    return holdoff--, 0;
-  if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1)
-    return holdoff = HOLDOFF, 0;
-  n = fcntl(fds[1], F_SETPIPE_SZ, WANTED);
-  if (n == -1)
-    n = fcntl(fds[1], F_GETPIPE_SZ);
-  if (n < USEFUL) {
-    close(fds[0]);
-    close(fds[1]);
-    holdoff = HOLDOFF;
+  if (pool->holdoff) {
+    pool->holdoff--;
     return 0;
   }
-  int i = unmade[--nunmade];
-  pipes[i].rd = fds[0];
-  pipes[i].wr = fds[1];
-  pipes[i].size = (size_t)n;
-  idle[nidle++] = (int8_t)i;
+  if (pipe2(fds, O_NONBLOCK | O_CLOEXEC) == -1) {
+    pool->holdoff = HOLDOFF;
+    return 0;
+  }
+  int size = enlarge(fds[1]);
+  if (size < USEFUL) {
+    close(fds[0]);
+    close(fds[1]);
+    pool->holdoff = HOLDOFF;
+    return 0;
+  }
+  keep(pool, fds, size);
   return 1;
 }
 
-int pool_ready(void)
+int pool_ready(struct pool *pool)
 {
-  return nidle || make();
-}
-int pool_get(void)
-{
-  return pool_ready() ? idle[--nidle] : -1;
-}
-void pool_put(int number)
-{
-  idle[nidle++] = (int8_t)number;
-}
-int pool_reader(int number)
-{
-  return pipes[number].rd;
-}
-int pool_writer(int number)
-{
-  return pipes[number].wr;
-}
-size_t pool_size(int number)
-{
-  return pipes[number].size;
+  return pool->nidle || make(pool);
 }
 
-void pool_break(int number)
+int pool_get(struct pool *pool)
 {
-  close(pipes[number].rd);
-  close(pipes[number].wr);
-  unmade[nunmade++] = (int8_t)number;
+  if (!pool_ready(pool))
+    return -1;
+  pool->nidle--;
+  return pool->idle[pool->nidle];
+}
+
+void pool_put(struct pool *pool, int number)
+{
+  pool->idle[pool->nidle] = (int8_t)number;
+  pool->nidle++;
+}
+
+void pool_break(struct pool *pool, int number)
+{
+  close(pool->pipe[number].rd);
+  close(pool->pipe[number].wr);
+  pool->pipe[number].size = 0;
+  pool->made--;
 }

@@ -7,46 +7,42 @@
 #include <sys/epoll.h>
 #include <netinet/tcp.h>
 
+#include <rk/fail.h>
+
 #include "relay.h"
 
-static struct slab ports = {.size = sizeof(struct port)}, targets = {.size = sizeof(struct target)},
-                   listeners = {.size = sizeof(struct listener)};
-static struct port *first, **last = &first;
-
-struct port *port_find(uint32_t id)
+static struct port *find(struct relay const *r, uint32_t id)
 {
-  for (struct port *p = first; p; p = p->next)
+  for (struct port *p = r->table.first; p; p = p->next)
     if (p->stat.id == id)
       return p;
-  return 0;
-}
-
-void port_touch(struct port *p)
-{
-  p->changed = 1;
+  return NULL;
 }
 
 /* The socket must be what the message says: bound, of that type and, for TCP, listening. */
 static int check(int fd, uint8_t proto)
 {
-  int type = 0, listening = 0;
+  int type = 0;
+  int listening = 0;
   socklen_t len = sizeof type;
 
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1)
     return -1;
   if (type != (proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM))
-    return errno = EINVAL, -1;
+    return rk_fail(EINVAL);
   if (proto == IPPROTO_UDP)
     return 0;
   if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == -1)
     return -1;
-  return listening ? 0 : (errno = EINVAL, -1);
+  return listening ? 0 : rk_fail(EINVAL);
 }
 
 /* Accepted sockets inherit these. Keep-alive ends connections of clients that vanished. */
 static void prepare_tcp(int fd)
 {
-  int on = 1, idle = 60, interval = 15;
+  int on = 1;
+  int idle = 60;
+  int interval = 15;
 
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
@@ -54,52 +50,44 @@ static void prepare_tcp(int fd)
   setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
 }
 
-static void close_listener(struct listener *l)
-{
-  if (l->src.fd == -1)
-    return;
-  accept_forget(l);
-  refuse_forget(l);
-  relay_unwatch(&l->src);
-  close(l->src.fd);
-  l->src.fd = -1;
-}
-
-static void free_target(struct target *t)
+static void free_target(struct relay *r, struct target *t)
 {
   struct listener *next;
 
-  srcip_target(t, 0);
+  srcip_target(r, t, 0);
   for (struct listener *l = t->listeners; l; l = next) {
     next = l->next;
-    close_listener(l);
-    slab_put(&listeners, l);
+    listener_close(r, l);
+    slab_put(&r->table.listeners, l);
   }
-  slab_put(&targets, t);
+  slab_put(&r->table.targets, t);
 }
 
 /* Owns fd when it succeeds. */
-static int listen_on(struct target *t, int fd, uint16_t number)
+static int listen_on(struct relay *r, struct target *t, int fd, size_t number)
 {
   struct port *p = t->port;
   struct listener *l;
   int mode = fcntl(fd, F_GETFL);
 
-  if (check(fd, p->proto) == -1 || mode == -1 || fcntl(fd, F_SETFL, mode | O_NONBLOCK) == -1)
+  if (check(fd, p->proto) == -1 || mode == -1)
     return -1;
-  l = slab_get(&listeners);
+  if (fcntl(fd, F_SETFL, mode | O_NONBLOCK) == -1)
+    return -1;
+  l = slab_get(&r->table.listeners, sizeof *l);
   if (!l)
     return -1;
-  l->src = (struct source){.fd = fd, .kind = p->proto == IPPROTO_TCP ? KIND_LISTENER : KIND_DGRAM};
-  l->port = number;
+  l->src.fd = fd;
+  l->src.kind = p->proto == IPPROTO_TCP ? KIND_LISTENER : KIND_DGRAM;
+  l->port = (uint16_t)number;
   l->batch = 1;
   l->target = t;
   if (p->proto == IPPROTO_TCP)
     prepare_tcp(fd);
   else
-    udp_prepare(l);
-  if (relay_watch(&l->src, EPOLLIN) == -1) {
-    slab_put(&listeners, l);
+    udp_prepare(fd);
+  if (relay_watch(r, &l->src, EPOLLIN) == -1) {
+    slab_put(&r->table.listeners, l);
     return -1;
   }
   l->next = t->listeners;
@@ -107,150 +95,224 @@ static int listen_on(struct target *t, int fd, uint16_t number)
   return 0;
 }
 
+static union address four(struct in_addr a, uint32_t port)
+{
+  union address to = {
+    .v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = a}};
+
+  if (!a.s_addr)
+    to.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return to;
+}
+
+static union address six(struct in6_addr a, uint32_t port)
+{
+  union address to = {
+    .v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = a}};
+
+  if (IN6_IS_ADDR_UNSPECIFIED(&a))
+    to.v6.sin6_addr = in6addr_loopback;
+  return to;
+}
+
 /* Where to; the unspecified address means the loopback one, as connect(2) on Linux would have
    it. */
-static int resolve(struct target *t, struct rk_relay_add const *add, size_t n)
+static int resolve(struct relay const *r, struct target *t, struct rk_relay_add const *add,
+                   size_t n)
 {
   uint32_t number = add->dest.port + add->index;
 
   if (!add->dest.port || number + n - 1 > 65535)
-    return errno = EINVAL, -1;
-  if (add->dest.family == AF_INET) {
-    t->dest.v4 = (struct sockaddr_in){
-      .sin_family = AF_INET, .sin_port = htons((uint16_t)number), .sin_addr = add->dest.addr.v4};
-    if (!t->dest.v4.sin_addr.s_addr)
-      t->dest.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  } else if (add->dest.family == AF_INET6 && relay_six) {
-    t->dest.v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-                                       .sin6_port = htons((uint16_t)number),
-                                       .sin6_addr = add->dest.addr.v6};
-    if (IN6_IS_ADDR_UNSPECIFIED(&t->dest.v6.sin6_addr))
-      t->dest.v6.sin6_addr = in6addr_loopback;
-  } else
-    return errno = EAFNOSUPPORT, -1;
+    return rk_fail(EINVAL);
+  if (add->dest.family == AF_INET)
+    t->dest = four(add->dest.addr.v4, number);
+  else if (add->dest.family == AF_INET6 && r->six)
+    t->dest = six(add->dest.addr.v6, number);
+  else
+    return rk_fail(EAFNOSUPPORT);
   t->n = (uint16_t)n;
   return 0;
 }
 
-static void free_port(struct port *p)
+static void take_out(struct relay *r, struct port *p)
+{
+  struct port *before = NULL;
+
+  for (struct port *at = r->table.first; at != p; at = at->next)
+    before = at;
+  if (before)
+    before->next = p->next;
+  else
+    r->table.first = p->next;
+  if (!p->next)
+    r->table.last = before;
+}
+
+static void free_port(struct relay *r, struct port *p)
 {
   struct target *next;
 
-  tcp_reset_all(p);
-  udp_end_all(p);
+  tcp_reset_all(r, p);
+  udp_end_all(r, p);
   for (struct target *t = p->targets; t; t = next) {
     next = t->next;
-    free_target(t);
+    free_target(r, t);
   }
-  for (struct port **at = &first; *at; at = &(*at)->next)
-    if (*at == p) {
-      *at = p->next;
-      if (!p->next)
-        last = at;
-      break;
-    }
-  slab_put(&ports, p);
+  take_out(r, p);
+  slab_put(&r->table.ports, p);
 }
 
-static struct port *new_port(struct rk_relay_add const *add)
+static struct port *new_port(struct relay *r, struct rk_relay_add const *add)
 {
-  struct port *p = slab_get(&ports);
+  struct port *p = slab_get(&r->table.ports, sizeof *p);
 
   if (!p)
-    return 0;
+    return NULL;
   p->stat.id = add->id;
   p->proto = add->proto;
   p->srcip = add->srcip;
   p->refuse = add->refuse;
   p->idle = add->idle ? add->idle : 90;
   p->changed = 1;
-  *last = p;
-  last = &p->next;
+  if (r->table.last)
+    r->table.last->next = p;
+  else
+    r->table.first = p;
+  r->table.last = p;
   return p;
 }
 
-int port_add(struct rk_relay_add const *add, int const *fds, size_t n)
+static int valid(struct relay const *r, struct rk_relay_add const *add, struct port const *p)
 {
-  struct port *p = port_find(add->id);
-  struct target *t = 0;
-  size_t done = 0;
-  int fresh = !p, e;
-
-  if (!add->id || !n || add->srcip > RK_SRCIP_LOOPBACK)
-    errno = EINVAL;
-  else if (add->proto != IPPROTO_TCP && add->proto != IPPROTO_UDP)
-    errno = EPROTONOSUPPORT;
-  else if (p && p->proto != add->proto)
-    errno = EINVAL;
-  else if (add->refuse && !refuse_works(add->proto))
-    errno = EOPNOTSUPP;
-  else if ((p || (p = new_port(add))) && (t = slab_get(&targets))) {
-    t->port = p;
-    if (resolve(t, add, n) == 0)
-      while (done < n &&
-             listen_on(t, fds[done], (uint16_t)(add->dest.port + add->index + done)) == 0)
-        done++;
-    if (done == n) {
-      t->next = p->targets;
-      p->targets = t;
-      srcip_target(t, 1);
-      for (struct listener *l = t->listeners; l; l = l->next)
-        p->refuse ? refuse_check(l) : refuse_wait(l);
-      return 0;
-    }
-  }
-  e = errno;
-  if (t)
-    free_target(t);
-  if (p && fresh)
-    free_port(p);
-  for (; done < n; done++)
-    close(fds[done]);
-  return errno = e, -1;
-}
-
-int port_del(uint32_t id)
-{
-  struct port *p = port_find(id);
-
-  if (!p)
-    return errno = ENOENT, -1;
-  free_port(p);
+  if (!add->id || add->srcip > RK_SRCIP_LOOPBACK)
+    return rk_fail(EINVAL);
+  if (add->proto != IPPROTO_TCP && add->proto != IPPROTO_UDP)
+    return rk_fail(EPROTONOSUPPORT);
+  if (p && p->proto != add->proto)
+    return rk_fail(EINVAL);
+  if (add->refuse && !listener_can_ask(r, add->proto))
+    return rk_fail(EOPNOTSUPP);
   return 0;
 }
 
-void port_close_listeners(void)
+/* A target of the port with its listeners. *done: so many fds are its own now, even on error. */
+static int add_target(struct relay *r, struct port *p, struct rk_relay_add const *add,
+                      int const *fds, size_t n, size_t *done)
 {
-  for (struct port *p = first; p; p = p->next) {
-    udp_end_all(p);
+  struct target *t = slab_get(&r->table.targets, sizeof *t);
+
+  if (!t)
+    return -1;
+  t->port = p;
+  int e = resolve(r, t, add, n);
+  while (e == 0 && *done < n) {
+    e = listen_on(r, t, fds[*done], add->dest.port + add->index + *done);
+    if (e == 0)
+      ++*done;
+  }
+  if (e == -1) {
+    e = errno;
+    free_target(r, t);
+    return rk_fail(e);
+  }
+  t->next = p->targets;
+  p->targets = t;
+  srcip_target(r, t, 1);
+  for (struct listener *l = t->listeners; l; l = l->next)
+    listener_begin(r, l);
+  return 0;
+}
+
+/* Likewise; a port that is made for it is gone after an error. */
+static int add_to(struct relay *r, struct rk_relay_add const *add, int const *fds, size_t n,
+                  size_t *done)
+{
+  struct port *old = find(r, add->id);
+  struct port *p = old;
+
+  if (!n)
+    return rk_fail(EINVAL);
+  if (valid(r, add, old) == -1)
+    return -1;
+  if (!p)
+    p = new_port(r, add);
+  if (!p)
+    return -1;
+  if (add_target(r, p, add, fds, n, done) == 0)
+    return 0;
+  if (!old) {
+    int e = errno;
+    free_port(r, p);
+    errno = e;
+  }
+  return -1;
+}
+
+int port_add(struct relay *r, struct rk_relay_add const *add, int const *fds, size_t n)
+{
+  size_t done = 0;
+
+  if (add_to(r, add, fds, n, &done) == 0)
+    return 0;
+  int e = errno;
+  for (; done < n; done++)
+    close(fds[done]);
+  return rk_fail(e);
+}
+
+int port_del(struct relay *r, uint32_t id)
+{
+  struct port *p = find(r, id);
+
+  if (!p)
+    return rk_fail(ENOENT);
+  free_port(r, p);
+  return 0;
+}
+
+void port_close_listeners(struct relay *r)
+{
+  for (struct port *p = r->table.first; p; p = p->next) {
+    udp_end_all(r, p);
     for (struct target *t = p->targets; t; t = t->next) {
       if (p->proto == IPPROTO_UDP)
-        srcip_target(t, 0);
+        srcip_target(r, t, 0);
       for (struct listener *l = t->listeners; l; l = l->next)
-        close_listener(l);
+        listener_close(r, l);
     }
   }
 }
 
-int port_tick(void)
+int port_tick(struct relay *r)
 {
-  return udp_tick(first);
+  return udp_tick(r, r->table.first);
 }
 
-size_t port_stats(struct rk_relay_stat *stat, size_t max, int *more)
+static uint32_t state_of(struct port const *p)
 {
-  static struct port *at;
-  size_t n = 0;
+  uint32_t state = 0;
 
-  if (!*more)
-    at = first;
-  for (; at && n < max; at = at->next) {
-    if (!at->changed)
+  if (p->paused)
+    state |= RK_RELAY_PAUSED;
+  if (p->refusing)
+    state |= RK_RELAY_REFUSING;
+  return state;
+}
+
+size_t port_stats(struct relay *r, struct rk_relay_stat *stat, size_t max, int *more)
+{
+  size_t n = 0;
+  struct port *p = *more ? r->table.told : r->table.first;
+
+  for (; p && n < max; p = p->next) {
+    if (!p->changed)
       continue;
-    at->changed = 0;
-    at->stat.state = (at->paused ? RK_RELAY_PAUSED : 0) | (at->refusing ? RK_RELAY_REFUSING : 0);
-    stat[n++] = at->stat;
+    p->changed = 0;
+    p->stat.state = state_of(p);
+    stat[n] = p->stat;
+    n++;
   }
-  *more = !!at;
+  r->table.told = p;
+  *more = p != NULL;
   return n;
 }

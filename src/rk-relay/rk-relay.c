@@ -22,126 +22,136 @@
 
 enum { EVENTS = 128 };
 
-int relay_epoll, relay_draining, relay_six;
-unsigned long relay_conns;
+/* What has to be done every second. */
+static int second(struct relay *r)
+{
+  int ports = port_tick(r);
+  int clients = srcip_tick(r);
+  int marks = nft_tick(r);
 
-static struct source chain = {.fd = RK_RELAY_CHAIN_FD, .kind = KIND_CHAIN};
-
-static int control(int op, struct source *src, uint32_t events)
-{
-  struct epoll_event e = {.events = events, .data.ptr = src};
-
-  return epoll_ctl(relay_epoll, op, src->fd, &e);
-}
-int relay_watch(struct source *src, uint32_t events)
-{
-  return control(EPOLL_CTL_ADD, src, events);
-}
-void relay_rewatch(struct source *src, uint32_t events)
-{
-  control(EPOLL_CTL_MOD, src, events);
-}
-void relay_unwatch(struct source *src)
-{
-  control(EPOLL_CTL_DEL, src, 0);
+  return ports || clients || marks;
 }
 
-void relay_say(char const *text, char const *why)
-{
-  strerr_warnw(text, why);
-}
+static struct timer_kind const timers[TIMERS] = {
+  [TIMER_RESUME] = {100, listener_resume},
+  [TIMER_REFUSE] = {50, listener_poll},
+  [TIMER_SECOND] = {1000, second},
+};
 
-void relay_leave_when_idle(void)
+/* The first message. */
+static void receive(struct rk_relay_start *s)
 {
-  if (!relay_conns)
+  ssize_t n = recv(RK_RELAY_CONTROL_FD, s, sizeof *s, MSG_TRUNC);
+
+  if (!n)
     _exit(0);
+  if (n == -1 && (errno == ENOTSOCK || errno == EBADF))
+    strerr_dief(RK_EXIT_USAGE, "this program is started by rk-portd only");
+  if (n == -1)
+    strerr_diefusys(RK_EXIT_SYS, "receive the first message");
+  if (n != sizeof *s || s->head.version != RK_RELAY_VERSION || s->head.op != RK_RELAY_START)
+    strerr_dief(RK_EXIT_BUG, "first message of another version or size");
+}
+
+/* 0, or -1 with errno and what failed. */
+static int enter(struct relay *r, struct rk_relay_start const *s, struct rk_relay_say *say,
+                 char const **what)
+{
+  if (relay_join(what) == -1)
+    return -1;
+  *what = "make an epoll";
+  r->epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (r->epoll == -1)
+    return -1;
+  *what = "open a diagnosis socket";
+  if (listener_start(r) == -1)
+    return -1;
+  accept_start(r);
+  srcip_start(r, s, say);
+  share_start(r);
+  listener_patience(r, s->patience);
+  r->six = s->six != 0;
+  return relay_sandbox(r->six, what);
 }
 
 /* The first message says how the namespace looks; joining waits for it, so that the reply can tell
    what went wrong. */
-static void start(void)
+static void start(struct relay *r)
 {
   struct rk_relay_start s;
   struct rk_relay_say say = {.head = {RK_RELAY_VERSION, RK_RELAY_START}};
-  char const *what = 0;
-  ssize_t r = recv(RK_RELAY_CONTROL_FD, &s, sizeof s, MSG_TRUNC);
+  char const *what = NULL;
 
-  if (!r)
-    _exit(0);
-  if (r == -1 && (errno == ENOTSOCK || errno == EBADF))
-    strerr_dief(RK_EXIT_USAGE, "this program is started by rk-portd only");
-  if (r == -1)
-    strerr_diefusys(RK_EXIT_SYS, "receive the first message");
-  if (r != sizeof s || s.head.version != RK_RELAY_VERSION || s.head.op != RK_RELAY_START)
-    strerr_dief(RK_EXIT_BUG, "first message of another version or size");
-  relay_epoll = -1;
-  if (relay_join(&what) == 0) {
-    what = "make an epoll";
-    relay_epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (relay_epoll != -1) {
-      what = "open a diagnosis socket";
-      if (refuse_start() == 0) {
-        srcip_start(&s, &say);
-        share_start();
-        refuse_patience(s.patience);
-        relay_six = s.six != 0;
-        if (relay_sandbox(relay_six, &what) == 0)
-          what = 0;
-      }
-    }
-  }
-  if (what) {
+  receive(&s);
+  int e = enter(r, &s, &say, &what);
+  if (e == -1) {
     say.error = errno;
     strncpy(say.text, what, sizeof say.text - 1);
   }
   if (send(RK_RELAY_CONTROL_FD, &say, sizeof say, MSG_NOSIGNAL) == -1)
     strerr_diefusys(RK_EXIT_SYS, "answer rk-portd");
-  if (what)
+  if (e == -1)
     _exit(RK_EXIT_SYS);
+  r->chain = (struct source){.fd = RK_RELAY_CHAIN_FD, .kind = KIND_CHAIN};
+  if (relay_watch(r, &r->chain, EPOLLIN) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "watch the chain");
+  control_start(r);
 }
 
 /* All but the control socket's: a request may free what another event of the same batch names. */
-static void dispatch(struct epoll_event const *e)
+static void dispatch(struct relay *r, struct epoll_event const *e)
 {
   struct source *src = e->data.ptr;
 
   switch (src->kind) {
-    case KIND_SIDE: return tcp_event(src, e->events);
-    case KIND_LISTENER: return accept_event((struct listener *)src, e->events);
-    case KIND_DGRAM: return udp_event((struct listener *)src, e->events);
-    case KIND_SESSION: return udp_session_event(src);
-    case KIND_NFT: return nft_event(src);
+    case KIND_SIDE: return tcp_event(r, src, e->events);
+    case KIND_LISTENER: return accept_event(r, (struct listener *)src, e->events);
+    case KIND_DGRAM: return udp_event(r, (struct listener *)src, e->events);
+    case KIND_SESSION: return udp_session_event(r, src);
+    case KIND_NFT: return nft_event(r, src);
     case KIND_CHAIN: _exit(0);
     default: strerr_dief(RK_EXIT_BUG, "event of an unknown kind");
   }
 }
 
+/* One batch of events and what follows from it. Returns whether some connections have more to do
+   at once. */
+static int step(struct relay *r, int busy)
+{
+  struct epoll_event events[EVENTS];
+  uint32_t asked = 0;
+  int n = epoll_wait(r->epoll, events, EVENTS, busy ? 0 : timer_wait(r));
+
+  if (n == -1 && errno != EINTR)
+    strerr_diefusys(RK_EXIT_SYS, "wait for events");
+  r->now = clock_now(); /* it may have slept for hours, and sessions are stamped */
+  for (int i = 0; i < n; i++) {
+    struct source const *src = events[i].data.ptr;
+    if (src->kind == KIND_CONTROL)
+      asked = events[i].events;
+    else
+      dispatch(r, events + i);
+  }
+  if (asked)
+    control_event(r, asked);
+  busy = tcp_ready(r);
+  timer_run(r);
+  listener_settle(r);
+  tcp_free_dead(r);
+  udp_free_dead(r);
+  if (r->draining && !r->tcp.n)
+    _exit(0);
+  return busy;
+}
+
 int main(void)
 {
-  static struct epoll_event events[EVENTS];
+  static struct relay relay;
   int busy = 0;
 
   PROG = "rk-relay";
-  start();
-  if (relay_watch(&chain, EPOLLIN) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "watch the chain");
-  control_start();
-  for (;;) {
-    int n = epoll_wait(relay_epoll, events, EVENTS, busy ? 0 : timer_wait());
-    if (n == -1 && errno != EINTR)
-      strerr_diefusys(RK_EXIT_SYS, "wait for events");
-    uint32_t asked = 0;
-    clock_update(); /* it may have slept for hours, and sessions are stamped */
-    for (int i = 0; i < n; i++)
-      if (((struct source *)events[i].data.ptr)->kind == KIND_CONTROL)
-        asked = events[i].events;
-      else
-        dispatch(events + i);
-    if (asked)
-      control_event(asked);
-    busy = tcp_ready();
-    timer_run();
-    tcp_free_dead();
-    udp_free_dead();
-  }
+  relay.timers = timers;
+  start(&relay);
+  for (;;)
+    busy = step(&relay, busy);
 }

@@ -13,13 +13,15 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
 
+#include <skalibs/strerr.h>
 #include <rk/dump.h>
 #include <rk/caps.h>
+#include <rk/fail.h>
+#include <rk/ns.h>
 #include <rk/sys.h>
 
 #include "relay.h"
@@ -27,13 +29,11 @@
 /* Join the namespace unless it is ours already (setns(2) refuses the own user namespace). */
 static int join(int fd, char const *own, int type)
 {
-  struct stat a, b;
+  int same = rk_ns_same(fd, own);
 
-  if (fstat(fd, &a) == -1 || stat(own, &b) == -1)
+  if (same == -1)
     return -1;
-  if (a.st_dev == b.st_dev && a.st_ino == b.st_ino)
-    return 0;
-  return setns(fd, type);
+  return same ? 0 : setns(fd, type);
 }
 
 int relay_join(char const **what)
@@ -69,7 +69,7 @@ int relay_join(char const **what)
      moment, and what it may have done cannot be known. */
   *what = "stay untraceable: the sysctl fs.suid_dumpable must not be 1";
   if (prctl(PR_GET_DUMPABLE) == 1)
-    return errno = EPERM, -1;
+    return rk_fail(EPERM);
   if (prctl(PR_SET_DUMPABLE, 0) == -1)
     return -1;
   *what = "close the fd of the network namespace";
@@ -120,7 +120,7 @@ static void batch(void)
   if (syscall(SYS_sched_getscheduler, 0) != SCHED_OTHER)
     return;
   if (syscall(SYS_sched_setscheduler, 0, SCHED_BATCH, &none) == -1)
-    relay_say("SCHED_BATCH is refused, so this will be slower: ", strerror(errno));
+    strerr_warnw("SCHED_BATCH is refused, so this will be slower: ", strerror(errno));
 }
 
 int relay_sandbox(int six, char const **what)

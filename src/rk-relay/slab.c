@@ -8,24 +8,30 @@
 
 enum { CHUNK = 1 << 16 };
 
-void *slab_get(struct slab *s)
+static int refill(struct slab *s)
+{
+  void *m = mmap(NULL, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+  if (m == MAP_FAILED)
+    return -1;
+  s->next = m;
+  s->end = s->next + CHUNK;
+  return 0;
+}
+
+void *slab_get(struct slab *s, size_t size)
 {
   void *p = s->free;
 
   if (p) {
     memcpy(&s->free, p, sizeof s->free);
-    memset(p, 0, s->size);
+    memset(p, 0, size);
     return p;
   }
-  if ((size_t)(s->end - s->next) < s->size) {
-    char *m = mmap(0, CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (m == MAP_FAILED)
-      return 0;
-    s->next = m;
-    s->end = m + CHUNK;
-  }
+  if ((size_t)(s->end - s->next) < size && refill(s) == -1)
+    return NULL;
   p = s->next;
-  s->next += s->size;
+  s->next += size;
   return p;
 }
 

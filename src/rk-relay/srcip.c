@@ -17,6 +17,7 @@
 #include <netinet/tcp.h>
 #include <linux/rtnetlink.h>
 
+#include <rk/fail.h>
 #include <rk/netlink.h>
 
 #include "relay.h"
@@ -33,7 +34,6 @@
 enum {
   MARK = 0x106b,
   TABLE = 0x726b,
-  BUCKETS = 1024,
   CLIENTS_MAX = 65536,
   LINGER = 30000 /* ms */,
   PER_TICK = 4096
@@ -41,20 +41,16 @@ enum {
 
 /* An address with a route in a table. */
 struct client {
-  struct client *next;          /* of the bucket */
-  struct client *older, *newer; /* of those nobody uses */
+  struct client *next;  /* of the bucket */
+  struct client *older; /* of those nobody uses */
+  struct client *newer;
   uint64_t since;
   struct client *also;  /* UDP: the same address in TABLE, for answers from behind DNAT */
   struct in6_addr addr; /* v4: mapped */
-  uint32_t table, refs;
+  uint32_t table;
+  uint32_t refs;
   uint8_t own; /* something inside has this address, not a client from outside */
 };
-
-static struct slab clients = {.size = sizeof(struct client)};
-static struct client *buckets[BUCKETS], *oldest, *newest;
-static unsigned int nclients;
-static union address gateway[2], resolver[2]; /* v4, v6 */
-static int error[2], marks_work;
 
 static int index_of(int family)
 {
@@ -86,57 +82,60 @@ static union address unmapped(struct in6_addr const *m)
   return a;
 }
 
-static struct client **bucket(struct in6_addr const *m, uint32_t table)
+static struct client **bucket(struct relay *r, struct in6_addr const *m, uint32_t table)
 {
-  uint32_t w[4], h;
+  uint32_t w[4];
 
   memcpy(w, m, sizeof w);
-  h = (w[0] ^ w[1] * 0x9e3779b1U ^ w[2] * 0x85ebca6bU ^ w[3] * 0xc2b2ae35U ^ table) * 0x9e3779b1U;
-  return &buckets[h >> 22];
+  uint32_t h = w[0] ^ w[1] * 0x9e3779b1U ^ w[2] * 0x85ebca6bU ^ w[3] * 0xc2b2ae35U ^ table;
+  return &r->clients.buckets[h * 0x9e3779b1U >> 22];
 }
 
-static void unlink_idle(struct client *c)
+static void unlink_idle(struct relay *r, struct client *c)
 {
   if (c->older)
     c->older->newer = c->newer;
   else
-    oldest = c->newer;
+    r->clients.oldest = c->newer;
   if (c->newer)
     c->newer->older = c->older;
   else
-    newest = c->older;
+    r->clients.newest = c->older;
 }
 
-void client_drop(struct client *c)
+void client_drop(struct relay *r, struct client *c)
 {
-  if (--c->refs)
+  struct client *newest = r->clients.newest;
+
+  c->refs--;
+  if (c->refs)
     return;
-  c->since = relay_now_ms;
-  c->newer = 0;
+  c->since = r->now;
+  c->newer = NULL;
   c->older = newest;
   if (newest)
     newest->newer = c;
   else
-    oldest = c;
-  newest = c;
-  timer_arm(TIMER_SECOND);
+    r->clients.oldest = c;
+  r->clients.newest = c;
+  timer_arm(r, TIMER_SECOND);
 }
 
-static void forget(struct client *c)
+static void forget(struct relay *r, struct client *c)
 {
   union address a = unmapped(&c->addr);
-  struct client **at = bucket(&c->addr, c->table);
+  struct client **at = bucket(r, &c->addr, c->table);
 
-  unlink_idle(c);
+  unlink_idle(r, c);
   if (!c->own)
-    route_client(RTM_DELROUTE, c->table, &a, 0);
+    route_client(r, RTM_DELROUTE, c->table, &a, NULL);
   while (*at != c)
     at = &(*at)->next;
   *at = c->next;
-  nclients--;
+  r->clients.n--;
   if (c->also)
-    client_drop(c->also);
-  slab_put(&clients, c);
+    client_drop(r, c->also);
+  slab_put(&r->clients.slab, c);
 }
 
 static int same(union address const *a, union address const *b)
@@ -148,106 +147,150 @@ static int same(union address const *a, union address const *b)
   return IN6_ARE_ADDR_EQUAL(&a->v6.sin6_addr, &b->v6.sin6_addr);
 }
 
-static int is_gateway(union address const *a)
+static int is_gateway(struct relay const *r, union address const *a)
 {
-  return same(a, &gateway[index_of(a->sa.sa_family)]);
+  return same(a, &r->clients.gateway[index_of(a->sa.sa_family)]);
 }
 
-/* The client's entry with its route set, referenced; 0 with errno. src: of the route, or null. */
-static struct client *client_get(union address const *a, uint32_t table, union address const *src)
+static struct client *find(struct relay *r, struct in6_addr const *m, uint32_t table)
+{
+  for (struct client *c = *bucket(r, m, table); c; c = c->next)
+    if (c->table == table && IN6_ARE_ADDR_EQUAL(&c->addr, m))
+      return c;
+  return NULL;
+}
+
+/* Is it the address of something inside, which no client from outside can have? */
+static int is_inside(struct relay const *r, union address const *a)
+{
+  enum route_kind kind = route_kind(r, a);
+
+  return kind == ROUTE_LOCAL || (kind == ROUTE_ELSEWHERE && !is_gateway(r, a));
+}
+
+/* A new entry with its route set, referenced; NULL with errno. src: of the route, or null. */
+static struct client *client_new(struct relay *r, union address const *a, uint32_t table,
+                                 union address const *src)
 {
   struct in6_addr m = mapped(a);
-  struct client **at = bucket(&m, table), *c;
+  int own = is_inside(r, a);
 
-  for (c = *at; c; c = c->next)
-    if (c->table == table && IN6_ARE_ADDR_EQUAL(&c->addr, &m)) {
-      if (!c->refs++)
-        unlink_idle(c);
-      if (table != TABLE && !c->also && nft_active())
-        c->also = client_get(a, TABLE, 0);
-      return c;
-    }
-  if (nclients >= CLIENTS_MAX && oldest)
-    forget(oldest);
-  if (nclients >= CLIENTS_MAX)
-    return errno = ENOBUFS, (struct client *)0;
-  enum route_kind kind = route_kind(a);
-  int own = kind == ROUTE_LOCAL || (kind == ROUTE_ELSEWHERE && !is_gateway(a));
-  if (!own && route_client(RTM_NEWROUTE, table, a, src) == -1)
-    return 0;
-  c = slab_get(&clients);
+  if (!own && route_client(r, RTM_NEWROUTE, table, a, src) == -1)
+    return NULL;
+  struct client *c = slab_get(&r->clients.slab, sizeof *c);
   if (!c)
-    return 0;
-  at = bucket(&m, table);
+    return NULL;
+  struct client **at = bucket(r, &m, table);
   *c = (struct client){.next = *at, .addr = m, .table = table, .refs = 1, .own = (uint8_t)own};
   *at = c;
-  nclients++;
-  if (nft_active() && table != TABLE)
-    c->also = client_get(a, TABLE, 0);
+  r->clients.n++;
   return c;
 }
 
-int srcip_tick(void)
+/* The client's entry in that table, found or made, referenced; NULL with errno. */
+static struct client *entry(struct relay *r, union address const *a, uint32_t table,
+                            union address const *src)
 {
-  for (int n = 0; oldest && n < PER_TICK && relay_now_ms - oldest->since > LINGER; n++)
-    forget(oldest);
-  return !!oldest;
+  struct in6_addr m = mapped(a);
+  struct client *c = find(r, &m, table);
+
+  if (c) {
+    if (!c->refs)
+      unlink_idle(r, c);
+    c->refs++;
+    return c;
+  }
+  if (r->clients.n >= CLIENTS_MAX && r->clients.oldest)
+    forget(r, r->clients.oldest);
+  if (r->clients.n >= CLIENTS_MAX) {
+    errno = ENOBUFS;
+    return NULL;
+  }
+  return client_new(r, a, table, src);
+}
+
+/* Likewise, and what its answers from behind DNAT need. */
+static struct client *client_get(struct relay *r, union address const *a, uint32_t table,
+                                 union address const *src)
+{
+  struct client *c = entry(r, a, table, src);
+
+  if (c && table != TABLE && !c->also && nft_active(r))
+    c->also = entry(r, a, TABLE, NULL);
+  return c;
+}
+
+int srcip_tick(struct relay *r)
+{
+  for (int n = 0; n < PER_TICK; n++) {
+    struct client *c = r->clients.oldest;
+    if (!c || r->now - c->since <= LINGER)
+      break;
+    forget(r, c);
+  }
+  return r->clients.oldest != NULL;
 }
 
 /* UDP: one table per backend address, since its routes name it as the source of answers. */
 static uint32_t table_of(struct target const *t)
 {
-  uint32_t w[4], h;
+  uint32_t w[4];
 
   if (t->port->proto == IPPROTO_TCP)
     return TABLE;
   if (t->dest.sa.sa_family == AF_INET)
     return ntohl(t->dest.v4.sin_addr.s_addr);
   memcpy(w, &t->dest.v6.sin6_addr, sizeof w);
-  h = w[0] ^ w[1] * 0x9e3779b1U ^ w[2] * 0x85ebca6bU ^ w[3] * 0xc2b2ae35U;
+  uint32_t h = w[0] ^ w[1] * 0x9e3779b1U ^ w[2] * 0x85ebca6bU ^ w[3] * 0xc2b2ae35U;
   return h | 0x80000000U;
 }
 
-static int target_rule(struct target const *t, int add)
+static int target_rule(struct relay const *r, struct target const *t, int add)
 {
   int four = t->dest.sa.sa_family == AF_INET;
   uint16_t from = ntohs(four ? t->dest.v4.sin_port : t->dest.v6.sin6_port);
-  uint16_t to = (uint16_t)(from + t->n - 1);
+  struct ports ports = {from, (uint16_t)(from + t->n - 1)};
 
   if (t->port->proto == IPPROTO_UDP)
-    return route_answer_port(add, &t->dest, t->routed, from, to);
-  return route_port_rule(add, TABLE, &t->dest, t->routed, from, to);
+    return route_answer_port(r, add, &t->dest, t->routed, ports);
+  return route_port_rule(r, add, TABLE, &t->dest, t->routed, ports);
 }
 
-void srcip_target(struct target *t, int add)
+void srcip_target(struct relay *r, struct target *t, int add)
 {
   if (!add) {
     if (t->ruled)
-      target_rule(t, 0);
+      target_rule(r, t, 0);
     t->ruled = 0;
     return;
   }
   if (t->port->srcip == RK_SRCIP_PLAIN)
     return;
-  t->routed = !route_is_local(&t->dest);
-  if (t->port->proto == IPPROTO_TCP && marks_work && !t->routed)
+  t->routed = route_kind(r, &t->dest) != ROUTE_LOCAL;
+  if (t->port->proto == IPPROTO_TCP && r->clients.marks_work && !t->routed)
     return;
-  t->ruled = target_rule(t, 1) == 0;
+  t->ruled = target_rule(r, t, 1) == 0;
 }
 
-int srcip_answers(int add, struct target const *t, uint16_t port, union address const *shown)
+int srcip_answers(struct relay *r, int add, struct target const *t, uint16_t port,
+                  union address const *shown)
 {
-  return route_answer(add, table_of(t), &t->dest, t->routed, port, shown);
+  struct answers a = {
+    .table = table_of(t), .port = port, .by_src = t->routed, .backend = &t->dest, .client = shown};
+
+  return route_answer(r, add, &a);
 }
 
 /* Can this client be shown as itself to a backend of that family? */
-static int keepable(union address const *client, int family)
+static int keepable(struct relay const *r, union address const *client, int family)
 {
-  if (client->sa.sa_family != family || error[index_of(family)])
+  int i = index_of(family);
+
+  if (client->sa.sa_family != family || r->clients.error[i])
     return 0;
   /* The driver's own: whoever sends with them from outside wants to be taken for the host, or for
      the name server. */
-  if (is_gateway(client) || same(client, &resolver[index_of(family)]))
+  if (is_gateway(r, client) || same(client, &r->clients.resolver[i]))
     return 0;
   return family == AF_INET || !IN6_IS_ADDR_LINKLOCAL(&client->v6.sin6_addr);
 }
@@ -258,17 +301,32 @@ static int of_the_host(union address const *a)
                                     : IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
+/* So that it may be bound to any address, and its packets find the way back. */
+static int make_transparent(int fd, int family)
+{
+  int one = 1;
+  int mark = MARK;
+  int e;
+
+  if (family == AF_INET)
+    e = setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof one);
+  else
+    e = setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof one);
+  if (e == -1)
+    return -1;
+  return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark);
+}
+
+/* Bind to the address, and its port, unless that is taken or another one is wanted (ephemeral). */
 static int bind_as(int fd, union address const *a, int tcp, int ephemeral)
 {
   union address b = *a;
-  int one = 1, mark = MARK, family = a->sa.sa_family;
-
-  if (family == AF_INET ? setsockopt(fd, IPPROTO_IP, IP_TRANSPARENT, &one, sizeof one)
-                        : setsockopt(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, &one, sizeof one))
-    return -1;
-  if (setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == -1)
-    return -1;
+  int one = 1;
+  int family = a->sa.sa_family;
   socklen_t len = family == AF_INET ? sizeof b.v4 : sizeof b.v6;
+
+  if (make_transparent(fd, family) == -1)
+    return -1;
   if (!ephemeral) {
     /* The same client may be bound already, for another port. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == -1)
@@ -288,96 +346,134 @@ static int bind_as(int fd, union address const *a, int tcp, int ephemeral)
   return bind(fd, &b.sa, len);
 }
 
-int srcip_bind(struct target const *t, int fd, union address *client, int ephemeral,
-               struct client **ref, int *kept)
+/* An IPv4 client of a socket of both families. */
+static void unmap(union address *client)
 {
-  int family = t->dest.sa.sa_family, tcp = t->port->proto == IPPROTO_TCP, mode = t->port->srcip;
-  uint32_t table = table_of(t);
-  union address const *src = tcp || t->routed ? 0 : &t->dest, *shown = client;
+  if (client->sa.sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&client->v6.sin6_addr))
+    return;
+  in_port_t port = client->v6.sin6_port;
+  struct in6_addr m = client->v6.sin6_addr;
+  *client = unmapped(&m);
+  client->v4.sin_port = port;
+}
 
-  *ref = 0;
+/* The client's entry if it can be shown as itself, else null. */
+static struct client *as_itself(struct relay *r, union address const *client, int family,
+                                uint32_t table, union address const *src)
+{
+  struct client *c;
+
+  if (!keepable(r, client, family))
+    return NULL;
+  c = client_get(r, client, table, src);
+  if (!c || !c->own)
+    return c;
+  client_drop(r, c);
+  return NULL;
+}
+
+int srcip_bind(struct relay *r, struct target const *t, int fd, union address *client,
+               int ephemeral, struct client **ref, int *kept)
+{
+  int family = t->dest.sa.sa_family;
+  int tcp = t->port->proto == IPPROTO_TCP;
+  int mode = t->port->srcip;
+  uint32_t table = table_of(t);
+  union address const *src = tcp || t->routed ? NULL : &t->dest;
+
+  *ref = NULL;
   *kept = 0;
-  if (client->sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&client->v6.sin6_addr)) {
-    in_port_t port = client->v6.sin6_port;
-    struct in6_addr m = client->v6.sin6_addr;
-    *client = unmapped(&m);
-    client->v4.sin_port = port;
-  }
+  unmap(client);
   if (mode == RK_SRCIP_PLAIN || (mode == RK_SRCIP_LOOPBACK && of_the_host(client)))
     return 0;
   if (mode != RK_SRCIP_NO && !of_the_host(client)) {
-    if (keepable(client, family)) {
-      struct client *c = client_get(client, table, src);
-      if (c && !c->own) {
-        *ref = c;
-        *kept = 1;
-        return bind_as(fd, shown, tcp, ephemeral);
-      }
-      if (c)
-        client_drop(c);
+    *ref = as_itself(r, client, family, table, src);
+    if (*ref) {
+      *kept = 1;
+      return bind_as(fd, client, tcp, ephemeral);
     }
     if (mode == RK_SRCIP_REQUIRE)
-      return errno = EADDRNOTAVAIL, -1;
+      return rk_fail(EADDRNOTAVAIL);
   }
   /* Never 127.0.0.1: a backend that trusts its own host must not trust a stranger. */
-  if (error[index_of(family)])
-    return errno = error[index_of(family)], -1;
-  shown = &gateway[index_of(family)];
-  *ref = client_get(shown, table, src);
+  int i = index_of(family);
+  if (r->clients.error[i])
+    return rk_fail(r->clients.error[i]);
+  *ref = client_get(r, &r->clients.gateway[i], table, src);
   if (!*ref)
     return -1;
-  return bind_as(fd, shown, tcp, 1);
+  return bind_as(fd, &r->clients.gateway[i], tcp, 1);
 }
 
 static int sysctl_one(char const *path)
 {
-  int fd = open(path, O_WRONLY | O_CLOEXEC), r;
+  int fd = open(path, O_WRONLY | O_CLOEXEC);
 
   if (fd == -1)
     return -1;
-  r = write(fd, "1\n", 2) == 2 ? 0 : -1;
+  ssize_t n = write(fd, "1\n", 2);
   close(fd);
-  return r;
+  return n == 2 ? 0 : -1;
 }
 
-void srcip_start(struct rk_relay_start const *start, struct rk_relay_say *say)
+/* fwmark_reflect: so that a refusal comes back too. */
+static int switch_marks_on(void)
+{
+  if (sysctl_one("/proc/sys/net/ipv4/tcp_fwmark_accept") == -1)
+    return 0;
+  if (sysctl_one("/proc/sys/net/ipv4/fwmark_reflect") == -1)
+    return 0;
+  if (access("/proc/sys/net/ipv6", F_OK) == -1)
+    return 1;
+  return sysctl_one("/proc/sys/net/ipv6/fwmark_reflect") == 0;
+}
+
+/* The driver's own addresses. */
+static void set_addresses(struct relay *r, struct rk_relay_start const *start)
+{
+  struct in_addr four = start->gateway4;
+  struct in6_addr six = start->gateway6;
+  struct in6_addr dns = start->dns6;
+
+  if (!four.s_addr)
+    four.s_addr = htonl(0x0a000202);
+  /* slirp4netns has one beside its gateway, and tells of neither. */
+  if (IN6_IS_ADDR_UNSPECIFIED(&six) && IN6_IS_ADDR_UNSPECIFIED(&dns))
+    dns = (struct in6_addr){{{0xfd, [15] = 3}}};
+  if (IN6_IS_ADDR_UNSPECIFIED(&six))
+    six = (struct in6_addr){{{0xfd, [15] = 2}}};
+  r->clients.gateway[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = four};
+  r->clients.gateway[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = six};
+  r->clients.resolver[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = start->dns4};
+  r->clients.resolver[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = dns};
+}
+
+/* The gateway's entry is kept for good. If it is the namespace's own address, it is none of
+   127.0.0.1's and needs no route. */
+static int start_family(struct relay *r, int family)
+{
+  if (route_mark_rule(r, family, TABLE, MARK) == -1)
+    return -1;
+  return client_get(r, &r->clients.gateway[index_of(family)], TABLE, NULL) ? 0 : -1;
+}
+
+void srcip_start(struct relay *r, struct rk_relay_start const *start, struct rk_relay_say *say)
 {
   char ifname[sizeof start->ifname];
 
   memcpy(ifname, start->ifname, sizeof ifname);
   ifname[sizeof ifname - 1] = 0;
-  gateway[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = start->gateway4};
-  gateway[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = start->gateway6};
-  resolver[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = start->dns4};
-  resolver[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = start->dns6};
-  if (!start->gateway4.s_addr)
-    gateway[0].v4.sin_addr.s_addr = htonl(0x0a000202);
-  /* slirp4netns has one beside its gateway, and tells of neither. */
-  if (IN6_IS_ADDR_UNSPECIFIED(&start->gateway6) && IN6_IS_ADDR_UNSPECIFIED(&start->dns6))
-    resolver[1].v6.sin6_addr = (struct in6_addr){{{0xfd, [15] = 3}}};
-  if (IN6_IS_ADDR_UNSPECIFIED(&start->gateway6))
-    gateway[1].v6.sin6_addr = (struct in6_addr){{{0xfd, [15] = 2}}};
-  /* fwmark_reflect: so that a refusal comes back too. */
-  marks_work = sysctl_one("/proc/sys/net/ipv4/tcp_fwmark_accept") == 0 &&
-               sysctl_one("/proc/sys/net/ipv4/fwmark_reflect") == 0;
-  if (marks_work && access("/proc/sys/net/ipv6", F_OK) == 0)
-    marks_work = sysctl_one("/proc/sys/net/ipv6/fwmark_reflect") == 0;
+  set_addresses(r, start);
+  r->clients.marks_work = switch_marks_on();
   /* All clients of the host share the gateway's ports. By default only 127.0.0.1's in TIME-WAIT are
      taken again (tcp(7)), and a backend at another address would make connect search for
      milliseconds after 14 000 in a minute. */
   sysctl_one("/proc/sys/net/ipv4/tcp_tw_reuse");
-  for (int i = 0; i < 2; i++) {
-    int family = i ? AF_INET6 : AF_INET;
-    if ((i == 0 && route_start(ifname) == -1) || route_mark_rule(family, TABLE, MARK) == -1) {
-      error[i] = errno;
-      continue;
-    }
-    struct client *c = client_get(&gateway[i], TABLE, 0); /* kept for good */
-    /* if it is the namespace's own address, it is none of 127.0.0.1's and needs no route */
-    if (!c)
-      error[i] = errno;
-  }
-  nft_start(MARK);
-  say->srcip4 = error[0];
-  say->srcip6 = error[1];
+  if (route_start(r, ifname) == -1 || start_family(r, AF_INET) == -1)
+    r->clients.error[0] = errno;
+  if (start_family(r, AF_INET6) == -1)
+    r->clients.error[1] = errno;
+  nft_start(r, MARK);
+  say->srcip4 = r->clients.error[0];
+  say->srcip6 = r->clients.error[1];
 }

@@ -25,40 +25,34 @@
 #endif
 
 enum {
-  BATCH = 64,
-  SLOT = 1 << 16,
-  ROUNDS = 4 /* batches an event */,
+  ROUNDS = 4, /* batches an event */
   YIELD = 8,
-  BUCKETS = 4096,
-  CONTROL = 128
+  BUFFER = 2 << 20
 };
 
-static struct slab sessions = {.size = sizeof(struct session)};
-static struct session *buckets[BUCKETS], *dead;
-static unsigned int nsessions;
+/* The address that a client has asked, with each datagram. */
+static void ask_for_addresses(int fd, union address const *own)
+{
+  int on = 1;
 
-static char slots[BATCH][SLOT] __attribute__((aligned(4096)));
-static char controls[BATCH][CONTROL] __attribute__((aligned(16)));
-static union address names[BATCH];
-static struct iovec vectors[BATCH];
-static struct mmsghdr messages[BATCH];
-static int dirty; /* the slots hold pages */
+  if (own->sa.sa_family == AF_INET) {
+    if (!own->v4.sin_addr.s_addr)
+      setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+  } else if (IN6_IS_ADDR_UNSPECIFIED(&own->v6.sin6_addr)) {
+    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+  }
+}
 
-void udp_prepare(struct listener *l)
+void udp_prepare(int fd)
 {
   union address own;
   socklen_t len = sizeof own;
-  int on = 1, bytes = 2 << 20, fd = l->src.fd;
+  int on = 1;
+  int bytes = BUFFER;
 
   memset(&own, 0, sizeof own);
   getsockname(fd, &own.sa, &len);
-  if (own.sa.sa_family == AF_INET ? !own.v4.sin_addr.s_addr
-                                  : IN6_IS_ADDR_UNSPECIFIED(&own.v6.sin6_addr)) {
-    if (own.sa.sa_family == AF_INET)
-      setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
-    else
-      setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
-  }
+  ask_for_addresses(fd, &own);
   /* of a v6 socket too: for its v4 clients */
   setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof on);
   if (own.sa.sa_family == AF_INET6)
@@ -68,18 +62,20 @@ void udp_prepare(struct listener *l)
   setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 
-static struct session **bucket(struct listener const *l, union address const *peer)
+static struct session **bucket(struct relay *r, struct listener const *l, union address const *peer)
 {
-  uint32_t h = (uint32_t)((uintptr_t)l >> 4), w[4];
+  uint32_t h = (uint32_t)((uintptr_t)l >> 4);
+  uint32_t w[4];
 
-  if (peer->sa.sa_family == AF_INET)
+  if (peer->sa.sa_family == AF_INET) {
     h ^= peer->v4.sin_addr.s_addr + (uint32_t)peer->v4.sin_port * 0x85ebca6bU;
-  else {
+  } else {
     memcpy(w, &peer->v6.sin6_addr, sizeof w);
-    h ^= w[0] ^ w[1] * 0xc2b2ae35U ^ w[2] ^ (w[3] + (uint32_t)peer->v6.sin6_port * 0x85ebca6bU);
+    w[3] += (uint32_t)peer->v6.sin6_port * 0x85ebca6bU;
+    h ^= w[0] ^ w[1] * 0xc2b2ae35U ^ w[2] ^ w[3];
   }
   h *= 0x9e3779b1U;
-  return &buckets[h >> 20];
+  return &r->udp.buckets[h >> 20];
 }
 
 static int same_peer(union address const *a, union address const *b)
@@ -90,71 +86,84 @@ static int same_peer(union address const *a, union address const *b)
          a->v6.sin6_port == b->v6.sin6_port && a->v6.sin6_scope_id == b->v6.sin6_scope_id;
 }
 
-static void end(struct session *s)
+/* What the session has in other tables. */
+static void let_go(struct relay *r, struct session *s)
+{
+  if (s->ruled)
+    srcip_answers(r, 0, s->from->target, s->from->port, &s->shown);
+  if (s->client)
+    client_drop(r, s->client);
+  s->ruled = 0;
+  s->client = NULL;
+}
+
+static void end(struct relay *r, struct session *s)
 {
   struct port *p = s->from->target->port;
-  struct session **at = bucket(s->from, &s->peer);
+  struct session **at = bucket(r, s->from, &s->peer);
 
   while (*at != s)
     at = &(*at)->next;
   *at = s->next;
-  share_remove(s);
+  share_remove(r, s);
   close(s->src.fd);
-  if (s->ruled)
-    srcip_answers(0, s->from->target, s->from->port, &s->shown);
-  if (s->client)
-    client_drop(s->client);
+  let_go(r, s);
   p->stat.now--;
   port_touch(p);
-  nsessions--;
+  r->udp.n--;
+  r->freed++;
   s->src.bits |= ENDED;
-  s->next = dead;
-  dead = s;
-  accept_resume_one();
+  s->next = r->udp.dead;
+  r->udp.dead = s;
 }
 
-void udp_free_dead(void)
+void udp_free_dead(struct relay *r)
 {
-  while (dead) {
-    struct session *s = dead;
-    dead = s->next;
-    slab_put(&sessions, s);
+  while (r->udp.dead) {
+    struct session *s = r->udp.dead;
+    r->udp.dead = s->next;
+    slab_put(&r->udp.sessions, s);
   }
 }
 
-void udp_end_all(struct port *p)
+void udp_end_all(struct relay *r, struct port *p)
 {
   while (p->ages.oldest)
-    end(p->ages.oldest);
+    end(r, p->ages.oldest);
 }
 
-int udp_give_way(void)
+int udp_give_way(struct relay *r)
 {
-  struct session *s = share_for_tcp();
+  struct session *s = share_for_tcp(r);
 
   if (!s)
     return 0;
-  end(s);
+  end(r, s);
   return 1;
 }
 
-int udp_tick(struct port *first)
+static void end_idle(struct relay *r, struct port *p)
 {
-  static int was_dirty;
+  uint64_t idle = (uint64_t)p->idle * 1000;
 
+  while (p->ages.oldest && r->now - p->ages.oldest->used >= idle)
+    end(r, p->ages.oldest);
+}
+
+int udp_tick(struct relay *r, struct port *first)
+{
   for (struct port *p = first; p; p = p->next)
-    while (p->ages.oldest && relay_now_ms - p->ages.oldest->used >= (uint64_t)p->idle * 1000)
-      end(p->ages.oldest);
+    end_idle(r, p);
   /* A burst may have filled 4 MiB; a second without one gives them back. */
-  if (was_dirty && !dirty)
-    madvise(slots, sizeof slots, MADV_DONTNEED);
-  was_dirty = dirty;
-  dirty = 0;
-  return nsessions || was_dirty;
+  if (r->udp.was_dirty && !r->udp.dirty)
+    madvise(r->datagrams.slot, sizeof r->datagrams.slot, MADV_DONTNEED);
+  r->udp.was_dirty = r->udp.dirty;
+  r->udp.dirty = 0;
+  return r->udp.n || r->udp.was_dirty;
 }
 
 /* What the backend will see, and the rule that brings its answers back. */
-static int rule(struct session *s, int fd)
+static int rule(struct relay *r, struct session *s, int fd)
 {
   socklen_t len = sizeof s->shown;
 
@@ -162,176 +171,226 @@ static int rule(struct session *s, int fd)
     return 0;
   if (getsockname(fd, &s->shown.sa, &len) == -1)
     return -1;
-  if (srcip_answers(1, s->from->target, s->from->port, &s->shown) == -1)
+  if (srcip_answers(r, 1, s->from->target, s->from->port, &s->shown) == -1)
     return -1;
   s->ruled = 1;
   return 0;
 }
 
-static void undo(struct session *s, int fd)
+static void undo(struct relay *r, struct session *s, int fd)
 {
   int e = errno;
 
-  if (s->ruled)
-    srcip_answers(0, s->from->target, s->from->port, &s->shown);
-  if (s->client)
-    client_drop(s->client);
-  s->client = NULL;
-  s->ruled = 0;
+  let_go(r, s);
   close(fd);
   errno = e;
 }
 
-/* A socket inside that looks like the client; another source port if its own is taken towards the
-   backend. The fd, or -1 with errno. */
-static int connect_backend(struct session *s, int *kept)
+/* No rule can name port 65535 (route.c). */
+static int nameless(union address const *a)
 {
-  struct listener *l = s->from;
-  union address dest = l->target->dest, client = s->peer;
-  int family = dest.sa.sa_family, on = 1, bytes = 2 << 20;
-  socklen_t len = family == AF_INET ? sizeof dest.v4 : sizeof dest.v6;
+  if (a->sa.sa_family == AF_INET6)
+    return a->v6.sin6_port == 0xffff;
+  return a->v4.sin_port == 0xffff;
+}
+
+/* Make the socket look like the client; with another source port if its own is taken towards the
+   backend. */
+static int dress(struct relay *r, struct session *s, int fd, int *kept)
+{
+  union address client = s->peer;
+  socklen_t len;
+  union address dest = listener_backend(s->from, &len);
+  int other = nameless(&client);
+
+  if (srcip_bind(r, s->from->target, fd, &client, other, &s->client, kept) == -1)
+    return -1;
+  if (rule(r, s, fd) == -1)
+    return -1;
+  return connect(fd, &dest.sa, len);
+}
+
+/* A socket inside that looks like the client, and is watched. 0, or -1 with errno. */
+static int connect_backend(struct relay *r, struct session *s, int *kept)
+{
+  int family = s->from->target->dest.sa.sa_family;
+  int on = 1;
+  int bytes = BUFFER;
   int fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
   if (fd == -1)
     return -1;
-  if (family == AF_INET)
-    dest.v4.sin_port = htons(l->port);
-  else
-    dest.v6.sin6_port = htons(l->port);
-  /* No rule can name port 65535 (route.c). */
-  int other = client.sa.sa_family == AF_INET6 ? client.v6.sin6_port == 0xffff
-                                              : client.v4.sin_port == 0xffff;
-  if (srcip_bind(l->target, fd, &client, other, &s->client, kept) == -1 || rule(s, fd) == -1 ||
-      connect(fd, &dest.sa, len) == -1) {
-    undo(s, fd);
+  if (dress(r, s, fd, kept) == -1) {
+    undo(r, s, fd);
     return -1;
   }
   setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  return fd;
-}
-
-static struct session *find(struct listener *l, union address const *peer,
-                            struct in6_addr const *asked)
-{
-  for (struct session *s = *bucket(l, peer); s; s = s->next)
-    if (s->from == l && same_peer(&s->peer, peer) &&
-        (!asked || IN6_ARE_ADDR_EQUAL(&s->asked, asked)))
-      return s;
+  s->src = (struct source){.fd = fd, .kind = KIND_SESSION};
+  if (relay_watch(r, &s->src, EPOLLIN) == -1) {
+    undo(r, s, fd);
+    return -1;
+  }
   return 0;
 }
 
-static void use(struct session *s)
+/* asked: null: any */
+static struct session *find(struct relay *r, struct listener const *l, union address const *peer,
+                            struct in6_addr const *asked)
 {
-  share_use(s);
-  s->used = relay_now_ms;
+  for (struct session *s = *bucket(r, l, peer); s; s = s->next) {
+    if (s->from != l || !same_peer(&s->peer, peer))
+      continue;
+    if (!asked || IN6_ARE_ADDR_EQUAL(&s->asked, asked))
+      return s;
+  }
+  return NULL;
 }
 
-static int watched(struct session *s, int *kept)
+static void use(struct relay *r, struct session *s)
 {
-  int fd = connect_backend(s, kept);
+  share_use(r, s);
+  s->used = r->now;
+}
 
-  if (fd == -1)
+/* Where there is no fd, the session that was silent longest makes room. */
+static int open_session(struct relay *r, struct session *s, int *kept)
+{
+  int e = connect_backend(r, s, kept);
+
+  if (e == -1 && (errno == EMFILE || errno == ENFILE) && share_oldest(r)) {
+    end(r, share_oldest(r));
+    e = connect_backend(r, s, kept);
+  }
+  if (e == -1)
     return -1;
-  s->src = (struct source){.fd = fd, .kind = KIND_SESSION};
-  if (relay_watch(&s->src, EPOLLIN) == 0)
+  if (share_add(r, s) == 0)
     return 0;
-  undo(s, fd);
+  undo(r, s, s->src.fd);
   return -1;
 }
 
-static struct session *begin(struct listener *l, union address const *peer,
+static void make_room(struct relay *r, union address const *peer)
+{
+  for (;;) {
+    struct session *victim = share_victim(r, peer);
+    if (!victim)
+      return;
+    end(r, victim);
+  }
+}
+
+/* A session with its socket; NULL: there can be none now. */
+static struct session *make(struct relay *r, struct listener *l, union address const *peer,
+                            struct in6_addr const *asked, int *kept)
+{
+  struct session *s = slab_get(&r->udp.sessions, sizeof *s);
+
+  if (!s)
+    return NULL;
+  s->from = l;
+  s->peer = *peer;
+  s->asked = *asked;
+  s->batch = 1;
+  s->used = r->now;
+  if (open_session(r, s, kept) == 0)
+    return s;
+  slab_put(&r->udp.sessions, s);
+  return NULL;
+}
+
+static struct session *begin(struct relay *r, struct listener *l, union address const *peer,
                              struct in6_addr const *asked)
 {
   struct port *p = l->target->port;
-  struct session *victim, *s = slab_get(&sessions);
-  int kept = 0, e = -1;
+  int kept = 0;
 
-  while ((victim = share_victim(peer)))
-    end(victim);
-  if (s) {
-    s->from = l;
-    s->peer = *peer;
-    s->asked = *asked;
-    e = watched(s, &kept);
-    victim = share_oldest();
-    if (e == -1 && (errno == EMFILE || errno == ENFILE) && victim) {
-      end(victim);
-      e = watched(s, &kept);
-    }
-  }
-  if (e == 0 && share_add(s) == -1) {
-    undo(s, s->src.fd);
-    e = -1;
-  }
-  if (e == -1) {
-    if (s)
-      slab_put(&sessions, s);
+  make_room(r, peer);
+  struct session *s = make(r, l, peer, asked, &kept);
+  port_touch(p);
+  if (!s) {
     p->stat.refused++;
-    port_touch(p);
     return NULL;
   }
-  struct session **at = bucket(l, peer);
-  s->used = relay_now_ms;
-  s->batch = 1;
+  struct session **at = bucket(r, l, peer);
   s->next = *at;
   *at = s;
-  nsessions++;
+  r->udp.n++;
   p->stat.now++;
   p->stat.total++;
   p->stat.kept += (uint64_t)kept;
-  port_touch(p);
-  timer_arm(TIMER_SECOND);
+  timer_arm(r, TIMER_SECOND);
   return s;
 }
 
-static int gather(int fd, unsigned int n, int named)
+static void prepare_message(struct datagrams *d, unsigned int i, int named)
 {
-  for (unsigned int i = 0; i < n; i++) {
-    vectors[i] = (struct iovec){slots[i], SLOT};
-    memset(&messages[i].msg_hdr, 0, sizeof messages[i].msg_hdr);
-    messages[i].msg_hdr.msg_iov = &vectors[i];
-    messages[i].msg_hdr.msg_iovlen = 1;
-    messages[i].msg_hdr.msg_control = controls[i];
-    messages[i].msg_hdr.msg_controllen = CONTROL;
-    if (named) {
-      messages[i].msg_hdr.msg_name = &names[i];
-      messages[i].msg_hdr.msg_namelen = sizeof names[i];
-    }
+  struct msghdr *m = &d->message[i].msg_hdr;
+
+  d->vector[i] = (struct iovec){d->slot[i], DATAGRAM_SLOT};
+  memset(m, 0, sizeof *m);
+  m->msg_iov = &d->vector[i];
+  m->msg_iovlen = 1;
+  m->msg_control = d->control[i];
+  m->msg_controllen = DATAGRAM_CONTROL;
+  if (named) {
+    m->msg_name = &d->name[i];
+    m->msg_namelen = sizeof d->name[i];
   }
-  dirty = 1;
-  if (n == 1) {
-    ssize_t len = recvmsg(fd, &messages[0].msg_hdr, MSG_DONTWAIT);
-    messages[0].msg_len = (unsigned int)len;
-    return len == -1 ? -1 : 1;
+}
+
+/* How many were received, at most n; -1 with errno. named: with their senders. */
+static int gather(struct relay *r, int fd, unsigned int n, int named)
+{
+  struct datagrams *d = &r->datagrams;
+
+  for (unsigned int i = 0; i < n; i++)
+    prepare_message(d, i, named);
+  r->udp.dirty = 1;
+  if (n > 1)
+    return recvmmsg(fd, d->message, n, MSG_DONTWAIT, NULL);
+  ssize_t len = recvmsg(fd, &d->message[0].msg_hdr, MSG_DONTWAIT);
+  d->message[0].msg_len = (unsigned int)len;
+  return len == -1 ? -1 : 1;
+}
+
+/* One thing that the kernel says beside a datagram. */
+static void detail(struct cmsghdr const *h, size_t *segment, struct in6_addr *asked)
+{
+  struct in_pktinfo four;
+  struct in6_pktinfo six;
+  int size;
+
+  if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_GRO) {
+    memcpy(&size, CMSG_DATA(h), sizeof size);
+    *segment = (size_t)size;
+    return;
   }
-  return recvmmsg(fd, messages, n, MSG_DONTWAIT, 0);
+  if (!asked)
+    return;
+  if (h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_PKTINFO) {
+    memcpy(&four, CMSG_DATA(h), sizeof four);
+    asked->s6_addr[10] = 0xff;
+    asked->s6_addr[11] = 0xff;
+    memcpy(asked->s6_addr + 12, &four.ipi_spec_dst, 4);
+  } else if (h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_PKTINFO) {
+    memcpy(&six, CMSG_DATA(h), sizeof six);
+    *asked = six.ipi6_addr;
+  }
 }
 
 /* What the kernel says beside a datagram: the address that was asked, and the size of a
    super-packet's segments. */
-static size_t details(struct msghdr *m, struct in6_addr *asked)
+static size_t details(struct msghdr const *m, struct in6_addr *asked)
 {
-  size_t segment = 0, at = 0;
+  size_t segment = 0;
+  size_t at = 0;
 
   while (at + CMSG_LEN(0) <= (size_t)m->msg_controllen) {
     struct cmsghdr *h = (struct cmsghdr *)((char *)m->msg_control + at);
     if (h->cmsg_len < CMSG_LEN(0))
       break;
-    if (h->cmsg_level == IPPROTO_UDP && h->cmsg_type == UDP_GRO) {
-      int size;
-      memcpy(&size, CMSG_DATA(h), sizeof size);
-      segment = (size_t)size;
-    } else if (asked && h->cmsg_level == IPPROTO_IP && h->cmsg_type == IP_PKTINFO) {
-      struct in_pktinfo info;
-      memcpy(&info, CMSG_DATA(h), sizeof info);
-      asked->s6_addr[10] = asked->s6_addr[11] = 0xff;
-      memcpy(asked->s6_addr + 12, &info.ipi_spec_dst, 4);
-    } else if (asked && h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_PKTINFO) {
-      struct in6_pktinfo info;
-      memcpy(&info, CMSG_DATA(h), sizeof info);
-      *asked = info.ipi6_addr;
-    }
+    detail(h, &segment, asked);
     at += CMSG_SPACE(h->cmsg_len - CMSG_LEN(0));
   }
   return segment;
@@ -341,66 +400,80 @@ static size_t details(struct msghdr *m, struct in6_addr *asked)
 static uint16_t resize(uint16_t batch, int got)
 {
   if (got == batch)
-    return batch < BATCH ? (uint16_t)(batch * 4) : BATCH;
+    return batch < DATAGRAMS ? (uint16_t)(batch * 4) : DATAGRAMS;
   return got * 4 <= batch && batch > 1 ? (uint16_t)(batch / 4) : batch;
 }
 
-/* ICMP said that these clients are gone. */
-static void errors(struct listener *l)
+/* One client that is gone, as ICMP said. 0: there is no further one. */
+static int end_gone(struct relay *r, struct listener const *l)
 {
-  for (int i = 0; i < BATCH; i++) {
-    union address peer;
-    struct iovec v = {slots[0], SLOT};
-    struct msghdr m = {.msg_name = &peer,
-                       .msg_namelen = sizeof peer,
-                       .msg_iov = &v,
-                       .msg_iovlen = 1,
-                       .msg_control = controls[0],
-                       .msg_controllen = CONTROL};
-    struct session *s;
+  struct datagrams *d = &r->datagrams;
+  union address peer;
+  struct iovec v = {d->slot[0], DATAGRAM_SLOT};
+  struct msghdr m = {.msg_name = &peer,
+                     .msg_namelen = sizeof peer,
+                     .msg_iov = &v,
+                     .msg_iovlen = 1,
+                     .msg_control = d->control[0],
+                     .msg_controllen = DATAGRAM_CONTROL};
+  struct session *s;
 
-    memset(&peer, 0, sizeof peer);
-    if (recvmsg(l->src.fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) == -1)
-      return;
-    if (!m.msg_namelen)
-      continue;
-    while ((s = find(l, &peer, 0)))
-      end(s);
-  }
+  memset(&peer, 0, sizeof peer);
+  if (recvmsg(l->src.fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT) == -1)
+    return 0;
+  if (!m.msg_namelen)
+    return 1;
+  while ((s = find(r, l, &peer, NULL)))
+    end(r, s);
+  return 1;
 }
 
-void udp_event(struct listener *l, uint32_t events)
+static void errors(struct relay *r, struct listener const *l)
 {
-  if (l->src.bits & LISTENER_REFUSING || l->src.fd == -1)
+  for (int i = 0; i < DATAGRAMS; i++)
+    if (!end_gone(r, l))
+      return;
+}
+
+/* The i-th datagram that a listener has received. */
+static void forward(struct relay *r, struct batch *out, struct listener *l, int i)
+{
+  struct datagrams *d = &r->datagrams;
+  struct mmsghdr *m = &d->message[i];
+  struct in6_addr asked = IN6ADDR_ANY_INIT;
+  size_t segment = details(&m->msg_hdr, &asked);
+  struct session *s = find(r, l, &d->name[i], &asked);
+
+  if (!s) {
+    batch_flush(out); /* making room may end the session of the run */
+    s = begin(r, l, &d->name[i], &asked);
+  }
+  if (!s) {
+    l->target->port->stat.dropped++;
+    return;
+  }
+  use(r, s);
+  batch_add(out, s, 0, d->slot[i], m->msg_len, segment);
+}
+
+void udp_event(struct relay *r, struct listener *l, uint32_t events)
+{
+  if (l->state != LISTENER_OPEN)
     return;
   if (events & EPOLLERR)
-    errors(l);
+    errors(r, l);
   for (int round = 0; round < ROUNDS; round++) {
-    struct batch r;
+    struct batch out;
     uint16_t batch = l->batch;
-    int got = gather(l->src.fd, batch, 1);
-    r.n = 0;
+    int got = gather(r, l->src.fd, batch, 1);
 
     if (got <= 0)
       return;
     l->batch = resize(batch, got);
-    for (int i = 0; i < got; i++) {
-      struct msghdr *m = &messages[i].msg_hdr;
-      struct in6_addr asked = IN6ADDR_ANY_INIT;
-      size_t segment = details(m, &asked);
-      struct session *s = find(l, &names[i], &asked);
-      if (!s) {
-        batch_flush(&r); /* making room may end the session of the run */
-        s = begin(l, &names[i], &asked);
-      }
-      if (!s) {
-        l->target->port->stat.dropped++;
-        continue;
-      }
-      use(s);
-      batch_add(&r, s, 0, slots[i], messages[i].msg_len, segment);
-    }
-    batch_flush(&r);
+    out.n = 0;
+    for (int i = 0; i < got; i++)
+      forward(r, &out, l, i);
+    batch_flush(&out);
     if (got >= YIELD)
       sched_yield();
     if (got < batch || batch == 1)
@@ -408,31 +481,38 @@ void udp_event(struct listener *l, uint32_t events)
   }
 }
 
-void udp_session_event(struct source *src)
+/* An ICMP error: nobody is there. */
+static void refused(struct relay *r, struct session *s)
+{
+  s->from->target->port->stat.refused++;
+  listener_suspect(r, s->from);
+  end(r, s);
+}
+
+void udp_session_event(struct relay *r, struct source *src)
 {
   struct session *s = (struct session *)src;
+  struct datagrams *d = &r->datagrams;
 
   if (src->bits & ENDED)
     return;
   for (int round = 0; round < ROUNDS; round++) {
-    struct batch r;
-    struct listener *l = s->from;
+    struct batch out;
     uint16_t batch = s->batch;
-    int got = gather(src->fd, batch, 0);
-    r.n = 0;
+    int got = gather(r, src->fd, batch, 0);
 
     if (got == -1 && (errno == EAGAIN || errno == EINTR))
       return;
-    if (got == -1) { /* an ICMP error: nobody is there */
-      l->target->port->stat.refused++;
-      end(s);
-      return refuse_check(l);
-    }
+    if (got == -1)
+      return refused(r, s);
     s->batch = resize(batch, got);
-    use(s);
-    for (int i = 0; i < got; i++)
-      batch_add(&r, s, 1, slots[i], messages[i].msg_len, details(&messages[i].msg_hdr, 0));
-    batch_flush(&r);
+    use(r, s);
+    out.n = 0;
+    for (int i = 0; i < got; i++) {
+      struct mmsghdr *m = &d->message[i];
+      batch_add(&out, s, 1, d->slot[i], m->msg_len, details(&m->msg_hdr, NULL));
+    }
+    batch_flush(&out);
     if (got >= YIELD)
       sched_yield();
     if (got < batch || batch == 1)

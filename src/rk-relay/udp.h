@@ -9,13 +9,13 @@
 
 enum { NO_SEGMENTS = 1, ENDED = 2 };
 enum age { AGE_PORT, AGE_SENDER, AGE_ALL, AGES };
-struct sender; /* udp_share.c */
 struct session {
   struct source src;
   struct listener *from;
   struct session *next; /* of the bucket, or of the dead */
   struct {
-    struct session *older, *newer;
+    struct session *older;
+    struct session *newer;
   } age[AGES]; /* by last use */
   struct sender *sender;
   uint64_t used;
@@ -28,12 +28,14 @@ struct session {
 };
 
 /* udp_share.c. Before a session of this peer may begin, end the one that this names, until none. */
-struct session *share_victim(union address const *peer);
-struct session *share_oldest(void);  /* the one that was silent longest; null: there is none */
-struct session *share_for_tcp(void); /* ... if UDP must give way to TCP */
-int share_add(struct session *s);    /* with from and peer set. 0, or -1 with errno ENOMEM */
-void share_use(struct session *s);   /* now */
-void share_remove(struct session *s);
+struct session *share_victim(struct relay *r, union address const *peer);
+/* the one that was silent longest; null: there is none */
+struct session *share_oldest(struct relay const *r);
+struct session *share_for_tcp(struct relay const *r); /* ... if UDP must give way to TCP */
+/* with from and peer set. 0, or -1 with errno ENOMEM */
+int share_add(struct relay *r, struct session *s);
+void share_use(struct relay *r, struct session *s); /* now */
+void share_remove(struct relay *r, struct session *s);
 
 /* Neighbours of one session and one direction: equal sizes, the last one may be shorter. Begins
    with n = 0. */

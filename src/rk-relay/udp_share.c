@@ -11,7 +11,6 @@
 #include "udp.h"
 
 enum {
-  BUCKETS = 1024,
   LEAST = 4,
   MOST = 8192 /* each has a rule, and rules are a list: route.c */
 };
@@ -24,28 +23,22 @@ struct sender {
   unsigned int n;
 };
 
-static struct {
-  struct slab senders;
-  struct sender *buckets[BUCKETS];
-  struct ages all;
-  unsigned int n, most, kept; /* sessions; at most; so many are left alone when TCP needs more */
-} share = {.senders = {.size = sizeof(struct sender)}};
-
-void share_start(void)
+void share_start(struct relay *r)
 {
   struct rlimit files;
 
-  share.most = MOST;
+  r->share.most = MOST;
   if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur / 2 < MOST)
-    share.most = (unsigned int)(files.rlim_cur / 2);
-  if (share.most < LEAST)
-    share.most = LEAST;
-  share.kept = share.most / 4;
+    r->share.most = (unsigned int)(files.rlim_cur / 2);
+  if (r->share.most < LEAST)
+    r->share.most = LEAST;
+  r->share.kept = r->share.most / 4;
 }
 
 static void unlink_age(struct ages *ages, struct session *s, enum age which)
 {
-  struct session *older = s->age[which].older, *newer = s->age[which].newer;
+  struct session *older = s->age[which].older;
+  struct session *newer = s->age[which].newer;
 
   if (older)
     older->age[which].newer = newer;
@@ -90,85 +83,101 @@ static struct in6_addr address_of(union address const *peer)
   return a;
 }
 
-static struct sender **bucket(struct in6_addr const *a)
+static struct sender **bucket(struct relay *r, struct in6_addr const *a)
 {
   uint32_t w[4];
 
   memcpy(w, a, sizeof w);
-  return &share.buckets[(w[0] ^ w[1] * 0x9e3779b1U ^ w[3] * 0xc2b2ae35U) * 0x9e3779b1U >> 22];
+  uint32_t h = w[0] ^ w[1] * 0x9e3779b1U ^ w[3] * 0xc2b2ae35U;
+  return &r->share.buckets[h * 0x9e3779b1U >> 22];
 }
 
-static struct sender *find(struct in6_addr const *a)
+static struct sender *find(struct relay *r, struct in6_addr const *a)
 {
-  struct sender *at = *bucket(a);
+  struct sender *at = *bucket(r, a);
 
   while (at && !IN6_ARE_ADDR_EQUAL(&at->addr, a))
     at = at->next;
   return at;
 }
 
-struct session *share_victim(union address const *peer)
+struct session *share_victim(struct relay *r, union address const *peer)
 {
   struct in6_addr a = address_of(peer);
-  struct sender *sender = find(&a);
+  struct sender *sender = find(r, &a);
 
-  if (sender && sender->n >= share.most / 2)
+  if (sender && sender->n >= r->share.most / 2)
     return sender->ages.oldest;
-  return share.n >= share.most ? share.all.oldest : NULL;
+  return r->share.n >= r->share.most ? r->share.all.oldest : NULL;
 }
 
-struct session *share_oldest(void)
+struct session *share_oldest(struct relay const *r)
 {
-  return share.all.oldest;
+  return r->share.all.oldest;
 }
 
-struct session *share_for_tcp(void)
+struct session *share_for_tcp(struct relay const *r)
 {
-  return share.n > share.kept ? share.all.oldest : NULL;
+  return r->share.n > r->share.kept ? r->share.all.oldest : NULL;
 }
 
-int share_add(struct session *s)
+/* NULL with errno */
+static struct sender *find_or_make(struct relay *r, struct in6_addr const *a)
+{
+  struct sender *sender = find(r, a);
+  struct sender **at = bucket(r, a);
+
+  if (sender)
+    return sender;
+  sender = slab_get(&r->share.senders, sizeof *sender);
+  if (!sender)
+    return NULL;
+  sender->addr = *a;
+  sender->next = *at;
+  *at = sender;
+  return sender;
+}
+
+int share_add(struct relay *r, struct session *s)
 {
   struct in6_addr a = address_of(&s->peer);
-  struct sender *sender = find(&a);
+  struct sender *sender = find_or_make(r, &a);
 
-  if (!sender) {
-    sender = slab_get(&share.senders);
-    if (!sender)
-      return -1;
-    struct sender **at = bucket(&a);
-    sender->addr = a;
-    sender->next = *at;
-    *at = sender;
-  }
+  if (!sender)
+    return -1;
   s->sender = sender;
   sender->n++;
-  share.n++;
+  r->share.n++;
   append_age(&s->from->target->port->ages, s, AGE_PORT);
   append_age(&sender->ages, s, AGE_SENDER);
-  append_age(&share.all, s, AGE_ALL);
+  append_age(&r->share.all, s, AGE_ALL);
   return 0;
 }
 
-void share_use(struct session *s)
+void share_use(struct relay *r, struct session *s)
 {
   renew(&s->from->target->port->ages, s, AGE_PORT);
   renew(&s->sender->ages, s, AGE_SENDER);
-  renew(&share.all, s, AGE_ALL);
+  renew(&r->share.all, s, AGE_ALL);
 }
 
-void share_remove(struct session *s)
+static void free_sender(struct relay *r, struct sender *sender)
 {
-  struct sender *sender = s->sender, **at = bucket(&sender->addr);
+  struct sender **at = bucket(r, &sender->addr);
 
-  unlink_age(&s->from->target->port->ages, s, AGE_PORT);
-  unlink_age(&sender->ages, s, AGE_SENDER);
-  unlink_age(&share.all, s, AGE_ALL);
-  share.n--;
-  if (--sender->n)
-    return;
   while (*at != sender)
     at = &(*at)->next;
   *at = sender->next;
-  slab_put(&share.senders, sender);
+  slab_put(&r->share.senders, sender);
+}
+
+void share_remove(struct relay *r, struct session *s)
+{
+  unlink_age(&s->from->target->port->ages, s, AGE_PORT);
+  unlink_age(&s->sender->ages, s, AGE_SENDER);
+  unlink_age(&r->share.all, s, AGE_ALL);
+  r->share.n--;
+  s->sender->n--;
+  if (!s->sender->n)
+    free_sender(r, s->sender);
 }
