@@ -17,6 +17,8 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 
+#include <rk/fail.h>
+
 #include "relay.h"
 
 #if defined(__x86_64__)
@@ -53,97 +55,231 @@
 #define SANITIZED
 #endif
 
-#define NR offsetof(struct seccomp_data, nr)
+enum { ROOM = 256 };
+
+/* The program as it is made. Instructions, jf and jt: seccomp(2), linux/filter.h. */
+struct filter {
+  unsigned short n;
+  unsigned short from; /* the first instruction of the block that is being made */
+  struct sock_filter code[ROOM];
+};
+
+static void add(struct filter *f, struct sock_filter instruction)
+{
+  if (f->n < ROOM)
+    f->code[f->n] = instruction;
+  f->n++;
+}
+
+static void statement(struct filter *f, int code, size_t k)
+{
+  add(f, (struct sock_filter){.code = (uint16_t)code, .k = (uint32_t)k});
+}
+
+static void load(struct filter *f, size_t offset)
+{
+  statement(f, BPF_LD | BPF_W | BPF_ABS, offset);
+}
+
 /* low half, little-endian: all three architectures */
-#define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n))
-#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (what))
-#define YES BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
-#define NO BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
-#define ALLOW(name) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 1), YES
-#define EITHER(name, arg, a, b) \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 5), LOAD(ARG(arg)), \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (a), 1, 0), \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (b), 0, 1), YES, NO
-#define WITHOUT(name, arg, bits) \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4), LOAD(ARG(arg)), \
-    BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (bits), 1, 0), YES, NO
+static void load_argument(struct filter *f, unsigned int n)
+{
+  load(f, offsetof(struct seccomp_data, args) + 8 * n);
+}
+
+static void allow(struct filter *f)
+{
+  statement(f, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+}
+
+static void forbid(struct filter *f)
+{
+  statement(f, BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+}
+
+/* Go on with the next instruction if what is loaded is (JEQ) or has a bit of (JSET) k, else skip
+   one. */
+static void only_if(struct filter *f, int test, uint32_t k)
+{
+  add(f, (struct sock_filter){.code = (uint16_t)(BPF_JMP | BPF_K | test), .jf = 1, .k = k});
+}
+
+/* What follows, until end(), is for this system call only. It loads what it likes, and must have
+   returned before its end. */
+static void begin(struct filter *f, long nr)
+{
+  f->from = f->n;
+  only_if(f, BPF_JEQ, (uint32_t)nr);
+}
+
+static void end(struct filter *f)
+{
+  f->code[f->from].jf = (uint8_t)(f->n - f->from - 1);
+}
+
+static void call(struct filter *f, long nr)
+{
+  begin(f, nr);
+  allow(f);
+  end(f);
+}
+
+static void calls(struct filter *f, short const *nr, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    call(f, nr[i]);
+}
+#define CALLS(f, array) calls(f, array, sizeof(array) / sizeof *(array))
+
+/* Allowed with one of these values of an argument. */
+static void one_of(struct filter *f, long nr, unsigned int arg, uint32_t const *value, size_t n)
+{
+  begin(f, nr);
+  load_argument(f, arg);
+  for (size_t i = 0; i < n; i++) {
+    only_if(f, BPF_JEQ, value[i]);
+    allow(f);
+  }
+  forbid(f);
+  end(f);
+}
+#define ONE_OF(f, nr, arg, array) one_of(f, nr, arg, array, sizeof(array) / sizeof *(array))
+
+/* Allowed without these bits in an argument. */
+static void without(struct filter *f, long nr, unsigned int arg, uint32_t bits)
+{
+  begin(f, nr);
+  load_argument(f, arg);
+  only_if(f, BPF_JSET, bits);
+  forbid(f);
+  allow(f);
+  end(f);
+}
+
+/* Of setsockopt the level and the option, side by side: what is used, so that nothing else can be
+   made of a socket of the host's network. A level or an option that does not fit 16 bits looks like
+   another pair, but the kernel knows none such. */
+struct option {
+  uint16_t level;
+  uint16_t name;
+};
+static struct option const options[] = {
+  {SOL_SOCKET, SO_REUSEADDR},
+  {SOL_SOCKET, SO_LINGER},
+  {SOL_SOCKET, SO_MARK},
+  {SOL_SOCKET, SO_KEEPALIVE},
+  {SOL_SOCKET, SO_RCVBUF},
+  {SOL_SOCKET, SO_SNDBUF},
+  {IPPROTO_TCP, TCP_NODELAY},
+  {IPPROTO_TCP, TCP_KEEPIDLE},
+  {IPPROTO_TCP, TCP_KEEPINTVL},
+  {IPPROTO_IP, IP_TRANSPARENT},
+  {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
+  {IPPROTO_IP, IP_PKTINFO},
+  {IPPROTO_IP, IP_RECVERR},
+  {IPPROTO_IPV6, IPV6_TRANSPARENT},
+  {IPPROTO_IPV6, IPV6_RECVPKTINFO},
+  {IPPROTO_IPV6, IPV6_RECVERR},
+  {IPPROTO_UDP, UDP_GRO},
+};
+
+static void socket_options(struct filter *f)
+{
+  begin(f, SYS_setsockopt);
+  load_argument(f, 1);
+  statement(f, BPF_ALU | BPF_LSH | BPF_K, 16);
+  statement(f, BPF_MISC | BPF_TAX, 0);
+  load_argument(f, 2);
+  statement(f, BPF_ALU | BPF_OR | BPF_X, 0);
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    only_if(f, BPF_JEQ, (uint32_t)options[i].level << 16 | options[i].name);
+    allow(f);
+  }
+  forbid(f);
+  end(f);
+}
 
 /* connect and bind of IPv4 addresses only: 16 bytes are too short for a socket of IPv6, and the
    host's TCP sockets are such (rk-portd/bind.c). AF_UNSPEC passes, and makes an unconnected socket
    of one that can never be connected or bound again. A relay with a destination of IPv6 needs the
    longer ones. */
-#define SHORT(name) \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_##name, 0, 4), LOAD(ARG(2)), \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, sizeof(struct sockaddr_in), 0, 1), YES, NO
-
-/* Of setsockopt the level and the option, side by side: what is used, so that nothing else can be
-   made of a socket of the host's network. A level or an option that does not fit 16 bits looks like
-   another pair, but the kernel knows none such. */
-#define OPTION(level, name) \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(level) << 16 | (name), 0, 1), YES
-#define OPTIONS(n) \
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 6 + 2 * (n)), LOAD(ARG(1)), \
-    BPF_STMT(BPF_ALU | BPF_LSH | BPF_K, 16), BPF_STMT(BPF_MISC | BPF_TAX, 0), LOAD(ARG(2)), \
-    BPF_STMT(BPF_ALU | BPF_OR | BPF_X, 0)
-
-static struct sock_filter filter[] = {
-  LOAD(offsetof(struct seccomp_data, arch)), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0), NO,
-  LOAD(NR), /* x32 has other numbers under the same arch: none of them is below */
-  /* MSG_FASTOPEN is connect by another name (tcp(7)), and the first segment carries data. */
-  ALLOW(recvfrom), WITHOUT(sendto, 3, MSG_FASTOPEN), ALLOW(splice),
-#ifdef SYS_epoll_wait
-  ALLOW(epoll_wait),
-#endif
-  ALLOW(epoll_pwait), ALLOW(recvmmsg), WITHOUT(sendmsg, 2, MSG_FASTOPEN), ALLOW(accept4),
-  EITHER(socket, 0, AF_INET, AF_INET6), SHORT(connect), SHORT(bind), ALLOW(epoll_ctl),
-  ALLOW(shutdown), ALLOW(close), ALLOW(recvmsg), ALLOW(write), ALLOW(read), ALLOW(pread64),
-  ALLOW(getsockopt), ALLOW(getsockname), ALLOW(listen), ALLOW(pipe2),
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fcntl, 0, 7), LOAD(ARG(1)),
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETPIPE_SZ, 3, 0),
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_GETPIPE_SZ, 2, 0),
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_GETFL, 1, 0),
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, F_SETFL, 0, 1), YES, NO, OPTIONS(17),
-  OPTION(SOL_SOCKET, SO_REUSEADDR), OPTION(SOL_SOCKET, SO_LINGER), OPTION(SOL_SOCKET, SO_MARK),
-  OPTION(SOL_SOCKET, SO_KEEPALIVE), OPTION(SOL_SOCKET, SO_RCVBUF), OPTION(SOL_SOCKET, SO_SNDBUF),
-  OPTION(IPPROTO_TCP, TCP_NODELAY), OPTION(IPPROTO_TCP, TCP_KEEPIDLE),
-  OPTION(IPPROTO_TCP, TCP_KEEPINTVL), OPTION(IPPROTO_IP, IP_TRANSPARENT),
-  OPTION(IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT), OPTION(IPPROTO_IP, IP_PKTINFO),
-  OPTION(IPPROTO_IP, IP_RECVERR), OPTION(IPPROTO_IPV6, IPV6_TRANSPARENT),
-  OPTION(IPPROTO_IPV6, IPV6_RECVPKTINFO), OPTION(IPPROTO_IPV6, IPV6_RECVERR),
-  OPTION(IPPROTO_UDP, UDP_GRO), NO, WITHOUT(mmap, 2, PROT_EXEC), ALLOW(sched_yield), ALLOW(munmap),
-  ALLOW(madvise), ALLOW(writev), ALLOW(clock_gettime), ALLOW(restart_syscall), ALLOW(rt_sigreturn),
-  ALLOW(exit_group),
-#ifdef SANITIZED
-  ALLOW(mprotect), ALLOW(mremap), ALLOW(brk), ALLOW(futex), ALLOW(getpid), ALLOW(gettid),
-  ALLOW(tgkill), ALLOW(rt_sigprocmask), ALLOW(rt_sigaction), ALLOW(sigaltstack), ALLOW(openat),
-  ALLOW(readlinkat), ALLOW(fstat), ALLOW(newfstatat), ALLOW(lseek), ALLOW(ioctl), ALLOW(getrandom),
-  ALLOW(sched_getaffinity), ALLOW(getrlimit), ALLOW(prlimit64),
-#ifdef SYS_readlink
-  ALLOW(readlink), ALLOW(open), ALLOW(stat),
-#endif
-#endif
-  NO};
-
-/* Both lengths. The place is found by what SHORT has put there. */
-static void widen(void)
+static void short_addresses(struct filter *f, long nr, int six)
 {
-  struct sock_filter const narrow[] = {SHORT(connect)};
+  uint32_t const lengths[] = {sizeof(struct sockaddr_in)};
 
-  for (size_t i = 0; i + 3 < sizeof filter / sizeof *filter; i++) {
-    if (filter[i].k != SYS_connect && filter[i].k != SYS_bind)
-      continue;
-    if (filter[i + 2].code != narrow[2].code || filter[i + 2].k != narrow[2].k)
-      continue;
-    filter[i + 2] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0);
-  }
+  if (six)
+    call(f, nr);
+  else
+    ONE_OF(f, nr, 2, lengths);
+}
+
+static short const waiting[] = {
+#ifdef SYS_epoll_wait
+  SYS_epoll_wait,
+#endif
+  SYS_epoll_pwait,
+  SYS_recvmmsg,
+};
+
+static short const connections[] = {
+  SYS_epoll_ctl, SYS_shutdown,   SYS_close,       SYS_recvmsg, SYS_write, SYS_read,
+  SYS_pread64,   SYS_getsockopt, SYS_getsockname, SYS_listen,  SYS_pipe2,
+};
+
+static short const rest[] = {
+  SYS_sched_yield,  SYS_munmap,         SYS_madvise,
+  SYS_writev,       SYS_clock_gettime,  SYS_restart_syscall,
+  SYS_rt_sigreturn, SYS_exit_group,
+#ifdef SANITIZED
+  SYS_mprotect,     SYS_mremap,         SYS_brk,
+  SYS_futex,        SYS_getpid,         SYS_gettid,
+  SYS_tgkill,       SYS_rt_sigprocmask, SYS_rt_sigaction,
+  SYS_sigaltstack,  SYS_openat,         SYS_readlinkat,
+  SYS_fstat,        SYS_newfstatat,     SYS_lseek,
+  SYS_ioctl,        SYS_getrandom,      SYS_sched_getaffinity,
+  SYS_getrlimit,    SYS_prlimit64,
+#ifdef SYS_readlink
+  SYS_readlink,     SYS_open,           SYS_stat,
+#endif
+#endif
+};
+
+static void make(struct filter *f, int six)
+{
+  uint32_t const families[] = {AF_INET, AF_INET6};
+  uint32_t const fcntls[] = {F_SETPIPE_SZ, F_GETPIPE_SZ, F_GETFL, F_SETFL};
+
+  load(f, offsetof(struct seccomp_data, arch));
+  add(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0));
+  forbid(f);
+  /* x32 has other numbers under the same arch: none of them is below */
+  load(f, offsetof(struct seccomp_data, nr));
+  call(f, SYS_recvfrom);
+  /* MSG_FASTOPEN is connect by another name (tcp(7)), and the first segment carries data. */
+  without(f, SYS_sendto, 3, MSG_FASTOPEN);
+  call(f, SYS_splice);
+  CALLS(f, waiting);
+  without(f, SYS_sendmsg, 2, MSG_FASTOPEN);
+  call(f, SYS_accept4);
+  ONE_OF(f, SYS_socket, 0, families);
+  short_addresses(f, SYS_connect, six);
+  short_addresses(f, SYS_bind, six);
+  CALLS(f, connections);
+  ONE_OF(f, SYS_fcntl, 1, fcntls);
+  socket_options(f);
+  without(f, SYS_mmap, 2, PROT_EXEC);
+  CALLS(f, rest);
+  forbid(f);
 }
 
 int seccomp_install(int six)
 {
-  struct sock_fprog program = {.len = sizeof filter / sizeof *filter, .filter = filter};
+  struct filter f = {.n = 0};
+  struct sock_fprog program = {.filter = f.code};
 
-  if (six)
-    widen();
-
+  make(&f, six);
+  if (f.n > ROOM)
+    return rk_fail(E2BIG);
+  program.len = f.n;
   return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0);
 }
