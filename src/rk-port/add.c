@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   The verbs add and rm. */
+   The verb add. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/portspec.h>
+#include <rk/portstatus.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -26,11 +27,15 @@
 #endif
 
 enum { OPTION_MAX = 16 };
-static char const *options[OPTION_MAX];
-static unsigned int noptions;
+
+/* The lines after the spec, from -o. */
+struct options {
+  char const *line[OPTION_MAX];
+  unsigned int n;
+};
 
 /* The port file for one spec; dies if rk-portd would refuse it. */
-static size_t compose(char const *spec, char *buf, size_t size)
+static size_t compose(char const *spec, struct options const *options, char *buf, size_t size)
 {
   struct rk_text t = rk_text_in(buf, size);
   struct rk_portfile file;
@@ -39,57 +44,73 @@ static size_t compose(char const *spec, char *buf, size_t size)
 
   rk_text_str(&t, spec);
   rk_text_str(&t, "\n");
-  for (unsigned int i = 0; i < noptions; i++) {
-    if (strchr(options[i], '\n'))
+  for (unsigned int i = 0; i < options->n; i++) {
+    if (strchr(options->line[i], '\n'))
       strerr_dief(RK_EXIT_USAGE, "an option of a port is one line");
-    rk_text_str(&t, options[i]);
+    rk_text_str(&t, options->line[i]);
     rk_text_str(&t, "\n");
   }
   if (t.cut)
     strerr_dief(RK_EXIT_USAGE, "a port file has at most 4096 bytes");
-  if (rk_portfile_parse(t.s, t.len, &file, &line, err, sizeof err) < 0)
+  if (rk_portfile_parse(t.s, t.len, &file, &line, err, sizeof err) == -1)
     strerr_dief(RK_EXIT_USAGE, err);
   return t.len;
 }
 
-/* Put the file into ports under a name that nobody has: the given one, or the next number. name: at
-   least PORT_NAME_MAX + 1. stamp: the file's time of writing, by which rk-portd's answer is known
-   to be about this file. */
-static void publish(struct port_dirs const *d, char const *given, char const *text, size_t len,
-                    char *name, char *stamp)
+/* One more than the largest number there is, so that a number is not soon used again. */
+static unsigned long next_number(struct port_dirs const *d)
+{
+  unsigned long n = 0;
+  unsigned long x;
+
+  for (char **all = port_names(d); *all; all++)
+    if (ulong0_scan(*all, &x) && x > n && x < 0xffffffff)
+      n = x;
+  return n + 1;
+}
+
+/* The file under a name that begins with a dot, which tmp becomes. stamp: its time of writing, by
+   which rk-portd's answer is known to be about this file. */
+static void write_file(struct port_dirs const *d, char const *text, size_t len, char *tmp,
+                       char *stamp)
 {
   struct stat st;
-  char tmp[RK_TEMP_MAX];
-  unsigned long n = 0;
-  int fd;
+  uint64_t ns;
+  int fd = rk_temp_open(d->ports, "port", tmp);
 
-  fd = rk_temp_open(d->ports, "port", tmp);
-  if (fd < 0)
+  if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "write ", d->path, "/ports");
-  if (allwrite(fd, text, len) < len || fchmod(fd, 0644) < 0 || fstat(fd, &st) < 0) {
+  if (allwrite(fd, text, len) < len || fchmod(fd, 0644) == -1 || fstat(fd, &st) == -1) {
     int e = errno;
     unlinkat(d->ports, tmp, 0);
     errno = e;
     strerr_diefusys(RK_EXIT_SYS, "write ", d->path, "/ports/", tmp);
   }
   close(fd);
-  stamp[uint64_fmt(stamp,
-                   (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec)] = 0;
+  ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
+  stamp[uint64_fmt(stamp, ns)] = 0;
+}
+
+/* Put the file into ports under a name that nobody has: the given one, or the next number. name: at
+   least PORT_NAME_MAX + 1. */
+static void publish(struct port_dirs const *d, char const *given, char const *text, size_t len,
+                    char *name, char *stamp)
+{
+  char tmp[RK_TEMP_MAX];
+  unsigned long n = 0;
+
   if (given) {
     memcpy(name, given, strlen(given) + 1);
   } else {
-    /* One more than the largest number there is, so that a number is not soon used again. */
-    for (char **all = port_names(d); *all; all++) {
-      unsigned long x;
-      if (ulong0_scan(*all, &x) && x > n && x < 0xffffffff)
-        n = x;
-    }
-    name[ulong_fmt(name, ++n)] = 0;
+    n = next_number(d);
+    name[ulong_fmt(name, n)] = 0;
   }
-  while (rk_renameat2(d->ports, tmp, d->ports, name, RENAME_NOREPLACE) < 0) {
+  write_file(d, text, len, tmp, stamp);
+  while (rk_renameat2(d->ports, tmp, d->ports, name, RENAME_NOREPLACE) == -1) {
     int e = errno;
     if (e == EEXIST && !given) {
-      name[ulong_fmt(name, ++n)] = 0;
+      n++;
+      name[ulong_fmt(name, n)] = 0;
       continue;
     }
     unlinkat(d->ports, tmp, 0);
@@ -116,34 +137,61 @@ static void failed(char const *spec, char const *error)
   strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": ", error);
 }
 
+/* What rk-portd says of this very file: RK_PORTSTATE_NONE: nothing yet. */
+static enum rk_portstate answer(struct port_dirs const *d, char const *name, char const *stamp,
+                                char *text, size_t size)
+{
+  char value[UINT64_FMT];
+
+  if (!port_served(d) || port_status(d, name, text, size) == -1)
+    return RK_PORTSTATE_NONE;
+  if (!port_value(text, "mtime", value, sizeof value) || strcmp(value, stamp))
+    return RK_PORTSTATE_NONE;
+  return rk_portstatus_state(text);
+}
+
 /* Until rk-portd has said what became of it. */
-static void await(struct port_dirs const *d, char const *name, char const *spec, char const *stamp)
+static void await(struct port_dirs const *d, struct port_wait *w, char const *name,
+                  char const *spec, char const *stamp)
 {
   char text[PORT_STATUS_MAX], value[PORT_STATUS_MAX];
-  int r;
+  int r = PORT_CHANGED;
+  int e;
 
-  for (;;) {
-    if (port_served(d) && port_status(d, name, text, sizeof text) >= 0 &&
-        port_value(text, "mtime", value, sizeof value) && !strcmp(value, stamp) &&
-        port_value(text, "state", value, sizeof value)) {
-      if (!strcmp(value, "listening"))
-        return;
-      if (!strcmp(value, "error")) {
-        withdraw(d, name);
-        failed(spec,
-               port_value(text, "error", value, sizeof value) ? value : "rk-portd gives no reason");
-      }
+  while (r == PORT_CHANGED) {
+    enum rk_portstate state = answer(d, name, stamp, text, sizeof text);
+    if (state == RK_PORTSTATE_LISTENING)
+      return;
+    if (state == RK_PORTSTATE_ERROR) {
+      char const *why = port_value(text, "error", value, sizeof value);
+      withdraw(d, name);
+      failed(spec, why ? why : "rk-portd gives no reason");
     }
-    r = port_pause();
-    if (r > 0)
-      continue;
-    withdraw(d, name);
-    if (r < 0)
-      strerr_dief(RK_EXIT_NO, "interrupted: ", spec, " is not published");
-    if (!port_served(d))
-      strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd serves ", d->path);
-    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": it does not listen yet");
+    r = port_pause(w);
   }
+  e = errno;
+  withdraw(d, name);
+  errno = e;
+  if (r == -1)
+    strerr_diefusys(RK_EXIT_SYS, "wait until ", spec, " is published");
+  if (r == PORT_INTERRUPTED)
+    strerr_dief(RK_EXIT_NO, "interrupted: ", spec, " is not published");
+  if (!port_served(d))
+    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd serves ", d->path);
+  strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": it does not listen yet");
+}
+
+/* Whoever cannot be told the name of a port cannot withdraw it either. */
+static void print(struct port_dirs const *d, char const *name)
+{
+  int e;
+
+  if (buffer_puts(buffer_1small, name) >= 0 && buffer_putflush(buffer_1small, "\n", 1) >= 0)
+    return;
+  e = errno;
+  withdraw(d, name);
+  errno = e;
+  strerr_diefusys(RK_EXIT_SYS, "write to stdout: ", name, " is withdrawn");
 }
 
 int verb_add(int argc, char const *const *argv)
@@ -151,7 +199,9 @@ int verb_add(int argc, char const *const *argv)
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;
   char text[RK_PORTFILE_MAX + 1], name[PORT_NAME_MAX + 1], stamp[UINT64_FMT];
-  char const *given = 0;
+  char const *given = NULL;
+  struct options options = {.n = 0};
+  struct port_wait w;
   unsigned int seconds = 10;
   int opt, nowait = 0;
 
@@ -159,9 +209,10 @@ int verb_add(int argc, char const *const *argv)
     switch (opt) {
       case 'n': given = l.arg; break;
       case 'o':
-        if (noptions == OPTION_MAX)
+        if (options.n == OPTION_MAX)
           strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_ADD);
-        options[noptions++] = l.arg;
+        options.line[options.n] = l.arg;
+        options.n++;
         break;
       case 't':
         if (!uint0_scan(l.arg, &seconds))
@@ -178,62 +229,18 @@ int verb_add(int argc, char const *const *argv)
     port_check_name(given);
   /* all of them before the first is there */
   for (int i = 1; i < argc; i++)
-    compose(argv[i], text, sizeof text);
+    compose(argv[i], &options, text, sizeof text);
   port_open(&d, argv[0], 1);
+  if (!nowait)
+    port_watch(&w, &d);
   for (int i = 1; i < argc; i++) {
-    if (!nowait)
-      port_watch(&d, seconds);
-    publish(&d, given, text, compose(argv[i], text, sizeof text), name, stamp);
-    if (!nowait)
-      await(&d, name, argv[i], stamp);
-    if (buffer_puts(buffer_1small, name) < 0 || buffer_putflush(buffer_1small, "\n", 1) < 0)
-      strerr_diefusys(RK_EXIT_SYS, "write to stdout");
-  }
-  return 0;
-}
-
-int verb_rm(int argc, char const *const *argv)
-{
-  subgetopt l = SUBGETOPT_ZERO;
-  struct port_dirs d;
-  char text[PORT_STATUS_MAX];
-  unsigned int seconds = 10;
-  int opt, byid = 0;
-
-  while ((opt = subgetopt_r(argc, argv, "it:", &l)) != -1)
-    switch (opt) {
-      case 'i': byid = 1; break;
-      case 't':
-        if (!uint0_scan(l.arg, &seconds))
-          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_RM);
-        break;
-      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_RM);
+    size_t len = compose(argv[i], &options, text, sizeof text);
+    publish(&d, given, text, len, name, stamp);
+    if (!nowait) {
+      port_wait_for(&w, seconds);
+      await(&d, &w, name, argv[i], stamp);
     }
-  argc -= l.ind;
-  argv += l.ind;
-  if (argc < 2)
-    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_RM);
-  if (!byid)
-    for (int i = 1; i < argc; i++)
-      port_check_name(argv[i]);
-  port_open(&d, argv[0], 1);
-  port_watch(&d, seconds);
-  for (int i = 1; i < argc; i++) {
-    char const *name = byid ? port_by_id(&d, argv[i]) : argv[i];
-    if (!name)
-      strerr_dief(RK_EXIT_NO, "no port has the id ", argv[i]);
-    if (unlinkat(d.ports, name, 0) < 0) {
-      if (errno == ENOENT)
-        strerr_dief(RK_EXIT_NO, "no such port: ", name);
-      strerr_diefusys(RK_EXIT_SYS, "remove ", d.path, "/ports/", name);
-    }
-    while (port_served(&d) && port_status(&d, name, text, sizeof text) >= 0) {
-      int r = port_pause();
-      if (r > 0)
-        continue;
-      strerr_dief(RK_EXIT_SYS, "port ", name, r ? ": interrupted" : " is not closed yet",
-                  ": its file is removed");
-    }
+    print(&d, name);
   }
   return 0;
 }

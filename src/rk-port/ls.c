@@ -25,14 +25,16 @@ static void read_status(struct port_dirs const *d, char const *name, char *text,
 {
   struct rk_text t;
   char file[4097];
-  ssize_t n;
 
-  if (port_served(d) && port_status(d, name, text, size) >= 0)
-    return;
+  if (port_served(d)) {
+    if (port_status(d, name, text, size) != -1)
+      return;
+    if (!port_status_missing(errno))
+      strerr_diefusys(RK_EXIT_SYS, "read ", d->path, "/ports.status/", name);
+  }
   t = rk_text_in(text, size);
   rk_text_str(&t, "state=unknown\n");
-  n = rk_fact_read(d->ports, name, file, sizeof file);
-  if (n < 0)
+  if (rk_fact_read(d->ports, name, file, sizeof file) == -1)
     return;
   rk_text_str(&t, "spec=");
   rk_text_mem(&t, file, strcspn(file, "\n"));

@@ -2,7 +2,7 @@
 # rk-port: add returns when the port listens or has failed, rm when it is closed, ls and wait tell
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
-need curl python3
+need curl python3 strace
 D=$T/st p=$(free_port) q=$(free_port)
 listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)' "$1" 2>/dev/null; }
 
@@ -33,6 +33,18 @@ is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp4: liste
 run rk-port add "$D" "127.0.0.1:$p:90/tcp"
 like "$err" "conflict with ID 1 \\(\"1\"\\)\$" "a port that is published already"
 is "$(ls "$D/ports" | tr '\n' ' ')" "1 2 web " "what failed leaves no file"
+
+# shellcheck disable=SC2016 # for sh
+run sh -c 'exec rk-port add -n full "$1" "$2" > /dev/full' sh "$D" "127.0.0.5:$p:80/tcp"
+is "$rc $err" "111 rk-port: fatal: unable to write to stdout: full is withdrawn: No space left on device" \
+  "a name that nobody reads"
+not_ok "is of no port" test -e "$D/ports/full"
+no_list() { strace -qq -D -o "$T/trace" -e trace=getdents64 -e inject=getdents64:error=EIO "$@"; }
+run no_list rk-port add "$D" "127.0.0.5:$p:80/tcp"
+is "$rc" 111 "add: ports cannot be listed"
+is "$(ls -A "$D/ports" | tr '\n' ' ')" "1 2 web " "nothing is left"
+run no_list rk-port ls -j "$D"
+is "$rc $out" "111 " "ls: the same, and no list"
 
 run rk-port ls "$D"
 is "$(echo "$out" | sed -n '1s/  */ /gp')" "NAME ID STATE CHAIN CLIENTS TOTAL IN OUT SPEC" "ls has a title"
