@@ -253,7 +253,7 @@ static void die_if(int failed)
 }
 
 /* Nothing is left in our hands but the socket and two of netlink. */
-static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap)
+static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap, char const *veth_name)
 {
   int rounds, answered, news;
 
@@ -262,6 +262,8 @@ static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap)
   rk_close_range(2, UINT_MAX, 0);
   news = neighbour_listen();
   while (recv(0, &rounds, sizeof rounds, 0) == sizeof rounds) {
+    neighbour_link_ready(1, n->ask.ifname);
+    neighbour_link_ready(1, veth_name);
     answered = news != -1 && neighbour_rounds(1, news, tap, &n->ask.gateway, rounds);
     if (send(0, &answered, sizeof answered, MSG_NOSIGNAL) == -1)
       break;
@@ -313,5 +315,5 @@ void hop_run(struct net *n, int sock, int proc, int stays)
     if (pid > 0)
       _exit(0);
   }
-  serve(n, sock, tap);
+  serve(n, sock, tap, name);
 }

@@ -201,6 +201,7 @@ void probe_send(struct net *n)
     netns_sysctl(path, "1");
     route_loopback(n, index, RTM_NEWROUTE);
   }
+  neighbour_link_ready(n->rtnl, n->say.plan.ifname);
   send_all(n, tcp, index, news);
   close(news);
   /* Closed only now that rk-outside has been asked: a reset must not take an unread connection out

@@ -9,14 +9,19 @@
 
 #include <poll.h>
 #include <string.h>
+#include <net/if.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <linux/ethtool.h>
 #include <linux/neighbour.h>
+#include <linux/sockios.h>
 
 #include <rk/clock.h>
 #include <rk/netlink.h>
 
-/* Milliseconds: a request without an answer after that long is lost. */
-enum { AGAIN = 1000 };
+/* Milliseconds: a request without an answer after that long is taken for lost. The kernel itself asks
+   again after a second. */
+enum { AGAIN = 200 };
 
 int neighbour_listen(void)
 {
@@ -63,6 +68,16 @@ int neighbour_wait(int news, struct in_addr const *who, int ms)
         return 1;
     }
   }
+}
+
+void neighbour_link_ready(int sock, char const *ifname)
+{
+  struct ethtool_value link = {.cmd = ETHTOOL_GLINK};
+  struct ifreq ifr = {0};
+
+  memcpy(ifr.ifr_name, ifname, strnlen(ifname, sizeof ifr.ifr_name - 1));
+  ifr.ifr_data = (void *)&link;
+  ioctl(sock, SIOCETHTOOL, &ifr);
 }
 
 static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t use, int index,
