@@ -1,5 +1,5 @@
 # rk: see README.md. `make` builds every program static against musl into build/static; MODE=dyn|asan|pie|cov choose otherwise.
-# What is built stands in package/targets, one line a program.
+# package/targets lists what is built, one line a program.
 #: make                    every program, into build/static; MODE=dyn, asan, pie or cov: another build
 #: make check              install what is missing, build, run all tests (MODE=... as above)
 #: make check TESTS='...'  only these, for instance TESTS='tests/link/userns.t tests/unit/t-nl'

@@ -19,7 +19,7 @@
 #   as_user CMD...                   (tests/bin, keeps the pid) run CMD as the test user from a root test
 #   changes LINK...                  -> $changed: the attributes (keys of rk-t-probe, in order, one blank between) that `LINK... PROG`
 #                                    changes for PROG, $diff: the diff itself, $rc. A mount's key is mount.DIRECTORY, a variable's env.NAME
-#   attr KEY                         that attribute's value behind the link of the last `changes`
+#   attr KEY                         that attribute's value after the link of the last `changes`
 #   $T                               a fresh directory, removed at exit (`at_exit CODE` adds to that)
 #   rk_chain CMD...                  nothing but rk-userns rk-idmap CMD...
 set -u

@@ -41,7 +41,7 @@ int rk_proc_stat(pid_t pid, unsigned int field, unsigned long long *value)
       errno = ESRCH;
     return -1;
   }
-  /* The name stands in parentheses and may contain any byte: fields are counted from the last
+  /* The name is in parentheses and may contain any byte: fields are counted from the last
      one. */
   p = strrchr(buf, ')');
   if (!p || field < 4)

@@ -53,7 +53,7 @@ void copyup_attach(int mountfd, int dirfd, char const *name, char const *path);
 struct copyup_list {
   int fd;
   long len, pos;
-  int64_t next; /* lseek(2) of fd to this, with len and pos 0, goes on behind the last name
+  int64_t next; /* lseek(2) of fd to this, with len and pos 0, goes on after the last name
                    (getdents(2): d_off) */
   _Alignas(8) char buf[8192];
 };
@@ -88,9 +88,9 @@ int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost
    not be kept. */
 void copyup_warn_lost(char const *path, unsigned int lost);
 
-/* dir and name put together as they may stand in a message: as they are, or in quotes with escapes
-   (rk_text_quote) if they hold a byte that a terminal or a reader could take for something else.
-   What does not fit is cut off. */
+/* dir and name put together as they may be put into a message: as they are, or in quotes with
+   escapes (rk_text_quote) if they hold a byte that a terminal or a reader could take for something
+   else. What does not fit is cut off. */
 void copyup_shown(char *buf, size_t size, char const *dir, char const *name);
 
 /* Names for one line: the first ones, and how many in all. Empty: n is 0. */

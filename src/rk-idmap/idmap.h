@@ -24,7 +24,7 @@ char const *idmap_group(uint32_t gid);
 
 enum idmap_source { IDMAP_AUTO, IDMAP_STATIC, IDMAP_DYNAMIC };
 
-/* The user's ranges into ask, behind the own id, or without it for the host's root. Returns how
+/* The user's ranges into ask, after the own id, or without it for the host's root. Returns how
    many ids the shorter map has, or 0 and why. */
 uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source,
                      struct rk_req_idmap *ask, struct rk_cause *why);

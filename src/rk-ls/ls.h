@@ -22,7 +22,7 @@ struct chain {
 };
 
 /* look.c: fill in all of a chain but its directory, which is dir. Never fails: what cannot be read
-   is left empty, and why no process can be named stands in error. */
+   is left empty, and error says why no process can be named. */
 void ls_look(char const *dir, struct chain *c);
 
 /* find.c: call each(dir, data) for the state directory of every rk-outside that runs for this user;

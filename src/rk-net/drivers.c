@@ -18,7 +18,7 @@
 /* Best first. slirp4netns: starts ten times faster, takes a quarter of the memory, and in tests/net
    loses nothing. pasta: TCP windows that scale, where libslirp moves 64 KiB a round trip; but it
    drops datagrams larger than the MTU, and that of Debian 12 loses the answer to a connection
-   half-closed right behind the question. Hence MTU 65520 for both. Queue: a tap drops what does not
+   half-closed right after the question. Hence MTU 65520 for both. Queue: a tap drops what does not
    fit, without telling the sender. Timeout: pasta drops, too, what does not fit into its socket,
    and its TCP has neither selective acknowledgements nor duplicate ones to tell of it, so that only
    the sender's timeout repairs that: 20 ms instead of 200 make uploads twice as fast, 5 hardly

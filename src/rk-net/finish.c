@@ -46,7 +46,7 @@ void finish_await(struct net *n)
     driver_failed(n);
 }
 
-/* What rk-outside must judge stands in its hands now; then it writes resolv.conf and hosts. */
+/* rk-outside has all that it must judge now; then it writes resolv.conf and hosts. */
 void net_verify(struct net *n)
 {
   struct rk_req_net_verify const ask = {

@@ -44,7 +44,7 @@ static int barrier(struct net *n, int news, int index)
   if (n->hop == -1)
     return neighbour_wait(news, gateway, AGAIN) &&
            neighbour_rounds(n->rtnl, news, index, gateway, rounds);
-  /* What the hop answers, it answers behind the nonces. */
+  /* What the hop answers, it answers after the nonces. */
   return neighbour_rounds(n->rtnl, news, index, gateway, 1) && wall_rounds(n, rounds);
 }
 

@@ -66,7 +66,7 @@ void mounts_sysfs(void)
   }
   if (sys == -1 || rk_move_mount(sys, "", AT_FDCWD, "/sys", MOVE_MOUNT_F_EMPTY_PATH) == -1) {
     /* Masked by the container around us (mount_too_revealing): /sys then shows the outer network,
-       as with the peer. */
+       as with RootlessKit. */
     strerr_warnwusys(
       "mount a sysfs for the new network on /sys, which still shows the outer network");
     if (sys != -1)

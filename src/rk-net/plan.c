@@ -29,7 +29,7 @@ static size_t address(char const *s, uint32_t *addr)
 
 void plan_fill(struct plan *plan)
 {
-  /* network + 100 is the peer's address; a network smaller than /25 has no such host. */
+  /* network + 100 is RootlessKit's address; a network smaller than /25 has no such host. */
   plan->ip = plan->network + (plan->prefix <= 25 ? 100 : 4);
   plan->gateway = plan->network + 2;
   plan->dns = plan->network + 3;

@@ -477,7 +477,7 @@ void udp_event(struct relay *r, struct listener *l, uint32_t events)
     if (got >= YIELD)
       sched_yield();
     if (got < batch || batch == 1)
-      return; /* a single echo has no second one behind it */
+      return; /* a single echo has no second one after it */
   }
 }
 
@@ -516,6 +516,6 @@ void udp_session_event(struct relay *r, struct source *src)
     if (got >= YIELD)
       sched_yield();
     if (got < batch || batch == 1)
-      return; /* a single echo has no second one behind it */
+      return; /* a single echo has no second one after it */
   }
 }

@@ -79,7 +79,7 @@ static char const *propagation(char const *word)
   return "rslave";
 }
 
-/* Can the driver start while files are copied up? Not with --evacuate-cgroup2, behind which it has
+/* Can the driver start while files are copied up? Not with --evacuate-cgroup2, after which it has
    to start. */
 static int two_steps(struct run const *r)
 {

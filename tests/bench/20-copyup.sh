@@ -1,5 +1,5 @@
 #!/bin/sh
-# writable directories: each mode, and the peer's
+# writable directories: each mode, and RootlessKit's
 . tests/bench/lib.sh
 cd "$TMPDIR" || exit 1
 echo "## Writable directories"

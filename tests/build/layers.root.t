@@ -46,5 +46,5 @@ $program: $n files in circles: $(tr '\n' ' ' < "$T/circle")"
 done < "$T/programs"
 ok "every program's objects are there" test "$(wc -l < "$T/programs")" -gt 10
 is "$bad" "" "no circle that allowed-circles does not have"
-is "$shared" "" "no variable that other files see and change, or it stands in allowed-circles"
+is "$shared" "" "no variable that other files see and change, or allowed-circles has it"
 done_testing

@@ -29,7 +29,7 @@ for p in $commands; do
   [ -n "$f" ] || continue
   usage=$("$RK_TEST_INST/bin/$p" -Z 2>&1 < /dev/null | sed -n "s/^$p: usage: $p//p")
   if [ -z "$usage" ]; then
-    case $p in rootless*|rk-run) continue ;; esac # the peer's own help format: tests/compat
+    case $p in rootless*|rk-run) continue ;; esac # RootlessKit's own help format: tests/compat
     bad="$bad
 $p: prints no usage line"
     continue

@@ -11,7 +11,7 @@ for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $3 !~ /^=/ { print $1 }' 
   [ -e "$f" ] || continue
   text "$f" > "$T/page"
   case $p in
-    rk-run | rootless*) continue ;; # the peer's own command line
+    rk-run | rootless*) continue ;; # RootlessKit's own command line
     rk-port) ;; # four commands: its usage line names them only
     *)
       usage=$("$RK_TEST_INST/bin/$p" -Z 2>&1 < /dev/null | sed -n "s/^$p: usage: //p" | words)

@@ -27,24 +27,24 @@ run as_user rk-enter -s "$D" sh -c "kill -0 $o"
 isnt "$rc" 0 "in a pid namespace rk-outside has no number to send a signal to"
 end "$p"
 
-# the door, for whoever keeps it open with -k
-door() { run as_user rk-userns -k rk-t-door "$@"; }
-door short ready; is "$out" "short: shut
-ready: shut" "a short message shuts the door"
-door long;    is "$out" "long: shut" "a long message shuts it"
-door version; is "$out" "version: shut" "so does another version"
-door unknown; is "$out" "unknown: shut" "an unknown request"
-door fd;      is "$out" "fd: shut" "a request with an fd that it does not take"
-door ready ready; is "$out" "ready: REPLY 0
+# the control socket, kept open with -k
+ctl() { run as_user rk-userns -k rk-t-ctl "$@"; }
+ctl short ready; is "$out" "short: shut
+ready: shut" "a short message closes the control socket"
+ctl long;    is "$out" "long: shut" "a long message shuts it"
+ctl version; is "$out" "version: shut" "so does another version"
+ctl unknown; is "$out" "unknown: shut" "an unknown request"
+ctl fd;      is "$out" "fd: shut" "a request with an fd that it does not take"
+ctl ready ready; is "$out" "ready: REPLY 0
 ready: shut" "a request made twice"
-door flood;   is "$out" "flood: shut" "and a flood"
-run as_user rk-userns rk-idmap -k rk-t-door idmap
+ctl flood;   is "$out" "flood: shut" "and a flood"
+run as_user rk-userns rk-idmap -k rk-t-ctl idmap
 is "$out" "idmap: shut" "ids cannot be mapped a second time"
-run as_user rk-userns rk-idmap -k rk-t-door forged
+run as_user rk-userns rk-idmap -k rk-t-ctl forged
 is "$out" "forged: EPERM" "credentials cannot be forged in the host's pid namespace"
 # shellcheck disable=SC2016
-run as_user rk-userns rk-idmap -k rk-pidns -k rk-t-door forged
+run as_user rk-userns rk-idmap -k rk-pidns -k rk-t-ctl forged
 like "$out" "^forged: (sent|EPERM)\$" "root of a pid namespace may name any process of its own"
-run as_user rk-userns rk-idmap rk-t-door ready
-is "$out" "ready: ENOENT" "the payload has no door"
+run as_user rk-userns rk-idmap rk-t-ctl ready
+is "$out" "ready: ENOENT" "the payload has no control socket"
 done_testing

@@ -41,7 +41,7 @@ is "$rc" 1 "not delegated: 1"; like "$err" 'S7' "and why"
 chown "$RK_TEST_UID" "$D/x" "$D/x/cgroup.procs" "$D/x/cgroup.subtree_control"
 # shellcheck disable=SC2016 # for the inner shell
 run sh -c 'echo $$ > "$0/x/cgroup.procs"; exec as_user timeout 30 rootlesskit --cgroupns --pidns --evacuate-cgroup2=g sed -n /^0:/p /proc/self/cgroup' "$D"
-is "$rc $out" "0 0::/g" "no controllers: it runs, as in the peer"; like "$err" 'no controller is delegated' "and says so"
+is "$rc $out" "0 0::/g" "no controllers: it runs, as in RootlessKit"; like "$err" 'no controller is delegated' "and says so"
 wait_until rmdir "$D/x/g"; wait_until rmdir "$D/x"
 # shellcheck disable=SC2016 # for the inner shell
 run unshare -m sh -c 'umount -n "$0"; exec as_user timeout 30 rootlesskit --cgroupns --pidns --evacuate-cgroup2=g sh -c "exit 3"' "$root"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# rootlesskit: every check of the peer, in its words, before anything is made (compat sections 3.1, 3.2)
+# rootlesskit: every check of RootlessKit, in its words, before anything is made (compat sections 3.1, 3.2)
 . "${RK_TEST_LIB:-tests/lib.sh}"
 export TMPDIR="$T/tmp"; mkdir "$TMPDIR"
 D=$T/state

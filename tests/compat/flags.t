@@ -1,5 +1,5 @@
 #!/bin/sh
-# rootlesskit: the command line, read as the peer reads it (compat section 2)
+# rootlesskit: the command line, read as RootlessKit reads it (compat section 2)
 . "${RK_TEST_LIB:-tests/lib.sh}"
 refused() { # ERROR ARGS...: usage error
   want=$1; shift
@@ -32,7 +32,7 @@ for f in debug help version print-semver state-dir net pasta-binary slirp4netns-
   publish source-ip-transparent source-ip-transparent-backend pidns cgroupns utsns ipcns reaper evacuate-cgroup2 subid-source; do
   printf '%s\n' "$out" | grep -Eq "^ *--$f( |\$|,)" || missing="$missing $f"
 done
-is "$missing" "" "every flag of the peer is in the help"
+is "$missing" "" "every flag of RootlessKit is in the help"
 is "$(rootlesskit --version)" "rootlesskit version 3.0.1" "version"
 is "$(rk-run -v | cut -d' ' -f1,2)" "rk-run version" "rk-run has its own"
 is "$(rootlesskit --print-semver=major)$(rootlesskit --print-semver minor)$(rootlesskit -print-semver patch)" 301 "--print-semver"

@@ -25,7 +25,8 @@ run sh -c 'rk-gate 7 8 /tmp 7> "$1/said" 8< "$1/line"' - "$T"
 is "$rc $(tr '\n' , < "$T/said")" "126 ,13," "one that cannot be executed"
 # "go" is said, and then rk-outside cannot write child_pid: prog is not tried, and READYFD tells
 # shellcheck disable=SC2016 # for the inner shell
-spawn sh -c 'exec rk-state "$1/st" rk-userns rk-idmap rk-gate 7 8 touch "$1/ran" 7> "$1/ready" 8< "$1/go"' - "$T"; p=$pid
+spawn sh -c 'exec rk-state "$1/st" rk-userns rk-idmap rk-gate 7 8 touch "$1/ran" 7> "$1/ready" 8< "$1/go"' - "$T"
+p=$pid
 exec 7< "$T/ready" 8> "$T/go"
 IFS= read -r line <&7
 chmod 500 "$T/st"

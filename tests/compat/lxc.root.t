@@ -18,7 +18,7 @@ is "$rc" 0 "it runs" || diag "$err"
 like "$out" 'eth7 +inet 10\.0\.3\.[5-9][0-9]/24' "an address of the bridge's, on the interface of that name"
 like "$out" '^default via 10\.0\.3\.1 dev eth7' "a route"
 like "$out" '^nameserver 10\.0\.3\.1$' "resolv.conf"
-like "$(printf '%s\n' "$out" | tr '\n' '|')" 'Network Driver: lxc-user-nic\|  - DNS: \[\]\|$' "the API's view is the peer's: an address that may change, so it names none"
+like "$(printf '%s\n' "$out" | tr '\n' '|')" 'Network Driver: lxc-user-nic\|  - DNS: \[\]\|$' "the API's view is RootlessKit's: an address that may change, so it names none"
 for flags in "" --pidns "--lxc-user-nic-bridge=br9"; do
   # shellcheck disable=SC2086 # words
   run rk $flags timeout 50 python3 tests/net/client.py dns:host.example=$HOST tcp:$HOST udp:$HOST ping:$HOST get:$HOST:50

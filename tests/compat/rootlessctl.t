@@ -25,7 +25,7 @@ c list-ports --json
 is "$out" "{\"id\":1,\"spec\":{\"proto\":\"tcp4\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":80}}
 {\"id\":2,\"spec\":{\"proto\":\"udp\",\"parentIP\":\"::1\",\"parentPort\":$P,\"childPort\":53,\"childIP\":\"10.0.2.100\"}}" "--json: one object a line"
 c add-ports --json ":$((P + 1)):80/tcp"; is "$out" "{\"id\":3,\"spec\":{\"proto\":\"tcp\",\"parentPort\":$((P + 1)),\"childPort\":80}}" "add-ports --json"
-# shellcheck disable=SC2046 # ids as operands, as the peer's own scripts pass them
+# shellcheck disable=SC2046 # ids as operands, as RootlessKit's own scripts pass them
 c remove-ports $(rootlessctl --socket "$D/api.sock" add-ports "127.0.0.1:$((P + 2)):1/tcp" "127.0.0.1:$((P + 3)):1/tcp") 3
 is "$rc $(printf '%s\n' "$out" | tail -n 1)" "0 3" "remove-ports prints ids"
 e "unknown id: 3" remove-ports 3

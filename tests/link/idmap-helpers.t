@@ -1,5 +1,5 @@
 #!/bin/sh
-# newuidmap, newgidmap and getsubids as they should not be: missing, broken, slow, talkative. Fake ones stand in a PATH of the test's own.
+# newuidmap, newgidmap and getsubids as they should not be: missing, broken, slow, talkative. Fake ones are in a PATH of the test's own.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 bin=$RK_TEST_INST/bin:$RK_TEST_INST/libexec/rk
 u=$(id -u)

@@ -36,7 +36,7 @@ ok "and in JSON" python3 -c 'import json, sys; json.loads(sys.argv[1])' "$out"
 rm "$T/web/.child"; mkfifo "$T/web/.child"
 run rk-ls "$T/web"
 is "$rc" 1 "a chain that cannot be proved: exit 1"
-like "$out" "^- .* $T/web +\\? " "and the reason stands in the place of the program"
+like "$out" "^- .* $T/web +\\? " "and the reason is in the place of the program"
 end "$web"; end "$portd"
 
 run rk-ls "$T/nowhere"

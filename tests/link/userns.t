@@ -9,7 +9,7 @@ is $(echo "$out" | head -n 2) "the pid is the same from the first link to the pr
 is "$(echo "$out" | tail -n +3)" "" "which has no child"
 changes rk-userns rk-idmap
 unlike "$changed" 'fd' "and no fd that was not there before"
-unlike "$diff" '[+].*(OUTSIDE|LOCK)' "and none of the plumbing variables"
+unlike "$diff" '[+].*(OUTSIDE|LOCK)' "and none of the variables between links"
 
 # rk-outside keeps the user's stderr: when the program has closed its own, end of file says that rk-outside is gone
 mkfifo "$T/e"

@@ -5,21 +5,21 @@
 # rk-outside lives on for the state directory, so that what it kept would stay open.
 # shellcheck disable=SC2086 # words
 for n in fds=1 fds=2 fds=3 fds=200 empty=1 empty=2 empty=200; do
-  run rk-state "$T/st" rk-userns rk-idmap -k rk-t-door $n ready
+  run rk-state "$T/st" rk-userns rk-idmap -k rk-t-ctl $n ready
   is "$rc $out" "0 $n: none left
 ready: shut" "$n: rk-outside keeps no fd of a message that it refuses"
   like "$err" 'refused a request that no rk link makes; the control socket is closed$' "and says so"
 done
-run rk-state "$T/st" rk-userns rk-idmap -k rk-t-door empty=0
+run rk-state "$T/st" rk-userns rk-idmap -k rk-t-ctl empty=0
 is "$out" "empty=0: none left" "an empty message closes it"
 unlike "$err" refused "without a word, as the end does"
 
 # One network a chain, also where it is none: the request is spent before a program could make it, with the host's loopback open
-run rk-userns rk-idmap -k rk-t-door net=tap0
+run rk-userns rk-idmap -k rk-t-ctl net=tap0
 is "$out" "net=tap0: REPLY 0" "(who is given the socket may ask)"
 for chain in "rk-userns rk-idmap" "rk-state $T/st rk-userns rk-idmap" "rk-userns rk-idmap rk-pidns" "rk-userns rk-idmap rk-copyup /etc"; do
   # shellcheck disable=SC2086 # words
-  run $chain rk-net -d none -k rk-t-door net=tap0
+  run $chain rk-net -d none -k rk-t-ctl net=tap0
   is "$rc $out" "0 net=tap0: shut" "after rk-net -d none there is no network to be had: $chain"
 done
 run rk-userns rk-idmap rk-net -d none true
@@ -29,10 +29,10 @@ is "$rc" 0 "a stale variable from outside does not matter"
 # an interface's name travels to the driver's program and to files: one that no rk-net sends is no request
 long=abcdefghijklmnop
 for i in - -a --help --help=x a/b 'a b' a:b . .. all default 'a%d' '' 'a"b' 'a\b'; do
-  run rk-userns rk-idmap -k rk-t-door "net=$i"
+  run rk-userns rk-idmap -k rk-t-ctl "net=$i"
   is "$out" "net=$i: shut" "rk-outside refuses an interface called \"$i\""
 done
-run rk-userns rk-idmap -k rk-t-door "net=${long%p}"
+run rk-userns rk-idmap -k rk-t-ctl "net=${long%p}"
 is "$out" "net=${long%p}: REPLY 0" "15 bytes may be"
 
 # Whoever is no link of this installation gets no socket: by name, path, symlink or copy. Whoever is one gets it by each of its names.

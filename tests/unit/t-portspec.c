@@ -143,7 +143,7 @@ static struct {
   {"127.0.0.1:-9223372036854775808:80/tcp", "127.0.0.1|-9223372036854775808||80|tcp"},
   {"a\n\"\x01\xff:1:1/tcp",
    "unexpected ParentIP in PortSpec string: \"a\\n\\\"\\x01\\xff:1:1/tcp\""},
-  /* The peer glues the surplus field on (child port 9080): we refuse. */
+  /* RootlessKit glues the surplus field on (child port 9080): we refuse. */
   {"127.0.0.1:8080:10.0.2.100:80:90/tcp",
    "unexpected PortSpec string: \"127.0.0.1:8080:10.0.2.100:80:90/tcp\""},
   {"[::1:8080:80/tcp", "unexpected PortSpec string: \"[::1:8080:80/tcp\""},

@@ -60,7 +60,7 @@ struct rk_reply_idmap {
   uint32_t rung;        /* the one that did, 0: none */
   uint32_t half;        /* boolean: one of the two maps was written, so nothing else can be tried */
   uint32_t ids;         /* how many uids or gids are mapped, whichever are fewer (direct only) */
-  struct rk_cause why;  /* what stands in the way of the subids rung, or else of the direct one */
+  struct rk_cause why;  /* what prevents the subids rung, or else the direct one */
 };
 
 /* How the inner /etc/resolv.conf and /etc/hosts are kept. */

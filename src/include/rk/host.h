@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* Die because a known setting of the host stands in the way: one line "PROG: fatal: TEXT", a second
+/* Die because a known setting of the host prevents the work: one line "PROG: fatal: TEXT", a second
    "PROG: info: ID: FIX", exit 102. id: a catalogue number of rk-host-settings(7) (U1, I13, D2...).
    fix: what to do, exactly. The rest: the pieces of the first line. */
 #define rk_die_host(id, fix, ...) \

@@ -17,7 +17,7 @@ int rk_ctl_fd(void);
 /* Send one request of len bytes (a struct of rk/ctl.h), with fd by SCM_RIGHTS unless fd is -1, and
    wait for the reply of exactly replylen bytes. Returns 0, or -1 with errno: ENOENT and EBADF as
    rk_ctl_fd, EPIPE if rk-outside is gone, EPROTO if the reply has another size. What rk-outside
-   made of the request stands in the reply. */
+   made of the request is in the reply. */
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen);
 
 /* Its two halves, for a caller that has something to do meanwhile. */
@@ -37,8 +37,8 @@ void rk_ctl_die(char const *what) __attribute__((noreturn));
    cannot write the state directory. */
 void rk_ctl_close(void);
 
-/* The same for a caller that has somebody to tell before it dies: what has failed, or RK_CTL_CLOSED;
-   then rk_ctl_close_die says it, with errno as it was left. */
+/* The same for a caller that has somebody to tell before it dies: what has failed, or
+   RK_CTL_CLOSED; then rk_ctl_close_die says it, with errno as it was left. */
 enum rk_ctl_closed {
   RK_CTL_CLOSED,
   RK_CTL_UNTESTED,  /* rk-net -s without rk-net -w: nobody would test the host's loopback */

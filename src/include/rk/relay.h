@@ -114,7 +114,7 @@ struct rk_relay_add {
   uint8_t refuse; /* refuse=backend: the port does not listen while its backend does not. Its TCP
                      socket must be bound with SO_REUSEADDR, to a port that was named (tcp_set_state
                      gives a chosen one back); the relay takes that option off while the port
-                     refuses, lest somebody else take it */
+                     refuses, so that nobody else can take it */
   uint8_t pad;
   uint32_t idle; /* UDP: seconds without a datagram until a session ends; 0: 90 */
   uint32_t index;

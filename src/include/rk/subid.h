@@ -43,7 +43,7 @@ struct rk_subid_range {
 /* A source as it is being read. Set up by rk_subid_begin; range[0..n) are the owner's, in the order
    of the lines, without duplicates and without empty ones. wrong: the first fault in a line of the
    owner's, else 0; other people's lines may hold anything. lines: lines seen. beyond: the first id
-   behind all ranges of anybody (subuid(5) only). */
+   after the ranges of all users (subuid(5) only). */
 struct rk_subids {
   struct rk_subid_range range[RK_SUBID_MAX];
   unsigned int n, lines;

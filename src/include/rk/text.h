@@ -27,8 +27,8 @@ void rk_text_num(struct rk_text *t, long long n);
 
 /* Like Go's %q: in double quotes; quotes, bytes that are not UTF-8, and characters that have no
    look of their own (control characters, blanks other than ' ', ...) escaped. So a file's content
-   can stand in a one-line message, and on a terminal, whatever it holds. Go knows all of Unicode
-   and escapes what is not assigned, too. */
+   can be part of a one-line message, and of what a terminal shows, whatever it holds. Go knows all
+   of Unicode and escapes what is not assigned, too. */
 void rk_text_quote(struct rk_text *t, char const *s, size_t len);
 
 /* One word of a shell command: as it is if no shell gives its bytes a meaning, else in single
@@ -52,7 +52,7 @@ size_t rk_text_safe_one(struct rk_text *t, char const *s, size_t len);
 void rk_text_json(struct rk_text *t, char const *s, size_t len);
 
 /* JSON that another program has made, with the same characters escaped as in rk_text_json (cJSON
-   leaves DEL, C1 and bytes that are not UTF-8 as they are; all of them can stand in strings only).
+   leaves DEL, C1 and bytes that are not UTF-8 as they are; all of them occur in strings only).
    What is escaped already stays. */
 void rk_text_json_safe(struct rk_text *t, char const *json, size_t len);
 

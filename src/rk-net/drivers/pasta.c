@@ -37,8 +37,8 @@
 #define PIDFILE "pid"
 
 /* Where the namespace has a name. pasta of 2024 and later closes all fds that it inherits, and
-   opens the network namespace only after it has entered the user namespace, whence our own fds are
-   out of its reach: so neither /proc/self/fd/3 nor /proc/OURPID/fd/3 would do. */
+   opens the network namespace only after it has entered the user namespace, from which our own fds
+   are out of its reach: so neither /proc/self/fd/3 nor /proc/OURPID/fd/3 would do. */
 static void name_netns(char *path, size_t size, char const *pid)
 {
   struct stat want, is;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   rk-t-door ATTEMPT...: send what no link sends through RK_OUTSIDE_FD, print what came back ("REPLY
+   rk-t-ctl ATTEMPT...: send what no link sends through RK_OUTSIDE_FD, print what came back ("REPLY
    errno", "shut"), one line each. short version unknown fd twice forged flood ready stranger
    net=IFNAME: the request for a network (driver none), for our own network namespace, and the
    question whether it is there fds=N, empty=N: a request, or a message of no bytes, with N fds of
