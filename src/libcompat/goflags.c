@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <compat/go.h>
+#include <rk/text.h>
 
 int goflags_bool(char const *s, int *v)
 {
@@ -15,10 +16,11 @@ int goflags_bool(char const *s, int *v)
   static char const *const no[] = {"0", "f", "F", "FALSE", "false", "False"};
 
   for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
-    if (!strcmp(s, yes[i]))
-      return *v = 1, 1;
-    if (!strcmp(s, no[i]))
-      return *v = 0, 1;
+    int is = !strcmp(s, yes[i]);
+    if (!is && strcmp(s, no[i]))
+      continue;
+    *v = is;
+    return 1;
   }
   return 0;
 }
@@ -34,27 +36,45 @@ static int digit(char c)
   return 99;
 }
 
+/* The prefix of a number that begins with 0, "0x1": its base; *s goes on after it. *digits: the
+   zero was a digit, *under: a '_' stands between prefix and digits, which is allowed. */
+static int read_base(char const **s, int *digits, int *under)
+{
+  char c = (*s)[1] | 0x20;
+  int base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
+
+  *digits = base == 8 && c != 'o';
+  *s += *digits ? 1 : 2;
+  *under = **s == '_';
+  if (*under)
+    ++*s;
+  return base;
+}
+
+/* All that follows is digits: then the number is one, if too large. */
+static int all_digits(char const *s, int base)
+{
+  for (; *s; s++)
+    if (*s != '_' && digit(*s) >= base)
+      return 0;
+  return 1;
+}
+
 int goflags_int(char const *s, long long *v)
 {
-  unsigned long long n = 0, limit;
-  int neg = 0, base = 10, seen = 0, under = 0;
+  unsigned long long n = 0, limit = LLONG_MAX;
+  int neg = *s == '-', base = 10, digits = 0, under = 0;
 
   if (*s == '+' || *s == '-')
-    neg = *s++ == '-';
-  if (*s == '0' && s[1]) {
-    char c = s[1] | 0x20;
-    base = c == 'x' ? 16 : c == 'b' ? 2 : 8;
-    s += c == 'x' || c == 'b' || c == 'o' ? 2 : 1;
-    seen = base == 8 && c != 'o'; /* the zero itself is a digit */
-    under = *s == '_';            /* allowed between the prefix and the first digit */
-    if (under)
-      s++;
-  }
-  limit = neg ? (unsigned long long)LLONG_MAX + 1 : LLONG_MAX;
+    s++;
+  if (*s == '0' && s[1])
+    base = read_base(&s, &digits, &under);
+  if (neg)
+    limit++;
   for (; *s; s++) {
     int d = digit(*s);
     if (*s == '_') {
-      if (under || !seen)
+      if (under || !digits)
         return 0;
       under = 1;
       continue;
@@ -62,45 +82,51 @@ int goflags_int(char const *s, long long *v)
     if (d >= base)
       return 0;
     under = 0;
-    seen = 1;
-    if (n > (limit - (unsigned long long)d) / (unsigned long long)base) {
-      for (; *s; s++)
-        if (*s != '_' && digit(*s) >= base)
-          return 0;
-      return -1;
-    }
-    n = n * (unsigned long long)base + (unsigned long long)d;
+    digits = 1;
+    if (n > (limit - (unsigned int)d) / (unsigned int)base)
+      return all_digits(s, base) ? -1 : 0;
+    n = n * (unsigned int)base + (unsigned int)d;
   }
-  if (!seen || under)
+  if (!digits || under)
     return 0;
-  *v = neg ? (long long)(0 - n) : (long long)n;
+  *v = (long long)(neg ? 0 - n : n);
   return 1;
+}
+
+/* One element, without the blanks around it. */
+static int add_item(struct goflag_list *list, char const *s, size_t len)
+{
+  static char const BLANKS[] = " \t\r\n\v\f";
+  char const **more = realloc(list->item, (list->len + 1) * sizeof *more);
+  char *copy;
+
+  if (!more)
+    return -1;
+  list->item = more;
+  while (len && strchr(BLANKS, *s)) {
+    s++;
+    len--;
+  }
+  while (len && strchr(BLANKS, s[len - 1]))
+    len--;
+  copy = malloc(len + 1);
+  if (!copy)
+    return -1;
+  memcpy(copy, s, len);
+  copy[len] = 0;
+  list->item[list->len++] = copy;
+  return 0;
 }
 
 static int add_items(struct goflag_list *list, char const *value)
 {
   for (;;) {
-    char const *comma = strchr(value, ',');
-    size_t len = comma ? (size_t)(comma - value) : strlen(value);
-    char const *p = value;
-    char const **more = realloc(list->item, (list->len + 1) * sizeof *more);
-    char *copy;
-    if (!more)
+    size_t len = strcspn(value, ",");
+    if (add_item(list, value, len) == -1)
       return -1;
-    list->item = more;
-    while (len && strchr(" \t\r\n\v\f", *p))
-      p++, len--;
-    while (len && strchr(" \t\r\n\v\f", p[len - 1]))
-      len--;
-    copy = malloc(len + 1);
-    if (!copy)
-      return -1;
-    memcpy(copy, p, len);
-    copy[len] = 0;
-    list->item[list->len++] = copy;
-    if (!comma)
+    if (!value[len])
       return 0;
-    value = comma + 1;
+    value += len + 1;
   }
 }
 
@@ -109,33 +135,42 @@ static int is(char const *name, char const *s, size_t len)
   return name && strlen(name) == len && !memcmp(name, s, len);
 }
 
-static int set(struct goflag const *f, char const *value, char const *name, int namelen, char *err,
-               size_t errsize)
+/* A command line, and where its errors go. */
+struct parse {
+  struct goflag const *table;
+  char *options;
+  char *err;
+  size_t errsize;
+};
+
+static int set(struct parse const *p, struct goflag const *f, char const *value, char const *name,
+               int namelen)
 {
+  void *at = p->options + f->at;
   char quoted[512];
   int r;
 
   switch (f->type) {
     case GOFLAG_BOOL:
-      if (goflags_bool(value, f->value))
+      if (goflags_bool(value, at))
         return 0;
-      snprintf(err, errsize, "invalid boolean value %s for -%.*s: parse error",
+      snprintf(p->err, p->errsize, "invalid boolean value %s for -%.*s: parse error",
                go_quote(value, quoted, sizeof quoted), namelen, name);
       return -1;
     case GOFLAG_INT:
-      r = goflags_int(value, f->value);
+      r = goflags_int(value, at);
       if (r > 0)
         return 0;
-      snprintf(err, errsize, "invalid value %s for flag -%.*s: %s",
+      snprintf(p->err, p->errsize, "invalid value %s for flag -%.*s: %s",
                go_quote(value, quoted, sizeof quoted), namelen, name,
                r ? "value out of range" : "parse error");
       return -1;
     case GOFLAG_LIST:
-      if (add_items(f->value, value) == 0)
+      if (add_items(at, value) == 0)
         return 0;
-      snprintf(err, errsize, "%s", strerror(errno));
+      snprintf(p->err, p->errsize, "%s", strerror(errno));
       return -1;
-    default: *(char const **)f->value = value; return 0;
+    default: *(char const **)at = value; return 0;
   }
 }
 
@@ -147,58 +182,84 @@ int goflags_two_forms(char const *err)
   return !strncmp(err, TWO_FORMS, sizeof TWO_FORMS - 1);
 }
 
-ptrdiff_t goflags_parse(struct goflag const *table, char const *const *argv, char *err,
-                        size_t errsize)
+/* The value of a flag that has none after a '='; *argv goes on if it is the next word. NULL: there
+   is none. */
+static char const *next_value(struct goflag const *f, char const *const **argv)
 {
-  unsigned char used[FLAGS_MAX] = {0}; /* 1: by name, 2: by alias */
-  char const *const *p = argv;
+  if (f->type == GOFLAG_BOOL)
+    return "true";
+  if (f->type == GOFLAG_MAYBE)
+    return "";
+  if (!(*argv)[1])
+    return NULL;
+  ++*argv;
+  return **argv;
+}
 
-  for (; *p; p++) {
-    char const *name = *p, *value;
-    struct goflag const *f = table;
-    size_t len;
-    if (name[0] != '-' || !name[1])
-      break;
-    if (!strcmp(name, "--")) {
-      p++;
-      break;
-    }
-    name += 1 + (name[1] == '-');
-    if (!*name || *name == '-' || *name == '=') {
-      snprintf(err, errsize, "bad flag syntax: %s", *p);
-      return -1;
-    }
-    value = strchr(name, '=');
-    len = value ? (size_t)(value++ - name) : strlen(name);
-    while (f->name && !is(f->name, name, len) && !is(f->alias, name, len))
-      f++;
-    if (!f->name) {
-      snprintf(err, errsize, "flag provided but not defined: -%.*s", (int)len, name);
-      return -1;
-    }
-    if (!value) {
-      if (f->type == GOFLAG_BOOL)
-        value = "true";
-      else if (f->type == GOFLAG_MAYBE)
-        value = "";
-      else if (p[1])
-        value = *++p;
-      else {
-        snprintf(err, errsize, "flag needs an argument: -%.*s", (int)len, name);
-        return -1;
-      }
-    }
-    if (set(f, value, name, (int)len, err, errsize) < 0)
-      return -1;
-    if (f - table < FLAGS_MAX)
-      used[f - table] |= is(f->name, name, len) ? 1 : 2;
+/* The flag in **argv, which goes on to the last word of it. Its name was used, or (2) its alias;
+   *which: its place in the table. -1: an error. */
+static int read_flag(struct parse const *p, char const *const **argv, size_t *which)
+{
+  char const *word = **argv, *name = word + 1 + (word[1] == '-'), *value;
+  struct goflag const *f = p->table;
+  size_t len = strcspn(name, "=");
+
+  if (!len || *name == '-') {
+    snprintf(p->err, p->errsize, "bad flag syntax: %s", word);
+    return -1;
   }
-  for (size_t i = 0; i < FLAGS_MAX && table[i].name; i++)
-    if (used[i] == 3) {
-      snprintf(err, errsize, "%s%s %s", TWO_FORMS, table[i].alias, table[i].name);
-      return -1;
+  while (f->name && !is(f->name, name, len) && !is(f->alias, name, len))
+    f++;
+  if (!f->name) {
+    snprintf(p->err, p->errsize, "flag provided but not defined: -%.*s", (int)len, name);
+    return -1;
+  }
+  value = name[len] ? name + len + 1 : next_value(f, argv);
+  if (!value) {
+    snprintf(p->err, p->errsize, "flag needs an argument: -%.*s", (int)len, name);
+    return -1;
+  }
+  *which = (size_t)(f - p->table);
+  if (set(p, f, value, name, (int)len) == -1)
+    return -1;
+  return is(f->name, name, len) ? 1 : 2;
+}
+
+ptrdiff_t goflags_parse(struct goflag const *table, void *options, char const *const *argv,
+                        char *err, size_t errsize)
+{
+  struct parse const p = {.table = table, .options = options, .err = err, .errsize = errsize};
+  unsigned char used[FLAGS_MAX] = {0}; /* 1: by name, 2: by alias */
+  char const *const *word = argv;
+
+  for (; *word && (*word)[0] == '-' && (*word)[1]; word++) {
+    size_t which = 0;
+    int by;
+    if (!strcmp(*word, "--")) {
+      word++;
+      break;
     }
-  return p - argv;
+    by = read_flag(&p, &word, &which);
+    if (by == -1)
+      return -1;
+    if (which < FLAGS_MAX)
+      used[which] |= (unsigned char)by;
+  }
+  for (size_t i = 0; i < FLAGS_MAX && table[i].name; i++) {
+    if (used[i] != 3)
+      continue;
+    snprintf(err, errsize, "%s%s %s", TWO_FORMS, table[i].alias, table[i].name);
+    return -1;
+  }
+  return word - argv;
+}
+
+/* What stands for the value in the help text. */
+static char const *argument(struct goflag const *f)
+{
+  if (f->type == GOFLAG_BOOL)
+    return "";
+  return f->arg ? f->arg : "value";
 }
 
 void goflags_help(int fd, struct goflag const *table)
@@ -206,18 +267,15 @@ void goflags_help(int fd, struct goflag const *table)
   char left[64];
 
   for (struct goflag const *f = table; f->name; f++) {
-    int bare = f->type == GOFLAG_BOOL;
+    int bare = f->type == GOFLAG_BOOL, maybe = f->type == GOFLAG_MAYBE;
+    char const *before = bare ? "" : maybe ? "[=" : " ";
+    struct rk_text t = rk_text_in(left, sizeof left);
+
     if (f->group)
       dprintf(fd, "%s  %s:\n", f == table ? "" : "\n", f->group);
-    snprintf(left, sizeof left, "--%s%s%s%s%s%s%s", f->name,
-             bare                      ? ""
-             : f->type == GOFLAG_MAYBE ? "[="
-                                       : " ",
-             bare     ? ""
-             : f->arg ? f->arg
-                      : "value",
-             f->type == GOFLAG_MAYBE ? "]" : "", f->alias ? ", -" : "", f->alias ? f->alias : "",
-             f->alias && !bare ? " value" : "");
+    rk_text_add(&t, "--", f->name, before, argument(f), maybe ? "]" : "");
+    if (f->alias)
+      rk_text_add(&t, ", -", f->alias, bare ? "" : " value");
     dprintf(fd, "    %-34s %s\n", left, f->help);
   }
 }

@@ -14,6 +14,7 @@
 #include <rk/put.h>
 #include <rk/text.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,24 +22,28 @@
 #include <unistd.h>
 #include <skalibs/strerr.h>
 
-static int debug, help, version, json;
-static char const *socket_path = "";
+struct options {
+  int debug, help, version, json;
+  char const *socket;
+};
+
+#define AT(field) offsetof(struct options, field)
 
 static struct goflag const GLOBAL[] = {
-  {"debug", 0, GOFLAG_BOOL, &debug, "Options", 0, "accepted"},
-  {"socket", 0, GOFLAG_TEXT, &socket_path, 0, "PATH",
+  {"debug", NULL, GOFLAG_BOOL, AT(debug), "Options", NULL, "accepted"},
+  {"socket", NULL, GOFLAG_TEXT, AT(socket), NULL, "PATH",
    "the API's socket (default: $ROOTLESSKIT_STATE_DIR/api.sock)"},
-  {"help", "h", GOFLAG_BOOL, &help, 0, 0, "print this text"},
-  {"version", "v", GOFLAG_BOOL, &version, 0, 0, "print the version"},
+  {"help", "h", GOFLAG_BOOL, AT(help), NULL, NULL, "print this text"},
+  {"version", "v", GOFLAG_BOOL, AT(version), NULL, NULL, "print the version"},
   {0},
 };
 static struct goflag const WITH_JSON[] = {
-  {"json", 0, GOFLAG_BOOL, &json, "Options", 0, "print JSON"},
-  {"help", "h", GOFLAG_BOOL, &help, 0, 0, "print this text"},
+  {"json", NULL, GOFLAG_BOOL, AT(json), "Options", NULL, "print JSON"},
+  {"help", "h", GOFLAG_BOOL, AT(help), NULL, NULL, "print this text"},
   {0},
 };
 static struct goflag const BARE[] = {
-  {"help", "h", GOFLAG_BOOL, &help, "Options", 0, "print this text"},
+  {"help", "h", GOFLAG_BOOL, AT(help), "Options", NULL, "print this text"},
   {0},
 };
 
@@ -55,20 +60,20 @@ __attribute__((noreturn, format(printf, 1, 2))) static void die(char const *form
   _exit(1);
 }
 
-static char *call(char const *method, char const *path, char const *body)
+static char *call(struct options const *o, char const *method, char const *path, char const *body)
 {
   static char err[70000];
   char *answer;
 
-  if (api_call(socket_path, method, path, body, &answer, err, sizeof err) < 0)
+  if (api_call(o->socket, method, path, body, &answer, err, sizeof err) == -1)
     die("%s", err);
   return answer;
 }
 
-static cJSON *ask(char const *method, char const *path, char const *body)
+static cJSON *ask(struct options const *o, char const *method, char const *path, char const *body)
 {
-  char *text = call(method, path, body);
-  cJSON *v = text ? cJSON_Parse(text) : 0;
+  char *text = call(o, method, path, body);
+  cJSON *v = text ? cJSON_Parse(text) : NULL;
 
   if (!v)
     die("invalid JSON from the API: %s", text ? text : "");
@@ -167,20 +172,20 @@ static void print_table(cJSON const *list)
   }
 }
 
-static void list_ports(char const *const *args)
+static void list_ports(struct options const *o, char const *const *args)
 {
-  cJSON *list = ask("GET", "/v1/ports", 0);
+  cJSON *list = ask(o, "GET", "/v1/ports", NULL);
   cJSON *v;
 
   (void)args;
-  if (!json)
+  if (!o->json)
     print_table(list);
   else
     cJSON_ArrayForEach(v, list) print_compact(v);
 }
 
 /* All are parsed before the first is sent; the first that is refused ends it, those before stay. */
-static void add_ports(char const *const *args)
+static void add_ports(struct options const *o, char const *const *args)
 {
   char err[RK_PORTSPEC_ERRMAX];
   struct rk_portspec spec;
@@ -188,7 +193,7 @@ static void add_ports(char const *const *args)
   if (!*args)
     die("no port specified");
   for (char const *const *a = args; *a; a++)
-    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err) < 0)
+    if (rk_portspec_parse(*a, strlen(*a), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err) == -1)
       die("%s", err);
   for (; *args; args++) {
     char *body;
@@ -196,8 +201,8 @@ static void add_ports(char const *const *args)
     rk_portspec_parse(*args, strlen(*args), RK_PORTSPEC_ROOTLESSKIT, &spec, err, sizeof err);
     body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip,
                     spec.childport);
-    status = ask("POST", "/v1/ports", body);
-    if (json)
+    status = ask(o, "POST", "/v1/ports", body);
+    if (o->json)
       print_compact(status);
     else
       printf("%ld\n", api_number(status, "id"));
@@ -217,7 +222,7 @@ static int64_t to_id(char const *s)
   return id;
 }
 
-static void remove_ports(char const *const *args)
+static void remove_ports(struct options const *o, char const *const *args)
 {
   if (!*args)
     die("no ID specified");
@@ -226,7 +231,7 @@ static void remove_ports(char const *const *args)
   for (; *args; args++) {
     char path[64];
     snprintf(path, sizeof path, "/v1/ports/%" PRId64, to_id(*args));
-    free(call("DELETE", path, 0));
+    free(call(o, "DELETE", path, NULL));
     printf("%ld\n", to_id(*args));
     fflush(stdout);
   }
@@ -296,14 +301,14 @@ static void print_item(char const *title, char const *text)
   putchar('\n');
 }
 
-static void info(char const *const *args)
+static void info(struct options const *o, char const *const *args)
 {
-  cJSON *v = ask("GET", "/v1/info", 0);
+  cJSON *v = ask(o, "GET", "/v1/info", NULL);
   cJSON const *net = cJSON_GetObjectItem(v, "networkDriver"),
               *ports = cJSON_GetObjectItem(v, "portDriver");
 
   (void)args;
-  if (json) {
+  if (o->json) {
     print_indented(v, 0);
     putchar('\n');
     return;
@@ -327,7 +332,7 @@ static void info(char const *const *args)
 static struct command {
   char const *name, *args, *help;
   struct goflag const *flags;
-  void (*run)(char const *const *args);
+  void (*run)(struct options const *o, char const *const *args);
 } const COMMANDS[] = {
   {"list-ports", "", "list the published ports", WITH_JSON, list_ports},
   {"add-ports", " SPEC...", "publish ports, e.g. 127.0.0.1:8080:80/tcp", WITH_JSON, add_ports},
@@ -377,44 +382,66 @@ static void usage_error(struct command const *c, char const *err)
   die("%s", err);
 }
 
+/* What comes before the command; exits where nothing else is wanted. */
+static struct command const *choose(struct options *o, char const *const **argv)
+{
+  char err[768];
+  ptrdiff_t n = goflags_parse(GLOBAL, o, *argv, err, sizeof err);
+  char const *word;
+
+  if (n == -1)
+    usage_error(NULL, err);
+  *argv += n;
+  word = **argv;
+  if (o->version && !o->help) {
+    dprintf(1, "rootlessctl version " COMPAT_VERSION "\n");
+    _exit(0);
+  }
+  if (o->help || !word) {
+    print_help(NULL);
+    _exit(0);
+  }
+  ++*argv;
+  if (!strcmp(word, "help") || !strcmp(word, "h")) {
+    print_help(**argv ? find(**argv) : NULL);
+    _exit(0);
+  }
+  return find(word);
+}
+
+static char const *default_socket(void)
+{
+  char const *dir = getenv("ROOTLESSKIT_STATE_DIR");
+  char *path;
+
+  if (!dir || !*dir)
+    die("please specify --socket or set $ROOTLESSKIT_STATE_DIR");
+  if (asprintf(&path, "%s/api.sock", dir) == -1)
+    die("out of memory");
+  return path;
+}
+
 int main(int argc, char const *const *argv)
 {
+  struct options o = {.socket = ""};
   struct command const *c;
-  char err[768], path[4096];
-  char const *dir = getenv("ROOTLESSKIT_STATE_DIR");
+  char err[768];
   ptrdiff_t n;
 
   PROG = "rootlessctl";
   if (argc)
     argv++;
-  n = goflags_parse(GLOBAL, argv, err, sizeof err);
-  if (n < 0)
-    usage_error(0, err);
-  argv += n;
-  if (version && !help) {
-    dprintf(1, "rootlessctl version " COMPAT_VERSION "\n");
-    _exit(0);
-  }
-  if (help || !*argv || !strcmp(*argv, "help") || !strcmp(*argv, "h")) {
-    print_help(!help && *argv && argv[1] ? find(argv[1]) : 0);
-    return 0;
-  }
-  c = find(*argv++);
-  n = goflags_parse(c->flags, argv, err, sizeof err);
-  if (n < 0)
+  c = choose(&o, &argv);
+  n = goflags_parse(c->flags, &o, argv, err, sizeof err);
+  if (n == -1)
     usage_error(c, err);
-  if (help) {
+  if (o.help) {
     print_help(c);
     return 0;
   }
-  if (!*socket_path) {
-    if (!dir || !*dir)
-      die("please specify --socket or set $ROOTLESSKIT_STATE_DIR");
-    if ((size_t)snprintf(path, sizeof path, "%s/api.sock", dir) >= sizeof path)
-      die("the state directory's path is too long");
-    socket_path = path;
-  }
-  c->run(argv + n);
+  if (!*o.socket)
+    o.socket = default_socket();
+  c->run(&o, argv + n);
   if (fflush(stdout) || ferror(stdout))
     die("unable to write to stdout");
   return 0;

@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,24 +30,29 @@
 
 enum { DOCKERD = 3 };
 
-static char const *proto = "tcp", *host_ip = "", *container_ip = "";
-static long long host_port = -1, container_port = -1;
+struct options {
+  char const *proto, *host_ip, *container_ip;
+  long long host_port, container_port;
+  char const *socket; /* the API's */
+};
+
+#define AT(field) offsetof(struct options, field)
+
 static struct goflag const FLAGS[] = {
-  {"container-ip", 0, GOFLAG_TEXT, &container_ip, "Usage of rootlesskit-docker-proxy", "IP",
+  {"container-ip", NULL, GOFLAG_TEXT, AT(container_ip), "Usage of rootlesskit-docker-proxy", "IP",
    "container ip"},
-  {"container-port", 0, GOFLAG_INT, &container_port, 0, "N", "container port"},
-  {"host-ip", 0, GOFLAG_TEXT, &host_ip, 0, "IP", "host ip"},
-  {"host-port", 0, GOFLAG_INT, &host_port, 0, "N", "host port"},
-  {"proto", 0, GOFLAG_TEXT, &proto, 0, "PROTO", "proxy protocol (default: tcp)"},
+  {"container-port", NULL, GOFLAG_INT, AT(container_port), NULL, "N", "container port"},
+  {"host-ip", NULL, GOFLAG_TEXT, AT(host_ip), NULL, "IP", "host ip"},
+  {"host-port", NULL, GOFLAG_INT, AT(host_port), NULL, "N", "host port"},
+  {"proto", NULL, GOFLAG_TEXT, AT(proto), NULL, "PROTO", "proxy protocol (default: tcp)"},
   {0},
 };
-static char socket_path[4096];
 
 static void say(char const *text)
 {
   char line[70100];
   char stamp[32];
-  time_t t = time(0);
+  time_t t = time(NULL);
   struct tm tm;
 
   strftime(stamp, sizeof stamp, "%Y/%m/%d %H:%M:%S", localtime_r(&t, &tm));
@@ -81,37 +87,41 @@ static int serves(cJSON const *ports, char const *word)
 {
   cJSON const *v;
 
-  cJSON_ArrayForEach(
-    v, cJSON_GetObjectItem(ports, "protos")) if (cJSON_IsString(v) &&
-                                                 !strcmp(v->valuestring, word)) return 1;
+  cJSON_ArrayForEach(v, cJSON_GetObjectItem(ports, "protos"))
+  {
+    if (cJSON_IsString(v) && !strcmp(v->valuestring, word))
+      return 1;
+  }
   return 0;
 }
 
-static cJSON *info(void)
+static cJSON *info(struct options const *o)
 {
   static char err[70000];
   char *answer;
-  cJSON *v;
+  cJSON *v = NULL;
 
-  if (access(socket_path, F_OK) < 0)
-    die("error while connecting to RootlessKit API socket: stat %s: %s", socket_path,
+  if (access(o->socket, F_OK) == -1)
+    die("error while connecting to RootlessKit API socket: stat %s: %s", o->socket,
         go_errno(errno));
-  if (api_call(socket_path, "GET", "/v1/info", 0, &answer, err, sizeof err) < 0 ||
-      !(v = cJSON_Parse(answer)))
+  if (api_call(o->socket, "GET", "/v1/info", NULL, &answer, err, sizeof err) == 0) {
+    v = cJSON_Parse(answer);
+    free(answer);
+  }
+  if (!v)
     die("failed to call info API, probably RootlessKit binary is too old (needs to be v0.14.0 or "
         "later): %s",
         err);
-  free(answer);
   return v;
 }
 
 /* The address inside to which the port leads, where docker-proxy will listen. */
-static char const *child_ip(cJSON const *v, cJSON const *ports)
+static char const *child_ip(struct options const *o, cJSON const *v, cJSON const *ports)
 {
   cJSON const *net = cJSON_GetObjectItem(v, "networkDriver");
 
   if (!cJSON_IsTrue(cJSON_GetObjectItem(ports, "disallowLoopbackChildIP")))
-    return is_v6(host_ip) ? "::1" : "127.0.0.1";
+    return is_v6(o->host_ip) ? "::1" : "127.0.0.1";
   if (!*api_text(net, "childIP"))
     die("RootlessKit port driver \"%s\" does not support loopback child IP, but network driver "
         "\"%s\" has no child IP",
@@ -119,15 +129,15 @@ static char const *child_ip(cJSON const *v, cJSON const *ports)
   return api_text(net, "childIP");
 }
 
-static long publish(char const *word, char const *ip)
+/* Returns the id of the port. */
+static long publish(struct options const *o, char const *word, char const *ip)
 {
   static char err[70000];
-  char *answer;
+  char *spec = api_spec(word, o->host_ip, o->host_port, ip, o->host_port), *answer;
   cJSON *v;
   long id;
 
-  if (api_call(socket_path, "POST", "/v1/ports", api_spec(word, host_ip, host_port, ip, host_port),
-               &answer, err, sizeof err) < 0)
+  if (api_call(o->socket, "POST", "/v1/ports", spec, &answer, err, sizeof err) == -1)
     die("error while calling PortManager.AddPort(): %s", err);
   v = cJSON_Parse(answer);
   id = api_number(v, "id");
@@ -136,83 +146,115 @@ static long publish(char const *word, char const *ip)
   return id;
 }
 
-static pid_t start_proxy(char const *ip, sigset_t const *old)
+static void withdraw(struct options const *o, long id)
+{
+  char path[64], err[768], text[1024];
+  char *answer;
+
+  snprintf(path, sizeof path, "/v1/ports/%ld", id);
+  if (api_call(o->socket, "DELETE", path, NULL, &answer, err, sizeof err) == 0)
+    return;
+  snprintf(text, sizeof text, "error while calling PortManager.RemovePort(): %s", err);
+  say(text);
+}
+
+static pid_t start_proxy(struct options const *o, char const *ip, sigset_t const *old)
 {
   char cport[32], hport[32];
   pid_t self = getpid(), pid = fork();
 
   if (pid)
     return pid;
-  snprintf(cport, sizeof cport, "%lld", container_port);
-  snprintf(hport, sizeof hport, "%lld", host_port);
-  sigprocmask(SIG_SETMASK, old, 0);
+  snprintf(cport, sizeof cport, "%lld", o->container_port);
+  snprintf(hport, sizeof hport, "%lld", o->host_port);
+  sigprocmask(SIG_SETMASK, old, NULL);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != self)
     _exit(1);
-  execlp("docker-proxy", "docker-proxy", "-container-ip", container_ip, "-container-port", cport,
-         "-host-ip", ip, "-host-port", hport, "-proto", proto, (char *)0);
+  execlp("docker-proxy", "docker-proxy", "-container-ip", o->container_ip, "-container-port", cport,
+         "-host-ip", ip, "-host-port", hport, "-proto", o->proto, (char *)NULL);
   die("error while starting docker-proxy: %s", go_errno(errno));
+}
+
+/* Until docker-proxy ends or SIGINT comes; then it is ended. */
+static void wait_for_proxy(pid_t pid, sigset_t const *set)
+{
+  int sig = 0, wstat, ended = 0;
+
+  close(DOCKERD); /* the proxy has its own copy: dockerd is to see it end */
+  while (sig != SIGINT && !ended && sigwait(set, &sig) == 0)
+    ended = waitpid(pid, &wstat, WNOHANG) == pid;
+  if (ended)
+    return;
+  kill(pid, SIGKILL);
+  waitpid(pid, &wstat, 0);
+}
+
+/* The port driver does not know the protocol: dockerd goes on without this port. */
+static void discard(struct options const *o, char const *word, cJSON const *ports)
+{
+  char text[512];
+  int six = is_v6(o->host_ip);
+
+  snprintf(text, sizeof text,
+           "protocol \"%s\" is not supported by the RootlessKit port driver \"%s\", discarding "
+           "request for \"%s%s%s:%lld\"",
+           word, api_text(ports, "driver"), six ? "[" : "", o->host_ip, six ? "]" : "",
+           o->host_port);
+  say(text);
+  dprintf(DOCKERD, "0\n");
+}
+
+static void read_options(struct options *o, int argc, char const *const *argv)
+{
+  char const *dir = getenv("ROOTLESSKIT_STATE_DIR");
+  char err[768], *path;
+
+  if (goflags_parse(FLAGS, o, argv + (argc > 0), err, sizeof err) == -1) {
+    rk_put_line(2, err, strlen(err));
+    goflags_help(2, FLAGS);
+    _exit(2);
+  }
+  if (!dir || !*dir)
+    die("$ROOTLESSKIT_STATE_DIR needs to be set");
+  if (asprintf(&path, "%s/api.sock", dir) == -1)
+    die("cannot allocate memory");
+  o->socket = path;
 }
 
 int main(int argc, char const *const *argv)
 {
-  char const *dir = getenv("ROOTLESSKIT_STATE_DIR"), *ip;
-  char err[768], word[16], path[64];
+  struct options o = {
+    .proto = "tcp", .host_ip = "", .container_ip = "", .host_port = -1, .container_port = -1};
+  char word[16];
+  char const *ip;
   cJSON *v, *ports;
   sigset_t set, old;
   long id;
   pid_t pid;
-  char *answer;
 
   PROG = "rootlesskit-docker-proxy";
-  if (goflags_parse(FLAGS, argv + (argc > 0), err, sizeof err) < 0) {
-    rk_put_line(2, err, strlen(err));
-    goflags_help(2, FLAGS);
-    return 2;
-  }
-  if (!dir || !*dir)
-    die("$ROOTLESSKIT_STATE_DIR needs to be set");
-  snprintf(socket_path, sizeof socket_path, "%s/api.sock", dir);
-  v = info();
+  read_options(&o, argc, argv);
+  v = info(&o);
   ports = cJSON_GetObjectItem(v, "portDriver");
   if (!ports) {
     execvp("docker-proxy", (char **)(uintptr_t)argv);
     die("error while starting docker-proxy: %s", go_errno(errno));
   }
-  ip = child_ip(v, ports);
-  snprintf(word, sizeof word, "%.8s%c", proto, is_v6(host_ip) ? '6' : '4');
+  ip = child_ip(&o, v, ports);
+  snprintf(word, sizeof word, "%.8s%c", o.proto, is_v6(o.host_ip) ? '6' : '4');
   if (!serves(ports, word)) {
-    char text[512];
-    int six = is_v6(host_ip);
-    snprintf(text, sizeof text,
-             "protocol \"%s\" is not supported by the RootlessKit port driver \"%s\", discarding "
-             "request for \"%s%s%s:%lld\"",
-             word, api_text(ports, "driver"), six ? "[" : "", host_ip, six ? "]" : "", host_port);
-    say(text);
-    dprintf(DOCKERD, "0\n");
+    discard(&o, word, ports);
     return 0;
   }
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, &old);
-  id = publish(word, ip);
-  pid = start_proxy(ip, &old);
-  snprintf(path, sizeof path, "/v1/ports/%ld", id);
-  if (pid > 0) {
-    int sig = 0, wstat, ended = 0;
-    close(DOCKERD); /* the proxy has its own copy: dockerd is to see it end */
-    while (sig != SIGINT && !ended && sigwait(&set, &sig) == 0)
-      ended = waitpid(pid, &wstat, WNOHANG) == pid;
-    if (!ended) {
-      kill(pid, SIGKILL);
-      waitpid(pid, &wstat, 0);
-    }
-  }
-  if (api_call(socket_path, "DELETE", path, 0, &answer, err, sizeof err) < 0) {
-    char text[1024];
-    snprintf(text, sizeof text, "error while calling PortManager.RemovePort(): %s", err);
-    say(text);
-  }
+  id = publish(&o, word, ip);
+  pid = start_proxy(&o, ip, &old);
+  if (pid > 0)
+    wait_for_proxy(pid, &set);
+  withdraw(&o, id);
   return 0;
 }

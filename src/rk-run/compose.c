@@ -27,6 +27,13 @@ static void add_link(struct words *w, char const *name)
   add(w, w->bin ? run_text("%s/%s", w->bin, name) : name);
 }
 
+/* An option and its value. */
+static void add_option(struct words *w, char const *option, char const *value)
+{
+  add(w, option);
+  add(w, value);
+}
+
 static char const *bin_dir(void)
 {
   static char path[PATH_MAX];
@@ -53,15 +60,15 @@ static char const *copy_up_dirs(struct run const *r)
 
 static void namespaces(struct words *w, struct run const *r)
 {
-  if (r->utsns || r->ipcns || r->cgroupns) {
-    add_link(w, "rk-unshare");
-    if (r->utsns)
-      add(w, "-u");
-    if (r->ipcns)
-      add(w, "-i");
-    if (r->cgroupns)
-      add(w, "-c");
-  }
+  if (!r->utsns && !r->ipcns && !r->cgroupns)
+    return;
+  add_link(w, "rk-unshare");
+  if (r->utsns)
+    add(w, "-u");
+  if (r->ipcns)
+    add(w, "-i");
+  if (r->cgroupns)
+    add(w, "-c");
 }
 
 /* For another word RootlessKit makes no mount call at all: what was shared then arrives as a slave
@@ -83,16 +90,16 @@ static char const *propagation(char const *word)
    to start. */
 static int two_steps(struct run const *r)
 {
-  return (!strcmp(r->net, "slirp4netns") || !strcmp(r->net, "pasta")) && r->copy_up.len &&
-         !r->detach_netns && !*r->evacuate;
+  if (!r->copy_up.len || r->detach_netns || *r->evacuate)
+    return 0;
+  return !strcmp(r->net, "slirp4netns") || !strcmp(r->net, "pasta");
 }
 
 static void keep_fds(struct words *w, struct run const *r)
 {
   if (!r->keep_fds || !*r->keep_fds)
     return;
-  add(w, "-f");
-  add(w, r->keep_fds);
+  add_option(w, "-f", r->keep_fds);
 }
 
 static void network(struct words *w, struct run const *r)
@@ -105,8 +112,7 @@ static void network(struct words *w, struct run const *r)
   keep_fds(w, r);
   if (two_steps(r))
     add(w, "-s");
-  add(w, "-d");
-  add(w, host ? "none" : r->net);
+  add_option(w, "-d", host ? "none" : r->net);
   if (r->detach_netns)
     add(w, "-D");
   /* pasta looks for listening sockets in its own network namespace */
@@ -115,11 +121,11 @@ static void network(struct words *w, struct run const *r)
   if (host || !strcmp(r->net, "none"))
     return;
   if (r->mtu)
-    add(w, "-m"), add(w, run_text("%lld", r->mtu));
+    add_option(w, "-m", run_text("%lld", r->mtu));
   if (*r->cidr)
-    add(w, "-a"), add(w, r->cidr);
+    add_option(w, "-a", r->cidr);
   if (*r->ifname)
-    add(w, "-i"), add(w, r->ifname);
+    add_option(w, "-i", r->ifname);
   if (r->ipv6)
     add(w, "-6");
   if (!r->no_host_loopback)
@@ -130,84 +136,116 @@ static void network(struct words *w, struct run const *r)
    rk-gate removes them. */
 char const *const *run_driver_env(struct run const *r)
 {
-  static char const *env[5];
+  enum { MOST = 3 };
+  char const **env = run_alloc((MOST + 1) * sizeof *env);
+  int slirp = !strcmp(r->net, "slirp4netns"), lxc = !strcmp(r->net, "lxc-user-nic");
+  char const *program = NULL;
   size_t n = 0;
-  char const *program = !strcmp(r->net, "slirp4netns") && strcmp(r->slirp, "slirp4netns") ? r->slirp
-                        : !strcmp(r->net, "pasta") && strcmp(r->pasta, "pasta")           ? r->pasta
-                        : !strcmp(r->net, "lxc-user-nic") && *r->lxc                      ? r->lxc
-                                                                                          : 0;
 
+  if (slirp && strcmp(r->slirp, "slirp4netns"))
+    program = r->slirp;
+  if (!strcmp(r->net, "pasta") && strcmp(r->pasta, "pasta"))
+    program = r->pasta;
+  if (lxc && *r->lxc)
+    program = r->lxc;
   if (!strcmp(r->port_driver, "slirp4netns") || !strcmp(r->port_driver, "implicit"))
     env[n++] = run_text("RK_PORT_DRIVER=%s", r->port_driver);
   if (program)
     env[n++] = run_text("RK_DRIVER_PROGRAM=%s", program);
-  if (!strcmp(r->net, "slirp4netns") && !strcmp(r->slirp_seccomp, "false"))
+  if (slirp && !strcmp(r->slirp_seccomp, "false"))
     env[n++] = "RK_SLIRP4NETNS_SECCOMP=no";
-  if (!strcmp(r->net, "lxc-user-nic") && strcmp(r->bridge, "lxcbr0"))
+  if (lxc && strcmp(r->bridge, "lxcbr0"))
     env[n++] = run_text("RK_LXC_BRIDGE=%s", r->bridge);
-  env[n] = 0;
+  env[n] = NULL;
   return env;
+}
+
+static void state_and_ids(struct words *w, struct run const *r, int const gate[3],
+                          char const *state_dir)
+{
+  add_link(w, "rk-state");
+  if (!state_dir)
+    add(w, "-t");
+  if (gate)
+    add_option(w, "-d", run_text("%d", gate[2]));
+  add(w, state_dir ? state_dir : "");
+  add_link(w, "rk-userns");
+  add_link(w, "rk-idmap");
+  add_option(w, "-m", "subids");
+  if (*r->subid_source && strcmp(r->subid_source, "auto"))
+    add_option(w, "-s", r->subid_source);
+}
+
+static void mounts(struct words *w, struct run const *r)
+{
+  add_link(w, "rk-copyup");
+  add_option(w, "-p", propagation(r->propagation));
+  add(w, copy_up_dirs(r));
+}
+
+/* In the cgroup namespace, which then shows 0::/GROUP, and before the network, whose driver is to
+   be moved too. RootlessKit mounts cgroup2 on /sys/fs/cgroup also where that is a hybrid tree. */
+static void cgroup(struct words *w, struct run const *r)
+{
+  if (!*r->evacuate)
+    return;
+  add_link(w, "rk-cgroup");
+  add(w, "-w");
+  add_option(w, "-e", r->evacuate);
+  add_option(w, "-m", "/sys/fs/cgroup");
+}
+
+/* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in RootlessKit
+   the command is not pid 1 either, and nobody wants zombies. */
+static void pid_namespace(struct words *w, struct run const *r)
+{
+  if (!r->pidns)
+    return;
+  add_link(w, "rk-pidns");
+  add(w, "-s");
+  keep_fds(w, r);
+}
+
+static void gate_link(struct words *w, struct run const *r, int const gate[3])
+{
+  if (!gate)
+    return;
+  add_link(w, "rk-gate");
+  /* rk-portd has to find the chain to publish anything */
+  if (!strcmp(r->port_driver, "slirp4netns"))
+    add(w, "-e");
+  add(w, run_text("%d", gate[0]));
+  add(w, run_text("%d", gate[1]));
 }
 
 char const *const *run_chain(struct run const *r, int absolute, int const gate[3],
                              char const *state_dir)
 {
-  struct words w = {.word = run_alloc(WORDS_MAX * sizeof *w.word), .bin = absolute ? bin_dir() : 0};
+  char const *const *env = run_driver_env(r);
+  struct words w = {.word = run_alloc(WORDS_MAX * sizeof *w.word),
+                    .bin = absolute ? bin_dir() : NULL};
 
-  if (!absolute && *run_driver_env(r)) {
+  if (!absolute && *env) {
     add(&w, "env");
-    for (char const *const *e = run_driver_env(r); *e; e++)
-      add(&w, *e);
+    for (; *env; env++)
+      add(&w, *env);
   }
-  add_link(&w, "rk-state");
-  if (!state_dir)
-    add(&w, "-t");
-  if (gate)
-    add(&w, "-d"), add(&w, run_text("%d", gate[2]));
-  add(&w, state_dir ? state_dir : "");
-  add_link(&w, "rk-userns");
-  add_link(&w, "rk-idmap");
-  add(&w, "-m");
-  add(&w, "subids");
-  if (*r->subid_source && strcmp(r->subid_source, "auto"))
-    add(&w, "-s"), add(&w, r->subid_source);
+  state_and_ids(&w, r, gate, state_dir);
   if (two_steps(r))
     network(&w, r);
   namespaces(&w, r);
-  add_link(&w, "rk-copyup");
-  add(&w, "-p");
-  add(&w, propagation(r->propagation));
-  add(&w, copy_up_dirs(r));
-  if (*r->evacuate) {
-    /* In the cgroup namespace, which then shows 0::/GROUP, and before the network, whose driver is
-       to be moved too. RootlessKit mounts cgroup2 on /sys/fs/cgroup also where that is a hybrid
-       tree. */
-    add_link(&w, "rk-cgroup");
+  mounts(&w, r);
+  cgroup(&w, r);
+  if (two_steps(r)) {
+    add_link(&w, "rk-net");
     add(&w, "-w");
-    add(&w, "-e"), add(&w, r->evacuate);
-    add(&w, "-m"), add(&w, "/sys/fs/cgroup");
-  }
-  if (two_steps(r))
-    add_link(&w, "rk-net"), add(&w, "-w");
-  else
+  } else {
     network(&w, r);
-  if (r->pidns) {
-    /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in
-       RootlessKit the command is not pid 1 either, and nobody wants zombies. */
-    add_link(&w, "rk-pidns");
-    add(&w, "-s");
-    keep_fds(&w, r);
   }
-  if (gate) {
-    add_link(&w, "rk-gate");
-    /* rk-portd has to find the chain to publish anything */
-    if (!strcmp(r->port_driver, "slirp4netns"))
-      add(&w, "-e");
-    add(&w, run_text("%d", gate[0]));
-    add(&w, run_text("%d", gate[1]));
-  }
+  pid_namespace(&w, r);
+  gate_link(&w, r, gate);
   for (char const *const *p = r->command; *p; p++)
     add(&w, *p);
-  w.word[w.len] = 0;
+  w.word[w.len] = NULL;
   return w.word;
 }

@@ -2,6 +2,7 @@
    The one table of rk-run's flags: parsing and the help text are made from it. */
 #include <compat/go.h>
 #include "run.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,7 +16,7 @@
 #else
 #define RK_TRIPLET "linux-gnu"
 #endif
-static struct run o = {
+static struct run const DEFAULT = {
   .print_semver = "",
   .state_dir = "",
   .net = "host",
@@ -24,7 +25,6 @@ static struct run o = {
   .slirp_sandbox = "false",
   .slirp_seccomp = "auto",
   .vpnkit = "vpnkit",
-  .lxc = 0,
   .bridge = "lxcbr0",
   .cidr = "",
   .ifname = "",
@@ -38,67 +38,69 @@ static struct run o = {
   .subid_source = "auto",
 };
 
+#define AT(field) offsetof(struct run, field)
+
 static struct goflag const FLAGS[] = {
-  {"debug", 0, GOFLAG_BOOL, &o.debug, "Misc", 0, "write each step to stderr"},
-  {"help", "h", GOFLAG_BOOL, &o.help, 0, 0, "print this text"},
-  {"version", "v", GOFLAG_BOOL, &o.version, 0, 0, "print the version"},
-  {"print-semver", 0, GOFLAG_TEXT, &o.print_semver, 0, "PART",
+  {"debug", 0, GOFLAG_BOOL, AT(debug), "Misc", 0, "write each step to stderr"},
+  {"help", "h", GOFLAG_BOOL, AT(help), 0, 0, "print this text"},
+  {"version", "v", GOFLAG_BOOL, AT(version), 0, 0, "print the version"},
+  {"print-semver", 0, GOFLAG_TEXT, AT(print_semver), 0, "PART",
    "print one number of the version (major, minor or patch)"},
-  {"print", 0, GOFLAG_MAYBE, &o.print, 0, "execline|sh",
+  {"print", 0, GOFLAG_MAYBE, AT(print), 0, "execline|sh",
    "print the chain of rk programs instead of running it"},
-  {"service", 0, GOFLAG_TEXT, &o.service, 0, "KIND",
+  {"service", 0, GOFLAG_TEXT, AT(service), 0, "KIND",
    "write a service (s6, runit or systemd) into the directory named before the command"},
-  {"copy-up", 0, GOFLAG_LIST, &o.copy_up, "Mount", "DIR",
+  {"copy-up", 0, GOFLAG_LIST, AT(copy_up), "Mount", "DIR",
    "make a directory writable: a tmpfs of links to its entries, e.g. --copy-up=/etc"},
-  {"copy-up-mode", 0, GOFLAG_TEXT, &o.copy_up_mode, 0, "MODE",
+  {"copy-up-mode", 0, GOFLAG_TEXT, AT(copy_up_mode), 0, "MODE",
    "tmpfs+symlink, the only one (default: tmpfs+symlink)"},
-  {"propagation", 0, GOFLAG_TEXT, &o.propagation, 0, "P",
+  {"propagation", 0, GOFLAG_TEXT, AT(propagation), 0, "P",
    "mount propagation: [r]private, [r]slave or [r]shared (default: rprivate)"},
-  {"net", 0, GOFLAG_TEXT, &o.net, "Network", "DRIVER",
+  {"net", 0, GOFLAG_TEXT, AT(net), "Network", "DRIVER",
    "host, none, pasta, slirp4netns or lxc-user-nic (default: host)"},
-  {"mtu", 0, GOFLAG_INT, &o.mtu, 0, "N",
+  {"mtu", 0, GOFLAG_INT, AT(mtu), 0, "N",
    "MTU, 0 to 65521 (default: 0, the driver's own: 65520, lxc-user-nic 1500)"},
-  {"cidr", 0, GOFLAG_TEXT, &o.cidr, 0, "NET",
+  {"cidr", 0, GOFLAG_TEXT, AT(cidr), 0, "NET",
    "network of pasta and slirp4netns (default: 10.0.2.0/24)"},
-  {"ifname", 0, GOFLAG_TEXT, &o.ifname, 0, "NAME",
+  {"ifname", 0, GOFLAG_TEXT, AT(ifname), 0, "NAME",
    "network interface (default: tap0, lxc-user-nic eth0)"},
-  {"disable-host-loopback", 0, GOFLAG_BOOL, &o.no_host_loopback, 0, 0,
+  {"disable-host-loopback", 0, GOFLAG_BOOL, AT(no_host_loopback), 0, 0,
    "do not let the namespace reach 127.0.0.1 of the host"},
-  {"ipv6", 0, GOFLAG_BOOL, &o.ipv6, 0, 0, "IPv6 as well (pasta and slirp4netns)"},
-  {"detach-netns", 0, GOFLAG_BOOL, &o.detach_netns, 0, 0,
+  {"ipv6", 0, GOFLAG_BOOL, AT(ipv6), 0, 0, "IPv6 as well (pasta and slirp4netns)"},
+  {"detach-netns", 0, GOFLAG_BOOL, AT(detach_netns), 0, 0,
    "run the command on the host network; STATE-DIR/netns is the new one"},
-  {"lxc-user-nic-binary", 0, GOFLAG_TEXT, &o.lxc, "Network [lxc-user-nic]", "PATH",
+  {"lxc-user-nic-binary", 0, GOFLAG_TEXT, AT(lxc), "Network [lxc-user-nic]", "PATH",
    "path of lxc-user-nic"},
-  {"lxc-user-nic-bridge", 0, GOFLAG_TEXT, &o.bridge, 0, "BRIDGE", "its bridge (default: lxcbr0)"},
-  {"pasta-binary", 0, GOFLAG_TEXT, &o.pasta, "Network [pasta]", "PATH",
+  {"lxc-user-nic-bridge", 0, GOFLAG_TEXT, AT(bridge), 0, "BRIDGE", "its bridge (default: lxcbr0)"},
+  {"pasta-binary", 0, GOFLAG_TEXT, AT(pasta), "Network [pasta]", "PATH",
    "name or path of pasta (default: pasta)"},
-  {"slirp4netns-binary", 0, GOFLAG_TEXT, &o.slirp, "Network [slirp4netns]", "PATH",
+  {"slirp4netns-binary", 0, GOFLAG_TEXT, AT(slirp), "Network [slirp4netns]", "PATH",
    "name or path of slirp4netns (default: slirp4netns)"},
-  {"slirp4netns-sandbox", 0, GOFLAG_TEXT, &o.slirp_sandbox, 0, "MODE",
+  {"slirp4netns-sandbox", 0, GOFLAG_TEXT, AT(slirp_sandbox), 0, "MODE",
    "auto, true or false: accepted, and never used (see the page)"},
-  {"slirp4netns-seccomp", 0, GOFLAG_TEXT, &o.slirp_seccomp, 0, "MODE",
+  {"slirp4netns-seccomp", 0, GOFLAG_TEXT, AT(slirp_seccomp), 0, "MODE",
    "auto, true or false: its seccomp filter (default: auto)"},
-  {"vpnkit-binary", 0, GOFLAG_TEXT, &o.vpnkit, "Network [vpnkit]", "PATH",
+  {"vpnkit-binary", 0, GOFLAG_TEXT, AT(vpnkit), "Network [vpnkit]", "PATH",
    "accepted; this build has no vpnkit driver"},
-  {"port-driver", 0, GOFLAG_TEXT, &o.port_driver, "Port", "DRIVER",
+  {"port-driver", 0, GOFLAG_TEXT, AT(port_driver), "Port", "DRIVER",
    "none, implicit (pasta), builtin or slirp4netns (default: none)"},
-  {"publish", "p", GOFLAG_LIST, &o.publish, 0, "SPEC",
+  {"publish", "p", GOFLAG_LIST, AT(publish), 0, "SPEC",
    "publish a port, e.g. 127.0.0.1:8080:80/tcp"},
-  {"source-ip-transparent", 0, GOFLAG_BOOL, &o.srcip, 0, 0,
+  {"source-ip-transparent", 0, GOFLAG_BOOL, AT(srcip), 0, 0,
    "show the client's address to the service (builtin; default: true)"},
-  {"source-ip-transparent-backend", 0, GOFLAG_TEXT, &o.srcip_backend, 0, "NAME",
+  {"source-ip-transparent-backend", 0, GOFLAG_TEXT, AT(srcip_backend), 0, "NAME",
    "auto, nft or iptables: accepted, neither is needed"},
-  {"pidns", 0, GOFLAG_BOOL, &o.pidns, "Process", 0, "new pid namespace"},
-  {"cgroupns", 0, GOFLAG_BOOL, &o.cgroupns, 0, 0, "new cgroup namespace"},
-  {"utsns", 0, GOFLAG_BOOL, &o.utsns, 0, 0, "new uts namespace (host name)"},
-  {"ipcns", 0, GOFLAG_BOOL, &o.ipcns, 0, 0, "new ipc namespace"},
-  {"reaper", 0, GOFLAG_TEXT, &o.reaper, 0, "MODE",
+  {"pidns", 0, GOFLAG_BOOL, AT(pidns), "Process", 0, "new pid namespace"},
+  {"cgroupns", 0, GOFLAG_BOOL, AT(cgroupns), 0, 0, "new cgroup namespace"},
+  {"utsns", 0, GOFLAG_BOOL, AT(utsns), 0, 0, "new uts namespace (host name)"},
+  {"ipcns", 0, GOFLAG_BOOL, AT(ipcns), 0, 0, "new ipc namespace"},
+  {"reaper", 0, GOFLAG_TEXT, AT(reaper), 0, "MODE",
    "auto, true or false: a process that reaps orphans (with --pidns)"},
-  {"evacuate-cgroup2", 0, GOFLAG_TEXT, &o.evacuate, 0, "GROUP",
+  {"evacuate-cgroup2", 0, GOFLAG_TEXT, AT(evacuate), 0, "GROUP",
    "move all processes into this subgroup (with --pidns and --cgroupns)"},
-  {"state-dir", 0, GOFLAG_TEXT, &o.state_dir, "State", "DIR",
+  {"state-dir", 0, GOFLAG_TEXT, AT(state_dir), "State", "DIR",
    "state directory, removed at the end (default: a fresh temporary one)"},
-  {"subid-source", 0, GOFLAG_TEXT, &o.subid_source, "SubID", "SOURCE",
+  {"subid-source", 0, GOFLAG_TEXT, AT(subid_source), "SubID", "SOURCE",
    "auto, dynamic (getsubids) or static (/etc/subuid, /etc/subgid) (default: auto)"},
   {0},
 };
@@ -116,18 +118,18 @@ static void help(void)
 static void semver(char const *part)
 {
   static char const V[] = COMPAT_VERSION; /* one digit each: the static assertion keeps it so */
+  static char const *const parts[] = {"major", "minor", "patch"};
   _Static_assert(sizeof V == sizeof "3.0.1", "print-semver expects one-digit numbers");
   char quoted[512];
-  int at = !strcmp(part, "major")   ? 0
-           : !strcmp(part, "minor") ? 2
-           : !strcmp(part, "patch") ? 4
-                                    : -1;
 
-  if (at < 0)
-    run_die("expected --print-semver=(major|minor|patch), got %s",
-            go_quote(part, quoted, sizeof quoted));
-  dprintf(1, "%c\n", V[at]);
-  _exit(0);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    if (strcmp(part, parts[i]))
+      continue;
+    dprintf(1, "%c\n", V[2 * i]);
+    _exit(0);
+  }
+  run_die("expected --print-semver=(major|minor|patch), got %s",
+          go_quote(part, quoted, sizeof quoted));
 }
 
 /* The first of the places where distributions put it. */
@@ -143,33 +145,39 @@ static char const *find_lxc(void)
   return "";
 }
 
+static void usage_error(char const *err) __attribute__((noreturn));
+static void usage_error(char const *err)
+{
+  if (!goflags_two_forms(err)) {
+    char const *text = run_text("Incorrect Usage: %s", err);
+    rk_put_line(1, text, strlen(text));
+    dprintf(1, "\n");
+    help();
+  }
+  run_die("%s", err);
+}
+
 void run_flags(struct run *r, char const *const *argv)
 {
   char err[768];
-  ptrdiff_t n = goflags_parse(FLAGS, argv, err, sizeof err);
+  ptrdiff_t n;
 
-  if (n < 0) {
-    if (!goflags_two_forms(err)) {
-      char const *text = run_text("Incorrect Usage: %s", err);
-      rk_put_line(1, text, strlen(text));
-      dprintf(1, "\n");
-      help();
-    }
-    run_die("%s", err);
-  }
-  if (o.help) {
+  *r = DEFAULT;
+  n = goflags_parse(FLAGS, r, argv, err, sizeof err);
+  if (n == -1)
+    usage_error(err);
+  if (r->help) {
     help();
     _exit(0);
   }
-  if (o.version) {
+  if (r->version) {
     dprintf(1, "%s version %s\n", PROG, strcmp(PROG, "rk-run") ? COMPAT_VERSION : RK_VERSION);
     _exit(0);
   }
-  if (*o.print_semver)
-    semver(o.print_semver);
-  if (!o.lxc)
-    o.lxc = find_lxc();
-  *r = o;
+  if (*r->print_semver)
+    semver(r->print_semver);
+  if (!r->lxc)
+    r->lxc = find_lxc();
   r->given = argv;
   r->command = argv + n;
 }

@@ -11,16 +11,25 @@
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size);
 
+struct options {
+  int debug;
+  char const *net, *maybe;
+  long long mtu;
+  struct goflag_list list;
+};
+#define AT(field) offsetof(struct options, field)
+
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 {
-  int debug = 0;
-  char const *net = "", *maybe = 0;
-  long long mtu = 0, again;
-  struct goflag_list list = {0};
+  struct options o = {.net = ""};
+  long long again;
   struct goflag const table[] = {
-    {"debug", "d", GOFLAG_BOOL, &debug, 0, 0, ""}, {"net", 0, GOFLAG_TEXT, &net, 0, 0, ""},
-    {"mtu", "m", GOFLAG_INT, &mtu, 0, 0, ""},      {"copy-up", 0, GOFLAG_LIST, &list, 0, 0, ""},
-    {"maybe", 0, GOFLAG_MAYBE, &maybe, 0, 0, ""},  {0},
+    {"debug", "d", GOFLAG_BOOL, AT(debug), 0, 0, ""},
+    {"net", 0, GOFLAG_TEXT, AT(net), 0, 0, ""},
+    {"mtu", "m", GOFLAG_INT, AT(mtu), 0, 0, ""},
+    {"copy-up", 0, GOFLAG_LIST, AT(list), 0, 0, ""},
+    {"maybe", 0, GOFLAG_MAYBE, AT(maybe), 0, 0, ""},
+    {0},
   };
   char const *argv[66];
   char err[64], *text = malloc(size + 1), digits[32];
@@ -38,20 +47,20 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
       *s = 0;
   argv[argc] = 0;
   err[0] = 0;
-  n = goflags_parse(table, argv, err, sizeof err);
+  n = goflags_parse(table, &o, argv, err, sizeof err);
   if (n > argc || n < -1 || (n < 0 && !*err) || !memchr(err, 0, sizeof err))
     abort();
-  if (debug != 0 && debug != 1)
+  if (o.debug != 0 && o.debug != 1)
     abort();
-  snprintf(digits, sizeof digits, "%lld", mtu);
-  if (goflags_int(digits, &again) != 1 || again != mtu)
+  snprintf(digits, sizeof digits, "%lld", o.mtu);
+  if (goflags_int(digits, &again) != 1 || again != o.mtu)
     abort();
-  for (size_t i = 0; i < list.len; i++) {
-    if (strchr(list.item[i], ','))
+  for (size_t i = 0; i < o.list.len; i++) {
+    if (strchr(o.list.item[i], ','))
       abort();
-    free((void *)(uintptr_t)list.item[i]);
+    free((void *)(uintptr_t)o.list.item[i]);
   }
-  free(list.item);
+  free(o.list.item);
   free(text);
   return 0;
 }

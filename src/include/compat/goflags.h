@@ -24,18 +24,18 @@ struct goflag {
   char const *name;
   char const *alias; /* a second name, or 0 */
   enum goflag_type type;
-  void *value;
+  size_t at;         /* offsetof its value in the struct that goflags_parse fills */
   char const *group; /* heading of the help text, or 0: the same as before */
   char const *arg;   /* what the help text calls the value, or 0 */
   char const *help;
 };
 
-/* Read flags from argv (argv[0] is the first argument, terminated by 0); table ends with a zero
-   name. Returns the number of arguments consumed, including a "--"; -1 with RootlessKit's words in
-   err. Values point into argv, except list elements, which are allocated and live as long as the
-   program. */
-ptrdiff_t goflags_parse(struct goflag const *table, char const *const *argv, char *err,
-                        size_t errsize);
+/* Read flags from argv (argv[0] is the first argument, terminated by NULL) into the struct at
+   options; table ends with a NULL name. Returns the number of arguments consumed, including a "--";
+   -1 with RootlessKit's words in err. Values point into argv, except list elements, which are
+   allocated and live as long as the program. */
+ptrdiff_t goflags_parse(struct goflag const *table, void *options, char const *const *argv,
+                        char *err, size_t errsize);
 
 /* The same error, but one that is not "Incorrect Usage" (two names of one flag). */
 int goflags_two_forms(char const *err);
