@@ -147,6 +147,12 @@ void hostnet_plan(struct net *n, char const *cidr)
   char a[PLAN_TEXT], b[PLAN_TEXT];
   int automatic = cidr && !strcmp(cidr, "auto"), fd = -1;
 
+  if (n->driver->network) {
+    if (cidr && strcmp(cidr, n->driver->network))
+      strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " knows no other network than ",
+                  n->driver->network);
+    cidr = n->driver->network;
+  }
   if (!automatic)
     parse(cidr ? cidr : "10.0.2.0/24", &p);
   if (n->driver->tap) {
@@ -180,6 +186,12 @@ void hostnet_plan(struct net *n, char const *cidr)
   n->ask.prefix = p.prefix;
   if (!n->driver->tap)
     return;
+  if (n->driver->ip)
+    p.ip = p.network + n->driver->ip;
+  if (n->driver->gateway)
+    p.gateway = p.network + n->driver->gateway;
+  if (n->driver->dns)
+    p.dns = p.network + n->driver->dns;
   n->ask.ip.s_addr = htonl(p.ip);
   n->ask.gateway.s_addr = htonl(p.gateway);
   n->ask.dns.s_addr = htonl(p.dns);

@@ -38,6 +38,9 @@ struct driver {
   uint32_t rto_min;     /* of TCP to it, milliseconds; 0: the kernel's */
   int ipv6;             /* serves IPv6 */
   unsigned int longest; /* longest prefix it can serve */
+  char const *network;  /* the only network it knows, null: any */
+  /* The host numbers of the plan, where they are not those of plan_fill(): 0 */
+  uint32_t ip, gateway, dns;
 };
 /* The driver of that name; null name: the best one installed. */
 struct driver const *driver_choose(char const *name);

@@ -27,4 +27,8 @@ int driver_private(void);
    it is not there: 102, with that fix; 126 if it cannot be executed. */
 void driver_become(int dir, char const *const *argv, char const *fix) __attribute__((noreturn));
 
+/* The chain's tap, opened and attached to, non-blocking; the driver itself enters nothing. A
+   close-on-exec fd. Dies if it cannot be opened: 111. */
+int driver_tap(void);
+
 #endif

@@ -1,0 +1,11 @@
+#!/bin/sh
+# rk-net -d vpnkit, by gvproxy that speaks VPNKit's protocol: DNS, TCP, UDP, ping, 200 MB each way, 10 connections at
+# once
+. "${RK_TEST_LIB:-tests/lib.sh}"
+. "${RK_TEST_LIB%lib.sh}net/gvproxy.sh"
+outer
+. tests/net/lib.sh
+net_servers
+traffic vpnkit "dns:host.example=$HOST" "tcp:$HOST" "half:$HOST" "udp:$HOST" "many:$HOST:10" \
+  "get:$HOST:200" "put:$HOST:200" ping:192.168.65.1
+done_testing
