@@ -107,8 +107,8 @@ static int stop_tcp(int fd)
 }
 
 /* A connected socket takes datagrams of its peer only, for all others the kernel says "port
-   unreachable". The peer is the address it is bound to itself, or the loopback one, at a port
-   nobody sends from. */
+   unreachable". It is connected to the address it is bound to itself, or the loopback one, at a
+   port nobody sends from. */
 static int stop_udp(int fd, int six)
 {
   union address a;

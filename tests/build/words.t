@@ -68,7 +68,7 @@ cat > "$T/x.c" <<'END'
   f("it \"says so\"", 'x'); /* lest
    whence "plumbing" */ g("left behind");
 END
-is "$(literals "$T/x.c" | judge "$T/shown" | wc -l)" 2 "what is no message is not judged as one, and an allowed phrase passes"
+is "$(literals "$T/x.c" | judge "$T/shown" | wc -l)" 2 "only messages are judged as such, and an allowed phrase passes"
 is "$(grep -nH '' "$T/x.c" | judge "$T/everywhere" | wc -l)" 3 "a comment is judged for private nouns"
 
 # The map names what is there.
