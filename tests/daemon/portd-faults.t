@@ -88,6 +88,13 @@ is "$(status "$D" web state)" listening "nothing is withdrawn"
 echo "127.0.0.2:$q:80/tcp" > "$D/ports/more"
 ok "and more is published" wait_until status_is "$D" more state listening
 end "$portd"
+traced sendmsg:error=ENOBUFS:when=1+2
+chain_start "$D" nginx -c "$T/nginx.conf"
+ok "no memory for every second message to rk-relay: it is sent again" wait_until status_is "$D" web chain attached
+fetch "the chain is served"
+caught_up
+unlike "$(cat "$T/portd.err")" "replaced|starting another" "by one relay"
+end "$chain"; end "$portd"
 for i in getdents64:error=EIO:when=3 inotify_add_watch:error=ENOSPC:when=2; do
   run strace -qq -D -o "$T/trace" -e trace="${i%%:*}" -e inject="$i" rk-portd -d 1 "$D"
   is "$rc" 111 "${i%%:*} fails at the start: 111"
