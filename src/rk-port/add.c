@@ -64,9 +64,16 @@ static unsigned long next_number(struct port_dirs const *d)
   unsigned long x;
 
   for (char **all = port_names(d); *all; all++)
-    if (ulong0_scan(*all, &x) && x > n && x < 0xffffffff)
+    if (ulong0_scan(*all, &x) && x > n && x < UINT32_MAX)
       n = x;
   return n + 1;
+}
+
+static int fill(int fd, char const *text, size_t len)
+{
+  if (allwrite(fd, text, len) < len)
+    return -1;
+  return fchmod(fd, 0644);
 }
 
 /* The file under a name that begins with a dot, which tmp becomes. stamp: its time of writing, by
@@ -80,7 +87,7 @@ static void write_file(struct port_dirs const *d, char const *text, size_t len, 
 
   if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "write ", d->path, "/ports");
-  if (allwrite(fd, text, len) < len || fchmod(fd, 0644) == -1 || fstat(fd, &st) == -1) {
+  if (fill(fd, text, len) == -1 || fstat(fd, &st) == -1) {
     int e = errno;
     unlinkat(d->ports, tmp, 0);
     errno = e;
@@ -143,9 +150,13 @@ static enum rk_portstate answer(struct port_dirs const *d, char const *name, cha
 {
   char value[UINT64_FMT];
 
-  if (!port_served(d) || port_status(d, name, text, size) == -1)
+  if (!port_served(d))
     return RK_PORTSTATE_NONE;
-  if (!port_value(text, "mtime", value, sizeof value) || strcmp(value, stamp))
+  if (port_status(d, name, text, size) == -1)
+    return RK_PORTSTATE_NONE;
+  if (!port_value(text, "mtime", value, sizeof value))
+    return RK_PORTSTATE_NONE;
+  if (strcmp(value, stamp) != 0)
     return RK_PORTSTATE_NONE;
   return rk_portstatus_state(text);
 }
@@ -154,7 +165,8 @@ static enum rk_portstate answer(struct port_dirs const *d, char const *name, cha
 static void await(struct port_dirs const *d, struct port_wait *w, char const *name,
                   char const *spec, char const *stamp)
 {
-  char text[PORT_STATUS_MAX], value[PORT_STATUS_MAX];
+  char text[PORT_STATUS_MAX];
+  char value[PORT_STATUS_MAX];
   int r = PORT_CHANGED;
   int e;
 
@@ -184,9 +196,10 @@ static void await(struct port_dirs const *d, struct port_wait *w, char const *na
 /* Whoever cannot be told the name of a port cannot withdraw it either. */
 static void print(struct port_dirs const *d, char const *name)
 {
+  buffer *out = buffer_1small;
   int e;
 
-  if (buffer_puts(buffer_1small, name) >= 0 && buffer_putflush(buffer_1small, "\n", 1) >= 0)
+  if (buffer_puts(out, name) != -1 && buffer_putflush(out, "\n", 1) != -1)
     return;
   e = errno;
   withdraw(d, name);
@@ -198,12 +211,15 @@ int verb_add(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;
-  char text[RK_PORTFILE_MAX + 1], name[PORT_NAME_MAX + 1], stamp[UINT64_FMT];
+  char text[RK_PORTFILE_MAX + 1];
+  char name[PORT_NAME_MAX + 1];
+  char stamp[UINT64_FMT];
   char const *given = NULL;
   struct options options = {.n = 0};
   struct port_wait w;
   unsigned int seconds = 10;
-  int opt, nowait = 0;
+  int nowait = 0;
+  int opt;
 
   while ((opt = subgetopt_r(argc, argv, "n:o:t:N", &l)) != -1)
     switch (opt) {

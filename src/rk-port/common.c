@@ -50,9 +50,12 @@ void port_open(struct port_dirs *d, char const *path, int make)
 /* rk-portd locks ports.status for life. */
 int port_served(struct port_dirs const *d)
 {
-  int fd = d->status == -1 ? -1 : openat(d->status, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int fd;
   int held;
 
+  if (d->status == -1)
+    return 0;
+  fd = openat(d->status, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd == -1)
     return 0;
   held = flock(fd, LOCK_SH | LOCK_NB) == -1 && errno == EWOULDBLOCK;
@@ -109,7 +112,9 @@ void port_watch(struct port_wait *w, struct port_dirs const *d)
   sigset_t set;
 
   w->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (w->notify == -1 || watch_fd(w->notify, d->status, IN_MOVED_TO | IN_DELETE) == -1)
+  if (w->notify == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make an inotify instance (fs.inotify.max_user_instances)");
+  if (watch_fd(w->notify, d->status, IN_MOVED_TO | IN_DELETE) == -1)
     strerr_diefusys(RK_EXIT_SYS, "follow ", d->path, "/ports.status");
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
@@ -178,16 +183,25 @@ int port_status_missing(int error)
 
 char const *port_value(char const *text, char const *key, char *buf, size_t size)
 {
-  return rk_portstatus_value(text, key, buf, size) == -1 ? NULL : buf;
+  if (rk_portstatus_value(text, key, buf, size) == -1)
+    return NULL;
+  return buf;
+}
+
+static int all_digits(char const *s)
+{
+  return !s[strspn(s, "0123456789")];
 }
 
 static int by_name(void const *a, void const *b)
 {
-  char const *x = *(char *const *)a, *y = *(char *const *)b;
-  size_t n = strlen(x), m = strlen(y);
+  char const *x = *(char *const *)a;
+  char const *y = *(char *const *)b;
+  size_t n = strlen(x);
+  size_t m = strlen(y);
 
   /* Numbers first, by size, then the rest by bytes: how people count. */
-  if (strspn(x, "0123456789") == n && strspn(y, "0123456789") == m && n != m)
+  if (n != m && all_digits(x) && all_digits(y))
     return n < m ? -1 : 1;
   return strcmp(x, y);
 }
@@ -249,13 +263,16 @@ char **port_names(struct port_dirs const *d)
 
 char const *port_by_id(struct port_dirs const *d, char const *id)
 {
-  char text[PORT_STATUS_MAX], value[32];
+  char text[PORT_STATUS_MAX];
+  char value[32];
   char **names = port_names(d);
 
   for (; *names; names++) {
     if (port_status(d, *names, text, sizeof text) == -1)
       continue;
-    if (port_value(text, "id", value, sizeof value) && !strcmp(value, id))
+    if (!port_value(text, "id", value, sizeof value))
+      continue;
+    if (!strcmp(value, id))
       return *names;
   }
   return NULL;

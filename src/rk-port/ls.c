@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: ISC
    The verb ls. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <skalibs/buffer.h>
 #include <skalibs/sgetopt.h>
@@ -48,7 +50,7 @@ static void each(char const *text,
     size_t len = strcspn(text, "\n");
     char const *eq = memchr(text, '=', len);
     if (eq)
-      f(text, (size_t)(eq - text), eq + 1, len - (size_t)(eq + 1 - text));
+      f(text, (size_t)(eq - text), eq + 1, (size_t)(text + len - eq - 1));
     text += len;
     if (*text)
       text++;
@@ -195,13 +197,37 @@ static void table(struct port_dirs const *d, char const *const *names)
   }
 }
 
+static int missing(struct port_dirs const *d, char const *name)
+{
+  if (d->ports == -1)
+    return 1;
+  return faccessat(d->ports, name, F_OK, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
+}
+
+static void print_json(char const *name, char const *text)
+{
+  out("{\"name\":", 8);
+  quoted(name, strlen(name));
+  each(text, json_field);
+  out("}\n", 2);
+}
+
+static void print_nul(char const *name, char const *text)
+{
+  nul_field("name", 4, name, strlen(name));
+  each(text, nul_field);
+  out("", 1);
+}
+
 int verb_ls(int argc, char const *const *argv)
 {
   subgetopt l = SUBGETOPT_ZERO;
   struct port_dirs d;
   char text[PORT_STATUS_MAX];
   char const *const *names;
-  int opt, json = 0, nul = 0;
+  int json = 0;
+  int nul = 0;
+  int opt;
 
   while ((opt = subgetopt_r(argc, argv, "j0", &l)) != -1)
     switch (opt) {
@@ -217,27 +243,21 @@ int verb_ls(int argc, char const *const *argv)
     port_check_name(argv[i]);
   port_open(&d, argv[0], 0);
   for (int i = 1; i < argc; i++)
-    if (d.ports < 0 || rk_fact_read(d.ports, argv[i], text, sizeof text) < 0) {
-      if (d.ports < 0 || errno == ENOENT)
-        strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
-    }
+    if (missing(&d, argv[i]))
+      strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
   port_refresh(&d);
-  names = argc > 1 ? argv + 1 : (char const *const *)port_names(&d);
+  names = argv + 1;
+  if (argc == 1)
+    names = (char const *const *)port_names(&d);
   if (!json && !nul)
     table(&d, names);
   else
     for (; *names; names++) {
       read_status(&d, *names, text, sizeof text);
-      if (json) {
-        out("{\"name\":", 8);
-        quoted(*names, strlen(*names));
-        each(text, json_field);
-        out("}\n", 2);
-      } else {
-        nul_field("name", 4, *names, strlen(*names));
-        each(text, nul_field);
-        out("", 1);
-      }
+      if (json)
+        print_json(*names, text);
+      else
+        print_nul(*names, text);
     }
   if (!buffer_flush(buffer_1))
     strerr_diefusys(RK_EXIT_SYS, "write to stdout");

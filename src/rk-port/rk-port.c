@@ -22,7 +22,12 @@ int main(int argc, char const *const *argv)
   static struct {
     char const *verb;
     int (*run)(int argc, char const *const *argv);
-  } const verbs[] = {{"add", verb_add}, {"rm", verb_rm}, {"ls", verb_ls}, {"wait", verb_wait}};
+  } const verbs[] = {
+    {"add", verb_add},
+    {"rm", verb_rm},
+    {"ls", verb_ls},
+    {"wait", verb_wait},
+  };
 
   PROG = "rk-port";
   if (argc > 1)

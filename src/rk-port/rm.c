@@ -16,7 +16,9 @@ static void await_closed(struct port_dirs const *d, struct port_wait *w, char co
   char text[PORT_STATUS_MAX];
   int r;
 
-  while (port_served(d) && (port_status(d, name, text, sizeof text) != -1 || errno != ENOENT)) {
+  while (port_served(d)) {
+    if (port_status(d, name, text, sizeof text) == -1 && errno == ENOENT)
+      return;
     r = port_pause(w);
     if (r == PORT_CHANGED)
       continue;
@@ -34,7 +36,8 @@ int verb_rm(int argc, char const *const *argv)
   struct port_dirs d;
   struct port_wait w;
   unsigned int seconds = 10;
-  int opt, byid = 0;
+  int byid = 0;
+  int opt;
 
   while ((opt = subgetopt_r(argc, argv, "it:", &l)) != -1)
     switch (opt) {
@@ -56,7 +59,9 @@ int verb_rm(int argc, char const *const *argv)
   port_watch(&w, &d);
   port_wait_for(&w, seconds);
   for (int i = 1; i < argc; i++) {
-    char const *name = byid ? port_by_id(&d, argv[i]) : argv[i];
+    char const *name = argv[i];
+    if (byid)
+      name = port_by_id(&d, argv[i]);
     if (!name)
       strerr_dief(RK_EXIT_NO, "no port has the id ", argv[i]);
     if (unlinkat(d.ports, name, 0) == -1) {

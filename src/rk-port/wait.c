@@ -13,7 +13,8 @@
 /* Is it there? 1 yes, 0 not yet, -1 it failed (err is why). */
 static int there(struct port_dirs const *d, char const *name, int chain, char *err, size_t errsize)
 {
-  char text[PORT_STATUS_MAX], value[64];
+  char text[PORT_STATUS_MAX];
+  char value[64];
 
   if (port_status(d, name, text, sizeof text) == -1 ||
       !port_value(text, "state", value, sizeof value))
@@ -22,7 +23,11 @@ static int there(struct port_dirs const *d, char const *name, int chain, char *e
     return port_value(text, "error", err, errsize) ? -1 : 0;
   if (strcmp(value, "listening"))
     return 0;
-  return !chain || (port_value(text, "chain", value, sizeof value) && !strcmp(value, "attached"));
+  if (!chain)
+    return 1;
+  if (!port_value(text, "chain", value, sizeof value))
+    return 0;
+  return !strcmp(value, "attached");
 }
 
 int verb_wait(int argc, char const *const *argv)
@@ -31,7 +36,8 @@ int verb_wait(int argc, char const *const *argv)
   struct port_dirs d;
   struct port_wait w;
   unsigned int seconds = 10;
-  int opt, chain = 0;
+  int chain = 0;
+  int opt;
   char const *const *names;
 
   while ((opt = subgetopt_r(argc, argv, "ct:", &l)) != -1)
@@ -52,7 +58,9 @@ int verb_wait(int argc, char const *const *argv)
   port_open(&d, argv[0], 1);
   port_watch(&w, &d);
   port_wait_for(&w, seconds);
-  names = argc > 1 ? argv + 1 : (char const *const *)port_names(&d);
+  names = argv + 1;
+  if (argc == 1)
+    names = (char const *const *)port_names(&d);
   while (*names) {
     char err[PORT_STATUS_MAX];
     int r = there(&d, *names, chain, err, sizeof err);

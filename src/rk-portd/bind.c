@@ -26,11 +26,15 @@ static in_addr_t hostip(void)
   struct ifaddrs *all, *a;
   in_addr_t ip = 0;
 
-  if (getifaddrs(&all) < 0)
+  if (getifaddrs(&all) == -1)
     return 0;
-  for (a = all; a && !ip; a = a->ifa_next)
-    if (a->ifa_addr && a->ifa_addr->sa_family == AF_INET && !(a->ifa_flags & IFF_LOOPBACK))
-      ip = ((struct sockaddr_in *)(void *)a->ifa_addr)->sin_addr.s_addr;
+  for (a = all; a && !ip; a = a->ifa_next) {
+    struct sockaddr_in const *sa = (void const *)a->ifa_addr;
+    if (!sa || sa->sin_family != AF_INET)
+      continue;
+    if (!(a->ifa_flags & IFF_LOOPBACK))
+      ip = sa->sin_addr.s_addr;
+  }
   freeifaddrs(all);
   return ip;
 }
@@ -39,13 +43,15 @@ void bind_target(struct published const *p, struct sockaddr_storage *sa)
 {
   struct rk_portspec const *spec = &p->file.spec;
   struct in6_addr addr;
+  int family = 0;
 
   /* Only a port on one IPv4 address asks which address the host's first is. */
-  if (spec->childip[0] || rk_ip_parse(spec->parentip, strlen(spec->parentip), &addr) != AF_INET ||
-      addr.s6_addr[12] == 127)
-    rk_portspec_target(spec, 0, sa);
-  else
+  if (!spec->childip[0])
+    family = rk_ip_parse(spec->parentip, strlen(spec->parentip), &addr);
+  if (family == AF_INET && addr.s6_addr[12] != 127)
     rk_portspec_target(spec, hostip(), sa);
+  else
+    rk_portspec_target(spec, 0, sa);
 }
 
 /* "listen tcp 127.0.0.1:80: bind: " */
@@ -271,7 +277,9 @@ int bind_address(struct published const *p, struct sockaddr_storage *sa)
   socklen_t len = sizeof *sa;
   struct sockaddr_in6 v6;
 
-  if (!p->nfds || getsockname(p->fds[0], (struct sockaddr *)sa, &len) == -1)
+  if (!p->nfds)
+    return -1;
+  if (getsockname(p->fds[0], (struct sockaddr *)sa, &len) == -1)
     return -1;
   if (sa->ss_family != AF_INET6)
     return 0;
@@ -287,7 +295,9 @@ int bind_address(struct published const *p, struct sockaddr_storage *sa)
 
 void bind_listen_again(struct published *p)
 {
-  if (!rk_proto_is_tcp(p->file.spec.proto) || !p->file.refuse_backend)
+  if (!rk_proto_is_tcp(p->file.spec.proto))
+    return;
+  if (!p->file.refuse_backend)
     return;
   for (uint32_t i = 0; i < p->nfds; i++) {
     if (!p->borrowed)

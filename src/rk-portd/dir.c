@@ -90,8 +90,9 @@ static int unwritten(struct dir const *dir, char const *name)
 {
   struct stat st;
 
-  return fstatat(dir->ports, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-         !st.st_size && st.st_nlink == 1;
+  if (fstatat(dir->ports, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+    return 0;
+  return S_ISREG(st.st_mode) && !st.st_size && st.st_nlink == 1;
 }
 
 /* 1 or 0; -1: that cannot be told now. */
@@ -244,6 +245,11 @@ void dir_open(struct dir *dir, char const *path, struct rk_loop *loop,
   dir->dirwatch = inotify_add_watch(dir->notify, dir->path, DIR_EVENTS | IN_ONLYDIR);
   if (dir->dirwatch == -1)
     strerr_diefusys(RK_EXIT_SYS, "follow ", dir->path);
-  dir->watch = (struct rk_watch){.fd = dir->notify, .events = POLLIN, .ready = ready, .ctx = dir};
+  dir->watch = (struct rk_watch){
+    .fd = dir->notify,
+    .events = POLLIN,
+    .ready = ready,
+    .ctx = dir,
+  };
   rk_loop_add(loop, &dir->watch);
 }

@@ -19,7 +19,8 @@ static enum forwarded pasta_check(struct published const *p, struct rk_text *why
   struct sockaddr_in const *four = (void const *)&sa;
   struct sockaddr_in6 const *six = (void const *)&sa;
   char err[RK_PORTSPEC_ERRMAX];
-  int v6only, any;
+  int v6only;
+  int any;
 
   if (!rk_proto_is_tcp(s->proto) && !rk_proto_is_udp(s->proto)) {
     rk_text_add(why, "unsupported port protocol ", rk_proto_name(s->proto));

@@ -24,7 +24,9 @@ static int needs_six(struct published const *p)
 
 static enum forwarded relay_open(struct forward *f, struct published *p, struct rk_text *why)
 {
-  return bind_port(&f->bind, p, why) == 0 ? FORWARD_LISTENING : FORWARD_REFUSED;
+  if (bind_port(&f->bind, p, why) == -1)
+    return FORWARD_REFUSED;
+  return FORWARD_LISTENING;
 }
 
 static void relay_close(struct forward *f, struct published *p)
@@ -154,14 +156,18 @@ static void relay_count(struct forward *f, size_t most,
     if (relay_more(&f->relay, &s, sizeof s) == -1)
       break;
   }
-  f->pace = f->pace * 2 > STATS_MAX ? STATS_MAX : f->pace * 2;
+  f->pace *= 2;
+  if (f->pace > STATS_MAX)
+    f->pace = STATS_MAX;
   if (changed)
     f->pace = STATS_MIN;
 }
 
 static enum forwarded relay_child(struct forward *f, pid_t pid, int wstat, struct rk_text *what)
 {
-  return relay_reaped(&f->relay, pid, wstat, what) ? FORWARD_LOST : FORWARD_LISTENING;
+  if (relay_reaped(&f->relay, pid, wstat, what))
+    return FORWARD_LOST;
+  return FORWARD_LISTENING;
 }
 
 static void relay_quit(struct forward *f, int gently)

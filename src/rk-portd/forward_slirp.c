@@ -94,7 +94,8 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
                           char const *guest, unsigned int *id, struct rk_text *why)
 {
   struct rk_portspec const *s = &p->file.spec;
-  char buf[TEXT_MAX], answer[TEXT_MAX];
+  char buf[TEXT_MAX];
+  char answer[TEXT_MAX];
   struct rk_text t = rk_text_in(buf, sizeof buf);
 
   rk_text_str(&t, "{\"execute\":\"add_hostfwd\",\"arguments\":{");
@@ -118,7 +119,8 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
 
 static void slirp_detach(struct forward *f, struct published *p)
 {
-  char buf[TEXT_MAX], answer[TEXT_MAX];
+  char buf[TEXT_MAX];
+  char answer[TEXT_MAX];
 
   while (p->nremote) {
     struct rk_text t = rk_text_in(buf, sizeof buf);
@@ -187,18 +189,26 @@ static enum forwarded slirp_attach(struct forward *f, struct published *p, struc
 static enum forwarded slirp_check(struct published const *p, struct rk_text *why)
 {
   struct rk_portspec const *s = &p->file.spec;
-  struct in6_addr addr;
+  struct in6_addr addr = {0};
   enum rk_proto proto = s->proto;
+  int parent = AF_INET;
+  int child = AF_INET;
+
+  if (s->parentip[0])
+    parent = rk_ip_parse(s->parentip, strlen(s->parentip), &addr);
+  addr = (struct in6_addr){0};
+  if (s->childip[0])
+    child = rk_ip_parse(s->childip, strlen(s->childip), &addr);
 
   if (proto != RK_PROTO_TCP && proto != RK_PROTO_TCP4 && proto != RK_PROTO_UDP &&
       proto != RK_PROTO_UDP4) {
     rk_text_str(why, "unsupported protocol ");
     rk_text_quote(why, rk_proto_name(proto), strlen(rk_proto_name(proto)));
-  } else if (s->parentip[0] && rk_ip_parse(s->parentip, strlen(s->parentip), &addr) != AF_INET) {
+  } else if (parent != AF_INET) {
     rk_text_add(why, "slirp4netns publishes IPv4 addresses only, not ", s->parentip);
-  } else if (s->childip[0] && rk_ip_parse(s->childip, strlen(s->childip), &addr) != AF_INET) {
+  } else if (child != AF_INET) {
     rk_text_add(why, "unsupported IP (v6?): ", s->childip);
-  } else if (s->childip[0] && addr.s6_addr[12] == 127) {
+  } else if (addr.s6_addr[12] == 127) {
     rk_text_add(why, "slirp4netns does not reach the loopback address inside: ", s->childip);
   } else if (p->file.listenfd[0]) {
     rk_text_str(why, "listen-fd= cannot be handed to slirp4netns");
@@ -214,18 +224,21 @@ static enum forwarded slirp_check(struct published const *p, struct rk_text *why
 /* Each slirp4netns makes its socket anew. */
 static int slirp_stale(struct forward *f)
 {
+  struct stat const *asked = &f->socket;
   struct stat st;
 
   if (fstatat(f->dir, ".s4nn.sock", &st, AT_SYMLINK_NOFOLLOW) == -1)
     return 0;
-  return st.st_ino != f->socket.st_ino || st.st_mtim.tv_sec != f->socket.st_mtim.tv_sec ||
-         st.st_mtim.tv_nsec != f->socket.st_mtim.tv_nsec;
+  return st.st_ino != asked->st_ino || st.st_mtim.tv_sec != asked->st_mtim.tv_sec ||
+         st.st_mtim.tv_nsec != asked->st_mtim.tv_nsec;
 }
 
 static enum forwarded slirp_up(struct forward *f, struct rk_text *why)
 {
   (void)why;
-  if (!f->socket.st_ino && fstatat(f->dir, ".s4nn.sock", &f->socket, AT_SYMLINK_NOFOLLOW) == -1)
+  if (f->socket.st_ino)
+    return FORWARD_LISTENING;
+  if (fstatat(f->dir, ".s4nn.sock", &f->socket, AT_SYMLINK_NOFOLLOW) == -1)
     f->socket = (struct stat){0};
   return FORWARD_LISTENING;
 }

@@ -35,7 +35,8 @@ static void from_systemd(struct listenfds *given)
   char const *fds = getenv("LISTEN_FDS");
   char const *pid = getenv("LISTEN_PID");
   char const *names = getenv("LISTEN_FDNAMES");
-  unsigned int n, p;
+  unsigned int n;
+  unsigned int p;
 
   /* s6 and others set no LISTEN_PID; where it is set, it says for whom the sockets are. */
   if (pid && (!uint0_scan(pid, &p) || (pid_t)p != getpid()))
@@ -46,11 +47,12 @@ static void from_systemd(struct listenfds *given)
     strerr_dieinvalid(RK_EXIT_USAGE, "LISTEN_FDS");
   for (unsigned int i = 0; i < n; i++) {
     char number[UINT_FMT];
+    unsigned int fd = FIRST + i;
     size_t len = names ? strcspn(names, ":") : 0;
     if (len)
-      add(given, (int)(FIRST + i), names, len, "LISTEN_FDS");
+      add(given, (int)fd, names, len, "LISTEN_FDS");
     else
-      add(given, (int)(FIRST + i), number, uint_fmt(number, FIRST + i), "LISTEN_FDS");
+      add(given, (int)fd, number, uint_fmt(number, fd), "LISTEN_FDS");
     if (names)
       names = names[len] ? names + len + 1 : 0;
   }

@@ -102,7 +102,8 @@ static int receive(int sock)
     struct cmsghdr align;
     char buf[CMSG_SPACE(sizeof(int))];
   } control;
-  int fd = -1, error = EIO;
+  int fd = -1;
+  int error = EIO;
   struct iovec iov = {.iov_base = &error, .iov_len = sizeof error};
   struct msghdr msg = {.msg_iov = &iov,
                        .msg_iovlen = 1,
@@ -156,7 +157,8 @@ static int open_bounded(char const *dirpath, int *openerfd, pid_t pid)
 int chain_netns(int dir, char const *path, int *openerfd, struct rk_chain const *found)
 {
   struct pollfd ended = {.fd = found->pidfd, .events = POLLIN};
-  int owns, fd;
+  int owns;
+  int fd;
 
   if (faccessat(dir, "netns", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
     fd = open_bounded(path, openerfd, found->pid);

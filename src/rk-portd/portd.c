@@ -103,7 +103,9 @@ static int known(void *ctx, char const *name)
 
 static void remove_status(struct portd *s, struct published const *p)
 {
-  if (unlinkat(s->dir.status, p->name, 0) == 0 || errno == ENOENT)
+  if (unlinkat(s->dir.status, p->name, 0) == 0)
+    return;
+  if (errno == ENOENT)
     return;
   strerr_warnwusys("remove ports.status/", p->name);
   start_again(s, &s->status_again, &s->status_wait);
@@ -247,21 +249,23 @@ static void serving(struct portd *s)
 /* 0; -1: no port can be served now. */
 static int attach(struct portd *s, struct published *p)
 {
+  struct forward *f = &s->forward;
   char err[1024];
   struct rk_text why = rk_text_in(err, sizeof err);
 
   if (!port_open(p->state))
     return 0;
-  switch (s->forward.ops->attach(&s->forward, p, &why)) {
-    case FORWARD_LISTENING: turn(s, p, PORT_ATTACHED); return 0;
-    case FORWARD_WAITING: turn(s, p, PORT_DETACHED); return 0;
-    case FORWARD_REFUSED: refuse(s, p, why.s); return 0;
+  switch (f->ops->attach(f, p, &why)) {
+    case FORWARD_LISTENING: turn(s, p, PORT_ATTACHED); break;
+    case FORWARD_WAITING: turn(s, p, PORT_DETACHED); break;
+    case FORWARD_REFUSED: refuse(s, p, why.s); break;
     case FORWARD_LOST:
-    default: break;
+    default:
+      if (why.len)
+        serving_failed(s, why.s);
+      return -1;
   }
-  if (why.len)
-    serving_failed(s, why.s);
-  return -1;
+  return 0;
 }
 
 static void prepare(struct portd *s, struct published const *p)
@@ -276,21 +280,27 @@ static void serve(struct portd *s, struct published *only)
 {
   char err[PORTD_TEXT_MAX];
   struct rk_text why = rk_text_in(err, sizeof err);
-  unsigned int losses = s->forward.relay.losses;
+  enum forwarded r;
+  struct forward *f = &s->forward;
+  unsigned int losses = f->relay.losses;
 
-  if (!s->forward.chain)
+  if (!f->chain)
     return;
+  if (!s->table.first) {
+    serving(s);
+    return;
+  }
   for (struct published *p = s->table.first; p; p = p->next)
     if (!only || p == only)
       prepare(s, p);
-  if (s->table.first && s->forward.ops->up(&s->forward, &why) == FORWARD_LOST) {
-    notice_losses(s);
+  r = f->ops->up(f, &why);
+  if (f->relay.losses != losses)
+    only = NULL;
+  notice_losses(s);
+  if (r == FORWARD_LOST) {
     serving_failed(s, why.s);
     return;
   }
-  if (s->forward.relay.losses != losses)
-    only = NULL;
-  notice_losses(s);
   for (struct published *p = s->table.first; p; p = p->next) {
     if ((only && p != only) || port_attached(p->state))
       continue;
@@ -379,7 +389,7 @@ static void on_relay_again(void *ctx)
 }
 
 /* A relay leaves with the chain, and may be seen to do so before the chain is. */
-static void on_relay_exit(struct portd *s, int lived, char const *what)
+static void on_relay_exit(struct portd *s, int64_t lived, char const *what)
 {
   int ms = 0;
 
@@ -397,17 +407,19 @@ static void on_relay_exit(struct portd *s, int lived, char const *what)
 void portd_children(struct portd *s)
 {
   int64_t started = s->forward.relay.started;
+  struct forward *f = &s->forward;
   int wstat;
   pid_t pid;
 
-  relay_continue(&s->forward.relay);
+  relay_continue(&f->relay);
   while ((pid = waitpid(-1, &wstat, WNOHANG)) > 0) {
     char text[80];
     struct rk_text what = rk_text_in(text, sizeof text);
-    if (!s->forward.ops->reaped)
-      continue;
-    if (s->forward.ops->reaped(&s->forward, pid, wstat, &what) == FORWARD_LOST)
-      on_relay_exit(s, (int)(rk_clock_ms() - started), what.s);
+    enum forwarded r = FORWARD_LISTENING;
+    if (f->ops->reaped)
+      r = f->ops->reaped(f, pid, wstat, &what);
+    if (r == FORWARD_LOST)
+      on_relay_exit(s, rk_clock_ms() - started, what.s);
   }
 }
 
@@ -472,7 +484,7 @@ static void open_port(struct portd *s, struct published *p)
 {
   char err[1024];
   struct rk_text why = rk_text_in(err, sizeof err);
-  struct forwarder const *ops = s->forward.ops;
+  struct forward *f = &s->forward;
   struct published *other = table_conflict(&s->table, p);
   enum forwarded r = FORWARD_LISTENING;
 
@@ -483,10 +495,12 @@ static void open_port(struct portd *s, struct published *p)
     in_conflict(s, p, other, &why);
     return;
   }
-  if (ops->check)
-    r = ops->check(p, &why);
-  if (r == FORWARD_LISTENING)
-    r = ops->open ? ops->open(&s->forward, p, &why) : FORWARD_WAITING;
+  if (f->ops->check)
+    r = f->ops->check(p, &why);
+  if (r == FORWARD_LISTENING && f->ops->open)
+    r = f->ops->open(f, p, &why);
+  else if (r == FORWARD_LISTENING)
+    r = FORWARD_WAITING;
   if (r == FORWARD_REFUSED) {
     refuse(s, p, why.s);
     return;
@@ -510,11 +524,14 @@ static void change_port(struct portd *s, struct published *p, struct rk_portfile
 {
   char err[1024];
   struct rk_text why = rk_text_in(err, sizeof err);
+  enum forwarded r = FORWARD_LISTENING;
 
   detach(s, p);
   p->file = *file;
   dirty(s, p);
-  if (s->forward.ops->check && s->forward.ops->check(p, &why) == FORWARD_REFUSED)
+  if (s->forward.ops->check)
+    r = s->forward.ops->check(p, &why);
+  if (r == FORWARD_REFUSED)
     refuse(s, p, why.s);
   else if (!s->trouble[0])
     serve(s, p);
@@ -522,15 +539,13 @@ static void change_port(struct portd *s, struct published *p, struct rk_portfile
 
 static void new_file(struct portd *s, struct published *p, struct rk_portfile const *file)
 {
-  if (port_open(p->state) && !memcmp(file, &p->file, sizeof *file))
-    return;
-  if (port_open(p->state) && table_same_side(file, &p->file)) {
+  if (!port_open(p->state) || !table_same_side(file, &p->file)) {
+    shut(s, p);
+    p->file = *file;
+    open_port(s, p);
+  } else if (memcmp(file, &p->file, sizeof *file) != 0) {
     change_port(s, p, file);
-    return;
   }
-  shut(s, p);
-  p->file = *file;
-  open_port(s, p);
 }
 
 static void bad_file(struct portd *s, struct published *p, char const *text)
@@ -614,7 +629,7 @@ static void load_port(void *ctx, char const *name)
     return;
   }
   p->unread = 0;
-  if (p->mtime.tv_sec != mtime.tv_sec || p->mtime.tv_nsec != mtime.tv_nsec)
+  if (memcmp(&p->mtime, &mtime, sizeof mtime) != 0)
     dirty(s, p);
   p->mtime = mtime;
   if (r == FILE_BAD)
@@ -665,6 +680,7 @@ static int unread_ports(struct portd *s)
 static int scan(struct portd *s)
 {
   struct published *next;
+  int r = 0;
 
   if (dir_follow(&s->dir) == -1) {
     /* another thing has that name: no port file is there, and this is told once */
@@ -675,7 +691,9 @@ static int scan(struct portd *s)
   }
   for (struct published *p = s->table.first; p; p = p->next)
     p->seen = 0;
-  if (s->dir.ports != -1 && dir_each(&s->dir, load_port, s) == -1)
+  if (s->dir.ports != -1)
+    r = dir_each(&s->dir, load_port, s);
+  if (r == -1)
     return unread_ports(s);
   for (struct published *p = s->table.first; p; p = next) {
     next = p->next;
@@ -763,21 +781,31 @@ void portd_rescan(struct portd *s)
   look_for_chain(s);
 }
 
+static struct rk_timer timer(struct portd *s, void (*due)(void *ctx))
+{
+  return (struct rk_timer){.due = due, .ctx = s};
+}
+
+static struct rk_backoff between(int min, int max)
+{
+  return (struct rk_backoff){.min = min, .max = max};
+}
+
 static void set_timers(struct portd *s)
 {
-  s->chain_again = (struct rk_timer){.due = on_chain_again, .ctx = s};
-  s->relay_again = (struct rk_timer){.due = on_relay_again, .ctx = s};
-  s->ports_again = (struct rk_timer){.due = on_ports_again, .ctx = s};
-  s->scan_again = (struct rk_timer){.due = on_scan_again, .ctx = s};
-  s->status_again = (struct rk_timer){.due = on_status_again, .ctx = s};
-  s->look = (struct rk_timer){.due = on_look, .ctx = s};
-  s->status_gone = (struct rk_timer){.due = on_status_gone, .ctx = s};
-  s->socket = (struct rk_timer){.due = on_socket, .ctx = s};
-  s->chain_wait = (struct rk_backoff){.min = 100, .max = 5000};
-  s->relay_wait = (struct rk_backoff){.min = 50, .max = 5000};
-  s->ports_wait = (struct rk_backoff){.min = 20, .max = 60000};
-  s->scan_wait = (struct rk_backoff){.min = 100, .max = 5000};
-  s->status_wait = (struct rk_backoff){.min = 100, .max = 5000};
+  s->chain_again = timer(s, on_chain_again);
+  s->relay_again = timer(s, on_relay_again);
+  s->ports_again = timer(s, on_ports_again);
+  s->scan_again = timer(s, on_scan_again);
+  s->status_again = timer(s, on_status_again);
+  s->look = timer(s, on_look);
+  s->status_gone = timer(s, on_status_gone);
+  s->socket = timer(s, on_socket);
+  s->chain_wait = between(100, 5000);
+  s->relay_wait = between(50, 5000);
+  s->ports_wait = between(20, 60000);
+  s->scan_wait = between(100, 5000);
+  s->status_wait = between(100, 5000);
 }
 
 void portd_start(struct portd *s, char const *path)

@@ -27,7 +27,12 @@
 
 /* A relay that does not answer for so long is replaced; long, since that cuts its connections and a
    machine may be busy. */
-enum { ANSWER_MS = 20000, LOOK_S = 1, FULL_MS = 20, PATIENCE_MS = 10000 };
+enum {
+  ANSWER_MS = 20000,
+  LOOK_S = 1,
+  FULL_MS = 20,
+  PATIENCE_MS = 10000,
+};
 
 static void hang_up(struct relay *relay)
 {
@@ -79,7 +84,9 @@ void relay_continue(struct relay *relay)
 {
   siginfo_t si = {.si_pid = 0};
 
-  if (!relay->pid || waitid(P_PID, (id_t)relay->pid, &si, WSTOPPED | WNOHANG) == -1)
+  if (!relay->pid)
+    return;
+  if (waitid(P_PID, (id_t)relay->pid, &si, WSTOPPED | WNOHANG) == -1)
     return;
   if (si.si_pid == relay->pid)
     kill(relay->pid, SIGCONT);
@@ -158,9 +165,11 @@ int relay_ask(struct relay *relay, void const *request, size_t len, int const *f
     c->cmsg_len = (socklen_t)CMSG_LEN(nfds * sizeof(int));
     memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
   }
-  if (send_to(relay, &msg, until) == 0 && receive_from(relay, reply, replylen, until) == 0)
-    return 0;
-  return useless(relay);
+  if (send_to(relay, &msg, until) == -1)
+    return useless(relay);
+  if (receive_from(relay, reply, replylen, until) == -1)
+    return useless(relay);
+  return 0;
 }
 
 int relay_more(struct relay *relay, void *reply, size_t replylen)
@@ -208,15 +217,20 @@ static void fact_addr(int dir, char const *name, int family, void *addr)
    they are started. */
 static uint32_t patience(int dir)
 {
+  struct timespec const *then;
   struct timespec now;
   struct stat st;
   int64_t age;
 
-  if (fstatat(dir, "child_pid", &st, AT_SYMLINK_NOFOLLOW) == -1 ||
-      clock_gettime(CLOCK_REALTIME, &now) == -1)
+  if (fstatat(dir, "child_pid", &st, AT_SYMLINK_NOFOLLOW) == -1)
     return 0;
-  age = (now.tv_sec - st.st_mtim.tv_sec) * 1000 + (now.tv_nsec - st.st_mtim.tv_nsec) / 1000000;
-  return age < 0 || age > PATIENCE_MS ? 0 : (uint32_t)(PATIENCE_MS - age);
+  if (clock_gettime(CLOCK_REALTIME, &now) == -1)
+    return 0;
+  then = &st.st_mtim;
+  age = (now.tv_sec - then->tv_sec) * 1000 + (now.tv_nsec - then->tv_nsec) / 1000000;
+  if (age < 0 || age > PATIENCE_MS)
+    return 0;
+  return (uint32_t)(PATIENCE_MS - age);
 }
 
 static int control_pair(int pair[2])

@@ -111,7 +111,9 @@ int main(int argc, char const *const *argv)
   struct portd portd = {.forward.ops = &forward_relay};
   struct signals signals = {.portd = &portd};
   unsigned int readyfd = 0;
-  int notify = 0, busy, opt;
+  int notify = 0;
+  int busy;
+  int opt;
 
   PROG = "rk-portd";
   while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1)

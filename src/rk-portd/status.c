@@ -28,6 +28,11 @@ static void count(struct rk_text *t, char const *key, uint64_t n)
   rk_text_str(t, "\n");
 }
 
+static uint64_t nanoseconds(struct timespec const *time)
+{
+  return (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
+}
+
 static void address(struct rk_text *t, char const *key, struct sockaddr_storage const *sa,
                     uint32_t ports)
 {
@@ -36,8 +41,10 @@ static void address(struct rk_text *t, char const *key, struct sockaddr_storage 
   struct sockaddr_in6 const *six = (struct sockaddr_in6 const *)sa;
   int is6 = sa->ss_family == AF_INET6;
   uint16_t port = ntohs(is6 ? six->sin6_port : four->sin_port);
-  void const *bytes = is6 ? (void const *)&six->sin6_addr : &four->sin_addr;
+  void const *bytes = &four->sin_addr;
 
+  if (is6)
+    bytes = &six->sin6_addr;
   if (!inet_ntop(sa->ss_family, bytes, ip, sizeof ip))
     return;
   rk_text_add(t, key, is6 ? "=[" : "=", ip, is6 ? "]:" : ":");
@@ -51,16 +58,19 @@ static void address(struct rk_text *t, char const *key, struct sockaddr_storage 
 
 static void counters(struct rk_text *t, struct published const *p)
 {
-  count(t, "connections", p->stat.now);
-  count(t, "total", p->sum.total + p->stat.total);
-  count(t, "in", p->sum.in + p->stat.in);
-  count(t, "out", p->sum.out + p->stat.out);
-  count(t, "refused", p->sum.refused + p->stat.refused);
-  count(t, "kept", p->sum.kept + p->stat.kept);
-  count(t, "dropped", p->sum.dropped + p->stat.dropped);
-  if (p->stat.state & RK_RELAY_PAUSED)
+  struct rk_relay_stat const *now = &p->stat;
+  struct rk_relay_stat const *was = &p->sum;
+
+  count(t, "connections", now->now);
+  count(t, "total", was->total + now->total);
+  count(t, "in", was->in + now->in);
+  count(t, "out", was->out + now->out);
+  count(t, "refused", was->refused + now->refused);
+  count(t, "kept", was->kept + now->kept);
+  count(t, "dropped", was->dropped + now->dropped);
+  if (now->state & RK_RELAY_PAUSED)
     field(t, "paused", "yes");
-  if (p->stat.state & RK_RELAY_REFUSING)
+  if (now->state & RK_RELAY_REFUSING)
     field(t, "refusing", "yes");
 }
 
@@ -118,7 +128,7 @@ void status_text(struct published const *p, struct status_view const *v, struct 
 
   field(t, "state", words[p->state]);
   count(t, "id", p->id);
-  count(t, "mtime", (uint64_t)p->mtime.tv_sec * 1000000000 + (uint64_t)p->mtime.tv_nsec);
+  count(t, "mtime", nanoseconds(&p->mtime));
   if (p->error)
     field(t, "error", p->error);
   if (p->file.spec.proto) {
@@ -140,12 +150,12 @@ void status_text(struct published const *p, struct status_view const *v, struct 
 
 int status_write(int status, char const *name, struct rk_text const *t)
 {
-  int r = rk_fact_write(status, name, t->s, t->len, 0644);
-
+  if (rk_fact_write(status, name, t->s, t->len, 0644) == 0)
+    return 0;
   /* a chain may have made a directory of that name */
-  if (r == -1 && errno == EISDIR && rk_state_away(status, name) == 0)
-    r = rk_fact_write(status, name, t->s, t->len, 0644);
-  return r;
+  if (errno != EISDIR || rk_state_away(status, name) == -1)
+    return -1;
+  return rk_fact_write(status, name, t->s, t->len, 0644);
 }
 
 int status_sweep(int status, int (*known)(void *ctx, char const *name), void *ctx)
@@ -153,6 +163,7 @@ int status_sweep(int status, int (*known)(void *ctx, char const *name), void *ct
   int fd = openat(status, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   DIR *d = fd == -1 ? NULL : fdopendir(fd);
   struct dirent *entry;
+  char const *name;
   int n = 0;
   int e = 0;
 
@@ -166,9 +177,12 @@ int status_sweep(int status, int (*known)(void *ctx, char const *name), void *ct
     entry = readdir(d);
     if (!entry)
       break;
-    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") || known(ctx, entry->d_name))
+    name = entry->d_name;
+    if (!strcmp(name, ".") || !strcmp(name, ".."))
       continue;
-    if (rk_state_remove(status, entry->d_name) == 0)
+    if (known(ctx, name))
+      continue;
+    if (rk_state_remove(status, name) == 0)
       n++;
     else if (errno != ENOENT)
       e = errno;

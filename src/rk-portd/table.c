@@ -93,9 +93,14 @@ struct published *table_conflict(struct table const *table, struct published con
 
 struct published *table_borrower(struct table const *table, struct published const *p)
 {
-  for (struct published *o = table->first; o; o = o->next)
-    if (o != p && o->borrowed && p->borrowed && o->fds[0] == p->fds[0])
+  if (!p->borrowed)
+    return NULL;
+  for (struct published *o = table->first; o; o = o->next) {
+    if (o == p || !o->borrowed)
+      continue;
+    if (o->fds[0] == p->fds[0])
       return o;
+  }
   return NULL;
 }
 
@@ -138,7 +143,9 @@ static ssize_t read_text(int fd, char *text, size_t size, struct timespec *mtime
    is. */
 static int hold(int fd)
 {
-  return fcntl(fd, F_SETLEASE, F_RDLCK) == -1 && errno == EAGAIN ? -1 : 0;
+  if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+    return 0;
+  return errno == EAGAIN ? -1 : 0;
 }
 
 enum file_read table_read(int ports, char const *name, struct rk_portfile *file,
@@ -180,7 +187,12 @@ enum file_read table_read(int ports, char const *name, struct rk_portfile *file,
 
 int table_same_side(struct rk_portfile const *a, struct rk_portfile const *b)
 {
-  return a->spec.proto == b->spec.proto && a->spec.parentport == b->spec.parentport &&
-         a->spec.count == b->spec.count && !strcmp(a->spec.parentip, b->spec.parentip) &&
-         !strcmp(a->listenfd, b->listenfd);
+  struct rk_portspec const *x = &a->spec;
+  struct rk_portspec const *y = &b->spec;
+
+  if (x->proto != y->proto || x->count != y->count)
+    return 0;
+  if (x->parentport != y->parentport)
+    return 0;
+  return !strcmp(x->parentip, y->parentip) && !strcmp(a->listenfd, b->listenfd);
 }
