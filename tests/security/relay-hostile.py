@@ -10,8 +10,12 @@ GETFD, LENGTH = 438, 16  # the relay's filter lets connect and bind pass with th
 def theirs():  # TCP sockets among the relay's fds: duplicates, so of the same open file
     pidfd, found = os.pidfd_open(pid), []
     for fd in map(int, os.listdir("/proc/%d/fd" % pid)):
-        if not os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:"): continue
-        s = socket.socket(fileno=libc.syscall(GETFD, pidfd, fd, 0))
+        try:
+            if not os.readlink("/proc/%d/fd/%d" % (pid, fd)).startswith("socket:"): continue
+        except FileNotFoundError: continue  # the relay has closed it since: a connection that an attack has ended
+        copy = libc.syscall(GETFD, pidfd, fd, 0)
+        if copy == -1: continue  # likewise
+        s = socket.socket(fileno=copy)
         if s.family not in (socket.AF_INET, socket.AF_INET6) or s.type != socket.SOCK_STREAM: continue
         if s.getsockname()[1] == port: found.append(s)
     return found
