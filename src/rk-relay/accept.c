@@ -77,7 +77,10 @@ static int accept_client(struct relay *r, int listener, union address *client)
 
 static void reset(int fd)
 {
-  struct linger now = {.l_onoff = 1, .l_linger = 0};
+  struct linger now = {
+    .l_onoff = 1,
+    .l_linger = 0,
+  };
 
   setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
   close(fd);

@@ -25,7 +25,10 @@ struct request {
 
 void control_start(struct relay *r)
 {
-  r->control.src = (struct source){.fd = RK_RELAY_CONTROL_FD, .kind = KIND_CONTROL};
+  r->control.src = (struct source){
+    .fd = RK_RELAY_CONTROL_FD,
+    .kind = KIND_CONTROL,
+  };
   if (relay_watch(r, &r->control.src, EPOLLIN) == -1)
     strerr_diefusys(RK_EXIT_SYS, "watch the control socket");
 }
@@ -127,10 +130,12 @@ static ssize_t receive(int fd, struct request *q)
     char room[CMSG_SPACE(RK_RELAY_FDS_MAX * sizeof(int))];
   } ancillary;
   struct iovec v = {&q->message, sizeof q->message};
-  struct msghdr m = {.msg_iov = &v,
-                     .msg_iovlen = 1,
-                     .msg_control = ancillary.room,
-                     .msg_controllen = sizeof ancillary.room};
+  struct msghdr m = {
+    .msg_iov = &v,
+    .msg_iovlen = 1,
+    .msg_control = ancillary.room,
+    .msg_controllen = sizeof ancillary.room,
+  };
   ssize_t r = recvmsg(fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
   if (r <= 0)

@@ -54,7 +54,10 @@ static int backend_there(struct relay const *r, struct listener const *l)
    surely there. */
 static int finds(int diag, int fd, int proto)
 {
-  union address a = {.v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)}};
+  union address a = {
+    .v4.sin_family = AF_INET,
+    .v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+  };
   socklen_t len = sizeof a;
 
   if (bind(fd, &a.sa, sizeof a.v4) == -1)

@@ -59,7 +59,10 @@ static void number(struct rk_nl *nl, uint16_t attr, uint32_t n)
 
 static void message(struct rk_nl *nl, int what, uint16_t flags)
 {
-  struct nfgenmsg head = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0};
+  struct nfgenmsg head = {
+    .nfgen_family = NFPROTO_INET,
+    .version = NFNETLINK_V0,
+  };
 
   rk_nl_msg(nl, type(what), flags, &head, sizeof head, "keep marks");
 }
@@ -67,7 +70,10 @@ static void message(struct rk_nl *nl, int what, uint16_t flags)
 static void edge(struct rk_nl *nl, uint16_t what)
 {
   struct nfgenmsg head = {
-    .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
+    .nfgen_family = AF_UNSPEC,
+    .version = NFNETLINK_V0,
+    .res_id = htons(NFNL_SUBSYS_NFTABLES),
+  };
 
   rk_nl_msg(nl, what, 0, &head, sizeof head, "keep marks");
 }
@@ -241,7 +247,10 @@ static int is_nat(struct nlmsghdr const *m)
    again after a pause. */
 static void scan(struct relay *r)
 {
-  struct nfgenmsg head = {.nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0};
+  struct nfgenmsg head = {
+    .nfgen_family = AF_UNSPEC,
+    .version = NFNETLINK_V0,
+  };
   struct rk_nl nl;
 
   if (r->nft.list.fd == -1 || r->nft.listing)
@@ -303,7 +312,10 @@ static int listed(struct relay *r)
 
 static int open_watched(struct relay *r, struct source *src, uint32_t groups)
 {
-  struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = groups};
+  struct sockaddr_nl address = {
+    .nl_family = AF_NETLINK,
+    .nl_groups = groups,
+  };
 
   src->fd = rk_nl_open(NETLINK_NETFILTER);
   if (src->fd == -1)
@@ -321,8 +333,16 @@ static int open_watched(struct relay *r, struct source *src, uint32_t groups)
 void nft_start(struct relay *r, uint32_t mark)
 {
   r->nft.mark = mark;
-  r->nft.events = (struct source){.fd = -1, .kind = KIND_NFT, .which = EVENTS};
-  r->nft.list = (struct source){.fd = -1, .kind = KIND_NFT, .which = LIST};
+  r->nft.events = (struct source){
+    .fd = -1,
+    .kind = KIND_NFT,
+    .which = EVENTS,
+  };
+  r->nft.list = (struct source){
+    .fd = -1,
+    .kind = KIND_NFT,
+    .which = LIST,
+  };
   r->nft.legacy[0] = open("/proc/thread-self/net/ip_tables_names", O_RDONLY | O_CLOEXEC);
   r->nft.legacy[1] = open("/proc/thread-self/net/ip6_tables_names", O_RDONLY | O_CLOEXEC);
   r->nft.command = rk_nl_open(NETLINK_NETFILTER);

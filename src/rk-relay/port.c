@@ -98,7 +98,10 @@ static int listen_on(struct relay *r, struct target *t, int fd, size_t number)
 static union address four(struct in_addr a, uint32_t port)
 {
   union address to = {
-    .v4 = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = a}};
+    .v4.sin_family = AF_INET,
+    .v4.sin_port = htons((uint16_t)port),
+    .v4.sin_addr = a,
+  };
 
   if (!a.s_addr)
     to.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -108,7 +111,10 @@ static union address four(struct in_addr a, uint32_t port)
 static union address six(struct in6_addr a, uint32_t port)
 {
   union address to = {
-    .v6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = a}};
+    .v6.sin6_family = AF_INET6,
+    .v6.sin6_port = htons((uint16_t)port),
+    .v6.sin6_addr = a,
+  };
 
   if (IN6_IS_ADDR_UNSPECIFIED(&a))
     to.v6.sin6_addr = in6addr_loopback;

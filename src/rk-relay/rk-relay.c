@@ -92,7 +92,10 @@ static void start(struct relay *r)
     strerr_diefusys(RK_EXIT_SYS, "answer rk-portd");
   if (e == -1)
     _exit(RK_EXIT_SYS);
-  r->chain = (struct source){.fd = RK_RELAY_CHAIN_FD, .kind = KIND_CHAIN};
+  r->chain = (struct source){
+    .fd = RK_RELAY_CHAIN_FD,
+    .kind = KIND_CHAIN,
+  };
   if (relay_watch(r, &r->chain, EPOLLIN) == -1)
     strerr_diefusys(RK_EXIT_SYS, "watch the chain");
   control_start(r);

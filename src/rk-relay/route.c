@@ -54,7 +54,10 @@ static int is_default(struct rtmsg const *r)
 
 static struct rtmsg route_head(union address const *a)
 {
-  struct rtmsg m = {.rtm_family = (uint8_t)a->sa.sa_family, .rtm_dst_len = (uint8_t)(8 * width(a))};
+  struct rtmsg m = {
+    .rtm_family = (uint8_t)a->sa.sa_family,
+    .rtm_dst_len = (uint8_t)(8 * width(a)),
+  };
 
   return m;
 }
@@ -151,7 +154,12 @@ static int set_route(struct relay const *r, int type, struct local const *l)
 int route_client(struct relay const *r, int type, uint32_t table, union address const *client,
                  union address const *src)
 {
-  struct local l = {.table = table, .metric = r->route.metric, .client = client, .src = src};
+  struct local l = {
+    .table = table,
+    .metric = r->route.metric,
+    .client = client,
+    .src = src,
+  };
 
   if (src && r->route.device != LOOPBACK && client->sa.sa_family == AF_INET) {
     l.device = r->route.device;
@@ -185,7 +193,10 @@ static uint8_t action(struct rule const *r)
 
 static int set_rule(struct relay const *relay, struct rule const *r, uint16_t type, uint16_t flags)
 {
-  struct fib_rule_hdr head = {.family = r->family, .action = action(r)};
+  struct fib_rule_hdr head = {
+    .family = r->family,
+    .action = action(r),
+  };
   uint8_t us = RK_PROTO;
   struct rk_nl nl;
 
@@ -235,7 +246,11 @@ static int counted(struct relay const *relay, int add, struct rule const *r)
 int route_mark_rule(struct relay const *r, int family, uint32_t table, uint32_t mark)
 {
   struct rule rule = {
-    .priority = PRIORITY, .table = table, .mark = mark, .family = (uint8_t)family};
+    .priority = PRIORITY,
+    .table = table,
+    .mark = mark,
+    .family = (uint8_t)family,
+  };
 
   return lasting(r, &rule);
 }
@@ -243,12 +258,14 @@ int route_mark_rule(struct relay const *r, int family, uint32_t table, uint32_t 
 int route_port_rule(struct relay const *r, int add, uint32_t table, union address const *src,
                     int by_src, struct ports ports)
 {
-  struct rule rule = {.priority = PRIORITY,
-                      .table = table,
-                      .proto = IPPROTO_TCP,
-                      .sport = {ports.from, ports.to},
-                      .family = (uint8_t)src->sa.sa_family,
-                      .src = by_src ? src : NULL};
+  struct rule rule = {
+    .priority = PRIORITY,
+    .table = table,
+    .proto = IPPROTO_TCP,
+    .sport = {ports.from, ports.to},
+    .family = (uint8_t)src->sa.sa_family,
+    .src = by_src ? src : NULL,
+  };
 
   return counted(r, add, &rule);
 }
@@ -256,9 +273,20 @@ int route_port_rule(struct relay const *r, int add, uint32_t table, union addres
 /* The ends of the lists. A rule may go to a priority that is not there yet. */
 static int set_ends(struct relay const *r, uint8_t family)
 {
-  struct rule end = {.priority = END, .family = family};
-  struct rule skip = {.priority = SKIP, .target = END, .family = family};
-  struct rule skip_sections = {.priority = SECTIONS_END, .target = END, .family = family};
+  struct rule end = {
+    .priority = END,
+    .family = family,
+  };
+  struct rule skip = {
+    .priority = SKIP,
+    .target = END,
+    .family = family,
+  };
+  struct rule skip_sections = {
+    .priority = SECTIONS_END,
+    .target = END,
+    .family = family,
+  };
 
   if (lasting(r, &end) == -1)
     return -1;
@@ -270,12 +298,14 @@ static int set_ends(struct relay const *r, uint8_t family)
 int route_answer_port(struct relay const *r, int add, union address const *src, int by_src,
                       struct ports ports)
 {
-  struct rule entry = {.priority = ENTRY,
-                       .target = SECTIONS,
-                       .proto = IPPROTO_UDP,
-                       .sport = {ports.from, ports.to},
-                       .family = (uint8_t)src->sa.sa_family,
-                       .src = by_src ? src : NULL};
+  struct rule entry = {
+    .priority = ENTRY,
+    .target = SECTIONS,
+    .proto = IPPROTO_UDP,
+    .sport = {ports.from, ports.to},
+    .family = (uint8_t)src->sa.sa_family,
+    .src = by_src ? src : NULL,
+  };
 
   if (add && set_ends(r, entry.family) == -1)
     return -1;
@@ -287,12 +317,18 @@ static int section(struct relay const *r, int add, int family, unsigned int k)
   uint16_t from = (uint16_t)(k * WIDTH);
   uint16_t to = (uint16_t)(from + WIDTH - 1);
   uint32_t first = FIRST + 2 * k;
-  struct rule enter = {.priority = SECTIONS,
-                       .target = first,
-                       .proto = IPPROTO_UDP,
-                       .dport = {from, to},
-                       .family = (uint8_t)family};
-  struct rule leave = {.priority = first + 1, .target = END, .family = (uint8_t)family};
+  struct rule enter = {
+    .priority = SECTIONS,
+    .target = first,
+    .proto = IPPROTO_UDP,
+    .dport = {from, to},
+    .family = (uint8_t)family,
+  };
+  struct rule leave = {
+    .priority = first + 1,
+    .target = END,
+    .family = (uint8_t)family,
+  };
 
   /* The kernel takes no range with 0 or 65535 (fib_rule_port_range_valid). */
   if (!from)
@@ -311,14 +347,16 @@ int route_answer(struct relay *r, int add, struct answers const *a)
   uint16_t to = ntohs(six ? a->client->v6.sin6_port : a->client->v4.sin_port);
   unsigned int k = to / WIDTH;
   unsigned int *n = &r->route.sessions[six][k];
-  struct rule rule = {.priority = FIRST + 2 * k,
-                      .table = a->table,
-                      .proto = IPPROTO_UDP,
-                      .sport = {a->port, a->port},
-                      .dport = {to, to},
-                      .family = (uint8_t)family,
-                      .src = a->by_src ? a->backend : NULL,
-                      .dst = a->client};
+  struct rule rule = {
+    .priority = FIRST + 2 * k,
+    .table = a->table,
+    .proto = IPPROTO_UDP,
+    .sport = {a->port, a->port},
+    .dport = {to, to},
+    .family = (uint8_t)family,
+    .src = a->by_src ? a->backend : NULL,
+    .dst = a->client,
+  };
 
   if (add && !*n && section(r, 1, family, k) == -1)
     return -1;
@@ -382,10 +420,12 @@ static int stale_route(struct nlmsghdr const *m, void *data)
   }
   if (!destination(m, &head, &client))
     return 0;
-  struct local l = {.table = number(m, sizeof head, RTA_TABLE),
-                    .device = number(m, sizeof head, RTA_OIF),
-                    .metric = metric,
-                    .client = &client};
+  struct local l = {
+    .table = number(m, sizeof head, RTA_TABLE),
+    .device = number(m, sizeof head, RTA_OIF),
+    .metric = metric,
+    .client = &client,
+  };
   set_route(left->relay, RTM_DELROUTE, &l);
   return 0;
 }

@@ -73,7 +73,10 @@ static void add(struct filter *f, struct sock_filter instruction)
 
 static void statement(struct filter *f, int code, size_t k)
 {
-  add(f, (struct sock_filter){.code = (uint16_t)code, .k = (uint32_t)k});
+  add(f, (struct sock_filter){
+           .code = (uint16_t)code,
+           .k = (uint32_t)k,
+         });
 }
 
 static void load(struct filter *f, size_t offset)
@@ -101,7 +104,11 @@ static void forbid(struct filter *f)
    one. */
 static void only_if(struct filter *f, int test, uint32_t k)
 {
-  add(f, (struct sock_filter){.code = (uint16_t)(BPF_JMP | BPF_K | test), .jf = 1, .k = k});
+  add(f, (struct sock_filter){
+           .code = (uint16_t)(BPF_JMP | BPF_K | test),
+           .jf = 1,
+           .k = k,
+         });
 }
 
 /* What follows, until end(), is for this system call only. It loads what it likes, and must have

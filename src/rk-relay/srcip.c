@@ -181,7 +181,13 @@ static struct client *client_new(struct relay *r, union address const *a, uint32
   if (!c)
     return NULL;
   struct client **at = bucket(r, &m, table);
-  *c = (struct client){.next = *at, .addr = m, .table = table, .refs = 1, .own = (uint8_t)own};
+  *c = (struct client){
+    .next = *at,
+    .addr = m,
+    .table = table,
+    .refs = 1,
+    .own = (uint8_t)own,
+  };
   *at = c;
   r->clients.n++;
   return c;
@@ -276,7 +282,12 @@ int srcip_answers(struct relay *r, int add, struct target const *t, uint16_t por
                   union address const *shown)
 {
   struct answers a = {
-    .table = table_of(t), .port = port, .by_src = t->routed, .backend = &t->dest, .client = shown};
+    .table = table_of(t),
+    .port = port,
+    .by_src = t->routed,
+    .backend = &t->dest,
+    .client = shown,
+  };
 
   return route_answer(r, add, &a);
 }
@@ -442,10 +453,22 @@ static void set_addresses(struct relay *r, struct rk_relay_start const *start)
     dns = (struct in6_addr){{{0xfd, [15] = 3}}};
   if (IN6_IS_ADDR_UNSPECIFIED(&six))
     six = (struct in6_addr){{{0xfd, [15] = 2}}};
-  r->clients.gateway[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = four};
-  r->clients.gateway[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = six};
-  r->clients.resolver[0].v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr = start->dns4};
-  r->clients.resolver[1].v6 = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = dns};
+  r->clients.gateway[0].v4 = (struct sockaddr_in){
+    .sin_family = AF_INET,
+    .sin_addr = four,
+  };
+  r->clients.gateway[1].v6 = (struct sockaddr_in6){
+    .sin6_family = AF_INET6,
+    .sin6_addr = six,
+  };
+  r->clients.resolver[0].v4 = (struct sockaddr_in){
+    .sin_family = AF_INET,
+    .sin_addr = start->dns4,
+  };
+  r->clients.resolver[1].v6 = (struct sockaddr_in6){
+    .sin6_family = AF_INET6,
+    .sin6_addr = dns,
+  };
 }
 
 /* The gateway's entry is kept for good. If it is the namespace's own address, it is none of

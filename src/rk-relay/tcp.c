@@ -98,7 +98,10 @@ static void end(struct relay *r, struct conn *c)
 
 static void reset(struct relay *r, struct conn *c)
 {
-  struct linger now = {.l_onoff = 1, .l_linger = 0};
+  struct linger now = {
+    .l_onoff = 1,
+    .l_linger = 0,
+  };
 
   for (int i = 0; i < 2; i++)
     setsockopt(c->side[i].src.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -404,7 +407,11 @@ int tcp_begin(struct relay *r, struct conn *c, struct listener *from, int const 
   c->phase = CONNECTING;
   for (int i = 0; i < 2; i++) {
     struct source *src = &c->side[i].src;
-    *src = (struct source){.fd = fds[i], .kind = KIND_SIDE, .which = (uint8_t)i};
+    *src = (struct source){
+      .fd = fds[i],
+      .kind = KIND_SIDE,
+      .which = (uint8_t)i,
+    };
     if (relay_watch(r, src, EVENTS | EPOLLOUT) == -1)
       return -1;
   }

@@ -226,7 +226,10 @@ static int connect_backend(struct relay *r, struct session *s, int *kept)
   }
   setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
   setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
-  s->src = (struct source){.fd = fd, .kind = KIND_SESSION};
+  s->src = (struct source){
+    .fd = fd,
+    .kind = KIND_SESSION,
+  };
   if (relay_watch(r, &s->src, EPOLLIN) == -1) {
     undo(r, s, fd);
     return -1;
@@ -410,12 +413,14 @@ static int end_gone(struct relay *r, struct listener const *l)
   struct datagrams *d = &r->datagrams;
   union address peer;
   struct iovec v = {d->slot[0], DATAGRAM_SLOT};
-  struct msghdr m = {.msg_name = &peer,
-                     .msg_namelen = sizeof peer,
-                     .msg_iov = &v,
-                     .msg_iovlen = 1,
-                     .msg_control = d->control[0],
-                     .msg_controllen = DATAGRAM_CONTROL};
+  struct msghdr m = {
+    .msg_name = &peer,
+    .msg_namelen = sizeof peer,
+    .msg_iov = &v,
+    .msg_iovlen = 1,
+    .msg_control = d->control[0],
+    .msg_controllen = DATAGRAM_CONTROL,
+  };
   struct session *s;
 
   memset(&peer, 0, sizeof peer);

@@ -6,7 +6,10 @@
 
 static int control(struct relay *r, int op, struct source *src, uint32_t events)
 {
-  struct epoll_event e = {.events = events, .data.ptr = src};
+  struct epoll_event e = {
+    .events = events,
+    .data.ptr = src,
+  };
 
   return epoll_ctl(r->epoll, op, src->fd, &e);
 }
