@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <netinet/in.h>
@@ -42,6 +43,29 @@ union address {
   struct sockaddr_in v4;
   struct sockaddr_in6 v6;
 };
+
+/* An IPv4 address as ::ffff:a.b.c.d. */
+static inline struct in6_addr mapped(union address const *a)
+{
+  struct in6_addr m = {{{[10] = 0xff, [11] = 0xff}}};
+
+  if (a->sa.sa_family == AF_INET6)
+    return a->v6.sin6_addr;
+  memcpy(m.s6_addr + 12, &a->v4.sin_addr, sizeof a->v4.sin_addr);
+  return m;
+}
+
+/* Of an address, for a table: take the upper bits. */
+static inline uint32_t hash_of(struct in6_addr const *a)
+{
+  uint32_t w[4];
+
+  memcpy(w, a, sizeof w);
+  w[0] ^= w[1] * 0x9e3779b1U;
+  w[0] ^= w[2] * 0x85ebca6bU;
+  w[0] ^= w[3] * 0xc2b2ae35U;
+  return w[0] * 0x9e3779b1U;
+}
 
 /* UDP sessions by last use. */
 struct ages {

@@ -57,16 +57,6 @@ static int index_of(int family)
   return family == AF_INET6;
 }
 
-static struct in6_addr mapped(union address const *a)
-{
-  struct in6_addr m = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}};
-
-  if (a->sa.sa_family == AF_INET6)
-    return a->v6.sin6_addr;
-  memcpy(m.s6_addr + 12, &a->v4.sin_addr, 4);
-  return m;
-}
-
 static union address unmapped(struct in6_addr const *m)
 {
   union address a;
@@ -84,11 +74,9 @@ static union address unmapped(struct in6_addr const *m)
 
 static struct client **bucket(struct relay *r, struct in6_addr const *m, uint32_t table)
 {
-  uint32_t w[4];
+  uint32_t h = hash_of(m) ^ table * 0x9e3779b1U;
 
-  memcpy(w, m, sizeof w);
-  uint32_t h = w[0] ^ w[1] * 0x9e3779b1U ^ w[2] * 0x85ebca6bU ^ w[3] * 0xc2b2ae35U ^ table;
-  return &r->clients.buckets[h * 0x9e3779b1U >> 22];
+  return &r->clients.buckets[h >> 22];
 }
 
 static void unlink_idle(struct relay *r, struct client *c)
@@ -240,15 +228,11 @@ int srcip_tick(struct relay *r)
 /* UDP: one table per backend address, since its routes name it as the source of answers. */
 static uint32_t table_of(struct target const *t)
 {
-  uint32_t w[4];
-
   if (t->port->proto == IPPROTO_TCP)
     return TABLE;
   if (t->dest.sa.sa_family == AF_INET)
     return ntohl(t->dest.v4.sin_addr.s_addr);
-  memcpy(w, &t->dest.v6.sin6_addr, sizeof w);
-  uint32_t h = w[0] ^ w[1] * 0x9e3779b1U ^ w[2] * 0x85ebca6bU ^ w[3] * 0xc2b2ae35U;
-  return h | 0x80000000U;
+  return hash_of(&t->dest.v6.sin6_addr) | 0x80000000U;
 }
 
 static int target_rule(struct relay const *r, struct target const *t, int add)

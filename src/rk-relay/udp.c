@@ -64,17 +64,12 @@ void udp_prepare(int fd)
 
 static struct session **bucket(struct relay *r, struct listener const *l, union address const *peer)
 {
+  struct in6_addr a = mapped(peer);
+  uint32_t port = peer->sa.sa_family == AF_INET ? peer->v4.sin_port : peer->v6.sin6_port;
   uint32_t h = (uint32_t)((uintptr_t)l >> 4);
-  uint32_t w[4];
 
-  if (peer->sa.sa_family == AF_INET) {
-    h ^= peer->v4.sin_addr.s_addr + (uint32_t)peer->v4.sin_port * 0x85ebca6bU;
-  } else {
-    memcpy(w, &peer->v6.sin6_addr, sizeof w);
-    w[3] += (uint32_t)peer->v6.sin6_port * 0x85ebca6bU;
-    h ^= w[0] ^ w[1] * 0xc2b2ae35U ^ w[2] ^ w[3];
-  }
-  h *= 0x9e3779b1U;
+  h ^= port * 0x85ebca6bU;
+  h = hash_of(&a) ^ h * 0x9e3779b1U;
   return &r->udp.buckets[h >> 20];
 }
 

@@ -71,13 +71,8 @@ static void renew(struct ages *ages, struct session *s, enum age which)
 
 static struct in6_addr address_of(union address const *peer)
 {
-  struct in6_addr a = {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}}};
+  struct in6_addr a = mapped(peer);
 
-  if (peer->sa.sa_family == AF_INET) {
-    memcpy(a.s6_addr + 12, &peer->v4.sin_addr, sizeof peer->v4.sin_addr);
-    return a;
-  }
-  a = peer->v6.sin6_addr;
   if (!IN6_IS_ADDR_V4MAPPED(&a))
     memset(a.s6_addr + 8, 0, 8);
   return a;
@@ -85,11 +80,7 @@ static struct in6_addr address_of(union address const *peer)
 
 static struct sender **bucket(struct relay *r, struct in6_addr const *a)
 {
-  uint32_t w[4];
-
-  memcpy(w, a, sizeof w);
-  uint32_t h = w[0] ^ w[1] * 0x9e3779b1U ^ w[3] * 0xc2b2ae35U;
-  return &r->share.buckets[h * 0x9e3779b1U >> 22];
+  return &r->share.buckets[hash_of(a) >> 22];
 }
 
 static struct sender *find(struct relay *r, struct in6_addr const *a)
