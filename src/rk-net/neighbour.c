@@ -19,8 +19,8 @@
 #include <rk/clock.h>
 #include <rk/netlink.h>
 
-/* Milliseconds: a request without an answer after that long is taken for lost. The kernel itself asks
-   again after a second. */
+/* Milliseconds: a request without an answer after that long is taken for lost. The kernel itself
+   asks again after a second. */
 enum { AGAIN = 200 };
 
 int neighbour_listen(void)

@@ -95,9 +95,9 @@ void hop_run(struct net *n, int sock, int proc, int stays) __attribute__((noretu
 int neighbour_listen(void);
 int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, int rounds);
 /* An interface whose carrier has just come, because a driver has attached or the other end is up,
-   drops what it is given until the kernel's link watch has run (net/core/link_watch.c), which a busy
-   machine puts off. To ask for its state makes it ready now (ethtool_op_get_link(), Linux 6.9).
-   sock: any socket of its network namespace. */
+   drops what it is given until the kernel's link watch has run (net/core/link_watch.c), which a
+   busy machine puts off. To ask for its state makes it ready now (ethtool_op_get_link(), Linux
+   6.9). sock: any socket of its network namespace. */
 void neighbour_link_ready(int sock, char const *ifname);
 /* Wait until the kernel knows it, for at most ms. */
 int neighbour_wait(int news, struct in_addr const *who, int ms);
