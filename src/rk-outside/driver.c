@@ -298,7 +298,7 @@ void driver_describe(struct driver *d, char *text, size_t size)
   } else if (signaled) {
     rk_text_str(&t, " was killed by signal ");
     rk_text_num(&t, WTERMSIG(d->status));
-    /* who is killed by others has nothing to say about it */
+    /* it has nothing to say about what others did to it */
     if (WTERMSIG(d->status) == SIGKILL || WTERMSIG(d->status) == SIGTERM)
       return;
   } else {
