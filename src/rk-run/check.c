@@ -8,6 +8,7 @@
 #include <rk/mountinfo.h>
 #include <rk/portspec.h>
 #include <rk/proc.h>
+#include <rk/spawn.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -203,28 +204,73 @@ static void check_pasta(struct run *r)
             wstat < 0 ? go_errno(errno) : go_status(wstat));
 }
 
+static void check_lxc(struct run *r)
+{
+  run_warn("\"lxc-user-nic\" network driver is experimental");
+  if (*r->cidr)
+    run_die("custom cidr is not supported for --net=%s", r->net);
+  if (!r->no_host_loopback)
+    run_warn("--disable-host-loopback is implicitly set for lxc-user-nic");
+  r->no_host_loopback = 1;
+  r->lxc = run_program(r->lxc);
+}
+
+static void check_vpnkit(struct run *r)
+{
+  if (*r->cidr)
+    run_die("custom cidr is not supported for --net=%s", r->net);
+  run_program(r->vpnkit);
+  if (r->mtu && r->mtu != 1500)
+    run_warn("vpnkit is known to have issues with non-1500 MTU (current: %lld), see "
+             "https://github.com/rootless-containers/rootlesskit/issues/6#issuecomment-403531453",
+             r->mtu);
+}
+
+/* RootlessKit has this stack built in, so its callers name it where they find no other driver's
+   program. Ours is a program too: in its absence any other driver that is here does the same, but
+   that the gateway is network + 2. */
+static void check_gvisor(struct run *r)
+{
+  static char const *const others[] = {"slirp4netns", "pasta"};
+  char path[PATH_MAX];
+
+  run_warn("\"gvisor-tap-vsock\" network driver is experimental");
+  if (rk_which("gvproxy", path, sizeof path) != -1)
+    return;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    if (rk_which(others[i], path, sizeof path) == -1)
+      continue;
+    run_warn("gvproxy, which --net=gvisor-tap-vsock needs, is not in $PATH: %s takes its place",
+             others[i]);
+    r->net = others[i];
+    return;
+  }
+  run_die(
+    "--net=gvisor-tap-vsock needs gvproxy in $PATH (or slirp4netns or pasta in its place): go "
+    "install github.com/containers/gvisor-tap-vsock/cmd/gvproxy@v0.8.9");
+}
+
 static void check_net(struct run *r)
 {
-  if (is(r->net, "host") || is(r->net, "none"))
+  static struct {
+    char const *net;
+    void (*check)(struct run *r);
+  } const known[] = {
+    {"pasta", check_pasta},   {"slirp4netns", check_slirp},       {"lxc-user-nic", check_lxc},
+    {"vpnkit", check_vpnkit}, {"gvisor-tap-vsock", check_gvisor},
+  };
+
+  if (is(r->net, "host") || is(r->net, "none")) {
     check_plain_net(r);
-  else if (is(r->net, "pasta"))
-    check_pasta(r);
-  else if (is(r->net, "slirp4netns"))
-    check_slirp(r);
-  else if (is(r->net, "lxc-user-nic")) {
-    run_warn("\"lxc-user-nic\" network driver is experimental");
-    if (*r->cidr)
-      run_die("custom cidr is not supported for --net=%s", r->net);
-    if (!r->no_host_loopback)
-      run_warn("--disable-host-loopback is implicitly set for lxc-user-nic");
-    r->no_host_loopback = 1;
-    r->lxc = run_program(r->lxc);
-  } else if (is(r->net, "vpnkit"))
-    run_die("vpnkit network driver disabled by build tag no_vpnkit");
-  else if (is(r->net, "gvisor-tap-vsock"))
-    run_die("gvisor-tap-vsock network driver disabled by build tag no_gvisortapvsock");
-  else
-    run_die("unknown network mode: %s", r->net);
+    return;
+  }
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+    if (is(r->net, known[i].net)) {
+      known[i].check(r);
+      return;
+    }
+  }
+  run_die("unknown network mode: %s", r->net);
 }
 
 static void check_ports(struct run const *r)

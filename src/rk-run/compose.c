@@ -92,7 +92,7 @@ static int two_steps(struct run const *r)
 {
   if (!r->copy_up.len || r->detach_netns || *r->evacuate)
     return 0;
-  return !strcmp(r->net, "slirp4netns") || !strcmp(r->net, "pasta");
+  return strcmp(r->net, "host") && strcmp(r->net, "none") && strcmp(r->net, "lxc-user-nic");
 }
 
 static void keep_fds(struct words *w, struct run const *r)
@@ -146,6 +146,8 @@ char const *const *run_driver_env(struct run const *r)
     program = r->slirp;
   if (!strcmp(r->net, "pasta") && strcmp(r->pasta, "pasta"))
     program = r->pasta;
+  if (!strcmp(r->net, "vpnkit") && strcmp(r->vpnkit, "vpnkit"))
+    program = r->vpnkit;
   if (lxc && *r->lxc)
     program = r->lxc;
   if (!strcmp(r->port_driver, "slirp4netns") || !strcmp(r->port_driver, "implicit"))

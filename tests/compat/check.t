@@ -40,8 +40,23 @@ fails 'unsupported slirp4netns-sandbox mode: "x"' --net=slirp4netns --slirp4netn
 fails 'unsupported slirp4netns-seccomp mode: "x"' --net=slirp4netns --slirp4netns-seccomp=x
 fails '--slirp4netns-sandbox conflicts with --detach-netns (https://github.com/rootless-containers/slirp4netns/issues/317)' \
   --net=slirp4netns --slirp4netns-sandbox=true --detach-netns
-fails 'vpnkit network driver disabled by build tag no_vpnkit' --net=vpnkit
-fails 'gvisor-tap-vsock network driver disabled by build tag no_gvisortapvsock' --net=gvisor-tap-vsock
+fails 'exec: "nonesuch": executable file not found in $PATH' --net=vpnkit --vpnkit-binary=nonesuch
+fails 'custom cidr is not supported for --net=vpnkit' --net=vpnkit --cidr=10.0.3.0/24
+mkdir "$T/none" "$T/one"; ln -s "$(which true)" "$T/one/slirp4netns"
+lacking() { # DIR ARGUMENT...: rootlesskit where that directory is all of PATH
+  path=$1; shift
+  run env PATH="$path" "$(command -v rootlesskit)" "$@" --reaper=x true
+}
+lacking "$T/none" --net=gvisor-tap-vsock
+like "$err" "error: --net=gvisor-tap-vsock needs gvproxy in .PATH" "no gvproxy, and nothing in its place"
+lacking "$T/one" --net=gvisor-tap-vsock --disable-host-loopback
+is "$(printf '%s\n' "$err" | sed 1d)" \
+  "[rootlesskit:parent] warning: gvproxy, which --net=gvisor-tap-vsock needs, is not in \$PATH: slirp4netns \
+takes its place
+[rootlesskit:parent] error: unknown reaper mode: x" "slirp4netns in its place, with a warning"
+like "$(rk-run --print=sh --net=vpnkit --vpnkit-binary="$(which true)" --disable-host-loopback true 2>/dev/null)" \
+  'RK_DRIVER_PROGRAM=/' "--vpnkit-binary"
+warns 'vpnkit is known to have issues with non-1500 MTU' --net=vpnkit --vpnkit-binary=true --mtu=1400
 fails 'custom cidr is not supported for --net=lxc-user-nic' --net=lxc-user-nic --cidr=10.0.3.0/24
 fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=lxc-user-nic --lxc-user-nic-binary=/nonesuch
 fails 'port driver "none" does not support publishing ports' -p 127.0.0.1:1:1/tcp
