@@ -255,9 +255,9 @@ static int has_ports(int fd)
   return n != 0;
 }
 
-/* dnotify (fcntl(2), F_NOTIFY), not inotify: closing an inotify instance waits for the kernel's
-   readers (SRCU), some 10 ms, and we would not be gone before. One event is all that is wanted. 0,
-   or -1: the kernel has none (CONFIG_DNOTIFY, fs.dir-notify-enable). */
+/* By dnotify (fcntl(2), F_NOTIFY): one event is all that is wanted, and closing an inotify instance
+   takes long (ARCHITECTURE.md). 0, or -1: the kernel has none (CONFIG_DNOTIFY,
+   fs.dir-notify-enable). */
 static int await_ports(struct serve *s)
 {
   if (mkdirat(s->dirfd, "ports", 0700) == -1 && errno != EEXIST)

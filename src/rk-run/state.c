@@ -54,8 +54,7 @@ char *run_state_path(char const *dir)
 }
 
 /* Look again in a moment, until the time is over: 0. Nobody is told of a lock's end but who sleeps
-   in flock(2), which has no time limit. Not by inotify(7): closing an instance waits for the
-   kernel's readers (SRCU), some 10 ms, which is longer than the tidying of most chains takes. */
+   in flock(2), which has no time limit; and inotify(7) takes long to close (ARCHITECTURE.md). */
 static int wait_moment(int64_t until)
 {
   struct timespec const step = {.tv_nsec = STEP_NS};
