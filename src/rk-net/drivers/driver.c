@@ -11,6 +11,7 @@
 char const *driver_plan(char const *name)
 {
   char const *s = getenv(name);
+
   if (!s)
     strerr_dienotset(RK_EXIT_USAGE, name);
   return s;
@@ -24,5 +25,8 @@ int driver_wants(char const *name)
 char const *driver_program(char const *name)
 {
   char const *s = getenv("RK_DRIVER_PROGRAM");
-  return s && *s ? s : name;
+
+  if (!s || !*s)
+    return name;
+  return s;
 }

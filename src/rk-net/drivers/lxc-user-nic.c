@@ -9,6 +9,8 @@
             udhcpc
    exits    102 lxc-user-nic or udhcpc is missing or not allowed, 111 a system call failed
  */
+#include "driver.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -26,19 +28,22 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
-#include <rk/spawn.h>
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/netlink.h>
 #include <rk/proc.h>
+#include <rk/spawn.h>
 #include <rk/sys.h>
-#include "driver.h"
+#include <rk/text.h>
 
 /* Debian and Alpine; Debian before 12; Fedora; an own build. */
-static char const *const places[] = {
-  "/usr/libexec/lxc/lxc-user-nic", "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic",
-  "/usr/lib/aarch64-linux-gnu/lxc/lxc-user-nic", "/usr/lib/lxc/lxc-user-nic",
-  "/usr/local/libexec/lxc/lxc-user-nic"};
+static char const *const PLACES[] = {
+  "/usr/libexec/lxc/lxc-user-nic",
+  "/usr/lib/x86_64-linux-gnu/lxc/lxc-user-nic",
+  "/usr/lib/aarch64-linux-gnu/lxc/lxc-user-nic",
+  "/usr/lib/lxc/lxc-user-nic",
+  "/usr/local/libexec/lxc/lxc-user-nic",
+};
 
 static char const *helper_path(void)
 {
@@ -46,9 +51,9 @@ static char const *helper_path(void)
 
   if (s && *s)
     return s;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    if (access(places[i], X_OK) == 0)
-      return places[i];
+  for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
+    if (access(PLACES[i], X_OK) == 0)
+      return PLACES[i];
   rk_die_host("I13", "install the package lxc, or set RK_LXC_USER_NIC to the path of lxc-user-nic",
               "unable to find lxc-user-nic");
 }
@@ -66,13 +71,14 @@ static void stay_closed(void)
    can be traced by namespace root, and must not lead to more than that has already. */
 static void go_inside(void)
 {
-  char path[32] = "/proc/";
+  char path[RK_PROCPATH_MAX];
+  struct rk_text t = rk_text_in(path, sizeof path);
   char const *pid = driver_plan("RK_NET_PID");
   int mnt;
 
   if (strlen(pid) > 10)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
-  strcat(strcpy(path + 6, pid), "/ns/mnt");
+  rk_text_add(&t, "/proc/", pid, "/ns/mnt");
   stay_closed();
   if (setns(USERNS, CLONE_NEWUSER) == -1 || setns(NETNS, CLONE_NEWNET) == -1) {
     strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
@@ -86,28 +92,41 @@ static void go_inside(void)
   stay_closed();
 }
 
+/* Until nothing holds the other end of hold any more. */
+static void reside(int hold, int ready) __attribute__((noreturn));
+static void reside(int hold, int ready)
+{
+  char c;
+
+  go_inside();
+  rk_close_range(NETNS, LEAVE, 0);
+  /* lxc-user-nic asks whether its user may read our /proc/PID/ns/net. All our namespaces are the
+     chain's by now, and so is what we hold. */
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
+    _exit(RK_EXIT_SYS);
+  if (write(ready, "", 1) == 1)
+    while (read(hold, &c, 1) == -1 && errno == EINTR)
+      ;
+  _exit(0);
+}
+
 /* lxc-user-nic wants a pid; a namespace without a process of its own gets one for that moment. */
 static pid_t make_resident(int *hold)
 {
-  int p[2], ready[2];
+  int p[2];
+  int ready[2];
   char c;
   pid_t pid;
 
-  if (pipe2(p, O_CLOEXEC) == -1 || pipe2(ready, O_CLOEXEC) == -1 || (pid = fork()) == -1)
+  if (pipe2(p, O_CLOEXEC) == -1 || pipe2(ready, O_CLOEXEC) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a pipe");
+  pid = fork();
+  if (pid == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!pid) {
     close(p[1]);
     close(ready[0]);
-    go_inside();
-    rk_close_range(NETNS, LEAVE, 0);
-    /* lxc-user-nic asks whether its user may read our /proc/PID/ns/net. All our namespaces are the
-       chain's by now, and so is what we hold. */
-    if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
-      _exit(RK_EXIT_SYS);
-    if (write(ready[1], "", 1) == 1)
-      while (read(p[0], &c, 1) == -1 && errno == EINTR)
-        ;
-    _exit(0);
+    reside(p[0], ready[1]);
   }
   close(p[0]);
   close(ready[1]);
@@ -119,7 +138,7 @@ static pid_t make_resident(int *hold)
 }
 
 /* Does the interface exist already (we are started again)? Looked up inside, by a child. */
-static int exists(char const *ifname)
+static int interface_exists(char const *ifname)
 {
   int status;
   pid_t pid = fork();
@@ -155,21 +174,28 @@ static void __attribute__((noreturn)) die_refused(char const *bridge)
     ", or too many interfaces");
 }
 
+/* Arguments of lxc-user-nic. */
+enum { PID = 4, BRIDGE = 6 };
+
 static void make_veth(char const *ifname)
 {
-  char const *bridge = getenv("RK_LXC_BRIDGE"), *pid = driver_plan("RK_NET_PID");
+  char const *bridge = getenv("RK_LXC_BRIDGE");
+  char const *argv[] = {
+    helper_path(), "create", "/dev/null", "dummy", NULL, "veth", NULL, ifname, NULL,
+  };
   char number[UINT_FMT];
-  int status, hold = -1;
+  int hold = -1;
+  int status;
   pid_t child;
 
   if (!bridge || !*bridge)
     bridge = "lxcbr0";
+  argv[PID] = driver_plan("RK_NET_PID");
+  argv[BRIDGE] = bridge;
   if (driver_wants("RK_NET_DETACHED")) {
     number[uint_fmt(number, (unsigned int)make_resident(&hold))] = 0;
-    pid = number;
+    argv[PID] = number;
   }
-  char const *const argv[] = {helper_path(), "create", "/dev/null", "dummy", pid,
-                              "veth",        bridge,   ifname,      0};
   child = fork();
   if (child == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
@@ -213,25 +239,26 @@ static void reduce_environment(void)
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
       if (!strncmp(*e, kept[i], strlen(kept[i])))
         environ[n++] = *e;
-  environ[n] = 0;
+  environ[n] = NULL;
 }
 
 int main(void)
 {
   char const *ifname = driver_plan("RK_NET_IFNAME");
-  char lease[PATH_MAX], client[PATH_MAX];
+  char lease[PATH_MAX];
+  char client[PATH_MAX];
   /* -f: stay, and renew; -t, -T, -A: ask each second, never give up; no -n: an interface may have
      to wait for its bridge */
   char const *const argv[] = {"udhcpc", "-f", "-i", ifname, "-s", lease, "-t",
-                              "5",      "-T", "1",  "-A",   "5",  0};
+                              "5",      "-T", "1",  "-A",   "5",  NULL};
 
   PROG = "lxc-user-nic (driver)";
   if (rk_libexec("rk-net-lease", lease, sizeof lease) == -1)
     strerr_diefusys(RK_EXIT_SYS, "find rk-net-lease");
-  if (rk_which("udhcpc", client, sizeof client) < 0)
+  if (rk_which("udhcpc", client, sizeof client) == -1)
     rk_die_host("I13", "install the package udhcpc",
                 "unable to find a DHCP client: udhcpc is not in PATH");
-  if (!exists(ifname))
+  if (!interface_exists(ifname))
     make_veth(ifname);
   go_inside();
   bring_up(ifname);

@@ -9,6 +9,8 @@
             file into the report, and is gone then; becomes pasta (2023 or newer)
    exits    102 pasta is not installed, 111 a system call failed, 126 it cannot be executed
  */
+#include "driver.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -32,32 +34,37 @@
 #include <rk/exit.h>
 #include <rk/netlink.h>
 #include <rk/sys.h>
-#include "driver.h"
+#include <rk/text.h>
 
 #define PIDFILE "pid"
+
+static int is_netns(char const *path)
+{
+  struct stat want;
+  struct stat is;
+
+  if (fstat(NETNS, &want) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "name the network namespace");
+  if (stat(path, &is) == -1)
+    return 0;
+  return is.st_ino == want.st_ino && is.st_dev == want.st_dev;
+}
 
 /* Where the namespace has a name. pasta of 2024 and later closes all fds that it inherits, and
    opens the network namespace only after it has entered the user namespace, from which our own fds
    are out of its reach: so neither /proc/self/fd/3 nor /proc/OURPID/fd/3 would do. */
 static void name_netns(char *path, size_t size, char const *pid)
 {
-  struct stat want, is;
   char const *state = getenv("RK_STATE_DIR");
-  size_t n = strlen(pid);
+  struct rk_text t = rk_text_in(path, size);
 
-  if (n + 20 + (state ? strlen(state) : 0) > size || fstat(NETNS, &want) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "name the network namespace");
-  memcpy(path, "/proc/", 6);
-  memcpy(path + 6, pid, n);
-  n += 6;
-  strcpy(path + n, "/ns/net");
-  if (stat(path, &is) == 0 && is.st_ino == want.st_ino && is.st_dev == want.st_dev)
+  rk_text_add(&t, "/proc/", pid, "/ns/net");
+  if (is_netns(path))
     return;
   if (state) {
-    strcpy(path + n, "/root");
-    strcat(path + n, state);
-    strcat(path + n, "/netns");
-    if (stat(path, &is) == 0 && is.st_ino == want.st_ino && is.st_dev == want.st_dev)
+    t = rk_text_in(path, size);
+    rk_text_add(&t, "/proc/", pid, "/root", state, "/netns");
+    if (!t.cut && is_netns(path))
       return;
   }
   strerr_dief(RK_EXIT_SYS, "unable to name the network namespace: process ", pid, " has left it");
@@ -68,7 +75,7 @@ struct uplink {
   int have_default; /* there is a default route */
 };
 
-static int look(struct nlmsghdr const *m, void *data)
+static int note_uplink(struct nlmsghdr const *m, void *data)
 {
   struct uplink *u = data;
 
@@ -97,15 +104,17 @@ static char const *name_interface(char *name)
   int fd = rk_nl_open(NETLINK_ROUTE);
 
   if (fd == -1)
-    return 0;
+    return NULL;
   rk_nl_init(&b);
   rk_nl_msg(&b, RTM_GETROUTE, 0, &r, sizeof r, "list routes");
-  rk_nl_dump(fd, &b, look, &u);
+  rk_nl_dump(fd, &b, note_uplink, &u);
   rk_nl_init(&b);
   rk_nl_msg(&b, RTM_GETADDR, 0, &a, sizeof a, "list addresses");
-  rk_nl_dump(fd, &b, look, &u);
+  rk_nl_dump(fd, &b, note_uplink, &u);
   close(fd);
-  return u.have_default || !u.fallback ? 0 : if_indextoname((unsigned int)u.fallback, name);
+  if (u.have_default || !u.fallback)
+    return NULL;
+  return if_indextoname((unsigned int)u.fallback, name);
 }
 
 /* Behind a wall nobody else may be in the driver's namespaces, so a process of ours is, which lends
@@ -114,7 +123,8 @@ static char const *name_interface(char *name)
    that user namespace. It lives as long as its parent. */
 static void reside(int tell)
 {
-  pid_t pid = getpid(), parent = getppid();
+  pid_t pid = getpid();
+  pid_t parent = getppid();
 
   /* while the outside's fds are here, not even those who are in the namespace may */
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || setns(USERNS, CLONE_NEWUSER) == -1 ||
@@ -153,7 +163,10 @@ static void await_pasta(int fifo, int pidfd)
    pid is returned. */
 static pid_t start_helper(int dir, char const *name, int resident)
 {
-  int pidfd = rk_pidfd_open(getpid(), 0), fifo, status, tell[2];
+  int pidfd = rk_pidfd_open(getpid(), 0);
+  int fifo;
+  int status;
+  int tell[2];
   pid_t pid;
 
   if (pidfd == -1 || mkfifoat(dir, name, 0600) == -1)
@@ -184,7 +197,7 @@ static pid_t start_helper(int dir, char const *name, int resident)
 /* Does this pasta know the option? It says so by its exit status. */
 static int knows(char const *option)
 {
-  char const *const argv[] = {"pasta", option, "--version", 0};
+  char const *const argv[] = {"pasta", option, "--version", NULL};
   int status;
   pid_t pid = fork();
 
@@ -193,7 +206,7 @@ static int knows(char const *option)
   if (!pid) {
     int null = open("/dev/null", O_RDWR);
     if (null == -1 || dup2(null, 1) == -1 || dup2(null, 2) == -1)
-      _exit(111);
+      _exit(RK_EXIT_SYS);
     rk_close_range(3, UINT_MAX, 0);
     exec_a(driver_program("pasta"), argv);
     _exit(127);
@@ -201,41 +214,68 @@ static int knows(char const *option)
   return waitpid(pid, &status, 0) == pid && !status;
 }
 
+struct arguments {
+  size_t n;
+  char const *argv[64];
+};
+
+static void add_argument(struct arguments *a, char const *word)
+{
+  a->argv[a->n++] = word;
+}
+
+static void add_option(struct arguments *a, char const *option, char const *value)
+{
+  add_argument(a, option);
+  add_argument(a, value);
+}
+
+static void add_addresses(struct arguments *a)
+{
+  add_option(a, "--ns-ifname", driver_plan("RK_NET_IFNAME"));
+  add_option(a, "--mtu", driver_plan("RK_NET_MTU"));
+  add_option(a, "--address", driver_plan("RK_NET_IP"));
+  add_option(a, "--netmask", driver_plan("RK_NET_PREFIX"));
+  add_option(a, "--gateway", driver_plan("RK_NET_GATEWAY"));
+  add_option(a, "--dns-forward", driver_plan("RK_NET_DNS"));
+  if (driver_wants("RK_NET_IPV6")) {
+    add_option(a, "--address", driver_plan("RK_NET_IP6"));
+    add_option(a, "--gateway", driver_plan("RK_NET_GATEWAY6"));
+  } else {
+    add_argument(a, "--ipv4-only");
+  }
+  if (!driver_wants("RK_NET_HOST_LOOPBACK"))
+    add_argument(a, "--no-map-gw");
+}
+
+static void add_ports(struct arguments *a)
+{
+  char const *driver = getenv("RK_PORT_DRIVER");
+  int implicit = driver && !strcmp(driver, "implicit");
+  char const *ports = implicit ? "auto" : "none";
+
+  /* By default pasta re-opens the host's listeners on the namespace's own loopback. */
+  add_option(a, "--tcp-ns", "none");
+  add_option(a, "--udp-ns", "none");
+  add_option(a, "--tcp-ports", ports);
+  add_option(a, "--udp-ports", ports);
+  /* From 2025 on it hands connections to the host's loopback to the namespace's address, where many
+     servers do not listen. */
+  if (implicit && knows("--host-lo-to-ns-lo"))
+    add_argument(a, "--host-lo-to-ns-lo");
+}
+
 int main(void)
 {
-  char netns[PATH_MAX], userns[64] = "/proc/", ifname[IF_NAMESIZE];
-  char const *pid = driver_plan("RK_NET_PID"), *interface = name_interface(ifname);
-  /* -T none -U none: by default pasta re-opens the host's listeners on the namespace's own
-     loopback. */
-  char const *argv[64] = {"pasta",
-                          "--quiet",
-                          "--foreground",
-                          "--ns-ifname",
-                          driver_plan("RK_NET_IFNAME"),
-                          "--mtu",
-                          driver_plan("RK_NET_MTU"),
-                          "--address",
-                          driver_plan("RK_NET_IP"),
-                          "--netmask",
-                          driver_plan("RK_NET_PREFIX"),
-                          "--gateway",
-                          driver_plan("RK_NET_GATEWAY"),
-                          "--dns-forward",
-                          driver_plan("RK_NET_DNS"),
-                          "--tcp-ns",
-                          "none",
-                          "--udp-ns",
-                          "none",
-                          "--no-netns-quit",
-                          "--userns",
-                          userns,
-                          "--netns",
-                          netns,
-                          "--pid",
-                          PIDFILE};
-  size_t n = 26;
-  char const *ports = getenv("RK_PORT_DRIVER");
+  char netns[PATH_MAX];
+  char userns[64];
+  char ifname[IF_NAMESIZE];
   char number[UINT_FMT];
+  struct rk_text t = rk_text_in(userns, sizeof userns);
+  struct arguments a = {0};
+  char const *pid = driver_plan("RK_NET_PID");
+  char const *interface = name_interface(ifname);
+  int wall = driver_wants("RK_NET_WALL");
   pid_t helper;
   int dir;
 
@@ -243,38 +283,28 @@ int main(void)
   if (strlen(pid) > 10)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
   dir = driver_private();
-  helper = start_helper(dir, PIDFILE, driver_wants("RK_NET_WALL"));
-  if (driver_wants("RK_NET_WALL")) {
+  helper = start_helper(dir, PIDFILE, wall);
+  if (wall) {
     number[uint_fmt(number, (unsigned int)helper)] = 0;
     pid = number;
   }
-  strcat(strcpy(userns + 6, pid), "/ns/user");
+  rk_text_add(&t, "/proc/", pid, "/ns/user");
   name_netns(netns, sizeof netns, pid);
-  if (!driver_wants("RK_NET_HOST_LOOPBACK"))
-    argv[n++] = "--no-map-gw";
-  if (driver_wants("RK_NET_IPV6")) {
-    argv[n++] = "--address";
-    argv[n++] = driver_plan("RK_NET_IP6");
-    argv[n++] = "--gateway";
-    argv[n++] = driver_plan("RK_NET_GATEWAY6");
-  } else
-    argv[n++] = "--ipv4-only";
-  ports = ports && !strcmp(ports, "implicit") ? "auto" : "none";
-  argv[n++] = "--tcp-ports";
-  argv[n++] = ports;
-  argv[n++] = "--udp-ports";
-  argv[n++] = ports;
-  /* From 2025 on it hands connections to the host's loopback to the namespace's address, where many
-     servers do not listen. */
-  if (*ports == 'a' && knows("--host-lo-to-ns-lo"))
-    argv[n++] = "--host-lo-to-ns-lo";
-  if (interface) {
-    argv[n++] = "--interface";
-    argv[n++] = interface;
-  }
+
+  add_argument(&a, "pasta");
+  add_argument(&a, "--quiet");
+  add_argument(&a, "--foreground");
+  add_addresses(&a);
+  add_argument(&a, "--no-netns-quit");
+  add_option(&a, "--userns", userns);
+  add_option(&a, "--netns", netns);
+  add_option(&a, "--pid", PIDFILE);
+  add_ports(&a);
+  if (interface)
+    add_option(&a, "--interface", interface);
   for (int fd = NETNS; fd <= LEAVE; fd++)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (fchdir(dir) == -1)
     strerr_diefusys(RK_EXIT_SYS, "change to a private directory");
-  driver_become(dir, argv, "install the package passt");
+  driver_become(dir, a.argv, "install the package passt");
 }

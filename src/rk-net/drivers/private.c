@@ -11,11 +11,11 @@
 #include <sys/wait.h>
 
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/sys.h>
+#include <rk/text.h>
 
 /* What the child that mounts tells us: it shares our memory and our fds. */
 struct mounting {
@@ -26,8 +26,9 @@ struct mounting {
   int fd;
 };
 
-static int write_text(char const *path, char const *text, size_t len)
+static int write_text(char const *path, char const *text)
 {
+  size_t len = strlen(text);
   int fd = open(path, O_WRONLY | O_CLOEXEC);
   ssize_t r;
 
@@ -42,11 +43,31 @@ static int write_text(char const *path, char const *text, size_t len)
    our own to 0. */
 static int map_own_id(char const *path, unsigned int id)
 {
-  char text[8 + UINT_FMT] = "0 ";
-  size_t n = 2 + uint_fmt(text + 2, id);
+  char text[32];
+  struct rk_text t = rk_text_in(text, sizeof text);
 
-  memcpy(text + n, " 1\n", 3);
-  return write_text(path, text, n + 3);
+  rk_text_str(&t, "0 ");
+  rk_text_num(&t, id);
+  rk_text_str(&t, " 1\n");
+  return write_text(path, text);
+}
+
+static int map_own_ids(struct mounting const *m)
+{
+  if (map_own_id("/proc/self/uid_map", m->uid) == -1)
+    return -1;
+  if (write_text("/proc/self/setgroups", "deny") == -1)
+    return -1;
+  return map_own_id("/proc/self/gid_map", m->gid);
+}
+
+static int set_up(int fs)
+{
+  if (rk_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0700", 0) == -1)
+    return -1;
+  if (rk_fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) == -1)
+    return -1;
+  return rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
 static int mount_private(void *data)
@@ -55,15 +76,11 @@ static int mount_private(void *data)
   int fs = -1;
 
   m->what = "map ids for a directory of the driver's own";
-  if (map_own_id("/proc/self/uid_map", m->uid) == -1 ||
-      write_text("/proc/self/setgroups", "deny", 4) == -1 ||
-      map_own_id("/proc/self/gid_map", m->gid) == -1)
+  if (map_own_ids(m) == -1)
     goto failed;
   m->what = "make a directory of the driver's own";
   fs = rk_fsopen("tmpfs");
-  if (fs == -1 || rk_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "0700", 0) == -1 ||
-      rk_fsconfig(fs, FSCONFIG_SET_STRING, "size", "64m", 0) == -1 ||
-      rk_fsconfig(fs, FSCONFIG_CMD_CREATE, 0, 0, 0) == -1)
+  if (fs == -1 || set_up(fs) == -1)
     goto failed;
   m->fd = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
   if (m->fd == -1)

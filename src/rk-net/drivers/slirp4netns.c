@@ -8,6 +8,8 @@
    forks    a child that makes a private directory, and is gone; becomes slirp4netns (1.0 or newer)
    exits    102 slirp4netns is not installed, 126 it cannot be executed
 */
+#include "driver.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,8 +17,21 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/text.h>
 
-#include "driver.h"
+/* The option that names the socket. */
+static char const *api_socket(char *option, size_t size)
+{
+  static char const name[] = "--api-socket=";
+  struct rk_text t = rk_text_in(option, size);
+
+  rk_text_add(&t, name, driver_plan("RK_STATE_DIR"), "/.s4nn.sock");
+  if (t.cut)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_DIR");
+  /* of the one before, if it died: slirp4netns does not bind over it */
+  unlink(option + sizeof name - 1);
+  return option;
+}
 
 int main(void)
 {
@@ -32,7 +47,8 @@ int main(void)
     NULL, /* likewise */
   };
   size_t n = 9;
-  char const *ports = getenv("RK_PORT_DRIVER"), *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
+  char const *ports = getenv("RK_PORT_DRIVER");
+  char const *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
 
   PROG = "slirp4netns (driver)";
   argv[6] = driver_plan("RK_NET_MTU");
@@ -49,15 +65,8 @@ int main(void)
   /* Whoever can connect to the API socket can open ports of the host, the chain's root too: only on
      request. */
   if (ports && !strcmp(ports, "slirp4netns")) {
-    static char path[4096] = "--api-socket=";
-    char const *dir = driver_plan("RK_STATE_DIR");
-    size_t len = strlen(dir);
-    if (len > sizeof path - 32)
-      strerr_dieinvalid(100, "RK_STATE_DIR");
-    memcpy(path + 13, dir, len);
-    memcpy(path + 13 + len, "/.s4nn.sock", 12);
-    unlink(path + 13); /* of the one before, if it died: slirp4netns does not bind over it */
-    argv[n++] = path;
+    static char option[4096];
+    argv[n++] = api_socket(option, sizeof option);
   } else if (write(REPORT, "cleanup=no\n", 11) == -1) { /* it makes nothing outside then */
     strerr_diefusys(RK_EXIT_SYS, "report");
   }

@@ -20,39 +20,38 @@
 #include <sys/xattr.h>
 
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
 #include <rk/caps.h>
 #include <rk/exit.h>
-#include <rk/spawn.h>
 #include <rk/host.h>
+#include <rk/proc.h>
+#include <rk/spawn.h>
+#include <rk/text.h>
 
 /* passt of x86-64 executes its twin with AVX2 by the name of its own file, which a copy has not:
    take that one at once. */
-static void take_twin(char *path)
+static void prefer_twin(char path[PATH_MAX])
 {
 #ifdef __x86_64__
-  char real[PATH_MAX];
-  size_t n;
+  char twin[PATH_MAX];
+  struct rk_text t = {.s = twin, .size = sizeof twin};
 
   __builtin_cpu_init();
-  if (!__builtin_cpu_supports("avx2") || !realpath(path, real))
+  if (!__builtin_cpu_supports("avx2") || !realpath(path, twin))
     return;
-  n = strlen(real);
-  if (n + 6 > sizeof real)
-    return;
-  memcpy(real + n, ".avx2", 6);
-  if (access(real, X_OK) == 0)
-    memcpy(path, real, n + 6);
+  t.len = strlen(twin);
+  rk_text_str(&t, ".avx2");
+  if (!t.cut && access(twin, X_OK) == 0)
+    memcpy(path, twin, t.len + 1);
 #else
   (void)path;
 #endif
 }
 
-/* Is there no need for a copy, or no use in one? Whoever cannot read the file is protected by that;
-   so is what gains capabilities or ids by being executed, which a copy would lose. A script is read
-   by its interpreter: to that no copy that cannot be read is of use. */
-static int copies(int fd)
+/* Not if there is no need for a copy, or no use in one. Whoever cannot read the file is protected
+   by that; so is what gains capabilities or ids by being executed, which a copy would lose. A
+   script is read by its interpreter: to that no copy that cannot be read is of use. */
+static int is_to_copy(int fd)
 {
   char magic[4];
   struct stat st;
@@ -63,11 +62,12 @@ static int copies(int fd)
     return 0;
   if (fgetxattr(fd, "security.capability", NULL, 0) > 0)
     return 0;
-  return pread(fd, magic, sizeof magic, 0) == (ssize_t)sizeof magic &&
-         !memcmp(magic, "\177ELF", sizeof magic);
+  if (pread(fd, magic, sizeof magic, 0) != (ssize_t)sizeof magic)
+    return 0;
+  return !memcmp(magic, "\177ELF", sizeof magic);
 }
 
-static void copy(int from, int dir, char const *name)
+static void copy_file(int from, int dir, char const *name)
 {
   int to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
   ssize_t r;
@@ -81,11 +81,28 @@ static void copy(int from, int dir, char const *name)
   close(to); /* what is open for writing cannot be executed */
 }
 
+static void exec_copy(int fd, int dir, char const *path, char const *const *argv)
+{
+  static int const readers[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH};
+  char place[RK_PROCPATH_MAX + NAME_MAX];
+  struct rk_text t = {.s = place, .size = sizeof place};
+  char const *slash = strrchr(path, '/');
+  char const *name = slash ? slash + 1 : path;
+
+  copy_file(fd, dir, name);
+  t.len = strlen(rk_procpath_fd(place, "fd", dir));
+  rk_text_add(&t, "/", name);
+  /* To root every file is readable by these. The exec gives them back. */
+  if (rk_caps_lower(readers, sizeof readers / sizeof *readers) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "lower capabilities");
+  execve(place, (char **)(uintptr_t)argv, environ);
+  strerr_dieexec(126, path);
+}
+
 void driver_become(int dir, char const *const *argv, char const *fix)
 {
-  char path[PATH_MAX], place[64 + NAME_MAX] = "/proc/self/fd/";
-  char const *file = driver_program(argv[0]), *name;
-  size_t n = strlen(place);
+  char path[PATH_MAX];
+  char const *file = driver_program(argv[0]);
   int fd;
 
   if (rk_which(file, path, sizeof path) == -1) {
@@ -93,21 +110,10 @@ void driver_become(int dir, char const *const *argv, char const *fix)
       rk_die_host("I13", fix, "unable to find ", file, " in PATH");
     strerr_dieexec(126, file);
   }
-  take_twin(path);
+  prefer_twin(path);
   fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (copies(fd)) {
-    name = strrchr(path, '/');
-    name = name ? name + 1 : path;
-    copy(fd, dir, name);
-    n += uint_fmt(place + n, (unsigned int)dir);
-    place[n++] = '/';
-    strcpy(place + n, name);
-    /* To root every file is readable by these. The exec gives them back. */
-    if (rk_caps_lower((int const[]){CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH}, 2) == -1)
-      strerr_diefusys(RK_EXIT_SYS, "lower capabilities");
-    execve(place, (char **)(uintptr_t)argv, environ);
-    strerr_dieexec(126, path);
-  }
+  if (is_to_copy(fd))
+    exec_copy(fd, dir, path, argv);
   if (fd != -1)
     close(fd);
   execve(path, (char **)(uintptr_t)argv, environ);
