@@ -5,6 +5,8 @@
 
    Others may own what is copied and change it meanwhile: an entry that is gone is not there, one
    that has become of another kind is looked at again, and no tree is too deep for the stack. */
+#include "copyup.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +21,7 @@
 
 #include <rk/exit.h>
 #include <rk/sys.h>
-#include "copyup.h"
+#include <rk/text.h>
 
 /* Hard links are recognised through a directory in the copy that holds, while copying, each file of
    several names once more: under its device and inode number. */
@@ -45,7 +47,8 @@ enum outcome {
 
 /* One directory on the way down. */
 struct level {
-  int in, out;
+  int in;
+  int out;
   size_t len;   /* of where, without this directory */
   int64_t next; /* where its list goes on, for lseek(2) */
   struct stat st;
@@ -57,13 +60,15 @@ struct copy {
   int links; /* the directory of hard links, -1 before the first such file */
   char linksname[sizeof LINKS + UINT_FMT];
   unsigned int lost; /* extended attributes */
-  struct copyup_names missed, deep, mounted;
+  struct copyup_names missed;
+  struct copyup_names deep;
+  struct copyup_names mounted;
   char where[PATH_MAX]; /* the directory at hand, relative to dir, with a final slash unless empty:
                            for messages */
   unsigned int depth;   /* of it: index in level */
   rlim_t files;         /* the limit of open files */
   struct level level[DEPTH_MAX];
-  struct {
+  struct lent {
     unsigned int owner; /* depth + 1 of the directory that it lists, 0: none */
     struct copyup_list list;
   } lists[LISTS];
@@ -73,11 +78,14 @@ static void die(struct copy const *c, char const *name) __attribute__((noreturn)
 static void die(struct copy const *c, char const *name)
 {
   static char shown[4 * (PATH_MAX + NAME_MAX) + 3];
+  char const *slash = "";
   int e = errno;
 
   copyup_shown(shown, sizeof shown, c->where, name);
+  if (*shown)
+    slash = "/";
   errno = e;
-  strerr_diefusys(RK_EXIT_SYS, "copy ", c->dir->path, *shown ? "/" : "", shown);
+  strerr_diefusys(RK_EXIT_SYS, "copy ", c->dir->path, slash, shown);
 }
 
 /* What may happen to any name of a living directory: DONE if it is gone, or not to be read, which
@@ -92,18 +100,22 @@ static enum outcome miss(struct copy *c, char const *name)
     case EINVAL:
     case ENXIO: return CHANGED;
     case EACCES:
-    case EPERM: copyup_names_add(&c->missed, c->where, name); return DONE;
+    case EPERM: break;
     default: die(c, name);
   }
+  copyup_names_add(&c->missed, c->where, name);
+  return DONE;
 }
 
 /* Was it made? In a directory that changes one name may be listed twice: then the first stays. r:
    of the call that makes it. */
 static int made(struct copy const *c, char const *name, int r)
 {
-  if (r == -1 && errno != EEXIST)
+  if (r != -1)
+    return 1;
+  if (errno != EEXIST)
     die(c, name);
-  return r != -1;
+  return 0;
 }
 
 /* The original may have been removed since its mount was cloned: the kernel attaches no mount of a
@@ -111,21 +123,46 @@ static int made(struct copy const *c, char const *name, int r)
 static void attach_kept(struct copy const *c, struct level const *at, char const *name, int tree,
                         mode_t mode)
 {
+  int flags = 0;
+
   if (rk_move_mount(tree, "", at->out, name, MOVE_MOUNT_F_EMPTY_PATH) == 0)
     return;
   if (errno != ENOENT)
     copyup_die("mount on", c->dir->path, name);
-  if (unlinkat(at->out, name, S_ISDIR(mode) ? AT_REMOVEDIR : 0) == -1)
+  if (S_ISDIR(mode))
+    flags = AT_REMOVEDIR;
+  if (unlinkat(at->out, name, flags) == -1)
     die(c, name);
+}
+
+/* A new file in the copy, or -1: there is one of that name. */
+static int make_file(struct copy const *c, struct level const *at, char const *name)
+{
+  int fd = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+  made(c, name, fd);
+  return fd;
+}
+
+/* An empty file or directory to mount on. */
+static int make_point(struct copy const *c, struct level const *at, char const *name, mode_t mode)
+{
+  int fd;
+
+  if (S_ISDIR(mode))
+    return made(c, name, mkdirat(at->out, name, 0700));
+  fd = make_file(c, at, name);
+  if (fd == -1)
+    return 0;
+  close(fd);
+  return 1;
 }
 
 /* Mount the original here. */
 static enum outcome keep(struct copy *c, struct level const *at, char const *name)
 {
   struct stat st;
-  int fd;
-  int tree = rk_open_tree(at->in, name,
-                          OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+  int tree = rk_open_tree(at->in, name, COPYUP_CLONE);
 
   if (tree == -1)
     return miss(c, name);
@@ -135,14 +172,8 @@ static enum outcome keep(struct copy *c, struct level const *at, char const *nam
     close(tree);
     return CHANGED;
   }
-  if (S_ISDIR(st.st_mode))
-    fd = mkdirat(at->out, name, 0700);
-  else
-    fd = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made(c, name, fd))
+  if (make_point(c, at, name, st.st_mode))
     attach_kept(c, at, name, tree, st.st_mode);
-  if (fd > 0)
-    close(fd);
   close(tree);
   return DONE;
 }
@@ -150,36 +181,48 @@ static enum outcome keep(struct copy *c, struct level const *at, char const *nam
 static enum outcome copy_link(struct copy *c, struct level const *at, char const *name)
 {
   char text[PATH_MAX];
+  struct timespec times[2];
   struct stat st;
   ssize_t len = readlinkat(at->in, name, text, sizeof text - 1);
 
-  if (len == -1 || fstatat(at->in, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+  if (len == -1)
+    return miss(c, name);
+  if (fstatat(at->in, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
     return miss(c, name);
   text[len] = 0;
   if (!made(c, name, symlinkat(text, at->out, name)))
     return DONE;
-  if (utimensat(at->out, name, (struct timespec const[]){st.st_atim, st.st_mtim},
-                AT_SYMLINK_NOFOLLOW) == -1)
+  times[0] = st.st_atim;
+  times[1] = st.st_mtim;
+  if (utimensat(at->out, name, times, AT_SYMLINK_NOFOLLOW) == -1)
     die(c, name);
   return DONE;
+}
+
+/* 0: the original or the copy has got something of that name. */
+static int make_links_here(struct copy const *c, char const *name)
+{
+  struct stat st;
+
+  if (fstatat(c->level[0].in, c->linksname, &st, AT_SYMLINK_NOFOLLOW) == 0)
+    return 0;
+  if (mkdirat(c->cover, c->linksname, 0700) == 0)
+    return 1;
+  if (errno != EEXIST)
+    die(c, name);
+  return 0;
 }
 
 /* Make the directory of hard links, by a name that neither the original nor the copy has got. */
 static void make_links(struct copy *c, char const *name)
 {
-  struct stat st;
-  size_t len = sizeof LINKS - 1;
-
-  memcpy(c->linksname, LINKS, sizeof LINKS);
-  for (unsigned int n = 0;; n++) {
-    int taken = fstatat(c->level[0].in, c->linksname, &st, AT_SYMLINK_NOFOLLOW) == 0;
-    if (!taken && mkdirat(c->cover, c->linksname, 0700) == 0)
-      break;
-    if (!taken && errno != EEXIST)
-      die(c, name);
-    c->linksname[len + uint_fmt(c->linksname + len, n)] = 0;
+  strcpy(c->linksname, LINKS);
+  for (unsigned int n = 0; !make_links_here(c, name); n++) {
+    struct rk_text t = rk_text_in(c->linksname, sizeof c->linksname);
+    rk_text_str(&t, LINKS);
+    rk_text_num(&t, n);
   }
-  c->links = openat(c->cover, c->linksname, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  c->links = copyup_read_dir(c->cover, c->linksname);
   if (c->links == -1)
     die(c, name);
 }
@@ -187,29 +230,56 @@ static void make_links(struct copy *c, char const *name)
 static void copy_contents(struct copy *c, struct level const *at, char const *name, int in,
                           struct stat const *st, char const *key)
 {
-  int out = openat(at->out, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  int out = make_file(c, at, name);
 
-  if (!made(c, name, out))
+  if (out == -1)
     return;
   if (copyup_data(in, out, st->st_size) == -1) {
     if (errno != EINVAL)
       die(c, name);
     /* no reading at all: a namespace mounted on a file, as in /run/netns */
+    close(out);
     if (unlinkat(at->out, name, 0) == -1)
       die(c, name);
     keep(c, at, name);
-  } else if (copyup_attributes(in, out, st, &c->lost) == -1 ||
-             (*key && linkat(at->out, name, c->links, key, 0) == -1)) {
-    die(c, name);
+    return;
   }
+  if (copyup_attributes(in, out, st, &c->lost) == -1)
+    die(c, name);
   close(out);
+  if (!*key)
+    return;
+  if (linkat(at->out, name, c->links, key, 0) == -1)
+    die(c, name);
+}
+
+/* The file's name in the directory of hard links. */
+static void set_key(char *key, struct stat const *st)
+{
+  size_t n = uint64_xfmt(key, st->st_dev);
+
+  key[n++] = '.';
+  n += uint64_xfmt(key + n, st->st_ino);
+  key[n] = 0;
+}
+
+/* Is it another name of a file that has been copied? */
+static int linked(struct copy *c, struct level const *at, char const *name, char const *key)
+{
+  if (c->links == -1)
+    make_links(c, name);
+  if (linkat(c->links, key, at->out, name, 0) == 0 || errno == EEXIST)
+    return 1;
+  if (errno != ENOENT)
+    die(c, name);
+  return 0;
 }
 
 static enum outcome copy_file(struct copy *c, struct level const *at, char const *name)
 {
   char key[2 * UINT64_FMT] = "";
   struct stat st;
-  size_t n;
+  int done = 0;
   int in = openat(at->in, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
 
   if (in == -1)
@@ -220,67 +290,64 @@ static enum outcome copy_file(struct copy *c, struct level const *at, char const
     close(in);
     return CHANGED;
   }
-  if (st.st_nlink > 1) {
-    n = uint64_xfmt(key, st.st_dev);
-    key[n++] = '.';
-    key[n + uint64_xfmt(key + n, st.st_ino)] = 0;
-    if (c->links == -1)
-      make_links(c, name);
-    if (linkat(c->links, key, at->out, name, 0) == 0 || errno == EEXIST) {
-      close(in);
-      return DONE;
-    }
-    if (errno != ENOENT)
-      die(c, name);
-  }
-  copy_contents(c, at, name, in, &st, key);
+  if (st.st_nlink > 1)
+    set_key(key, &st);
+  if (*key)
+    done = linked(c, at, name, key);
+  if (!done)
+    copy_contents(c, at, name, in, &st, key);
   close(in);
   return DONE;
 }
 
-/* Note that a directory lies too deep. */
-static enum outcome too_deep(struct copy *c, char const *name)
+/* Do levels, names and fds suffice for one directory more? */
+static int is_too_deep(struct copy const *c, struct level const *at, char const *name)
 {
-  copyup_names_add(&c->deep, c->where, name);
-  return DONE;
+  if (c->depth + 1 == DEPTH_MAX)
+    return 1;
+  if (strlen(c->where) + strlen(name) + 2 > sizeof c->where)
+    return 1;
+  return (rlim_t)at->out + SPARE >= c->files;
 }
 
-/* Go down into a directory, if names and fds allow. */
+/* Go down into a directory. */
 static enum outcome enter(struct copy *c, struct level const *at, char const *name)
 {
-  struct open_how const how = {.flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
-                               .resolve = RESOLVE_NO_XDEV};
   struct level *below = &c->level[c->depth + 1];
-  size_t len = strlen(c->where), nlen = strlen(name);
+  struct rk_text where = {
+    .s = c->where,
+    .size = sizeof c->where,
+    .len = strlen(c->where),
+  };
 
-  if (c->depth + 1 == DEPTH_MAX || len + nlen + 2 > sizeof c->where ||
-      (rlim_t)at->out + SPARE >= c->files)
-    return too_deep(c, name);
-  below->in = rk_openat2(at->in, name, &how);
-  if (below->in == -1 && errno == EXDEV) {
+  if (is_too_deep(c, at, name)) {
+    copyup_names_add(&c->deep, c->where, name);
+    return DONE;
+  }
+  below->in = copyup_open_dir(at->in, name);
+  if (below->in == -1) {
+    if (errno != EXDEV)
+      return miss(c, name);
     copyup_names_add(&c->mounted, c->where, name);
     return keep(c, at, name);
   }
-  if (below->in == -1)
-    return miss(c, name);
   if (fstat(below->in, &below->st) == -1)
     die(c, name);
   if (!made(c, name, mkdirat(at->out, name, 0700))) {
     close(below->in);
     return DONE;
   }
-  below->out = openat(at->out, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  below->out = copyup_read_dir(at->out, name);
   if (below->out == -1)
     die(c, name);
-  below->len = len;
+  below->len = where.len;
   below->next = 0;
-  memcpy(c->where + len, name, nlen);
-  memcpy(c->where + len + nlen, "/", 2);
+  rk_text_add(&where, name, "/");
   c->depth++;
   return DEEPER;
 }
 
-static void leave(struct copy *c)
+static void leave_dir(struct copy *c)
 {
   struct level *at = &c->level[c->depth];
 
@@ -295,28 +362,29 @@ static void leave(struct copy *c)
 
 /* The next name of the directory at hand. Its list may have made room for one deeper down: then it
    is read on from where it was. */
-static int next(struct copy *c, char const **name, unsigned char *type)
+static int next_entry(struct copy *c, char const **name, unsigned char *type)
 {
   struct level *at = &c->level[c->depth];
-  struct copyup_list *list = &c->lists[c->depth % LISTS].list;
+  struct lent *lent = &c->lists[c->depth % LISTS];
+  struct copyup_list *list = &lent->list;
   int r;
 
-  if (c->lists[c->depth % LISTS].owner != c->depth + 1) {
-    c->lists[c->depth % LISTS].owner = c->depth + 1;
+  if (lent->owner != c->depth + 1) {
+    lent->owner = c->depth + 1;
     list->fd = at->in;
-    list->len = list->pos = 0;
+    list->len = 0;
+    list->pos = 0;
     list->next = at->next;
     if (lseek(at->in, at->next, SEEK_SET) == -1)
       die(c, "");
   }
   r = copyup_next(list, name, type);
   at->next = list->next;
-  /* the directory itself has been removed (getdents(2)) */
-  if (r == -1 && errno == ENOENT)
-    return 0;
-  if (r == -1)
+  if (r != -1)
+    return r;
+  if (errno != ENOENT)
     die(c, "");
-  return r;
+  return 0; /* the directory itself has been removed (getdents(2)) */
 }
 
 static enum outcome copy_entry(struct copy *c, char const *name, unsigned char type)
@@ -331,29 +399,36 @@ static enum outcome copy_entry(struct copy *c, char const *name, unsigned char t
   }
 }
 
+/* Whatever it is, and becomes. */
+static void copy_any(struct copy *c, char const *name, unsigned char type)
+{
+  int in = c->level[c->depth].in;
+  enum outcome o = copy_entry(c, name, type);
+
+  for (unsigned int i = 0; o == CHANGED && i < TRIES; i++) {
+    struct stat st;
+    if (fstatat(in, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+      o = miss(c, name);
+    else
+      o = copy_entry(c, name, copyup_type(st.st_mode));
+  }
+  if (o == CHANGED)
+    copyup_names_add(&c->missed, c->where, name);
+}
+
 static void copy_tree(struct copy *c)
 {
   char const *name;
   unsigned char type;
-  struct stat st;
-  enum outcome o;
 
   for (;;) {
-    if (!next(c, &name, &type)) {
-      if (!c->depth)
-        return;
-      leave(c);
+    if (next_entry(c, &name, &type)) {
+      copy_any(c, name, type);
       continue;
     }
-    o = copy_entry(c, name, type);
-    for (unsigned int i = 0; o == CHANGED && i < TRIES; i++) {
-      if (fstatat(c->level[c->depth].in, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-        o = miss(c, name);
-      else
-        o = copy_entry(c, name, (unsigned char)((st.st_mode & S_IFMT) >> 12));
-    }
-    if (o == CHANGED)
-      copyup_names_add(&c->missed, c->where, name);
+    if (!c->depth)
+      return;
+    leave_dir(c);
   }
 }
 
@@ -367,11 +442,12 @@ static void remove_links(struct copy *c)
   if (c->links == -1)
     return;
   *list = (struct copyup_list){.fd = c->links};
-  while ((r = copyup_next(list, &name, &type)) > 0) {
+  while ((r = copyup_next(list, &name, &type)) > 0)
     if (unlinkat(c->links, name, 0) == -1)
       die(c, c->linksname);
-  }
-  if (r == -1 || unlinkat(c->cover, c->linksname, AT_REMOVEDIR) == -1)
+  if (r == -1)
+    die(c, c->linksname);
+  if (unlinkat(c->cover, c->linksname, AT_REMOVEDIR) == -1)
     die(c, c->linksname);
   close(c->links);
 }
@@ -380,12 +456,15 @@ static void remove_links(struct copy *c)
 static struct rlimit more_files(struct copy *c)
 {
   struct rlimit was;
+  struct rlimit most;
 
   if (getrlimit(RLIMIT_NOFILE, &was) == -1)
     copyup_die("read", "the limit of open files", "");
-  c->files = was.rlim_max;
-  if (setrlimit(RLIMIT_NOFILE, &(struct rlimit){was.rlim_max, was.rlim_max}) == -1)
+  most = was;
+  most.rlim_cur = most.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &most) == -1)
     copyup_die("raise", "the limit of open files", "");
+  c->files = most.rlim_max;
   return was;
 }
 
@@ -395,18 +474,20 @@ static void begin(struct copy *c, struct copyup const *dir)
   c->links = -1;
   c->lost = 0;
   c->depth = 0;
-  c->missed.n = c->deep.n = c->mounted.n = 0;
+  c->missed.n = 0;
+  c->deep.n = 0;
+  c->mounted.n = 0;
   c->where[0] = 0;
   for (unsigned int i = 0; i < LISTS; i++)
     c->lists[i].owner = 0;
   c->level[0].st = dir->st;
   c->level[0].next = 0;
-  c->level[0].in = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  c->level[0].in = copyup_read_dir(dir->fd, ".");
   if (c->level[0].in == -1)
     copyup_die("read", dir->path, "");
 }
 
-static void say(struct copyup const *dir, struct copyup_names *names, char const *what)
+static void warn_names(struct copyup const *dir, struct copyup_names *names, char const *what)
 {
   char n[UINT_FMT];
 
@@ -427,7 +508,7 @@ void copyup_copy(struct copyup const *dir)
   tmpfs = copyup_tmpfs(0700);
   copyup_attach(tmpfs, dir->fd, "", dir->path);
   /* a mount's own fd takes no fchmod */
-  c->cover = openat(tmpfs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  c->cover = copyup_read_dir(tmpfs, ".");
   if (c->cover == -1)
     copyup_die("read", dir->path, "");
   c->level[0].out = c->cover;
@@ -441,8 +522,8 @@ void copyup_copy(struct copyup const *dir)
   if (setrlimit(RLIMIT_NOFILE, &was) == -1)
     copyup_die("restore", "the limit of open files", "");
 
-  say(dir, &c->missed, " entries could not be read and are missing from the copy:");
-  say(dir, &c->deep, " directories lie too deep and are missing from the copy:");
-  say(dir, &c->mounted, " file systems mounted below it stay as they are:");
+  warn_names(dir, &c->missed, " entries could not be read and are missing from the copy:");
+  warn_names(dir, &c->deep, " directories lie too deep and are missing from the copy:");
+  warn_names(dir, &c->mounted, " file systems mounted below it stay as they are:");
   copyup_warn_lost(dir->path, c->lost);
 }

@@ -35,8 +35,8 @@ void copyup_overlay_check(struct copyup const *dir);
    caller closes it. */
 int copyup_tmpfs(mode_t mode);
 
-/* Set one parameter of a file system context, or die; fd -1: the string value. */
-void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value, int fd);
+/* Set one parameter of a file system context, or die; value NULL: it is a flag. */
+void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value);
 /* Make the file system and a detached mount of it; dies with the kernel's own words where it left
    some. */
 int copyup_fs_mount(int fsfd, char const *fsname);
@@ -52,7 +52,8 @@ void copyup_attach(int mountfd, int dirfd, char const *name, char const *path);
 /* Reading a directory without malloc: begin with {.fd = fd}, name lives until the next call. */
 struct copyup_list {
   int fd;
-  long len, pos;
+  long len;
+  long pos;
   int64_t next; /* lseek(2) of fd to this, with len and pos 0, goes on after the last name
                    (getdents(2): d_off) */
   _Alignas(8) char buf[8192];
@@ -60,6 +61,18 @@ struct copyup_list {
 /* Next name but . and .., its DT_ type in *type (looked up where the file system does not say). 0
    at the end, -1 with errno. */
 int copyup_next(struct copyup_list *list, char const **name, unsigned char *type);
+
+/* The DT_ type of a file of that st_mode. */
+unsigned char copyup_type(mode_t mode);
+
+/* A directory of ours, to read it. An fd, or -1 with errno. */
+int copyup_read_dir(int dirfd, char const *name);
+
+/* A directory of others: no link, and not on another file system (EXDEV). Likewise. */
+int copyup_open_dir(int dirfd, char const *name);
+
+/* Flags of open_tree(2) for the clone of an entry with what is mounted below it. */
+#define COPYUP_CLONE (OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT)
 
 /* Where the relative links of one entry of a directory lead: out of the directory, or to which of
    its entries. A set of names is 64 bits, one a hash value: it may say yes too often. */

@@ -1,31 +1,42 @@
 /* SPDX-License-Identifier: ISC
    One regular file: its contents and its attributes. */
+#include "copyup.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <linux/limits.h>
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
-#include "copyup.h"
+enum { PIECE = 65536 };
 
-static char buf[65536];
+/* At most `most` bytes. How many, 0 at the end of the file, -1 with errno. */
+static ssize_t copy_some(int in, int out, off_t most)
+{
+  static char buf[PIECE];
+  ssize_t r = fd_read(in, buf, most < PIECE ? (size_t)most : PIECE);
+
+  if (r > 0 && allwrite(out, buf, (size_t)r) < (size_t)r)
+    return -1;
+  return r;
+}
 
 /* To the end of the file, whatever size it claims: those of procfs and sysfs claim none, or a
    page. */
 static int copy_bytes(int in, int out)
 {
-  for (;;) {
-    ssize_t r = fd_read(in, buf, sizeof buf);
-    if (r <= 0)
-      return (int)r;
-    if (allwrite(out, buf, (size_t)r) < (size_t)r)
-      return -1;
-  }
+  ssize_t r;
+
+  do
+    r = copy_some(in, out, PIECE);
+  while (r > 0);
+  return (int)r;
 }
 
 static int copy_piece(int in, int out, off_t at, off_t end)
@@ -33,12 +44,9 @@ static int copy_piece(int in, int out, off_t at, off_t end)
   if (lseek(in, at, SEEK_SET) == -1 || lseek(out, at, SEEK_SET) == -1)
     return -1;
   while (at < end) {
-    size_t want = end - at < (off_t)sizeof buf ? (size_t)(end - at) : sizeof buf;
-    ssize_t r = fd_read(in, buf, want);
+    ssize_t r = copy_some(in, out, end - at);
     if (r <= 0)
       return (int)r;
-    if (allwrite(out, buf, (size_t)r) < (size_t)r)
-      return -1;
     at += r;
   }
   return 0;
@@ -48,25 +56,28 @@ static int copy_piece(int in, int out, off_t at, off_t end)
    is copied. */
 int copyup_data(int in, int out, off_t size)
 {
-  off_t at = 0, end;
+  off_t at = 0;
+  off_t end;
   struct stat st;
 
   if (fstat(in, &st) == -1)
     return -1;
   if (!size)
     return copy_bytes(in, out);
-  if (size < (off_t)sizeof buf || st.st_blocks * 512 >= size)
+  if (size < PIECE || st.st_blocks * 512 >= size)
     return copy_piece(in, out, 0, size);
   while (at < size) { /* fewer blocks than bytes: a tmpfs would fill its holes with memory */
     at = lseek(in, at, SEEK_DATA);
-    if (at == -1 && errno == ENXIO)
-      break;
-    end = at == -1 ? -1 : lseek(in, at, SEEK_HOLE);
+    end = -1;
+    if (at != -1)
+      end = lseek(in, at, SEEK_HOLE);
     if (end == -1 && errno == ENXIO)
-      break; /* cut meanwhile */
+      break; /* no more data, or cut meanwhile */
+    if (end == -1)
+      return -1;
     if (end > size)
       end = size;
-    if (end == -1 || copy_piece(in, out, at, end) == -1)
+    if (copy_piece(in, out, at, end) == -1)
       return -1;
     at = end;
   }
@@ -76,30 +87,39 @@ int copyup_data(int in, int out, off_t size)
 /* Attributes that belong to whoever owns the file; security.* and trusted.* belong to the system.
    (A file capability of the host means nothing in a user namespace, capabilities(7), and would
    begin to mean something in the copy.) */
-static int ours(char const *name)
+static int is_owners(char const *name)
 {
-  return !strncmp(name, "user.", 5) || !strcmp(name, "system.posix_acl_access") ||
-         !strcmp(name, "system.posix_acl_default");
+  if (!strncmp(name, "user.", 5))
+    return 1;
+  if (!strcmp(name, "system.posix_acl_access"))
+    return 1;
+  return !strcmp(name, "system.posix_acl_default");
+}
+
+static int copy_xattr(int in, int out, char const *name)
+{
+  static char value[XATTR_SIZE_MAX];
+  ssize_t r = fgetxattr(in, name, value, sizeof value);
+
+  if (r == -1)
+    return -1;
+  return fsetxattr(out, name, value, (size_t)r, 0);
 }
 
 static void copy_xattrs(int in, int out, unsigned int *lost)
 {
   char names[4096];
-  ssize_t len = flistxattr(in, names, sizeof names), r;
+  ssize_t len = flistxattr(in, names, sizeof names);
 
-  if (len < 0) {
+  if (len == -1) {
     if (errno != EOPNOTSUPP)
       ++*lost;
     return;
   }
-  for (char const *name = names; name < names + len; name += strlen(name) + 1) {
-    if (!ours(name))
-      continue;
-    r = fgetxattr(in, name, buf, sizeof buf);
+  for (char const *name = names; name < names + len; name += strlen(name) + 1)
     /* an ACL may name ids that are not mapped here */
-    if (r < 0 || fsetxattr(out, name, buf, (size_t)r, 0) < 0)
+    if (is_owners(name) && copy_xattr(in, out, name) == -1)
       ++*lost;
-  }
 }
 
 /* An id that is not mapped shows as the overflow id (user_namespaces(7)). */
@@ -113,7 +133,9 @@ int copyup_chown(int out, struct stat const *st)
   uid_t uid = mapped(st->st_uid) ? st->st_uid : 0;
   gid_t gid = mapped(st->st_gid) ? st->st_gid : 0;
 
-  return uid || gid ? fchown(out, uid, gid) : 0;
+  if (!uid && !gid)
+    return 0;
+  return fchown(out, uid, gid);
 }
 
 int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost)
@@ -131,7 +153,7 @@ int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost
     if (!mapped(st->st_gid))
       mode &= ~(mode_t)S_ISGID;
   }
-  if (fchmod(out, mode) < 0)
+  if (fchmod(out, mode) == -1)
     return -1;
   copy_xattrs(in, out, lost);
   return futimens(out, times);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC
    A regular file: its copy in a tmpfs of its own is mounted on it. */
+#include "copyup.h"
+
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -7,20 +9,51 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
-#include "copyup.h"
+
+/* Returns how many attributes are lost, or -1 with errno. */
+static int copy_into(struct copyup const *file, int tmpfs, char const *name)
+{
+  int in = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int out = openat(tmpfs, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  unsigned int lost = 0;
+
+  if (in == -1 || out == -1)
+    return -1;
+  if (copyup_data(in, out, file->st.st_size) == -1)
+    return -1;
+  if (copyup_attributes(in, out, &file->st, &lost) == -1)
+    return -1;
+  if (close(out) == -1)
+    return -1;
+  close(in);
+  return (int)lost;
+}
+
+/* Detach the tmpfs that is mounted on "/". */
+static int detach(int tmpfs)
+{
+  int r;
+  int here = open(".", O_PATH | O_CLOEXEC);
+
+  if (here == -1)
+    return -1;
+  if (fchdir(tmpfs) == -1)
+    return -1;
+  if (umount2(".", MNT_DETACH) == -1)
+    return -1;
+  r = fchdir(here);
+  close(here);
+  return r;
+}
 
 void copyup_file(struct copyup const *file)
 {
   int tmpfs = copyup_tmpfs(0700);
-  int in = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  int out = openat(tmpfs, "file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  int here = open(".", O_PATH | O_CLOEXEC), copy;
-  unsigned int lost = 0;
+  int lost = copy_into(file, tmpfs, "file");
+  int copy;
 
-  if (in < 0 || out < 0 || here < 0 || copyup_data(in, out, file->st.st_size) < 0 ||
-      copyup_attributes(in, out, &file->st, &lost) < 0 || close(out) < 0)
+  if (lost == -1)
     copyup_die("copy", file->path, "");
-  close(in);
   if (lost)
     strerr_warnw(file->path, ": not all extended attributes could be kept");
 
@@ -30,8 +63,7 @@ void copyup_file(struct copyup const *file)
   copy = copyup_clone(tmpfs, "file", file->path);
   copyup_attach(copy, file->fd, "", file->path);
   close(copy);
-  if (fchdir(tmpfs) < 0 || umount2(".", MNT_DETACH) < 0 || fchdir(here) < 0)
+  if (detach(tmpfs) == -1)
     copyup_die("detach", "a tmpfs", "");
   close(tmpfs);
-  close(here);
 }

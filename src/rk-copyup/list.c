@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
+#include "copyup.h"
+
 #include <dirent.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 
-#include "copyup.h"
+#include <rk/sys.h>
 
 /* getdents64(2): the kernel's layout, which no header of every libc declares */
 struct entry {
@@ -17,6 +19,31 @@ struct entry {
   uint8_t type;
   char name[];
 };
+
+unsigned char copyup_type(mode_t mode)
+{
+  return (unsigned char)((mode & S_IFMT) >> 12);
+}
+
+int copyup_read_dir(int dirfd, char const *name)
+{
+  return openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int copyup_open_dir(int dirfd, char const *name)
+{
+  struct open_how const how = {
+    .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+    .resolve = RESOLVE_NO_XDEV,
+  };
+
+  return rk_openat2(dirfd, name, &how);
+}
+
+static int is_dot(char const *name)
+{
+  return !strcmp(name, ".") || !strcmp(name, "..");
+}
 
 int copyup_next(struct copyup_list *list, char const **name, unsigned char *type)
 {
@@ -31,14 +58,14 @@ int copyup_next(struct copyup_list *list, char const **name, unsigned char *type
     e = (struct entry const *)(void const *)(list->buf + list->pos);
     list->pos += e->len;
     list->next = e->off;
-    if (e->name[0] == '.' && (!e->name[1] || (e->name[1] == '.' && !e->name[2])))
+    if (is_dot(e->name))
       continue;
     *name = e->name;
     *type = e->type;
     if (*type == DT_UNKNOWN) {
       struct stat st;
       if (fstatat(list->fd, e->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        *type = (unsigned char)((st.st_mode & S_IFMT) >> 12);
+        *type = copyup_type(st.st_mode);
     }
     return 1;
   }

@@ -2,6 +2,8 @@
    The mount calls. Everything is attached in an order that kernels before 6.15 allow as well: what
    is mounted upon is attached first (move_mount(2) onto, and open_tree(2) of, a detached mount need
    6.15). */
+#include "copyup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -9,10 +11,10 @@
 #include <unistd.h>
 
 #include <skalibs/strerr.h>
+#include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/sys.h>
-#include "copyup.h"
 
 void copyup_die(char const *verb, char const *path, char const *name)
 {
@@ -24,37 +26,41 @@ void copyup_die(char const *verb, char const *path, char const *name)
   strerr_diefusys(RK_EXIT_SYS, verb, " ", path, *name ? "/" : "", shown);
 }
 
-void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value, int fd)
+void copyup_fs_set(int fsfd, char const *fsname, char const *key, char const *value)
 {
-  unsigned int cmd = fd >= 0 ? FSCONFIG_SET_FD : value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+  unsigned int cmd = value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
 
-  if (rk_fsconfig(fsfd, cmd, key, fd >= 0 ? 0 : value, fd >= 0 ? fd : 0) < 0)
-    copyup_die("set", fsname, key);
+  if (rk_fsconfig(fsfd, cmd, key, value, 0) == 0)
+    return;
+  copyup_die("set", fsname, key);
+}
+
+/* With the kernel's own words where it left some: "e overlay: text", one message a read
+   (fsopen(2)). */
+static void die_of_fs(int fsfd, char const *fsname)
+{
+  int e = errno;
+  char log[256];
+  ssize_t r = read(fsfd, log, sizeof log - 1);
+
+  errno = e;
+  if (r <= 2)
+    copyup_die("make a new", fsname, "");
+  if (log[r - 1] == '\n')
+    r--;
+  log[r] = 0;
+
+  strerr_dief(RK_EXIT_SYS, "unable to make a new ", fsname, ": ", strerror(e), " (", log + 2, ")");
 }
 
 int copyup_fs_mount(int fsfd, char const *fsname)
 {
   int fd;
 
-  if (rk_fsconfig(fsfd, FSCONFIG_CMD_CREATE, 0, 0, 0) < 0) {
-    int e = errno;
-    char log[256]; /* "e overlay: text", one message a read (fsopen(2)) */
-    ssize_t r = read(fsfd, log, sizeof log - 1);
-    if (r > 2) {
-      log[r - (log[r - 1] == '\n')] = 0;
-      for (char *s = log; *s; s++) {
-        /* the kernel may quote a name */
-        if ((unsigned char)*s < ' ' || (unsigned char)*s >= 0x7f)
-          *s = '?';
-      }
-      strerr_dief(RK_EXIT_SYS, "unable to make a new ", fsname, ": ", strerror(e), " (", log + 2,
-                  ")");
-    }
-    errno = e;
-    copyup_die("make a new", fsname, "");
-  }
+  if (rk_fsconfig(fsfd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1)
+    die_of_fs(fsfd, fsname);
   fd = rk_fsmount(fsfd, 0);
-  if (fd < 0)
+  if (fd == -1)
     copyup_die("mount a new", fsname, "");
   close(fsfd);
   return fd;
@@ -62,14 +68,14 @@ int copyup_fs_mount(int fsfd, char const *fsname)
 
 int copyup_tmpfs(mode_t mode)
 {
-  char octal[] = {(char)('0' + (mode >> 9 & 7)), (char)('0' + (mode >> 6 & 7)),
-                  (char)('0' + (mode >> 3 & 7)), (char)('0' + (mode & 7)), 0};
+  char octal[UINT_OFMT];
   int fsfd = rk_fsopen("tmpfs");
 
-  if (fsfd < 0)
+  if (fsfd == -1)
     copyup_die("make a new", "tmpfs", "");
-  copyup_fs_set(fsfd, "tmpfs", "source", "rk-copyup", -1);
-  copyup_fs_set(fsfd, "tmpfs", "mode", octal, -1);
+  octal[uint_ofmt(octal, mode)] = 0;
+  copyup_fs_set(fsfd, "tmpfs", "source", "rk-copyup");
+  copyup_fs_set(fsfd, "tmpfs", "mode", octal);
   return copyup_fs_mount(fsfd, "tmpfs");
 }
 
@@ -77,18 +83,20 @@ int copyup_clone(int dirfd, char const *name, char const *path)
 {
   /* recursive always: in a user namespace inherited mounts below are locked, and cloning without
      them is EINVAL */
-  int fd = rk_open_tree(dirfd, name,
-                        OPEN_TREE_CLONE | AT_RECURSIVE | AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW |
-                          AT_NO_AUTOMOUNT);
+  int fd = rk_open_tree(dirfd, name, COPYUP_CLONE | AT_EMPTY_PATH);
 
-  if (fd < 0)
+  if (fd == -1)
     copyup_die("clone the mount of", path, name);
   return fd;
 }
 
 void copyup_attach(int mountfd, int dirfd, char const *name, char const *path)
 {
-  if (rk_move_mount(mountfd, "", dirfd, name,
-                    MOVE_MOUNT_F_EMPTY_PATH | (*name ? 0 : MOVE_MOUNT_T_EMPTY_PATH)) < 0)
-    copyup_die("mount on", path, name);
+  unsigned int flags = MOVE_MOUNT_F_EMPTY_PATH;
+
+  if (!*name)
+    flags |= MOVE_MOUNT_T_EMPTY_PATH;
+  if (rk_move_mount(mountfd, "", dirfd, name, flags) == 0)
+    return;
+  copyup_die("mount on", path, name);
 }

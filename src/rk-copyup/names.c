@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC
    File names in messages. Anybody may have given them. */
+#include "copyup.h"
+
 #include <limits.h>
 #include <string.h>
 
 #include <rk/text.h>
-#include "copyup.h"
 
 /* Left free at the end of the text for " and 4294967295 more". */
 enum { TAIL = 24 };
@@ -18,11 +19,14 @@ static void show(char *buf, size_t size, char const *dir, char const *name, char
 
   rk_text_add(&whole, dir, name);
   if (!*name && whole.len > 1 && path[whole.len - 1] == '/')
-    path[--whole.len] = 0;
+    whole.len--;
+  path[whole.len] = 0;
   rk_text_quote(&shown, path, whole.len);
-  if (shown.len != whole.len + 2 || path[strcspn(path, marks)])
+  if (strpbrk(path, marks))
     return;
-  shown.len = 0; /* nothing was escaped */
+  if (shown.len != whole.len + 2)
+    return; /* something was escaped */
+  shown.len = 0;
   rk_text_mem(&shown, path, whole.len);
 }
 
@@ -34,24 +38,31 @@ void copyup_shown(char *buf, size_t size, char const *dir, char const *name)
 void copyup_names_add(struct copyup_names *names, char const *dir, char const *name)
 {
   static char shown[4 * (PATH_MAX + NAME_MAX) + 3];
-  size_t len;
+  struct rk_text t = {.s = names->text, .size = sizeof names->text - TAIL};
 
-  if (!names->n)
-    names->len = names->shown = 0;
+  if (!names->n) {
+    names->len = 0;
+    names->shown = 0;
+  }
   names->n++;
+  if (names->shown + 1 != names->n)
+    return;                                  /* one before did not fit */
   show(shown, sizeof shown, dir, name, " "); /* blanks part the names */
-  len = strlen(shown);
-  if (names->shown + 1 != names->n || names->len + len + 1 > sizeof names->text - TAIL)
+  t.len = names->len;
+  rk_text_add(&t, " ", shown);
+  if (t.cut)
     return;
-  names->text[names->len++] = ' ';
-  memcpy(names->text + names->len, shown, len);
-  names->len += len;
+  names->len = t.len;
   names->shown++;
 }
 
 char const *copyup_names_text(struct copyup_names *names)
 {
-  struct rk_text t = {.s = names->text, .size = sizeof names->text, .len = names->len};
+  struct rk_text t = {
+    .s = names->text,
+    .size = sizeof names->text,
+    .len = names->len,
+  };
 
   names->text[names->len] = 0;
   if (names->shown < names->n) {

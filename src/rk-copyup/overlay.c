@@ -2,6 +2,8 @@
    Mode overlay: an overlay of the directory and a tmpfs. The tmpfs is mounted on the directory and
    the overlay on the tmpfs, so that all layers are attached where the kernel looks at them (before
    6.15 it refuses detached ones). */
+#include "copyup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,69 +21,88 @@
 #include <rk/mountinfo.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
-#include "copyup.h"
 
 static char const MOUNTINFO[] = "/proc/self/mountinfo";
 
-static char const *fd_path(char *buf, char const *dir, int fd)
-{
-  size_t len = strlen(dir);
-
-  memcpy(buf, dir, len);
-  buf[len + uint_fmt(buf + len, (unsigned int)fd)] = 0;
-  return buf;
-}
-
 /* Layers by fd where the kernel takes them (lowerdir+ 6.5, upperdir and workdir 6.13), else by
    name. */
-static void layer(int fsfd, char const *key, char const *oldkey, int fd)
+static void set_layer(int fsfd, char const *key, char const *oldkey, int fd)
 {
-  char path[32];
+  char path[RK_PROCPATH_MAX];
 
-  if (rk_fsconfig(fsfd, FSCONFIG_SET_FD, key, 0, fd) == 0)
+  if (rk_fsconfig(fsfd, FSCONFIG_SET_FD, key, NULL, fd) == 0)
     return;
   if (errno != EINVAL)
     copyup_die("set", "overlay", key);
-  copyup_fs_set(fsfd, "overlay", oldkey, fd_path(path, "/proc/self/fd/", fd), -1);
+  copyup_fs_set(fsfd, "overlay", oldkey, rk_procpath_fd(path, "fd", fd));
 }
 
-static int layer_dir(int fd, char const *name, struct stat const *st)
+static int set_up_layer(int layer, struct stat const *st)
 {
   struct timespec const times[] = {st->st_atim, st->st_mtim};
-  int r;
 
-  if (mkdirat(fd, name, 0700) < 0 ||
-      (r = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0 || copyup_chown(r, st) == -1 ||
-      fchmod(r, st->st_mode & 07777) < 0 || futimens(r, times) < 0)
+  if (copyup_chown(layer, st) == -1)
+    return -1;
+  if (fchmod(layer, st->st_mode & 07777) == -1)
+    return -1;
+  return futimens(layer, times);
+}
+
+static int make_layer(int fd, char const *name, struct stat const *st)
+{
+  int layer = -1;
+
+  if (mkdirat(fd, name, 0700) == 0)
+    layer = copyup_read_dir(fd, name);
+  if (layer == -1 || set_up_layer(layer, st) == -1)
     copyup_die("make the layer", name, "");
-  return r;
+  return layer;
+}
+
+/* Without user attributes the kernel makes an overlay that fails at random later (opaque
+   directories). */
+static void check_attributes(int work)
+{
+  static char const name[] = "user.rk-copyup";
+
+  if (fsetxattr(work, name, "", 0, 0) == 0 && fremovexattr(work, name) == 0)
+    return;
+  copyup_die("set a user attribute (Linux 6.6) on", "tmpfs", "");
+}
+
+static int open_overlay(void)
+{
+  int fsfd = rk_fsopen("overlay");
+
+  if (fsfd != -1)
+    return fsfd;
+  if (errno == ENODEV || errno == EPERM)
+    rk_die_host("D8", "Linux 5.11 or later with overlay, or mode symlink or copy",
+                "unable to make a new overlay: not supported here");
+  copyup_die("make a new", "overlay", "");
 }
 
 void copyup_overlay(struct copyup const *dir)
 {
-  int cover, upper, work, fsfd, overlay;
+  int cover;
+  int upper;
+  int work;
+  int fsfd;
+  int overlay;
 
   copyup_overlay_check(dir); /* again: an element before this one may have mounted something */
   cover = copyup_tmpfs(0700);
-  upper = layer_dir(cover, "upper", &dir->st);
-  work = layer_dir(cover, "work", &dir->st);
-  /* without user attributes the kernel makes an overlay that fails at random later (opaque
-     directories) */
-  if (fsetxattr(work, "user.rk-copyup", "", 0, 0) < 0 || fremovexattr(work, "user.rk-copyup") < 0)
-    copyup_die("set a user attribute (Linux 6.6) on", "tmpfs", "");
+  upper = make_layer(cover, "upper", &dir->st);
+  work = make_layer(cover, "work", &dir->st);
+  check_attributes(work);
   copyup_attach(cover, dir->fd, "", dir->path);
 
-  fsfd = rk_fsopen("overlay");
-  if (fsfd < 0 && (errno == ENODEV || errno == EPERM))
-    rk_die_host("D8", "Linux 5.11 or later with overlay, or mode symlink or copy",
-                "unable to make a new overlay: not supported here");
-  if (fsfd < 0)
-    copyup_die("make a new", "overlay", "");
-  copyup_fs_set(fsfd, "overlay", "source", "rk-copyup", -1);
-  copyup_fs_set(fsfd, "overlay", "userxattr", 0, -1);
-  layer(fsfd, "lowerdir+", "lowerdir", dir->fd);
-  layer(fsfd, "upperdir", "upperdir", upper);
-  layer(fsfd, "workdir", "workdir", work);
+  fsfd = open_overlay();
+  copyup_fs_set(fsfd, "overlay", "source", "rk-copyup");
+  copyup_fs_set(fsfd, "overlay", "userxattr", NULL);
+  set_layer(fsfd, "lowerdir+", "lowerdir", dir->fd);
+  set_layer(fsfd, "upperdir", "upperdir", upper);
+  set_layer(fsfd, "workdir", "workdir", work);
   overlay = copyup_fs_mount(fsfd, "overlay");
   copyup_attach(overlay, cover, "", dir->path);
   close(overlay);
@@ -93,48 +114,74 @@ void copyup_overlay(struct copyup const *dir)
 /* The number of the mount that fd is on, as in mountinfo: from its fdinfo (proc_pid_fdinfo(5)). */
 static unsigned int mount_id(int fd)
 {
-  char path[40], text[512];
-  char const *s = text;
+  static char const key[] = "mnt_id:\t";
+  char path[RK_PROCPATH_MAX];
+  char text[512];
+  char const *s;
   unsigned int id;
 
-  if (rk_slurp(fd_path(path, "/proc/self/fdinfo/", fd), text, sizeof text) < 0)
+  if (rk_slurp(rk_procpath_fd(path, "fdinfo", fd), text, sizeof text) == -1)
     copyup_die("read", path, "");
-  while (s && strncmp(s, "mnt_id:\t", 8))
-    s = (s = strchr(s, '\n')) ? s + 1 : 0;
-  if (!s || !uint_scan(s + 8, &id))
+  s = strstr(text, key);
+  if (!s || !uint_scan(s + sizeof key - 1, &id))
     strerr_dief(RK_EXIT_BUG, "no mnt_id in ", path);
   return id;
+}
+
+/* The directory's path by the kernel's names. */
+static void real_path(struct copyup const *dir, char real[PATH_MAX])
+{
+  int here = open(".", O_PATH | O_CLOEXEC);
+
+  if (here == -1 || fchdir(dir->fd) == -1)
+    copyup_die("find the real path of", dir->path, "");
+  if (syscall(SYS_getcwd, real, (unsigned long)PATH_MAX) == -1 || fchdir(here) == -1)
+    copyup_die("find the real path of", dir->path, "");
+  close(here);
+}
+
+/* Where a line of mountinfo says that a mount lies on that one, below the directory real, NULL: it
+   says another thing. */
+static char *mounted_below(char *line, unsigned int id, char const *real)
+{
+  char *parent = rk_mountinfo_field(line, 2);
+  char *at = rk_mountinfo_field(line, 5);
+  size_t len = strlen(real);
+  unsigned int n;
+
+  if (!at || !uint_scan(parent, &n))
+    return NULL;
+  if (n != id)
+    return NULL;
+  rk_mountinfo_unescape(at);
+  if (strncmp(at, real, len) || at[len] != '/')
+    return NULL;
+  return at;
 }
 
 void copyup_overlay_check(struct copyup const *dir)
 {
   static struct rk_mountinfo l;
-  static char real[PATH_MAX], shown[4 * PATH_MAX + 3];
-  unsigned int id = mount_id(dir->fd), parent;
-  size_t len;
-  int r, here = open(".", O_PATH | O_CLOEXEC);
+  static char real[PATH_MAX];
+  static char shown[4 * PATH_MAX + 3];
+  unsigned int id = mount_id(dir->fd);
+  int r;
 
-  if (here < 0 || fchdir(dir->fd) < 0 || syscall(SYS_getcwd, real, sizeof real) < 0 ||
-      fchdir(here) < 0)
-    copyup_die("find the real path of", dir->path, "");
-  close(here);
-  len = strlen(real);
-  l.len = l.pos = 0;
+  real_path(dir, real);
+  l.len = 0;
+  l.pos = 0;
   l.fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);
-  if (l.fd < 0)
+  if (l.fd == -1)
     copyup_die("read", MOUNTINFO, "");
   while ((r = rk_mountinfo_next(&l)) > 0) {
-    char *s = rk_mountinfo_field(l.line, 2), *at = rk_mountinfo_field(l.line, 5);
-    if (!at || !uint_scan(s, &parent) || parent != id)
+    char const *at = mounted_below(l.line, id, real);
+    if (!at)
       continue;
-    rk_mountinfo_unescape(at);
-    if (!strncmp(at, real, len) && at[len] == '/') {
-      copyup_shown(shown, sizeof shown, "", at);
-      strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", shown, ", which is mounted below ",
-                  dir->path, ": use mode symlink or copy");
-    }
+    copyup_shown(shown, sizeof shown, "", at);
+    strerr_dief(RK_EXIT_USAGE, "mode overlay cannot show ", shown, ", which is mounted below ",
+                dir->path, ": use mode symlink or copy");
   }
-  if (r < 0)
+  if (r == -1)
     copyup_die("read", MOUNTINFO, "");
   close(l.fd);
 }

@@ -9,6 +9,8 @@
    exits    100 usage or a path that cannot be copied up, 102 limit of mount namespaces, 111 system
             call, 126/127 prog
  */
+#include "copyup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -25,7 +27,6 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
-#include "copyup.h"
 
 #define USAGE "rk-copyup [ -m symlink|overlay|copy ] [ -p propagation ] [ -k ] dirs prog..."
 
@@ -33,21 +34,19 @@ static struct mode {
   char const *name;
   void (*cover)(struct copyup const *dir);
 } const modes[] = {
-  {"symlink", &copyup_symlink},
-  {"overlay", &copyup_overlay},
-  {"copy", &copyup_copy},
+  {.name = "symlink", .cover = &copyup_symlink},
+  {.name = "overlay", .cover = &copyup_overlay},
+  {.name = "copy", .cover = &copyup_copy},
 };
 
 static struct propagation {
   char const *name;
   unsigned long flags;
 } const propagations[] = {
-  {"rprivate", MS_REC | MS_PRIVATE}, {"private", MS_PRIVATE},
-  {"rslave", MS_REC | MS_SLAVE},     {"slave", MS_SLAVE},
-  {"rshared", MS_REC | MS_SHARED},   {"shared", MS_SHARED},
+  {.name = "rprivate", .flags = MS_REC | MS_PRIVATE}, {.name = "private", .flags = MS_PRIVATE},
+  {.name = "rslave", .flags = MS_REC | MS_SLAVE},     {.name = "slave", .flags = MS_SLAVE},
+  {.name = "rshared", .flags = MS_REC | MS_SHARED},   {.name = "shared", .flags = MS_SHARED},
 };
-
-static char here[PATH_MAX]; /* the working directory by name, empty if it has none */
 
 static struct mode const *mode_of(char const *name)
 {
@@ -74,8 +73,8 @@ static void guard_stdio(void)
 
   do
     fd = open("/", O_PATH | O_CLOEXEC);
-  while (fd >= 0 && fd <= 2);
-  if (fd >= 0)
+  while (fd != -1 && fd <= 2);
+  if (fd != -1)
     close(fd);
 }
 
@@ -83,42 +82,55 @@ static void open_path(struct copyup *c, char const *path)
 {
   c->path = path;
   c->fd = open(path, O_PATH | O_CLOEXEC);
-  if (c->fd < 0)
+  if (c->fd == -1)
     copyup_die("open", path, "");
-  if (fstat(c->fd, &c->st) < 0)
+  if (fstat(c->fd, &c->st) == -1)
     copyup_die("stat", path, "");
 }
 
-/* Everything that can be known before something is done. */
-static void check(char const *path, struct mode const *mode)
+static void refuse_root(struct copyup const *c)
 {
-  struct copyup c;
   struct stat root;
+
+  if (stat("/", &root) == -1)
+    copyup_die("stat", "/", "");
+  if (root.st_dev == c->st.st_dev && root.st_ino == c->st.st_ino)
+    strerr_dief(RK_EXIT_USAGE, "the root directory cannot be copied up: ", c->path);
+}
+
+static void check_readable(char const *path)
+{
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+  if (fd == -1)
+    copyup_die("read", path, "");
+  close(fd);
+}
+
+/* Everything that can be known before something is done. */
+static void check_path(char const *path, struct mode const *mode)
+{
+  int overlay = mode->cover == &copyup_overlay;
+  struct copyup c;
 
   if (!*path)
     strerr_dief(RK_EXIT_USAGE, "empty element in dirs");
   if (*path != '/')
     strerr_dief(RK_EXIT_USAGE, "not an absolute path: ", path);
   open_path(&c, path);
-  if (S_ISDIR(c.st.st_mode)) {
-    if (stat("/", &root) < 0)
-      copyup_die("stat", "/", "");
-    if (root.st_dev == c.st.st_dev && root.st_ino == c.st.st_ino)
-      strerr_dief(RK_EXIT_USAGE, "the root directory cannot be copied up: ", path);
-    if (mode->cover == &copyup_overlay)
-      copyup_overlay_check(&c);
-  } else if (!S_ISREG(c.st.st_mode))
+  if (!S_ISDIR(c.st.st_mode) && !S_ISREG(c.st.st_mode))
     strerr_dief(RK_EXIT_USAGE, "neither a directory nor a regular file: ", path);
-  if (mode->cover != &copyup_overlay || S_ISREG(c.st.st_mode)) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-      copyup_die("read", path, "");
-    close(fd);
+  if (S_ISDIR(c.st.st_mode)) {
+    refuse_root(&c);
+    if (overlay)
+      copyup_overlay_check(&c);
   }
+  if (!overlay || S_ISREG(c.st.st_mode))
+    check_readable(path);
   close(c.fd);
 }
 
-static void act(char const *path, struct mode const *mode)
+static void cover_path(char const *path, struct mode const *mode)
 {
   struct copyup c;
 
@@ -130,8 +142,8 @@ static void act(char const *path, struct mode const *mode)
   close(c.fd);
 }
 
-static void each(char const *dirs, struct mode const *mode,
-                 void (*f)(char const *, struct mode const *))
+static void for_each(char const *dirs, struct mode const *mode,
+                     void (*f)(char const *, struct mode const *))
 {
   static char path[PATH_MAX];
 
@@ -165,7 +177,7 @@ static void new_mounts(void)
 
 static void propagate(unsigned long flags)
 {
-  if (mount(0, "/", 0, flags, 0) < 0)
+  if (mount(NULL, "/", NULL, flags, NULL) == -1)
     copyup_die("set", "the propagation of mounts", "");
 }
 
@@ -175,17 +187,21 @@ static int open_state(char const *path)
 {
   int fd;
 
-  if (!path || *path != '/' || (fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+  if (!path || *path != '/')
+    return -1;
+  fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd == -1)
     return -1;
   return copyup_clone(fd, "", path);
 }
 
 static void keep_state(int state, char const *path)
 {
-  struct stat was, is;
+  struct stat was;
+  struct stat is;
   struct copyup c;
 
-  if (fstat(state, &was) < 0 || stat(path, &is) < 0)
+  if (fstat(state, &was) == -1 || stat(path, &is) == -1)
     copyup_die("stat", path, "");
   if (was.st_dev == is.st_dev && was.st_ino == is.st_ino)
     return;
@@ -199,31 +215,32 @@ int main(int argc, char const *const *argv)
   struct mode const *mode = modes;
   struct propagation const *propagation = propagations;
   char const *statedir = getenv("RK_STATE_DIR");
-  int keep = 0, state = -1;
-  subgetopt l = SUBGETOPT_ZERO;
+  static char here[PATH_MAX]; /* the working directory by name, empty if it has none */
+  int keep = 0;
+  int state = -1;
   char const *dirs;
 
   PROG = "rk-copyup";
-  for (;;) {
-    int opt = subgetopt_r(argc, argv, "m:p:k", &l);
-    if (opt == -1)
-      break;
-    switch (opt) {
-      case 'm': mode = mode_of(l.arg); break;
-      case 'p': propagation = propagation_of(l.arg); break;
-      case 'k': keep = 1; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
+  {
+    subgetopt l = SUBGETOPT_ZERO;
+    int opt;
+    while ((opt = subgetopt_r(argc, argv, "m:p:k", &l)) != -1)
+      switch (opt) {
+        case 'm': mode = mode_of(l.arg); break;
+        case 'p': propagation = propagation_of(l.arg); break;
+        case 'k': keep = 1; break;
+        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+      }
+    argc -= l.ind;
+    argv += l.ind;
   }
-  argc -= l.ind;
-  argv += l.ind;
   if (argc < 2)
     strerr_dieusage(RK_EXIT_USAGE, USAGE);
   dirs = argv[0];
   guard_stdio();
-  each(dirs, mode, &check);
+  for_each(dirs, mode, &check_path);
   /* (libc's brings malloc with it) */
-  if (syscall(SYS_getcwd, here, sizeof here) < 0 || *here != '/')
+  if (syscall(SYS_getcwd, here, sizeof here) == -1 || *here != '/')
     *here = 0;
 
   new_mounts();
@@ -231,18 +248,21 @@ int main(int argc, char const *const *argv)
      within one user namespace they would stay shared, and covering a directory would cover it
      outside. shared comes last for the same reason: a clone that is a peer of what it was cloned
      from would be covered with it. */
-  propagate(propagation->flags == (MS_REC | MS_PRIVATE) ? propagation->flags : MS_REC | MS_SLAVE);
+  if (propagation->flags == (MS_REC | MS_PRIVATE))
+    propagate(MS_REC | MS_PRIVATE);
+  else
+    propagate(MS_REC | MS_SLAVE);
   if (propagation->flags == MS_PRIVATE)
     propagate(MS_PRIVATE);
   if (*dirs)
     state = open_state(statedir);
-  each(dirs, mode, &act);
-  if (state >= 0)
+  for_each(dirs, mode, &cover_path);
+  if (state != -1)
     keep_state(state, statedir);
   if (propagation->flags & MS_SHARED)
     propagate(propagation->flags);
 
-  if (*dirs && *here && chdir(here) < 0)
+  if (*dirs && *here && chdir(here) == -1)
     copyup_die("enter again", here, "");
   rk_link_exec(argv + 1, keep);
 }

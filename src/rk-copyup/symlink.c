@@ -9,6 +9,8 @@
    target. An entry that may hold such a link is mounted once more, by itself and at its own depth:
    NAME -> .roM, where .roM is that directory. So is an entry with a link to such an entry
    (/etc/pki/certs -> ../ssl/certs), which would find it below .roN. */
+#include "copyup.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,187 +22,230 @@
 #include <skalibs/types.h>
 
 #include <rk/sys.h>
-#include "copyup.h"
+#include <rk/text.h>
 
 enum { RO_MAX = 3 + UINT_FMT };
 
-/* The next .roN that the original does not hold: layers may lie upon layers. */
-static size_t ro_name(char *ro, int original, unsigned int *n)
-{
-  struct stat st;
-  size_t len;
-
-  memcpy(ro, ".ro", 3);
-  do {
-    len = 3 + uint_fmt(ro + 3, ++*n);
-    ro[len] = 0;
-  } while (fstatat(original, ro, &st, AT_SYMLINK_NOFOLLOW) == 0);
-  return len;
-}
-
-static struct copyup const *dir;
-static int cover;
-static char base[RO_MAX + 1]; /* .roN/ of the whole original */
-static size_t baselen;
-static unsigned int n;  /* last .roN */
-static uint64_t astray; /* names of entries that lead astray when they are reached below .roN */
-
-/* Entries that lead to other entries only: whether these lead astray is known when all have been
+/* An entry that leads to other entries only: whether these lead astray is known when all have been
    seen. */
-static struct waiting {
+struct waiting {
   uint64_t tops;
   uint16_t name; /* in names */
   uint16_t is_dir;
-} waiting[1024];
-static unsigned int nwaiting;
-static char names[32768];
-static size_t nameslen;
+};
+
+/* One directory's cover. */
+struct cover {
+  struct copyup const *dir;
+  int fd;                /* the tmpfs */
+  char base[RO_MAX + 1]; /* .roN/ of the whole original */
+  unsigned int n;        /* last .roN */
+  uint64_t astray;       /* names of entries that lead astray when reached below .roN */
+  unsigned int nwaiting;
+  size_t nameslen;
+  struct waiting waiting[1024];
+  char names[32768];
+};
+
+enum { WAITING_MAX = sizeof((struct cover *)0)->waiting / sizeof(struct waiting) };
+
+/* The next .roN that the original does not hold: layers may lie upon layers. */
+static void next_ro(struct cover *c, char ro[RO_MAX])
+{
+  struct stat st;
+
+  do {
+    struct rk_text t = rk_text_in(ro, RO_MAX);
+    rk_text_str(&t, ".ro");
+    rk_text_num(&t, ++c->n);
+  } while (fstatat(c->dir->fd, ro, &st, AT_SYMLINK_NOFOLLOW) == 0);
+}
+
+/* Mount at the next .roN. */
+static void mount_ro(struct cover *c, int mountfd, char ro[RO_MAX])
+{
+  next_ro(c, ro);
+  if (mkdirat(c->fd, ro, 0700) == -1)
+    copyup_die("make", c->dir->path, ro);
+  copyup_attach(mountfd, c->fd, ro, c->dir->path);
+}
 
 /* In a directory that changes one name may be listed twice: the first stays. */
-static void make_link(char const *text, char const *name)
+static void make_link(struct cover const *c, char const *text, char const *name)
 {
-  if (symlinkat(text, cover, name) == -1 && errno != EEXIST)
-    copyup_die("make link", dir->path, name);
+  if (symlinkat(text, c->fd, name) == -1 && errno != EEXIST)
+    copyup_die("make link", c->dir->path, name);
 }
 
-/* An entry that cannot be mounted alone because it is gone, or no directory any more: a link to it,
-   as any other has. */
-static void link_below(char const *name)
+/* A link to the entry of the whole original. */
+static void link_below(struct cover const *c, char const *name)
 {
-  char text[sizeof base + NAME_MAX + 1];
+  char text[sizeof c->base + NAME_MAX + 1];
+  struct rk_text t = rk_text_in(text, sizeof text);
 
-  memcpy(text, base, baselen);
-  memcpy(text + baselen, name, strlen(name) + 1);
-  make_link(text, name);
+  rk_text_add(&t, c->base, name);
+  make_link(c, text, name);
 }
 
-static void mount_alone(char const *name)
+static void lead_astray(struct cover *c, char const *name)
 {
-  int fd = rk_open_tree(dir->fd, name,
-                        OPEN_TREE_CLONE | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT);
+  c->astray |= escape_bit(name, strlen(name));
+}
+
+/* An entry that cannot be mounted alone because it is gone, or no directory any more, gets a link
+   as any other. */
+static void mount_alone(struct cover *c, char const *name)
+{
+  int fd = rk_open_tree(c->dir->fd, name, COPYUP_CLONE);
   char ro[RO_MAX];
   struct stat st;
 
-  if (fd == -1 && errno != ENOENT)
-    copyup_die("clone the mount of", dir->path, name);
-  if (fd == -1)
-    return;
+  if (fd == -1) {
+    if (errno == ENOENT)
+      return;
+    copyup_die("clone the mount of", c->dir->path, name);
+  }
   if (fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode)) {
     close(fd);
-    link_below(name);
+    link_below(c, name);
     return;
   }
-  ro_name(ro, dir->fd, &n);
-  if (mkdirat(cover, ro, 0700) < 0)
-    copyup_die("make", dir->path, ro);
-  copyup_attach(fd, cover, ro, dir->path);
+  mount_ro(c, fd, ro);
   close(fd);
-  make_link(ro, name);
-  astray |= escape_bit(name, strlen(name));
+  make_link(c, ro, name);
+  lead_astray(c, name);
 }
 
-/* 0: no room left */
-static int wait_for(uint64_t tops, char const *name, int is_dir)
+/* Returns whether the entry must be taken to lead astray now: out of the directory, or there is no
+   room to wait with it. */
+static int judge(struct cover *c, struct escape_climb const *climb, char const *name, int is_dir)
 {
   size_t len = strlen(name) + 1;
 
-  if (nwaiting == sizeof waiting / sizeof *waiting || nameslen + len > sizeof names)
+  if (climb->out)
+    return 1;
+  if (!climb->tops)
     return 0;
-  waiting[nwaiting++] = (struct waiting){
-    .tops = tops, .name = (uint16_t)nameslen, .is_dir = (uint16_t)is_dir};
-  memcpy(names + nameslen, name, len);
-  nameslen += len;
-  return 1;
+  if (c->nwaiting == WAITING_MAX)
+    return 1;
+  if (c->nameslen + len > sizeof c->names)
+    return 1;
+  c->waiting[c->nwaiting++] = (struct waiting){
+    .tops = climb->tops,
+    .name = (uint16_t)c->nameslen,
+    .is_dir = (uint16_t)is_dir,
+  };
+  memcpy(c->names + c->nameslen, name, len);
+  c->nameslen += len;
+  return 0;
 }
 
-static void settle(void)
+/* One that waited leads astray. */
+static void settle_one(struct cover *c, struct waiting *w)
+{
+  char const *name = c->names + w->name;
+
+  w->tops = 0;
+  if (!w->is_dir) {
+    lead_astray(c, name);
+    return;
+  }
+  if (unlinkat(c->fd, name, 0) == -1)
+    copyup_die("unlink", c->dir->path, name);
+  mount_alone(c, name);
+}
+
+static void settle(struct cover *c)
 {
   uint64_t before;
 
   do {
-    before = astray;
-    for (unsigned int i = 0; i < nwaiting; i++) {
-      char const *name = names + waiting[i].name;
-      if (!(waiting[i].tops & astray))
-        continue;
-      waiting[i].tops = 0;
-      if (!waiting[i].is_dir)
-        astray |= escape_bit(name, strlen(name));
-      else if (unlinkat(cover, name, 0) < 0)
-        copyup_die("unlink", dir->path, name);
-      else
-        mount_alone(name);
-    }
-  } while (astray != before);
+    before = c->astray;
+    for (unsigned int i = 0; i < c->nwaiting; i++)
+      if (c->waiting[i].tops & c->astray)
+        settle_one(c, &c->waiting[i]);
+  } while (c->astray != before);
 }
 
-static void link_again(char const *name)
+static void link_again(struct cover *c, char const *name)
 {
   struct escape_climb climb = {0};
   char text[PATH_MAX];
-  ssize_t len = readlinkat(dir->fd, name, text, sizeof text - 1);
+  ssize_t len = readlinkat(c->dir->fd, name, text, sizeof text - 1);
 
-  if (len < 0 && errno == ENOENT)
-    return;                         /* gone meanwhile */
-  if (len < 0 && errno == EINVAL) { /* no link any more */
-    link_below(name);
+  if (len == -1 && errno == ENOENT)
+    return;                           /* gone meanwhile */
+  if (len == -1 && errno == EINVAL) { /* no link any more */
+    link_below(c, name);
     return;
   }
-  if (len < 0)
-    copyup_die("read link", dir->path, name);
+  if (len == -1)
+    copyup_die("read link", c->dir->path, name);
   text[len] = 0;
-  make_link(text, name);
+  make_link(c, text, name);
   escape_climb(&climb, text, 0);
-  if (climb.out || (climb.tops && !wait_for(climb.tops, name, 0)))
-    astray |= escape_bit(name, strlen(name));
+  if (judge(c, &climb, name, 0))
+    lead_astray(c, name);
 }
 
-void copyup_symlink(struct copyup const *directory)
+static void cover_entry(struct cover *c, int dirfd, char const *name, unsigned char type)
 {
-  struct copyup_list list = {.fd = openat(directory->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  int original = copyup_clone(directory->fd, "", directory->path);
+  struct escape_climb climb = {0};
+
+  if (type == DT_LNK) {
+    link_again(c, name);
+    return;
+  }
+  if (type == DT_DIR)
+    escape_search(&climb, dirfd, name);
+  if (judge(c, &climb, name, 1))
+    mount_alone(c, name);
+  else
+    link_below(c, name);
+}
+
+static void begin(struct cover *c, struct copyup const *dir)
+{
+  int original = copyup_clone(dir->fd, "", dir->path);
+
+  c->dir = dir;
+  c->n = 0;
+  c->nwaiting = 0;
+  c->nameslen = 0;
+  c->astray = 0;
+  c->fd = copyup_tmpfs(0700);
+  copyup_attach(c->fd, dir->fd, "", dir->path);
+  mount_ro(c, original, c->base);
+  close(original);
+  strcat(c->base, "/");
+}
+
+void copyup_symlink(struct copyup const *dir)
+{
+  static struct cover cover; /* too large for a stack */
+  struct copyup_list list = {.fd = copyup_read_dir(dir->fd, ".")};
   char const *name;
   unsigned char type;
   unsigned int lost = 0;
-  int own, r;
+  int own;
+  int r;
 
-  dir = directory;
-  n = nwaiting = 0;
-  nameslen = 0;
-  astray = 0;
-  if (list.fd < 0)
+  if (list.fd == -1)
     copyup_die("read", dir->path, "");
-  cover = copyup_tmpfs(0700);
-  copyup_attach(cover, dir->fd, "", dir->path);
-  baselen = ro_name(base, dir->fd, &n);
-  if (mkdirat(cover, base, 0700) < 0)
-    copyup_die("make", dir->path, base);
-  copyup_attach(original, cover, base, dir->path);
-  close(original);
-
-  base[baselen++] = '/';
-  while ((r = copyup_next(&list, &name, &type)) > 0) {
-    struct escape_climb climb = {0};
-    if (type == DT_LNK) {
-      link_again(name);
-      continue;
-    }
-    if (type == DT_DIR)
-      escape_search(&climb, list.fd, name);
-    if (climb.out || (climb.tops && !wait_for(climb.tops, name, 1)))
-      mount_alone(name);
-    else
-      link_below(name);
-  }
-  if (r < 0 && errno != ENOENT)
+  begin(&cover, dir);
+  while ((r = copyup_next(&list, &name, &type)) > 0)
+    cover_entry(&cover, list.fd, name, type);
+  if (r == -1 && errno != ENOENT)
     copyup_die("read", dir->path, "");
-  settle();
+  settle(&cover);
   /* a mount's own fd takes no fchmod */
-  own = openat(cover, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (own == -1 || copyup_attributes(list.fd, own, &dir->st, &lost) == -1)
+  own = copyup_read_dir(cover.fd, ".");
+  if (own == -1)
+    copyup_die("set the mode of", dir->path, "");
+  if (copyup_attributes(list.fd, own, &dir->st, &lost) == -1)
     copyup_die("set the mode of", dir->path, "");
   copyup_warn_lost(dir->path, lost);
   close(own);
   close(list.fd);
-  close(cover);
+  close(cover.fd);
 }
