@@ -140,7 +140,7 @@ static int stop_udp(int fd, int six)
 }
 
 /* Make the socket listen again after a stop. 0, or -1 with errno. */
-static int unstop(struct listener const *l)
+static int listen_again(struct listener const *l)
 {
   struct sockaddr none = {.sa_family = AF_UNSPEC};
   int on = 1;
@@ -240,7 +240,7 @@ static void act(struct relay *r, struct listener *l, unsigned int actions)
   }
 }
 
-static void happen(struct relay *r, struct listener *l, enum listener_event event)
+static void handle(struct relay *r, struct listener *l, enum listener_event event)
 {
   struct listener_step step = listener_next(l->state, event);
 
@@ -257,7 +257,7 @@ static void check_backend(struct relay *r, struct listener *l)
   int may = l->state == LISTENER_OPEN || l->state == LISTENER_PAUSED;
 
   if (may && l->target->port->refuse && backend_there(r, l) == 0)
-    happen(r, l, LISTENER_EV_ABSENT);
+    handle(r, l, LISTENER_EV_ABSENT);
 }
 
 void listener_patience(struct relay *r, uint32_t ms)
@@ -280,12 +280,12 @@ void listener_begin(struct relay *r, struct listener *l)
   if (l->target->port->refuse)
     return check_backend(r, l);
   if (may_wait(r, l->target) && patient(r) && !backend_there(r, l))
-    happen(r, l, LISTENER_EV_AWAIT);
+    handle(r, l, LISTENER_EV_AWAIT);
 }
 
 void listener_pause(struct relay *r, struct listener *l)
 {
-  happen(r, l, LISTENER_EV_SCARCE);
+  handle(r, l, LISTENER_EV_SCARCE);
 }
 
 void listener_suspect(struct relay *r, struct listener *l)
@@ -312,7 +312,7 @@ static void forget_suspicion(struct relay *r, struct listener *l)
 void listener_close(struct relay *r, struct listener *l)
 {
   forget_suspicion(r, l);
-  happen(r, l, LISTENER_EV_CLOSE);
+  handle(r, l, LISTENER_EV_CLOSE);
 }
 
 void listener_settle(struct relay *r)
@@ -323,14 +323,14 @@ void listener_settle(struct relay *r)
     check_backend(r, l);
   }
   for (; r->freed && r->listeners.paused.first; r->freed--)
-    happen(r, r->listeners.paused.first, LISTENER_EV_ROOM);
+    handle(r, r->listeners.paused.first, LISTENER_EV_ROOM);
   r->freed = 0;
 }
 
 int listener_resume(struct relay *r)
 {
   while (r->listeners.paused.first)
-    happen(r, r->listeners.paused.first, LISTENER_EV_ROOM);
+    handle(r, r->listeners.paused.first, LISTENER_EV_ROOM);
   return 0; /* one that finds no fd arms it again */
 }
 
@@ -344,9 +344,9 @@ int listener_poll(struct relay *r)
     next = l->queued;
     if (l->state == LISTENER_WAITING) {
       if (!wait || backend_there(r, l))
-        happen(r, l, LISTENER_EV_PRESENT);
-    } else if (backend_there(r, l) && unstop(l) == 0) {
-      happen(r, l, LISTENER_EV_RESUMED);
+        handle(r, l, LISTENER_EV_PRESENT);
+    } else if (backend_there(r, l) && listen_again(l) == 0) {
+      handle(r, l, LISTENER_EV_RESUMED);
     }
   }
   return r->listeners.absent.first != NULL;

@@ -406,7 +406,8 @@ static int stale_route(struct nlmsghdr const *m, void *data)
   struct rtmsg head;
   union address client;
 
-  if (++left->seen > LEFT_OVERS)
+  left->seen++;
+  if (left->seen > LEFT_OVERS)
     return 1;
   if (m->nlmsg_type != RTM_NEWROUTE || m->nlmsg_len < NLMSG_LENGTH(sizeof head))
     return 0;
@@ -440,7 +441,8 @@ static int stale_rule(struct nlmsghdr const *m, void *data)
   size_t len;
   uint8_t const *p;
 
-  if (++left->seen > LEFT_OVERS)
+  left->seen++;
+  if (left->seen > LEFT_OVERS)
     return 1;
   if (m->nlmsg_type != RTM_NEWRULE || m->nlmsg_len < NLMSG_LENGTH(head))
     return 0;

@@ -66,7 +66,7 @@ void tcp_free(struct relay *r, struct conn *c)
   slab_put(&r->tcp.conns, c);
 }
 
-static void bury(struct relay *r, struct conn *c)
+static void queue_dead(struct relay *r, struct conn *c)
 {
   c->queue = r->tcp.dead;
   r->tcp.dead = c;
@@ -93,7 +93,7 @@ static void end(struct relay *r, struct conn *c)
   r->freed++;
   c->phase = DEAD;
   if (!c->ready)
-    bury(r, c);
+    queue_dead(r, c);
 }
 
 static void reset(struct relay *r, struct conn *c)
@@ -257,7 +257,7 @@ static void consume(struct side *in, size_t n)
 }
 
 /* What the size of a recv tells about the side. */
-static void learn(struct side *in, ssize_t n, int peek)
+static void note_length(struct side *in, ssize_t n, int peek)
 {
   if (n == TCP_BUFFER) {
     in->src.bits |= BULK;
@@ -289,7 +289,7 @@ static enum verdict copy(struct relay *r, struct conn *c, struct side *in, size_
     in->src.bits |= EOF_SEEN;
     return MORE;
   }
-  learn(in, n, peek);
+  note_length(in, n, peek);
   ssize_t m = pass(in, out, buffer, n);
   if (m == -1)
     return broken(r, in, out);
@@ -344,7 +344,7 @@ static enum verdict pump(struct relay *r, struct conn *c, struct side *in)
 }
 
 /* The second direction may have found the client broken: what it had sent goes first. */
-static int owes(struct conn const *c)
+static int has_more_to_send(struct conn const *c)
 {
   uint16_t client = c->side[0].src.bits;
 
@@ -372,7 +372,7 @@ static void run_conn(struct relay *r, struct conn *c)
       return reset(r, c);
     return end(r, c);
   }
-  if ((again || owes(c)) && !c->ready) {
+  if ((again || has_more_to_send(c)) && !c->ready) {
     c->ready = 1;
     c->queue = r->tcp.ready;
     r->tcp.ready = c;
@@ -480,7 +480,7 @@ int tcp_ready(struct relay *r)
     todo = c->queue;
     c->ready = 0;
     if (c->phase == DEAD)
-      bury(r, c);
+      queue_dead(r, c);
     else
       run_conn(r, c);
   }

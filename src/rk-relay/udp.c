@@ -82,7 +82,7 @@ static int same_peer(union address const *a, union address const *b)
 }
 
 /* What the session has in other tables. */
-static void let_go(struct relay *r, struct session *s)
+static void release(struct relay *r, struct session *s)
 {
   if (s->ruled)
     srcip_answers(r, 0, s->from->target, s->from->port, &s->shown);
@@ -102,7 +102,7 @@ static void end(struct relay *r, struct session *s)
   *at = s->next;
   share_remove(r, s);
   close(s->src.fd);
-  let_go(r, s);
+  release(r, s);
   p->stat.now--;
   port_touch(p);
   r->udp.n--;
@@ -176,13 +176,13 @@ static void undo(struct relay *r, struct session *s, int fd)
 {
   int e = errno;
 
-  let_go(r, s);
+  release(r, s);
   close(fd);
   errno = e;
 }
 
 /* No rule can name port 65535 (route.c). */
-static int nameless(union address const *a)
+static int has_last_port(union address const *a)
 {
   if (a->sa.sa_family == AF_INET6)
     return a->v6.sin6_port == 0xffff;
@@ -191,12 +191,12 @@ static int nameless(union address const *a)
 
 /* Make the socket look like the client; with another source port if its own is taken towards the
    backend. */
-static int dress(struct relay *r, struct session *s, int fd, int *kept)
+static int connect_as_client(struct relay *r, struct session *s, int fd, int *kept)
 {
   union address client = s->peer;
   socklen_t len;
   union address dest = listener_backend(s->from, &len);
-  int other = nameless(&client);
+  int other = has_last_port(&client);
 
   if (srcip_bind(r, s->from->target, fd, &client, other, &s->client, kept) == -1)
     return -1;
@@ -215,7 +215,7 @@ static int connect_backend(struct relay *r, struct session *s, int *kept)
 
   if (fd == -1)
     return -1;
-  if (dress(r, s, fd, kept) == -1) {
+  if (connect_as_client(r, s, fd, kept) == -1) {
     undo(r, s, fd);
     return -1;
   }
