@@ -32,6 +32,14 @@ ok "and the chain is served when there are some" wait_until status_is "$D" web c
 fetch "with its server"
 is "$(status "$D" web reason)" "" "no reason is left"
 
+caught_up
+n=$(status "$D" web total)
+r=$(pgrep -P "$portd" -x rk-relay)
+kill -KILL "$r"; wait_gone "$r"
+fetch "the relay killed: another serves"
+caught_up
+is "$(status "$D" web total)" $((n + 1)) "and what was counted before stays"
+
 no_fds
 touch "$D/ports/web"
 echo "127.0.0.2:$q:80/tcp" > "$D/ports/more"
