@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "../../src/rk-net/drivers/frames.h"
+#include "../../src/rk-net/drivers/pace.h"
 
 static struct frame_rules const closed = {.gateway = {10, 0, 2, 1}};
 static struct frame_rules const to_host = {.gateway = {10, 0, 2, 1}, .gateway_is_host = 1};
@@ -237,8 +238,59 @@ static void greet(void)
   is_num(pump_greet(&p, ip, mac), 1, "nobody there");
 }
 
+/* A SYN from port 1000 + n, or (flags 0x12, 4) the answer to it. */
+static struct frame segment(unsigned int n, unsigned char flags)
+{
+  struct frame f = frame("192.0.2.1", TCP, 80);
+
+  f.b[34] = (unsigned char)((1000 + n) >> 8);
+  f.b[35] = (unsigned char)(1000 + n);
+  f.b[47] = flags;
+  if (flags != 2) {
+    memcpy(f.b + 26, f.b + 30, 4);
+    memset(f.b + 30, 0, 4);
+    memcpy(f.b + 36, f.b + 34, 2);
+    f.b[34] = 0, f.b[35] = 80;
+  }
+  return f;
+}
+
+static void pace(void)
+{
+  static struct pace p;
+  unsigned char got[PACE_FRAME_MAX];
+  struct frame f, want = segment(PACE_MOST, 2);
+  unsigned int passed = 0;
+
+  is_num(pace_timeout(&p, 1), -1, "nothing to wait for");
+  for (unsigned int i = 0; i < PACE_WAITING + PACE_MOST + 5; i++) {
+    f = segment(i, 2);
+    passed += (unsigned int)pace_out(&p, f.b, f.len, 1);
+  }
+  is_num(passed, PACE_MOST, "the first go");
+  is_num(p.count, PACE_WAITING, "others wait, as many as there is room for");
+  f = segment(PACE_MOST + 1, 2);
+  ok(!pace_out(&p, f.b, f.len, 2) && p.count == PACE_WAITING, "a repetition is not kept twice");
+  f = segment(0, 0x10);
+  ok(pace_out(&p, f.b, f.len, 2), "what opens nothing goes");
+  is_num(pace_next(&p, got, 2), 0, "no answer: no turn");
+  f = segment(3, 0x12);
+  pace_in(&p, f.b, f.len);
+  ok(pace_next(&p, got, 3) == 54 && !memcmp(got, want.b, 54),
+     "an answer: the one that waits longest");
+  is_num(pace_next(&p, got, 3), 0, "and no other");
+  f = segment(4, 4);
+  pace_in(&p, f.b, f.len);
+  is_num(pace_next(&p, got, 4), 54, "a refusal is an answer");
+  is_num(pace_timeout(&p, 4), PACE_PATIENCE + 1 - 4, "silence ends");
+  for (passed = 0; pace_next(&p, got, PACE_PATIENCE + 1); passed++)
+    ;
+  is_num(passed, PACE_MOST - 2, "and then others go");
+}
+
 int main(void)
 {
+  pace();
   destinations();
   gateway();
   shapes();

@@ -11,6 +11,9 @@
 #include <unistd.h>
 #include <sys/socket.h>
 
+#include <rk/clock.h>
+#include "pace.h"
+
 enum { HEAD = 2, FRAME_MAX = 65535, BUFFER = 4 * (HEAD + FRAME_MAX), FRAME_MIN = 14 };
 
 struct stream {
@@ -45,8 +48,18 @@ static int transient(int e)
   return e == EAGAIN || e == EINTR;
 }
 
+/* The frame that lies behind room for its length. */
+static void add(struct stream *up, size_t len)
+{
+  unsigned char *at = up->buf + up->to;
+
+  at[0] = (unsigned char)(len & 255);
+  at[1] = (unsigned char)(len >> 8);
+  up->to += HEAD + len;
+}
+
 /* All that the tap holds, as far as there is room. 1: it is gone. */
-static int collect(struct pump const *p, struct stream *up)
+static int collect(struct pump const *p, struct stream *up, struct pace *pace)
 {
   while (room(up) >= HEAD + FRAME_MAX) {
     unsigned char *at = up->buf + up->to;
@@ -57,11 +70,22 @@ static int collect(struct pump const *p, struct stream *up)
       return 1;
     if (!frame_may_pass(&p->rules, at + HEAD, (size_t)r))
       continue;
-    at[0] = (unsigned char)(r & 255);
-    at[1] = (unsigned char)(r >> 8);
-    up->to += HEAD + (size_t)r;
+    if (p->paced && !pace_out(pace, at + HEAD, (size_t)r, rk_clock_ms()))
+      continue;
+    add(up, (size_t)r);
   }
   return 0;
+}
+
+/* What has waited for its turn. */
+static void collect_waiting(struct stream *up, struct pace *pace)
+{
+  while (room(up) >= HEAD + FRAME_MAX) {
+    size_t len = pace_next(pace, up->buf + up->to + HEAD, rk_clock_ms());
+    if (!len)
+      return;
+    add(up, len);
+  }
 }
 
 /* 1: the server has closed. */
@@ -115,7 +139,7 @@ static ssize_t first_frame(struct stream const *s)
 }
 
 /* *stuck: the tap takes no more for now. */
-static int deliver(struct pump const *p, struct stream *down, int *stuck)
+static int deliver(struct pump const *p, struct stream *down, struct pace *pace, int *stuck)
 {
   ssize_t len;
 
@@ -130,32 +154,61 @@ static int deliver(struct pump const *p, struct stream *down, int *stuck)
     }
     if (r == -1 && errno == EBADFD)
       return 1;
+    if (p->paced)
+      pace_in(pace, down->buf + down->from + HEAD, (size_t)len);
     taken(down, HEAD + (size_t)len);
   }
   return len == -1 ? -1 : 0;
 }
 
+/* What both directions have to do. */
+struct work {
+  struct stream up, down;
+  struct pace *pace;
+  int stuck; /* the tap takes no more for now */
+};
+
+static int move(struct pump const *p, struct work *w, short tap, short server)
+{
+  int r = 0;
+
+  if (tap & POLLIN)
+    r = collect(p, &w->up, w->pace);
+  if (!r && !w->stuck && server & (POLLIN | POLLHUP | POLLERR))
+    r = receive(p, &w->down);
+  if (!r)
+    r = deliver(p, &w->down, w->pace, &w->stuck);
+  if (!r && w->pace->count)
+    collect_waiting(&w->up, w->pace);
+  if (!r)
+    r = send_up(p, &w->up);
+  if (!r && tap & (POLLERR | POLLHUP | POLLNVAL))
+    r = 1;
+  return r;
+}
+
 int pump_run(struct pump const *p)
 {
   static unsigned char upbuf[BUFFER], downbuf[BUFFER];
-  struct stream up = {.buf = upbuf}, down = {.buf = downbuf};
-  int stuck = 0, r = 0;
+  static struct pace pace;
+  struct work w = {.up = {.buf = upbuf}, .down = {.buf = downbuf}, .pace = &pace};
+  int r = 0;
 
   while (!r) {
-    int pending = up.from != up.to;
-    struct pollfd x[] = {{.fd = p->tap, .events = 0},
-                         {.fd = p->server, .events = 0},
+    struct pollfd x[] = {{.fd = p->tap},
+                         {.fd = p->server},
                          {.fd = p->leave, .events = POLLIN},
                          {.fd = p->pidfd, .events = POLLIN}};
-    if (pending)
+    int timeout = pace.count ? pace_timeout(&pace, rk_clock_ms()) : -1;
+    if (w.up.from != w.up.to)
       x[1].events |= POLLOUT;
     else
       x[0].events |= POLLIN;
-    if (stuck)
+    if (w.stuck)
       x[0].events |= POLLOUT;
     else
       x[1].events |= POLLIN;
-    if (poll(x, sizeof x / sizeof *x, -1) == -1) {
+    if (poll(x, sizeof x / sizeof *x, timeout) == -1) {
       if (errno != EINTR)
         return -1;
       continue;
@@ -164,16 +217,7 @@ int pump_run(struct pump const *p)
       return 0;
     if (x[3].revents)
       return 1;
-    if (x[0].revents & POLLIN)
-      r = collect(p, &up);
-    if (!r && (x[0].revents & POLLIN || x[1].revents & POLLOUT))
-      r = send_up(p, &up);
-    if (!r && !stuck && x[1].revents & (POLLIN | POLLHUP | POLLERR))
-      r = receive(p, &down);
-    if (!r)
-      r = deliver(p, &down, &stuck);
-    if (!r && x[0].revents & (POLLERR | POLLHUP | POLLNVAL))
-      r = 1;
+    r = move(p, &w, x[0].revents, x[1].revents);
   }
   return r;
 }

@@ -28,6 +28,7 @@ struct pump {
   int server; /* the stream socket, non-blocking */
   int leave;  /* readable: end */
   int pidfd;  /* of the process at the other end of server: readable: it is gone */
+  int paced;  /* boolean: the server opens few connections at a time (pace.h) */
   struct frame_rules rules;
 };
 

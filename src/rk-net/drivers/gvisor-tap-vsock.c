@@ -59,7 +59,7 @@ int main(void)
   PROG = "gvisor-tap-vsock (driver)";
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a pair of sockets");
-  pump = (struct pump){.tap = driver_tap(), .server = sockets[0]};
+  pump = (struct pump){.tap = driver_tap(), .server = sockets[0], .paced = 1};
   server_start(&gvproxy, sockets[1], config);
   close(sockets[1]);
   close(config);
