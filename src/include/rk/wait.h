@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   Standing in for a child that lives in another pid namespace, so that whoever watches this process
+   Acting for a child that lives in another pid namespace, so that whoever watches this process
    sees one program: signals go in, stops and the exit status come out. Used by rk-pidns and
    rk-enter. Single-threaded callers only. */
 #ifndef RK_WAIT_H
