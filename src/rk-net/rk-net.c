@@ -112,8 +112,8 @@ static void choose_wall(struct net *n, struct options const *o)
   if (n->ask.wall && implicit)
     strerr_dief(RK_EXIT_USAGE, "RK_PORT_DRIVER=implicit needs -u: pasta looks for the program's "
                                "ports in its own network namespace only");
-  /* Behind lxc-user-nic there is no proxy but the host's own bridge, whose kernel drops what is sent
-     to a loopback address; rk-net(1) says that there is no wall. */
+  /* Behind lxc-user-nic there is no proxy but the host's own bridge, whose kernel drops what is
+     sent to a loopback address; rk-net(1) says that there is no wall. */
   if (n->driver->tap && !n->ask.wall)
     strerr_warnw("the program shares the user namespace with the network driver: root inside can "
                  "reach the host's loopback through a driver that does not close it, and can take "
