@@ -89,20 +89,30 @@ ssize_t req_net_await(struct chain *chain, void const *request, int fd, union ct
   return 0;
 }
 
+/* Whose loopback is tested when the driver has been started again. 0, or -1 with errno: every such
+   test would be cut short, and a driver that cannot be tested is ended. */
+static int keep_program(struct network *n, int netns)
+{
+  n->netns = move_up(netns);
+  if (n->netns == -1)
+    return -1;
+  n->userns = move_up(ioctl(n->netns, NS_GET_USERNS));
+  return n->userns == -1 ? -1 : 0;
+}
+
 ssize_t req_net_verify(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
 {
   struct rk_req_net_verify const *ask = request;
   struct network *n = chain->network;
   char const *text = leaktest_judge(&n->leaktest);
-  int error = 0;
+  int error = keep_program(n, fd) == -1 ? errno : 0;
 
-  n->netns = move_up(fd);
-  if (n->netns != -1)
-    n->userns = move_up(ioctl(n->netns, NS_GET_USERNS));
   n->etc.chain = chain->pid;
   n->etc.state = chain->state;
   if (text) {
     error = EEXIST;
+  } else if (error) {
+    text = "rk-outside cannot keep the program's namespaces open";
   } else if (!driver_verifiable(n->state)) {
     error = EPROTO;
     text = "no driver is ready";

@@ -72,6 +72,16 @@ static void net(char const *name, char const *ifname)
   close(fd);
 }
 
+/* The request after the loopback test, with an fd that is no network namespace. */
+static void verify(char const *name)
+{
+  struct rk_req_net_verify const r = {
+    .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET_VERIFY}, .etc = RK_ETC_NONE};
+
+  ask(name, &r, sizeof r, 1);
+  printf("%s: %s\n", name, said.head.text);
+}
+
 /* More fds with one message than any request takes. Each is the writing end of one pipe, whose
    reading end hears when the last is closed. */
 static void many_fds(char const *name, size_t bytes, unsigned int n)
@@ -131,6 +141,8 @@ int main(int argc, char **argv)
       ask(a, &r, sizeof r, -1);
     else if (!strcmp(a, "forged"))
       forged();
+    else if (!strcmp(a, "verify"))
+      verify(a);
     else if (!strncmp(a, "net=", 4))
       net(a, a + 4);
     else if (!strncmp(a, "fds=", 4))

@@ -89,4 +89,6 @@ run rk-userns -k "$T/copy/bin/rk-idmap" true
 is "$rc $err" "0 " "-k allows it"
 run rk-userns rk-idmap rk-copyup -m copy "$bin" rk-net -d none cat /proc/net/dev
 is "$rc" 0 "an installation that is copied up on the way is still the same" || diag "$err"
+run rk-userns rk-idmap -k rk-t-ctl net=tap0 verify
+like "$out" "^verify: rk-outside cannot keep the program's namespaces open$" "a namespace that is none is said at once"
 done_testing
