@@ -18,18 +18,24 @@ static _Alignas(ALIGN) char first[FIRST];
 static char *next = first;
 static size_t room = FIRST;
 
+static void *no_memory(void)
+{
+  errno = ENOMEM;
+  return NULL;
+}
+
 void *malloc(size_t size)
 {
   size_t need;
   char *p;
 
   if (size > PTRDIFF_MAX - MORE)
-    return errno = ENOMEM, NULL;
+    return no_memory();
   /* the size stands before the block, for realloc */
   need = ALIGN + (size + ALIGN - 1) / ALIGN * ALIGN;
   if (need > room) {
     size_t chunk = need > MORE ? need : MORE;
-    p = mmap(0, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    p = mmap(NULL, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == MAP_FAILED)
       return NULL;
     next = p;
@@ -51,7 +57,7 @@ void *calloc(size_t n, size_t size)
 {
   /* fresh memory of the kernel or of .bss is zero, and none comes twice */
   if (size && n > SIZE_MAX / size)
-    return errno = ENOMEM, NULL;
+    return no_memory();
   return malloc(n * size);
 }
 
@@ -66,10 +72,14 @@ void *realloc(void *old, size_t size)
   if (size <= was)
     return old;
   p = malloc(size);
-  return p ? memcpy(p, old, was) : NULL;
+  if (!p)
+    return NULL;
+  return memcpy(p, old, was);
 }
 
 void *aligned_alloc(size_t align, size_t size)
 {
-  return align <= ALIGN ? malloc(size) : (errno = ENOMEM, NULL);
+  if (align > ALIGN)
+    return no_memory();
+  return malloc(size);
 }
