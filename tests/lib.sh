@@ -9,16 +9,23 @@
 #   run CMD...                       -> $rc $out $err (stdin is empty; `run_in TEXT CMD...` feeds TEXT)
 #   skip N REASON | skip_all REASON  a skip says why       bail TEXT            end this file, failed
 #   need CMD...                      skip_all unless all these programs are there
-#   spawn CMD...                     in the background: $pid, ended at exit (stdout, stderr -> $T/spawn.PID.out/.err if not redirected)
+#   spawn CMD...                     in the background: $pid, ended at exit (stdout, stderr -> $T/spawn.PID.out/.err if
+# not redirected)
 #   end PID                          end a spawned process now and wait for it
-#   wait_gone PID [SECONDS]          until the process is gone (a zombie counts as gone), by pidfd; fails after SECONDS (30)
-#   wait_until CMD...                until CMD succeeds, for at most 30 seconds: machines of CI stall, and only a failure waits so long
-#   outer                            run this whole test in an outer network namespace of its own: o0 192.0.2.1/24 2001:db8::1/64,
-#                                    and behind it a peer 192.0.2.2, 2001:db8::2 (as root: `peer CMD...`) that answers "unreachable" for all else
+#   wait_gone PID [SECONDS]          until the process is gone (a zombie counts as gone), by pidfd; fails after SECONDS
+# (30)
+#   wait_until CMD...                until CMD succeeds, for at most 30 seconds: machines of CI stall, and only a
+# failure waits so long
+#   outer                            run this whole test in an outer network namespace of its own: o0 192.0.2.1/24
+# 2001:db8::1/64,
+#                                    and behind it a peer 192.0.2.2, 2001:db8::2 (as root: `peer CMD...`) that answers
+# "unreachable" for all else
 #   outside_of PID                   (root) the rk-outside of the chain whose pid this is
 #   as_user CMD...                   (tests/bin, keeps the pid) run CMD as the test user from a root test
-#   changes LINK...                  -> $changed: the attributes (keys of rk-t-probe, in order, one blank between) that `LINK... PROG`
-#                                    changes for PROG, $diff: the diff itself, $rc. A mount's key is mount.DIRECTORY, a variable's env.NAME
+#   changes LINK...                  -> $changed: the attributes (keys of rk-t-probe, in order, one blank between) that
+# `LINK... PROG`
+#                                    changes for PROG, $diff: the diff itself, $rc. A mount's key is mount.DIRECTORY, a
+# variable's env.NAME
 #   attr KEY                         that attribute's value after the link of the last `changes`
 #   $T                               a fresh directory, removed at exit (`at_exit CODE` adds to that)
 #   rk_chain CMD...                  nothing but rk-userns rk-idmap CMD...

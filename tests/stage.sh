@@ -1,7 +1,9 @@
 # shellcheck shell=sh
-# tests/stage.sh: sourced by tests/run and package/bench, as root, with $top and $mode set: build, and stage an install, the test
-# programs and the tree in a fresh directory $stage that the test user $user can read (a clone may sit under a 0700 directory).
-# It goes at exit. Without root, the user is whoever runs it. staged CMD...: run CMD there with a clean environment, the staged programs first in PATH.
+# tests/stage.sh: sourced by tests/run and package/bench, as root, with $top and $mode set: build, and stage an install,
+# the test programs and the tree in a fresh directory $stage that the test user $user can read (a clone may sit under a
+# 0700 directory).
+# It goes at exit. Without root, the user is whoever runs it. staged CMD...: run CMD there with a clean environment, the
+# staged programs first in PATH.
 make -s -C "$top" -j2 MODE="$mode" programs test-programs
 if [ "$(id -u)" = 0 ]; then user=$("$top/tests/user"); else user=$(id -un); fi
 stage=$(mktemp -d /tmp/rk-t.XXXXXX)
@@ -24,9 +26,11 @@ staged() {
   env -i PATH="$stage/inst/bin:$stage/test:$stage/rk/tests/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
     HOME="$HOME" USER="$(id -un)" LOGNAME="$(id -un)" LC_ALL=C TERM=dumb TMPDIR="$stage/tmp" CI="${CI:-}" \
     ASAN_OPTIONS="detect_leaks=0:abort_on_error=0:exitcode=99" UBSAN_OPTIONS="print_stacktrace=1:exitcode=99" \
-    RK_TEST_LIB="$stage/rk/tests/lib.sh" RK_TEST_MODE="$mode" RK_TEST_STAGE="$stage" RK_TEST_INST="$stage/inst" RK_TEST_TOP="$top" \
+    RK_TEST_LIB="$stage/rk/tests/lib.sh" RK_TEST_MODE="$mode" RK_TEST_STAGE="$stage" RK_TEST_INST="$stage/inst" \
+    RK_TEST_TOP="$top" \
     RK_TEST_USER="$user" RK_TEST_UID="$(id -u "$user")" RK_TEST_GID="$(id -g "$user")" RK_TEST_XDG="$stage/xdg" \
     RK_TEST_HOME="$(getent passwd "$user" | cut -d: -f6)" RK_TEST_TIMEOUT="${RK_TEST_TIMEOUT:-180}" \
     RK_TEST_KEEP="${RK_TEST_KEEP:-}" RK_TEST_TRACE="${RK_TEST_TRACE:-}" \
-    RK_BENCH_PEER="${RK_BENCH_PEER:-}" ROUNDS="${ROUNDS:-}" COLUMNS_ONLY="${COLUMNS_ONLY:-}" FORWARDERS="${FORWARDERS:-}" "$@"
+    RK_BENCH_PEER="${RK_BENCH_PEER:-}" ROUNDS="${ROUNDS:-}" COLUMNS_ONLY="${COLUMNS_ONLY:-}" \
+    FORWARDERS="${FORWARDERS:-}" "$@"
 }

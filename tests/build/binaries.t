@@ -18,7 +18,8 @@ is "$bad" "" "no program needs a shared library"
 if [ "$RK_TEST_MODE" = pie ]; then
   bad=''
   for p in $(programs); do
-    readelf -hlW "$RK_TEST_INST/$p" | awk '/Type:.*DYN/ { d = 1 } /GNU_RELRO/ { r = 1 } END { exit !(d && r) }' || bad="$bad $p"
+    readelf -hlW "$RK_TEST_INST/$p" | awk '/Type:.*DYN/ { d = 1 } /GNU_RELRO/ { r = 1 } END { exit !(d && r) }' ||
+      bad="$bad $p"
   done
   is "$bad" "" "every program is position independent, with RELRO"
 else

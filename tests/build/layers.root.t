@@ -7,7 +7,8 @@ cd "$RK_TEST_TOP" || bail "no tree"
 B=build/static
 # PROGRAM OBJECT... of what is installed, and librk itself
 {
-  awk -v B="$B" -f package/targets.awk package/targets | sed -n "s|^$B/\\([a-z].*/\\)*\\([^/:]*\\):\\(.*\\.o\\) .*librk.*|\\1 \\2 \\3|p" | grep -v '^test/ '
+  awk -v B="$B" -f package/targets.awk package/targets |
+    sed -n "s|^$B/\\([a-z].*/\\)*\\([^/:]*\\):\\(.*\\.o\\) .*librk.*|\\1 \\2 \\3|p" | grep -v '^test/ '
   echo "- librk $(for f in src/librk/*.c; do echo "$B/obj/${f%.c}.o"; done | tr '\n' ' ')"
 } > "$T/programs"
 
@@ -41,7 +42,8 @@ while read -r _ program objects; do
 $program: $n files in circles: $(tr '\n' ' ' < "$T/circle")"
   [ "$n" -ge "${limit:-0}" ] || note "tests/build/allowed-circles: $program has $n by now"
   for s in $(nm -g --defined-only "$@" 2>/dev/null | awk '$2 ~ /^[BDC]$/ { print $3 }'); do
-    awk -v s="$s" '$1 == "extern" && $2 == s { found = 1 } END { exit !found }' tests/build/allowed-circles || shared="$shared $program:$s"
+    awk -v s="$s" '$1 == "extern" && $2 == s { found = 1 } END { exit !found }' tests/build/allowed-circles ||
+      shared="$shared $program:$s"
   done
 done < "$T/programs"
 ok "every program's objects are there" test "$(wc -l < "$T/programs")" -gt 10

@@ -21,7 +21,8 @@ not_ok "test programs are not" sh -c 'find "$1" -name "rk-t-*" -o -name "t-*" | 
 run as_user env PATH="$T/image/usr/bin:/usr/bin:/bin" rk-userns rk-idmap id -u
 is "$rc/$out" 0/0 "the installed programs find one another" || diag "$err"
 run make -s html
-is "$rc/$(grep -c 'href="rk-state.1.html"' build/html/rk.7.html)" 0/1 "make html, with links from page to page" || diag "$err"
+is "$rc/$(grep -c 'href="rk-state.1.html"' build/html/rk.7.html)" 0/1 "make html, with links from page to page" ||
+  diag "$err"
 run make -s dist
 is "$rc/$err" 0/ "make dist"
 sum=$(cat build/dist/rk-*.tar.gz | sha256sum)

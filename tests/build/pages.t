@@ -1,5 +1,6 @@
 #!/bin/sh
-# every program has a page and a test; the page's SYNOPSIS has the options of the program's own usage line; pages are clean
+# every program has a page and a test; the page's SYNOPSIS has the options of the program's own usage line; pages are
+# clean
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need mandoc
 commands=$(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" { print $1 }' package/targets)

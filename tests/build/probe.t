@@ -26,7 +26,8 @@ is "$changed" "pgid sid" "session"
 changes setpriv --no-new-privs
 is "$changed" NoNewPrivs "no_new_privs"
 changes unshare -U
-like "$changed" '^(CapBnd )?Gid Groups Uid gid_map ns\.user uid_map$' "a user namespace" # CapBnd: if the host's is not full
+like "$changed" '^(CapBnd )?Gid Groups Uid gid_map ns\.user uid_map$' "a user namespace" \
+  # CapBnd: if the host's is not full
 changes unshare -Ur --mount sh -c 'mount -t tmpfs new /mnt; exec "$@"' sh
 like "$changed" 'mount\./mnt ' "a mount"
 like "$changed" 'ns\.mnt ns\.user ' "and its namespace"

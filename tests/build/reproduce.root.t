@@ -13,6 +13,7 @@ for d in one two/deeper; do
 done
 sums() { (cd "$1/build/static" && find bin libexec -type f -exec sha256sum {} + | sort); }
 is "$(sums "$T/one")" "$(sums "$T/two/deeper")" "the same programs, bit by bit"
-is "$(sums "$T/one")" "$(cd "$RK_TEST_INST" && find bin libexec -type f -exec sha256sum {} + | sort)" "the same as those under test"
+is "$(sums "$T/one")" "$(cd "$RK_TEST_INST" && find bin libexec -type f -exec sha256sum {} + | sort)" \
+  "the same as those under test"
 run make -C "$T/one" programs
 like "$out" 'Nothing to be done' "make again does nothing"

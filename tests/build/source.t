@@ -1,5 +1,6 @@
 #!/bin/sh
-# the source tree's own rules: skalibs names that change between versions, sizes, traces of a machine (reference: style 4.11, 4.16)
+# the source tree's own rules: skalibs names that change between versions, sizes, traces of a machine (reference: style
+# 4.11, 4.16)
 . "${RK_TEST_LIB:-tests/lib.sh}"
 plan 7
 sources() { find src -name '*.[ch]'; }
@@ -12,10 +13,12 @@ is "$(found "$names" $(sources))" "" "only skalibs names that mean the same from
 # shellcheck disable=SC2046
 is "$(found '#include <stdio.h>' $(find src -name '*.c' ! -path 'src/librk/*' ! -path 'src/libcompat/*' | grep -Ev 'rk-(run|api|port|portd|relay)/|libcompat/|/drivers/'))" "" "no stdio in a link"
 # shellcheck disable=SC2046
-is "$(found '\b(system|popen)\(|"(/bin/)?(sh|ip|nsenter|mount|iptables|sysctl)"' $(sources))" "" "nothing runs a shell, ip, nsenter, mount, iptables or sysctl"
+is "$(found '\b(system|popen)\(|"(/bin/)?(sh|ip|nsenter|mount|iptables|sysctl)"' $(sources))" "" \
+  "nothing runs a shell, ip, nsenter, mount, iptables or sysctl"
 # shellcheck disable=SC2046
 is "$(found '\b(TODO|FIXME|XXX)\b' $(sources))" "" "nothing is left to do by its own words"
-is "$(for f in $(find src -name '*.c'); do head -n 1 "$f" | grep -q 'SPDX-License-Identifier' || echo "$f"; done)" "" "every file names its licence"
+is "$(for f in $(find src -name '*.c'); do head -n 1 "$f" | grep -q 'SPDX-License-Identifier' || echo "$f"; done)" "" \
+  "every file names its licence"
 # a path of a development machine, or the name of a package registry's host
 traces='(^|[^A-Za-z0-9}])/(work|home|root)/[a-z]|(deb|snapshot|security|archive|ports)\.(debian|ubuntu)\.(org|com)|dl-cdn\.alpinelinux|proxy\.golang|registry\.npmjs|pypi\.org'
 is "$(grep -rnE "$traces" . --include='*' --exclude-dir=.git --exclude-dir=build | grep -Ev '^\./tests/build/source\.t:|/home/(rktest|user|alice|bob|me)\b' || :)" "" "no trace of a machine or of a registry"

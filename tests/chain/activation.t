@@ -1,6 +1,6 @@
 #!/bin/sh
-# Socket activation and readiness through a chain, as sd_listen_fds(3) and sd_notify(3) do them: the sockets are usable, LISTEN_PID
-# names the program, the notification arrives and says which process it comes from
+# Socket activation and readiness through a chain, as sd_listen_fds(3) and sd_notify(3) do them: the sockets are usable,
+# LISTEN_PID names the program, the notification arrives and says which process it comes from
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
 cat > "$T/start.py" <<'END'

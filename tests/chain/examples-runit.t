@@ -19,7 +19,8 @@ ok "web answers" wait_until serves
 was=$(cat web/supervise/pid)
 run sv -w 10 restart ./web
 is "$rc" 0 "sv restart"
-ok "it answers again, and box was not touched" eval 'wait_until serves && [ "$(cat web/supervise/pid)" != "$was" ] && [ "$(cat box/supervise/pid)" = "$holder" ]'
+ok "it answers again, and box was not touched" eval \
+  'wait_until serves && [ "$(cat web/supervise/pid)" != "$was" ] && [ "$(cat box/supervise/pid)" = "$holder" ]'
 sv -w 10 exit ./web ./box > /dev/null 2>&1
 ok "sv exit ends the chain" wait_gone "$holder"
 end "$scan"

@@ -7,7 +7,8 @@ XDG_RUNTIME_DIR=$T PORT=8080 WWW=$RK_TEST_STAGE/rk/examples/s6/web/www
 export XDG_RUNTIME_DIR PORT WWW
 plan 5
 is "$(cat "$source/box/type" "$source/web/type" "$source/all/type")" "$(printf 'longrun\nlongrun\nbundle')" "types"
-is "$(ls "$source/web/dependencies.d"; ls "$source/all/contents.d")" "$(printf 'box\nbox\nweb')" "web needs box, all is both"
+is "$(ls "$source/web/dependencies.d"; ls "$source/all/contents.d")" "$(printf 'box\nbox\nweb')" \
+  "web needs box, all is both"
 cat > "$T/supervise" <<'END'
 exec "$@" 3> "$XDG_RUNTIME_DIR/ready"
 END

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Privilege separation, proved from inside: namespace root has no way into rk-outside but to signal it, and with rk-pidns not even that
+# Privilege separation, proved from inside: namespace root has no way into rk-outside but to signal it, and with
+# rk-pidns not even that
 . "${RK_TEST_LIB:-tests/lib.sh}"
 mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"
 D=$T/u/st

@@ -1,5 +1,6 @@
 #!/bin/sh
-# SIGKILL at every system call that matters of every process of a chain: no process, mount, lock or file is left (rk-t-kill says how)
+# SIGKILL at every system call that matters of every process of a chain: no process, mount, lock or file is left
+# (rk-t-kill says how)
 . "${RK_TEST_LIB:-tests/lib.sh}"
 [ "$RK_TEST_MODE" = static ] || skip_all "the static build is killed at each of its calls, which are not those of libc"
 mkdir "$T/d"; chown "$RK_TEST_UID:$RK_TEST_GID" "$T/d"

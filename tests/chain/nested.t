@@ -5,7 +5,8 @@ left=0
 for i in 1 2 3 4 5 6 7 8 9 10; do
   rk_chain rk-pidns rk-state "$T/a$i" rk-userns rk-idmap true 2>> "$T/log" || left=failed
   # shellcheck disable=SC2016 # the inner shell's
-  rk_chain rk-pidns sh -c 'rk-state "$0" rk-userns rk-idmap rk-net -d none true; exit 0' "$T/b$i" 2>> "$T/log" || left=failed
+  rk_chain rk-pidns sh -c 'rk-state "$0" rk-userns rk-idmap rk-net -d none true; exit 0' "$T/b$i" 2>> "$T/log" ||
+    left=failed
   for d in "$T/a$i" "$T/b$i"; do [ ! -e "$d" ] || left="$left $d"; done
 done
 is "$left" 0 "twenty chains leave no state directory"

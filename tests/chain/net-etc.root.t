@@ -1,5 +1,6 @@
 #!/bin/sh
-# /etc/resolv.conf and /etc/hosts: what is kept, how they follow the host's, in every way to copy up /etc and with every kind of link
+# /etc/resolv.conf and /etc/hosts: what is kept, how they follow the host's, in every way to copy up /etc and with every
+# kind of link
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need slirp4netns
 outer
@@ -17,9 +18,12 @@ sees() { [ "$(cat "$R/etc/resolv.conf")" = "nameserver 10.0.2.3${1:+
 $1}" ]; }
 
 for mode in symlink overlay copy; do
-  host 'nameserver 192.0.2.53' '# a comment' 'search one.example two.example' '	options edns0' 'options	edns0 trust-ad' 'nameserver 192.0.2.54'
+  host 'nameserver 192.0.2.53' '# a comment' 'search one.example two.example' '	options edns0' \
+    'options	edns0 trust-ad' 'nameserver 192.0.2.54'
   start rk-copyup -m $mode /etc rk-net -d slirp4netns
-  is "$(cat "$R/etc/resolv.conf")" "$(printf 'nameserver 10.0.2.3\nsearch one.example two.example\noptions\tedns0 trust-ad')" "$mode: search domains and options are kept"
+  is "$(cat "$R/etc/resolv.conf")" \
+    "$(printf 'nameserver 10.0.2.3\nsearch one.example two.example\noptions\tedns0 trust-ad')" \
+    "$mode: search domains and options are kept"
   not_ok "$mode: it is a file" test -L "$R/etc/resolv.conf"
   host 'nameserver 192.0.2.53' 'search vpn.example'
   ok "$mode: replaced on the host, it follows" wait_until sees 'search vpn.example'
@@ -37,7 +41,8 @@ for mode in symlink overlay copy; do
   echo "192.0.2.7 seven-$mode" >> /etc/hosts
   ok "$mode: hosts follows, too" wait_until grep -q "seven-$mode" "$R/etc/hosts"
   is "$(cat "$T/u/st/resolv.conf")" "$(cat "$R/etc/resolv.conf")" "$mode: the state directory has the same"
-  as_user rk-enter -p "$p" sh -c 'echo "nameserver 192.0.2.99" > /etc/.mine; mv /etc/.mine /etc/resolv.conf; echo 192.0.2.8 eight >> /etc/hosts'
+  as_user rk-enter -p "$p" sh -c \
+    'echo "nameserver 192.0.2.99" > /etc/.mine; mv /etc/.mine /etc/resolv.conf; echo 192.0.2.8 eight >> /etc/hosts'
   echo 'search host.example' > /mnt/two/resolv.conf; echo "192.0.2.9 nine-$mode" >> /etc/hosts
   ok "$mode: the state directory goes on following" wait_until grep -qx 'search host.example' "$T/u/st/resolv.conf"
   wait_until grep -q "nine-$mode" "$T/u/st/hosts"
@@ -50,7 +55,8 @@ done
 # what /etc/resolv.conf may be when the chain starts
 for kind in 'missing' 'a dangling link' 'a link'; do
   rm -f /etc/resolv.conf; mkdir -p /mnt/x; rm -f /mnt/x/r
-  case $kind in 'a dangling link') ln -s ../mnt/x/r /etc/resolv.conf ;; 'a link') echo 'search x.example' > /mnt/x/r; ln -s ../mnt/x/r /etc/resolv.conf ;; esac
+  case $kind in 'a dangling link') ln -s ../mnt/x/r /etc/resolv.conf ;; 'a link') echo 'search x.example' > /mnt/x/r; \
+    ln -s ../mnt/x/r /etc/resolv.conf ;; esac
   for mode in symlink overlay copy; do
     run as_user rk-userns rk-idmap rk-copyup -m $mode /etc rk-net -d slirp4netns head -n 1 /etc/resolv.conf
     is "$rc $out" "0 nameserver 10.0.2.3" "$mode: resolv.conf is $kind"
@@ -76,7 +82,8 @@ stop
 host 'search safe.example'
 start rk-copyup /etc rk-net -d slirp4netns
 as_user sh -c 'echo mine > "$1"' sh "$T/u/victim"
-as_user rk-enter -p "$p" sh -c 'ln -s "$1" /etc/.new-resolv.conf; rm /etc/hosts; ln -s "$1" /etc/hosts; mkdir /etc/.new-hosts' sh "$T/u/victim"
+as_user rk-enter -p "$p" sh -c \
+  'ln -s "$1" /etc/.new-resolv.conf; rm /etc/hosts; ln -s "$1" /etc/hosts; mkdir /etc/.new-hosts' sh "$T/u/victim"
 host 'search safe2.example'
 ok "a link in the way of the new file is removed" wait_until sees 'search safe2.example'
 echo "192.0.2.10 ten" >> /etc/hosts

@@ -8,7 +8,8 @@ spawn socat -t 20 TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr SYSTEM:'echo hos
 spawn socat -t 20 'TCP6-LISTEN:7777,bind=[::1],fork,reuseaddr' SYSTEM:'echo host-loopback'
 wait_until sh -c 'echo | socat -t 0 - TCP:127.0.0.1:7777'
 net() { as_user timeout 60 rk-userns rk-idmap rk-copyup /etc rk-net "$@"; }
-reach() { driver=$1 to=$2; shift 2; net -d "$driver" "$@" sh -c 'socat -u -T "$2" "TCP:$1:7777,connect-timeout=$2" - 2>&1' sh "$to" "${seconds:-1}" 2>&1; }
+reach() { driver=$1 to=$2; shift 2; net -d "$driver" "$@" sh -c \
+  'socat -u -T "$2" "TCP:$1:7777,connect-timeout=$2" - 2>&1' sh "$to" "${seconds:-1}" 2>&1; }
 for d in slirp4netns pasta; do
   for to in 10.0.2.2 127.0.0.1 '[::1]' '[fd00::2]'; do
     unlike "$(reach $d "$to" -6)" host-loopback "$d: $to is not the host's loopback"
@@ -65,7 +66,9 @@ another() { new=$(pgrep -P "$o" -x slirp4netns) && [ "$new" != "$d" ] && [ "$(ca
 ok "still sealed, it comes back" wait_until another
 : > "$T/u/options"
 kill -KILL "$new"
-ok "unsealed, it fails" wait_until grep -q "^failed: turncoat was ended: the host's loopback can be reached from inside: \(TCP\|UDP\) to 127\.0\.0\.1" "$D/net/status"
+ok "unsealed, it fails" wait_until grep -q \
+  "^failed: turncoat was ended: the host's loopback can be reached from inside: \(TCP\|UDP\) to 127\.0\.0\.1" \
+  "$D/net/status"
 is "$(pgrep -P "$o")" "" "and does not run on"
 end "$p"
 done_testing

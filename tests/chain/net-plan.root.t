@@ -1,5 +1,6 @@
 #!/bin/sh
-# the address plan: any prefix works, a clash with the host is said or avoided; and the host's tun device, in three kinds of trouble
+# the address plan: any prefix works, a clash with the host is said or avoided; and the host's tun device, in three
+# kinds of trouble
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need slirp4netns pasta python3 dnsmasq socat
 outer
@@ -7,7 +8,8 @@ outer
 net_servers
 net() { as_user timeout 60 rk-userns rk-idmap -m single rk-copyup /etc rk-net "$@"; }
 works() { # CIDR IP DRIVER
-  run net -d "$3" -a "$1" sh -c 'ip -o -4 addr show dev tap0 | cut -d" " -f7; exec python3 tests/net/client.py "$@"' sh tcp:$HOST dns:host.example=$HOST
+  run net -d "$3" -a "$1" sh -c 'ip -o -4 addr show dev tap0 | cut -d" " -f7; exec python3 tests/net/client.py "$@"' \
+    sh tcp:$HOST dns:host.example=$HOST
   is "$rc $(echo $out) $err" "0 $2 tcp:$HOST ok dns:host.example=$HOST ok " "$3 with $1"
 }
 for d in slirp4netns pasta; do
@@ -22,7 +24,8 @@ ip addr add 10.0.2.15/24 dev o0
 ip route add 10.0.3.0/25 dev o0
 run net true
 is "$rc" 0 "a clash is no error"
-like "$err" 'warning: the network 10\.0\.2\.0/24 overlaps 10\.0\.2\.0/24 of the host: .*\(-a auto avoids it\)$' "but said"
+like "$err" 'warning: the network 10\.0\.2\.0/24 overlaps 10\.0\.2\.0/24 of the host: .*\(-a auto avoids it\)$' \
+  "but said"
 works auto 10.0.4.100/24 slirp4netns
 ip route add 10.0.0.0/8 via 192.0.2.2
 run net -a auto sh -c 'ip -o -4 addr show dev tap0 | cut -d" " -f7'
@@ -66,7 +69,8 @@ umount /dev/net
 if mkdir /sys/fs/cgroup/devices/rk-net-$$ 2>/dev/null; then
   at_exit "rmdir /sys/fs/cgroup/devices/rk-net-$$"
   echo 'c 10:200 rwm' > /sys/fs/cgroup/devices/rk-net-$$/devices.deny
-  run sh -c 'echo $$ > /sys/fs/cgroup/devices/$1/cgroup.procs; shift; exec "$@"' sh rk-net-$$ as_user rk-userns rk-idmap -m single rk-copyup /etc rk-net -d slirp4netns true
+  run sh -c 'echo $$ > /sys/fs/cgroup/devices/$1/cgroup.procs; shift; exec "$@"' sh rk-net-$$ as_user rk-userns \
+    rk-idmap -m single rk-copyup /etc rk-net -d slirp4netns true
   is "$rc" 102 "forbidden by a device cgroup: exit 102"
   like "$err" 'unable to open /dev/net/tun: a device cgroup forbids it' "said"
 else

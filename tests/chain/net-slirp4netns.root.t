@@ -12,7 +12,8 @@ in_net() { nsenter --net="/proc/$p/ns/net" "$@"; }
 facts=$(cd "$D/net" && for f in *; do printf '%s=%s ' "$f" "$(cat "$f")"; done)
 is "$facts" "dns=10.0.2.3 driver=slirp4netns gateway=10.0.2.2 ifname=tap0 ip=10.0.2.100 mtu=65520 prefix=24 status=up " "the facts"
 like "$(in_net ip -o addr)" 'tap0 +inet 10\.0\.2\.100/24 ' "the address"
-like "$(in_net cat /proc/sys/net/ipv4/tcp_congestion_control)" '^(cubic|reno)$' "no congestion control that paces by timers, whatever the host's"
+like "$(in_net cat /proc/sys/net/ipv4/tcp_congestion_control)" '^(cubic|reno)$' \
+  "no congestion control that paces by timers, whatever the host's"
 route='^default via 10\.0\.2\.2 dev tap0'
 if grep -q cubic /proc/sys/net/ipv4/tcp_available_congestion_control; then route="$route.* congctl cubic"; fi
 like "$(in_net ip route)" "$route" "the route"

@@ -16,7 +16,8 @@ for d in slirp4netns pasta; do
   is "$rc $err" "0 " "$d: in two steps"
   is "$out" "$one" "$d: the program finds the same"
   is "$(printf '%s\n' "$out" | head -n 2 | tr '\n' ' ')" "0 0 " "$d: no variable and no fd of it"
-  run chain rk-net -s -d $d rk-unshare -u rk-copyup /etc rk-pidns rk-net -w timeout 50 python3 tests/net/client.py dns:host.example=$HOST tcp:$HOST udp:$HOST
+  run chain rk-net -s -d $d rk-unshare -u rk-copyup /etc rk-pidns rk-net -w timeout 50 python3 tests/net/client.py \
+    dns:host.example=$HOST tcp:$HOST udp:$HOST
   is "$rc" 0 "$d: traffic, with further links between and rk-pidns"
 done
 run chain rk-net -s -k -d pasta env -u NO rk-net -w true
@@ -32,7 +33,8 @@ exit 102
 END2
 for when in 1400 1500; do # before and after it has said that it is ready; /proc/PID goes when rk-outside has seen it
   rm -f "$OUT"
-  run chain rk-net -s -k -m $when -d dies sh -c 'until [ -e "$OUT" ]; do :; done; while [ -e "/proc/$(cat "$OUT")" ]; do :; done; exec rk-net -w true'
+  run chain rk-net -s -k -m $when -d dies sh -c \
+    'until [ -e "$OUT" ]; do :; done; while [ -e "/proc/$(cat "$OUT")" ]; do :; done; exec rk-net -w true'
   is "$rc $(printf '%s\n' "$err" | grep -v warning)" "102 mine: fatal: no such luck
 rk-net: fatal: unable to connect the network: driver dies exited with status 102 before it was ready" "a driver that ends meanwhile ($when): its words and its code"
   ok "and nothing is left" wait_until test ! -e "$D"
@@ -53,7 +55,8 @@ echo $$ > "$OUT.pid"; mv "$OUT.pid" "$OUT"
 echo >&5
 exec cat <&6
 END2
-gone() { ok "$1: the driver ends with it" wait_until test ! -e "/proc/$(cat "$OUT")"; ok "$1: nothing is left" wait_until test ! -e "$D"; rm -f "$OUT"; }
+gone() { ok "$1: the driver ends with it" wait_until test ! -e "/proc/$(cat "$OUT")"; ok "$1: nothing is left" \
+  wait_until test ! -e "$D"; rm -f "$OUT"; }
 until_up='until [ -e "$OUT" ]; do :; done'
 rm -f "$OUT"
 run chain rk-net -s -k -l -d stays sh -c "$until_up; "'exec rk-copyup /nonexistent rk-net -w true'

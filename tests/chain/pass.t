@@ -1,6 +1,6 @@
 #!/bin/sh
-# Values pass through every link untouched: from a process with something unusual in each attribute (rk-t-odd), a link changes
-# what its page says, and nothing else
+# Values pass through every link untouched: from a process with something unusual in each attribute (rk-t-odd), a link
+# changes what its page says, and nothing else
 if [ -z "${RK_T_ODD:-}" ]; then
   RK_T_ODD=$(mktemp -d) && export RK_T_ODD && cd "$RK_T_ODD" || exit
   trap 'rm -rf "$RK_T_ODD"' EXIT
@@ -26,10 +26,13 @@ if [ -z "${INSIDE:-}" ]; then
   passes "rk-userns rk-idmap" "$IDS" rk-userns rk-idmap
   passes "rk-userns rk-idmap -m single" "$IDS setgroups" rk-userns rk-idmap -m single
   passes "rk-state" "$IDS $STATE" rk-state "$T/state" rk-userns rk-idmap
-  passes "a whole chain" "$IDS $STATE $PIDNS ns.ipc ns.uts ns.cgroup" rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc:/run rk-unshare -uic rk-pidns -f 101
-  passes "with a network" "$IDS $STATE $PIDNS ns.net" rk-state "$T/state" rk-userns rk-idmap rk-net -d none -f 4,33,34,101 rk-pidns -f all
+  passes "a whole chain" "$IDS $STATE $PIDNS ns.ipc ns.uts ns.cgroup" rk-state "$T/state" rk-userns rk-idmap rk-copyup \
+    /etc:/run rk-unshare -uic rk-pidns -f 101
+  passes "with a network" "$IDS $STATE $PIDNS ns.net" rk-state "$T/state" rk-userns rk-idmap rk-net -d none -f \
+    4,33,34,101 rk-pidns -f all
   # a death signal set by a supervisor survives the whole chain, as long as the pid does
-  passes "a death signal" "$IDS $STATE ns.mnt ns.uts pdeathsig" setpriv --pdeathsig TERM rk-state "$T/state" rk-userns rk-idmap rk-copyup /etc rk-unshare -u
+  passes "a death signal" "$IDS $STATE ns.mnt ns.uts pdeathsig" setpriv --pdeathsig TERM rk-state "$T/state" rk-userns \
+    rk-idmap rk-copyup /etc rk-unshare -u
   is "$(attr pdeathsig)" 15 "is kept"
   # fds 0 to 2 closed: nothing else takes their numbers for prog
   closed() { sh -c 'exec "$@" 0<&- 1>&- 2>&-' sh "$@"; }
@@ -60,6 +63,8 @@ passes "rk-copyup overlay" "ns.mnt" rk-copyup -m overlay "$RK_T_ODD/dir"
 # a chain inside a chain, twice
 NESTED="env.RK_GID env.RK_UID gid_map ns.user uid_map"
 passes "a nested chain" "$NESTED $PIDNS ns.uts" rk-userns rk-idmap -m direct rk-unshare -u rk-pidns -f 101
-passes "one more in that" "$NESTED $PIDNS" rk-userns rk-idmap -m direct rk-pidns -f 101 rk-userns rk-idmap -m direct rk-pidns -f 101
-passes "a chain with state in a chain with state" "$NESTED $PIDNS $STATE" rk-state "$T/one" rk-userns rk-idmap -m direct rk-pidns -f 101 rk-state "$T/two" rk-userns rk-idmap -m direct rk-pidns -f 101
+passes "one more in that" "$NESTED $PIDNS" rk-userns rk-idmap -m direct rk-pidns -f 101 rk-userns rk-idmap -m direct \
+  rk-pidns -f 101
+passes "a chain with state in a chain with state" "$NESTED $PIDNS $STATE" rk-state "$T/one" rk-userns rk-idmap -m \
+  direct rk-pidns -f 101 rk-state "$T/two" rk-userns rk-idmap -m direct rk-pidns -f 101
 done_testing

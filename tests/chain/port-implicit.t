@@ -29,7 +29,8 @@ kill "$stand_in"; wait "$stand_in" 2>/dev/null
 ok "and waits again" wait_until status_is "$D" web state waiting
 end "$chain"; wait_until test ! -e "$D/lock"
 
-RK_PORT_DRIVER=implicit rk-state "$D" rk-userns rk-idmap rk-net -u -d pasta nginx -c "$T/nginx.conf" < /dev/null > "$T/chain.out" 2>&1 &
+RK_PORT_DRIVER=implicit rk-state "$D" rk-userns rk-idmap rk-net -u -d pasta nginx -c "$T/nginx.conf" < /dev/null > \
+  "$T/chain.out" 2>&1 &
 chain=$!; tap_pids="$tap_pids $chain"
 curl -sS --retry 5 --retry-delay 1 --retry-connrefused -o "$T/got" http://192.0.2.1:8080/ 2>/dev/null || :
 # pasta of 2023 publishes nothing if it is told not to publish the host's listeners inside, which nobody could want

@@ -8,15 +8,18 @@ outer
 D=$T/st
 nginx_conf "$T/nginx.conf" 80
 start() {
-  RK_PORT_DRIVER=$1 rk-state "$D" rk-userns rk-idmap rk-net -d slirp4netns nginx -c "$T/nginx.conf" < /dev/null > "$T/chain.out" 2>&1 &
+  RK_PORT_DRIVER=$1 rk-state "$D" rk-userns rk-idmap rk-net -d slirp4netns nginx -c "$T/nginx.conf" < /dev/null > \
+    "$T/chain.out" 2>&1 &
   chain=$!; tap_pids="$tap_pids $chain"
 }
 mkdir -p "$D/ports"
 echo 0.0.0.0:8080:80/tcp > "$D/ports/web"
 portd_start "$D" -P slirp4netns
 is "$(status "$D" web state)" waiting "without a chain it waits"
-for bad in '[::1]:8081:80/tcp|slirp4netns publishes IPv4 addresses only, not ::1' ':8081:80/tcp6|unsupported protocol "tcp6"' \
-  ':8081:[::1]:80/tcp|unsupported IP (v6?): ::1' ':8081:127.0.0.1:80/tcp|slirp4netns does not reach the loopback address inside: 127.0.0.1'; do
+for bad in '[::1]:8081:80/tcp|slirp4netns publishes IPv4 addresses only, not ::1' \
+  ':8081:80/tcp6|unsupported protocol "tcp6"' \
+  ':8081:[::1]:80/tcp|unsupported IP (v6?): ::1' \
+  ':8081:127.0.0.1:80/tcp|slirp4netns does not reach the loopback address inside: 127.0.0.1'; do
   echo "${bad%%|*}" > "$D/ports/bad"
   ok "refused: ${bad%%|*}" wait_until status_is "$D" bad error "${bad#*|}"
 done
@@ -41,5 +44,6 @@ ok "slirp4netns killed and started anew: published again" wait_until curl -sSf -
 end "$chain"
 ok "the chain ended: waiting" wait_until status_is "$D" web state waiting
 start ''
-ok "a slirp4netns without the socket: told so" wait_until status_is "$D" web reason "slirp4netns has no API socket: set RK_PORT_DRIVER=slirp4netns before the chain starts"
+ok "a slirp4netns without the socket: told so" wait_until status_is "$D" web reason \
+  "slirp4netns has no API socket: set RK_PORT_DRIVER=slirp4netns before the chain starts"
 done_testing

@@ -1,5 +1,6 @@
 #!/bin/sh
-# a chain runs the same from s6-supervise, runsv, a login shell, an empty environment as in cron, setsid, and inside a chain
+# a chain runs the same from s6-supervise, runsv, a login shell, an empty environment as in cron, setsid, and inside a
+# chain
 # shellcheck disable=SC2086 # a chain is words
 . "${RK_TEST_LIB:-tests/lib.sh}"
 bin=$RK_TEST_INST/bin
@@ -16,7 +17,8 @@ gone() { wait_until test ! -e "$D" || diag "left: $(ls -la "$D")"; }
 
 run $CHAIN "$T/say"; is "$rc/$out/$err" "0/$WANT/" "a shell"; gone
 run env -i $CHAIN /bin/sh "$T/say"; is "$rc/$out/$err" "0/$WANT/" "no environment at all"; gone
-run env -i HOME=/ LOGNAME=x SHELL=/bin/sh PATH=/usr/bin:/bin sh -c "$CHAIN $T/say"; is "$rc/$out/$err" "0/$WANT/" "cron's environment and sh -c"; gone
+run env -i HOME=/ LOGNAME=x SHELL=/bin/sh PATH=/usr/bin:/bin sh -c "$CHAIN $T/say"; is "$rc/$out/$err" "0/$WANT/" \
+  "cron's environment and sh -c"; gone
 run env -i HOME="$T" PATH=/usr/bin:/bin sh -lc "exec $CHAIN $T/say"; is "$rc/$out" "0/$WANT" "a login shell"; gone
 run setsid -w $CHAIN "$T/say"; is "$rc/$out/$err" "0/$WANT/" "setsid"; gone
 run nohup $CHAIN "$T/say"; is "$rc/$out" "0/$WANT" "nohup"; gone
@@ -36,7 +38,9 @@ ok "whose state directory goes too" wait_until test ! -e "$T/outer"
 # a supervised chain: the supervisor's child is the chain, readiness reaches it, signals and the end are passed on
 service() { # PROG-LINE
   mkdir -p "$T/service"
-  printf '#!/bin/sh\nexec 2>&1\nexec %s sh -c %s\n' "$CHAIN" "'trap \"echo TERM; exit 3\" TERM; trap \"echo HUP\" HUP; echo up; echo >&3; while :; do sleep 0.1; done' 3>&$1" > "$T/service/run"
+  printf '#!/bin/sh\nexec 2>&1\nexec %s sh -c %s\n' "$CHAIN" \
+    "'trap \"echo TERM; exit 3\" TERM; trap \"echo HUP\" HUP; echo up; echo >&3; while :; do sleep 0.1; done' 3>&$1" > \
+    "$T/service/run"
   chmod +x "$T/service/run"
 }
 logged() { grep -qx "$1" "$T/log"; }

@@ -48,14 +48,18 @@ served
 200" "with 300 open connections and garbage, others are served" || diag "$err"
 ok "rk-apid lives" kill -0 "$apid"
 head -c 1048577 /dev/zero | tr '\0' ' ' > "$T/big"
-is "$(curl -sS -o /dev/null -w '%{http_code}' --unix-socket "$D/api.sock" --data-binary "@$T/big" http://x/v1/ports)" 413 "a body over 1 MiB is refused"
+is "$(curl -sS -o /dev/null -w '%{http_code}' --unix-socket "$D/api.sock" --data-binary "@$T/big" http://x/v1/ports)" \
+  413 "a body over 1 MiB is refused"
 head -c 1048000 /dev/zero | tr '\0' ' ' > "$T/big"
-is "$(curl -sS --unix-socket "$D/api.sock" --data-binary "@$T/big" http://x/v1/ports)" '{"message":"EOF"}' "one below is read"
+is "$(curl -sS --unix-socket "$D/api.sock" --data-binary "@$T/big" http://x/v1/ports)" '{"message":"EOF"}' \
+  "one below is read"
 
 # nobody answers for ports yet: 20 requests wait, the 21st client is served at once; then rk-portd comes
 P=$((20000 + $$ % 10000)) n=0
 while [ $n -lt 20 ]; do
-  curl -sS --max-time 60 --unix-socket "$D/api.sock" -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$((P + n)),\"childPort\":1}" http://x/v1/ports > "$T/add.$n" &
+  curl -sS --max-time 60 --unix-socket "$D/api.sock" -d \
+    "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$((P + n)),\"childPort\":1}" http://x/v1/ports > \
+    "$T/add.$n" &
   n=$((n + 1))
 done
 wait_until sh -c '[ "$(ls "$1" 2>/dev/null | wc -l)" = 20 ]' - "$D/ports"

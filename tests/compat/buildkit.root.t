@@ -1,6 +1,7 @@
 #!/bin/sh
-# BuildKit under rootlesskit (compat/callers section 3): a daemon and an image with RUN steps, with every snapshotter that is here, the network detached or
-# not, and buildctl-daemonless.sh. buildkitd is the one in PATH, or what package/engines has built.
+# BuildKit under rootlesskit (compat/callers section 3): a daemon and an image with RUN steps, with every snapshotter
+# that is here, the network detached or not, and buildctl-daemonless.sh. buildkitd is the one in PATH, or what
+# package/engines has built.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need runc slirp4netns busybox curl
 cache=$HOME/.cache/rk-buildkit
@@ -16,7 +17,8 @@ outer
 . tests/compat/engine.sh
 home
 image "$T/image.tar"
-mkdir "$H/bin" "$H/ctx"; cp "$from"/build* "$H/bin/"; cp "$T/image.tar" "$H/ctx/"; mkdir -m 755 "$H/www"; echo fetched > "$H/www/page"
+mkdir "$H/bin" "$H/ctx"; cp "$from"/build* "$H/bin/"; cp "$T/image.tar" "$H/ctx/"; mkdir -m 755 "$H/www"; echo fetched \
+  > "$H/www/page"
 ln -s busybox "$T/root/bin/wget"; chmod 1777 "$T/root/tmp"; tar -C "$T/root" -cf "$H/ctx/image.tar" .
 cat > "$H/ctx/Dockerfile" <<'D'
 FROM scratch AS base
@@ -39,7 +41,8 @@ fetched
 1000" "$1" || diag "$(printf '%s\n' "$err" | tail -n 12)" "$(tail -n 5 "$T/spawn.$p.err")"
   rm -rf "$H/x/out" 2> /dev/null || as_user rm -rf "$H/x/out"
 }
-build() { run bk buildctl --addr "$A" build --frontend dockerfile.v0 --local context="$H/ctx" --local dockerfile="$H/ctx" --output type=local,dest="$H/x/o"; mv "$H/x/o/out" "$H/x/out" 2> /dev/null; rm -rf "$H/x/o"; }
+build() { run bk buildctl --addr "$A" build --frontend dockerfile.v0 --local context="$H/ctx" --local \
+  dockerfile="$H/ctx" --output type=local,dest="$H/x/o"; mv "$H/x/o/out" "$H/x/out" 2> /dev/null; rm -rf "$H/x/o"; }
 
 snapshotters=native
 [ ! -c /dev/fuse ] || ! command -v fuse-overlayfs > /dev/null || snapshotters="native fuse-overlayfs"
@@ -47,8 +50,10 @@ for snapshotter in $snapshotters overlayfs; do
   for flags in "" --detach-netns; do
     [ "$snapshotter$flags" != overlayfs--detach-netns ] || continue
     # shellcheck disable=SC2086 # a word or none
-    spawn_engine env PATH="$H/bin:$PATH" rootlesskit --state-dir="$H/x/s" --net=slirp4netns --copy-up=/etc --disable-host-loopback $flags \
-      buildkitd --addr "$A" --root "$H/home/$snapshotter$flags" --oci-worker-snapshotter="$snapshotter" --oci-worker-no-process-sandbox; p=$pid
+    spawn_engine env PATH="$H/bin:$PATH" rootlesskit --state-dir="$H/x/s" --net=slirp4netns --copy-up=/etc \
+      --disable-host-loopback $flags \
+      buildkitd --addr "$A" --root "$H/home/$snapshotter$flags" --oci-worker-snapshotter="$snapshotter" \
+      --oci-worker-no-process-sandbox; p=$pid
     wait_until bk buildctl --addr "$A" debug workers || { diag "$(tail -n 20 "$T/spawn.$p.err")"; bail "no buildkitd"; }
     build; right "$snapshotter $flags: built"
     child=$(cat "$H/x/s/child_pid")
@@ -56,7 +61,9 @@ for snapshotter in $snapshotters overlayfs; do
     wait "$p"; not_ok "which has ended, and the state directory" test -e "/proc/$child" -o -e "$H/x/s"
   done
 done
-run bk env ROOTLESSKIT="rootlesskit --net=slirp4netns --copy-up=/etc --copy-up=/run --disable-host-loopback" BUILDKITD_FLAGS="--root $H/home/native --oci-worker-no-process-sandbox --oci-worker-snapshotter=native" \
-  USER=user XDG_RUNTIME_DIR="$H/x" sh "$H/bin/buildctl-daemonless.sh" build --frontend dockerfile.v0 --local context="$H/ctx" --local dockerfile="$H/ctx" --output type=local,dest="$H/x/o"
+run bk env ROOTLESSKIT="rootlesskit --net=slirp4netns --copy-up=/etc --copy-up=/run --disable-host-loopback" \
+  BUILDKITD_FLAGS="--root $H/home/native --oci-worker-no-process-sandbox --oci-worker-snapshotter=native" \
+  USER=user XDG_RUNTIME_DIR="$H/x" sh "$H/bin/buildctl-daemonless.sh" build --frontend dockerfile.v0 --local \
+  context="$H/ctx" --local dockerfile="$H/ctx" --output type=local,dest="$H/x/o"
 mv "$H/x/o/out" "$H/x/out"; right "buildctl-daemonless.sh, from the cache"
 done_testing

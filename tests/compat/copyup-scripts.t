@@ -1,10 +1,11 @@
 #!/bin/sh
-# what the callers of RootlessKit do behind its --copy-up: dockerd-rootless.sh, containerd-rootless.sh (nerdctl) and k3s, on this
-# machine's own directories
+# what the callers of RootlessKit do behind its --copy-up: dockerd-rootless.sh, containerd-rootless.sh (nerdctl) and
+# k3s, on this machine's own directories
 . "${RK_TEST_LIB:-tests/lib.sh}"
 # what is touched below; the rest may change by itself
 host() {
-  stat -c '%n %F %i %h' /etc/ssl /etc/docker /etc/cdi /etc/containerd /run/docker /run/containerd /run/nri /run/xtables.lock /run/k3s \
+  stat -c '%n %F %i %h' /etc/ssl /etc/docker /etc/cdi /etc/containerd /run/docker /run/containerd /run/nri \
+    /run/xtables.lock /run/k3s \
     /var/lib/containerd /var/lib/cni /var/lib/rancher 2>&1
 }
 before=$(host)
@@ -32,7 +33,8 @@ run rk_chain rk-copyup -p rslave /etc:/run:/var/lib sh -ec "
 like "$rc $out" "^0 mine" "nerdctl's containerd-rootless.sh"
 is "$(cat "$T/run/containerd/y")" y "and its binds are the user's own directories"
 # k3s covers /run twice, once through its link
-run rk_chain rk-copyup /etc:/var/run:/run:/var/lib sh -ec 'mkdir /run/k3s /var/lib/rancher; echo z > /var/run/k3s/z; cat /run/k3s/z'
+run rk_chain rk-copyup /etc:/var/run:/run:/var/lib sh -ec \
+  'mkdir /run/k3s /var/lib/rancher; echo z > /var/run/k3s/z; cat /run/k3s/z'
 is "$rc $out" "0 z" "k3s: /var/run, then /run"
 is "$(host)" "$before" "nothing changed outside"
 done_testing

@@ -5,7 +5,8 @@ export XDG_RUNTIME_DIR="$T"
 D=$T/state
 steps() { printf '%s\n' "$err" | sed -n 's/^\[rootlesskit:parent\] debug: //p'; }
 run rootlesskit --debug --state-dir="$D" true
-is "$rc $(printf '%s\n' "$err" | grep -Evc '^\[rootlesskit:parent\] debug: ')" "0 0" "nothing but steps, and the command's status"
+is "$rc $(printf '%s\n' "$err" | grep -Evc '^\[rootlesskit:parent\] debug: ')" "0 0" \
+  "nothing but steps, and the command's status"
 like "$(steps | sed -n 1p)" '^starts the chain: "/.*/rk-state" .*"rk-userns" .*"true"$|^starts the chain: "/.*/rk-state" .*/rk-userns" .*"true"$' "first the chain, as a command line"
 like "$(steps)" '^the chain.s process is [0-9]+$' "its process"
 like "$(steps)" "^the state directory is $D\$" "the state directory"

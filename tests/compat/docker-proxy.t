@@ -29,7 +29,8 @@ wait_until test -S "$D/api.sock"
 mkfifo "$T/pipe"
 spawn sh -c 'exec rootlesskit-docker-proxy -proto tcp -host-ip 0.0.0.0 -host-port "$1" -container-ip 172.17.0.2 -container-port=80 3> "$2"' - $P "$T/pipe"; p=$pid
 is "$(cat "$T/pipe")" 0 "docker-proxy itself says 0"
-is "$(cat "$T/args")" "-container-ip 172.17.0.2 -container-port 80 -host-ip 127.0.0.1 -host-port $P -proto tcp" "its arguments"
+is "$(cat "$T/args")" "-container-ip 172.17.0.2 -container-port 80 -host-ip 127.0.0.1 -host-port $P -proto tcp" \
+  "its arguments"
 is "$(cat "$T/ports")" 1 "the port was published before"
 is "$(cat "$D/ports/1")" "0.0.0.0:$P:127.0.0.1:$P/tcp4" "to the host's port number inside"
 kill -INT "$p"; ok "SIGINT ends it" wait_gone "$p"

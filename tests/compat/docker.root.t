@@ -15,7 +15,8 @@ up() { # ROOTLESSKIT-FLAGS DOCKERD-ARGS...
   f=$1; shift
   spawn_engine env DOCKERD_ROOTLESS_ROOTLESSKIT_FLAGS="--state-dir=$S $f" $script --log-level=error "$@"; p=$pid
   wait_until sh -c '! kill -0 "$1" || curl -s --unix-socket "$2/x/docker.sock" http://d/_ping' - "$p" "$H"
-  kill -0 "$p" && curl -s --unix-socket "$H/x/docker.sock" http://d/_ping > /dev/null || { diag "$(grep -v '^+' "$T/spawn.$p.err" | tail -n 8)"; bail "dockerd does not start"; }
+  kill -0 "$p" && curl -s --unix-socket "$H/x/docker.sock" http://d/_ping > /dev/null ||
+    { diag "$(grep -v '^+' "$T/spawn.$p.err" | tail -n 8)"; bail "dockerd does not start"; }
 }
 down() {
   kill -TERM "$p"; wait_gone "$p" || fail "dockerd ends" "$(tail -n 5 "$T/spawn.$p.err")"
@@ -32,7 +33,8 @@ mkdir "$H/vol"; echo outside > "$H/vol/in"; chown -R "$RK_TEST_USER" "$H/vol"
 is "$(docker run --rm -v "$H/vol:/data" bb sh -c 'cat /data/in; echo inside > /data/out')" outside "a volume is read"
 is "$(cat "$H/vol/out") $(stat -c %U "$H/vol/out")" "inside $RK_TEST_USER" "and written, as the user"
 docker run -d --name w1 -p $P:80 bb httpd -f -p 80 -h /www > /dev/null
-docker run -d --name w2 -p 127.0.0.1:$((P + 1)):80/tcp -p $((P + 2)):53/udp bb sh -c 'rk-t-echo udp 53 & httpd -f -p 80 -h /www' > /dev/null
+docker run -d --name w2 -p 127.0.0.1:$((P + 1)):80/tcp -p $((P + 2)):53/udp bb sh -c \
+  'rk-t-echo udp 53 & httpd -f -p 80 -h /www' > /dev/null
 get() { curl -sS --max-time 5 "http://$1/index.html"; }
 ok "TCP: published on every address" wait_until get 127.0.0.1:$P
 is "$(get "[::1]:$P")" hello "IPv6 too"
@@ -49,7 +51,8 @@ for i in range(5):
 is "$(udp 127.0.0.1 $((P + 2)))" ping "UDP"
 is "$(docker ps -q | wc -l)" 2 "several containers"
 is "$(engine rootlessctl --socket "$S/api.sock" list-ports --json | wc -l)" 5 "the API lists their ports"
-run docker run --rm -p $P:81 bb true; like "$err" "address already in use|port is already allocated" "a port in use: the reason reaches the user"
+run docker run --rm -p $P:81 bb true; like "$err" "address already in use|port is already allocated" \
+  "a port in use: the reason reaches the user"
 docker stop -t 0 w1 > /dev/null
 is "$(get 127.0.0.1:$P 2> /dev/null; echo $?)" 7 "docker stop withdraws the port"
 kill -HUP "$p"; docker info > /dev/null 2>&1
@@ -61,7 +64,8 @@ not_ok "the port is closed" get 127.0.0.1:$P 2> /dev/null
 ok "the daemon starts again, with a pid namespace" up "--pidns"
 docker start w1 > /dev/null; ok "with its containers" wait_until get 127.0.0.1:$P
 child=$(cat "$S/child_pid")
-is "$(engine nsenter -U --preserve-credentials -m -n -t "$child" cat /etc/resolv.conf)" "nameserver 10.0.2.3" "nsenter into child_pid"
+is "$(engine nsenter -U --preserve-credentials -m -n -t "$child" cat /etc/resolv.conf)" "nameserver 10.0.2.3" \
+  "nsenter into child_pid"
 is "$(tr '\0' '\n' < "/proc/$child/environ" | grep -c ^ROOTLESSKIT_)" 3 "its environment has the three variables"
 kill -KILL "$p"; ok "kill -9 of rootlesskit takes all along" wait_gone "$child"
 rm -rf "$H/x/docker.pid" "$H/x/docker" # name pids of the namespace that is gone; dockerd takes them for its own kind

@@ -1,10 +1,11 @@
 # shellcheck shell=sh
 # tests/compat/engine.sh: what the tests of container engines share.   . tests/compat/engine.sh  after lib.sh
-# image FILE: a tar of busybox with what it needs, and a page to serve
-# docker_archive FILE ARCHIVE: that as an image bb:latest which `ctr image import` and `nerdctl load` take
-# home: a home, a runtime directory (short: sockets must fit) and a data directory of the test user, in $H; removed at the end by its own root
+# image FILE: a tar of busybox with what it needs, and a page to serve docker_archive FILE ARCHIVE: that as an image
+# bb:latest which `ctr image import` and `nerdctl load` take home: a home, a runtime directory (short: sockets must fit)
+# and a data directory of the test user, in $H; removed at the end by its own root
 image() {
-  mkdir -p "$T/root/bin" "$T/root/etc" "$T/root/tmp" "$T/root/www" "$T/root/proc" "$T/root/sys" "$T/root/dev" "$T/root/data"
+  mkdir -p "$T/root/bin" "$T/root/etc" "$T/root/tmp" "$T/root/www" "$T/root/proc" "$T/root/sys" "$T/root/dev" \
+    "$T/root/data"
   for b in busybox rk-t-echo; do
     cp "$(command -v $b)" "$T/root/bin/$b"
     for l in $(ldd "$(command -v $b)" 2>/dev/null | grep -o '/lib[^ ]*'); do
@@ -35,4 +36,5 @@ home() {
 }
 # engine CMD..., spawn_engine CMD...: as the test user in that home
 engine() { as_user env -u RK_TEST_LIB HOME="$H/home" XDG_RUNTIME_DIR="$H/x" XDG_DATA_HOME="$H/home/data" "$@"; }
-spawn_engine() { spawn as_user env -u RK_TEST_LIB HOME="$H/home" XDG_RUNTIME_DIR="$H/x" XDG_DATA_HOME="$H/home/data" "$@"; }
+spawn_engine() { spawn as_user env -u RK_TEST_LIB HOME="$H/home" XDG_RUNTIME_DIR="$H/x" XDG_DATA_HOME="$H/home/data" \
+  "$@"; }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rootlesskit: exit status and last words (compat section 4); the command's environment, ids and descriptors (7.2, 7.4, 15)
+# rootlesskit: exit status and last words (compat section 4); the command's environment, ids and descriptors (7.2, 7.4,
+# 15)
 . "${RK_TEST_LIB:-tests/lib.sh}"
 ends() { # STATUS "LINE\nLINE" WHAT ARGS...
   s=$1 e=$2 w=$3; shift 3

@@ -21,25 +21,31 @@ refused 'bad flag syntax: -=x' -=x
 refused 'flag provided but not defined: -net-x' --net-x=1 --help
 
 run rootlesskit -p 127.0.0.1:1:1/tcp --publish 127.0.0.1:2:2/tcp true
-is "$rc $out $err" "1  [rootlesskit:parent] error: Cannot use two forms of the same flag: p publish" "two names of one flag"
+is "$rc $out $err" "1  [rootlesskit:parent] error: Cannot use two forms of the same flag: p publish" \
+  "two names of one flag"
 run rootlesskit --help
 is "$rc $err" "0 " "help goes to stdout"
 ok "and has --detach-netns as a word" sh -c 'printf "%s" "$1" | grep -qw -- --detach-netns' - "$out"
 is "$(rootlesskit -h)" "$out" "-h is the same"
 missing=
-for f in debug help version print-semver state-dir net pasta-binary slirp4netns-binary slirp4netns-sandbox slirp4netns-seccomp vpnkit-binary \
-  lxc-user-nic-binary lxc-user-nic-bridge mtu cidr ifname disable-host-loopback ipv6 detach-netns copy-up copy-up-mode propagation port-driver \
-  publish source-ip-transparent source-ip-transparent-backend pidns cgroupns utsns ipcns reaper evacuate-cgroup2 subid-source; do
+for f in debug help version print-semver state-dir net pasta-binary slirp4netns-binary slirp4netns-sandbox \
+  slirp4netns-seccomp vpnkit-binary \
+  lxc-user-nic-binary lxc-user-nic-bridge mtu cidr ifname disable-host-loopback ipv6 detach-netns copy-up copy-up-mode \
+  propagation port-driver \
+  publish source-ip-transparent source-ip-transparent-backend pidns cgroupns utsns ipcns reaper evacuate-cgroup2 \
+  subid-source; do
   printf '%s\n' "$out" | grep -Eq "^ *--$f( |\$|,)" || missing="$missing $f"
 done
 is "$missing" "" "every flag of RootlessKit is in the help"
 is "$(rootlesskit --version)" "rootlesskit version 3.0.1" "version"
 is "$(rk-run -v | cut -d' ' -f1,2)" "rk-run version" "rk-run has its own"
-is "$(rootlesskit --print-semver=major)$(rootlesskit --print-semver minor)$(rootlesskit -print-semver patch)" 301 "--print-semver"
+is "$(rootlesskit --print-semver=major)$(rootlesskit --print-semver minor)$(rootlesskit -print-semver patch)" 301 \
+  "--print-semver"
 run rootlesskit --print-semver=x
 is "$rc $err" '1 [rootlesskit:parent] error: expected --print-semver=(major|minor|patch), got "x"' "--print-semver=x"
 run rootlesskit --print-semver=
-is "$rc $err" "1 [rootlesskit:parent] error: no command specified" "an empty one is ignored; no command is an error without help"
+is "$rc $err" "1 [rootlesskit:parent] error: no command specified" \
+  "an empty one is ignored; no command is an error without help"
 is "$out" "" "indeed"
 run rootlesskit --print --pidns false; last=$(printf '%s\n' "$out" | tail -n 1)
 is "$last" false "--pidns false: the command is false"
@@ -55,5 +61,6 @@ done
 run rootlesskit --print - x
 is "$(printf '%s\n' "$out" | tail -n 1)" "- x" "a lone dash ends the flags"
 run rootlesskit --state-dir= --net= true
-is "$rc $(printf '%s\n' "$err" | tail -n 1)" "1 [rootlesskit:parent] error: unknown network mode: " "empty values are values"
+is "$rc $(printf '%s\n' "$err" | tail -n 1)" "1 [rootlesskit:parent] error: unknown network mode: " \
+  "empty values are values"
 done_testing

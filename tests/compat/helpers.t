@@ -13,10 +13,12 @@ for h in rk-apid rk-portd; do
   kill -KILL "$old"
   ok "$h is started again" wait_until sh -c 'for c in $(cat "/proc/$1/task/$1/children"); do [ "$c" != "$3" ] && [ "$(cat "/proc/$c/comm")" = "$2" ] && exit 0; done; exit 1' - "$p" $h "$old"
 done
-wait_until sh -c 'curl -s --max-time 5 --unix-socket "$1/api.sock" http://x/v1/ports | grep -q "$2"' - "$D" "\"id\":1,\"spec\":{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,"
+wait_until sh -c 'curl -s --max-time 5 --unix-socket "$1/api.sock" http://x/v1/ports | grep -q "$2"' - "$D" \
+  "\"id\":1,\"spec\":{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,"
 is $? 0 "and the port is served as before"
 like "$(cat "$T/spawn.$p.err")" 'warning: rk-apid died \(signal: killed\)' "with a word about it"
-run rootlesskit --state-dir="$T/other" --net=none --port-driver=builtin -p "127.0.0.1:$((P + 1)):80/tcp" -p "127.0.0.1:$P:80/tcp" touch "$T/started"
+run rootlesskit --state-dir="$T/other" --net=none --port-driver=builtin -p "127.0.0.1:$((P + 1)):80/tcp" -p \
+  "127.0.0.1:$P:80/tcp" touch "$T/started"
 is "$rc $(printf '%s\n' "$err" | tail -n 1)" "1 [rootlesskit:parent] error: failed to expose port {tcp 127.0.0.1 $P 80 }: listen tcp 127.0.0.1:$P: bind: address already in use" "a port in use"
 not_ok "the command was never started" test -e "$T/started"
 not_ok "and nothing is left" test -e "$T/other"
@@ -32,7 +34,8 @@ for delay in 0 0.002 0.005 0.01 0.015 0.02 0.03 0.05; do
   rootlesskit --state-dir="$D" --net=none --port-driver=builtin rk-t-hold 2> /dev/null & p=$!
   rk-t-wait $p $delay 2> /dev/null
   kill -KILL $p; wait $p 2> /dev/null
-  timeout 30 rootlesskit --state-dir="$D" --net=none --port-driver=builtin true 2> "$T/err" && n=$((n + 1)) || diag "$delay: $(cat "$T/err")"
+  timeout 30 rootlesskit --state-dir="$D" --net=none --port-driver=builtin true 2> "$T/err" && n=$((n + 1)) ||
+    diag "$delay: $(cat "$T/err")"
 done
 is $n 8 "the next start works after SIGKILL at eight stages"
 ok "no process of a killed start lives on" wait_until sh -c '! grep -sq "$1" /proc/[0-9]*/environ' - "STATE_DIR=$D"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rootlesskit: every network and port driver by flag, attached and detached, and combinations of namespaces (compat sections 9 to 13)
+# rootlesskit: every network and port driver by flag, attached and detached, and combinations of namespaces (compat
+# sections 9 to 13)
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need slirp4netns pasta curl python3 ip nsenter
 outer
@@ -27,11 +28,14 @@ nameserver 10.0.9.3
 forward" "$net detached: resolv.conf, hosts, and it is the command's own"
 done
 for net in none host; do
-  run rk --net=$net --detach-netns sh -c 'nsenter -n$ROOTLESSKIT_STATE_DIR/netns ip -o link | wc -l'; is "$rc $out" "0 1" "$net detached: a namespace with lo alone"
+  run rk --net=$net --detach-netns sh -c 'nsenter -n$ROOTLESSKIT_STATE_DIR/netns ip -o link | wc -l'; is "$rc $out" \
+    "0 1" "$net detached: a namespace with lo alone"
 done
-run rk --net=none sh -c 'ip -o addr; cat /etc/hosts'; like "$out" 'lo +inet 127.0.0.1/8' "none: lo is up"; is "$(printf '%s\n' "$out" | sed -n '/lo/!p' )" "$(sed -n '/lo/!p' /etc/hosts)" "none: /etc/hosts is the host's"
+run rk --net=none sh -c 'ip -o addr; cat /etc/hosts'; like "$out" 'lo +inet 127.0.0.1/8' "none: lo is up"; is \
+  "$(printf '%s\n' "$out" | sed -n '/lo/!p' )" "$(sed -n '/lo/!p' /etc/hosts)" "none: /etc/hosts is the host's"
 run rk --net=slirp4netns --ipv6 ip -o -6 addr; like "$out" 'tap0 +inet6 fd00' "slirp4netns --ipv6"
-run rk --net=slirp4netns --ipv6 --copy-up=/etc cat /etc/resolv.conf; like "$out" "^nameserver fd00::3" "with its DNS server"
+run rk --net=slirp4netns --ipv6 --copy-up=/etc cat /etc/resolv.conf; like "$out" "^nameserver fd00::3" \
+  "with its DNS server"
 
 # published ports: each driver, what the service sees
 served() { # WHAT URL WANT FLAGS...
@@ -45,35 +49,45 @@ served() { # WHAT URL WANT FLAGS...
 ask() { $from python3 -c 'import socket, sys
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 3); s.settimeout(3); s.sendall(b"x"); print(s.recv(200).decode())' ${1%:*} ${1##*:} 2>/dev/null; }
 from=''
-served "builtin: a local client is 127.0.0.1" 127.0.0.1:$P '^127\.0\.0\.1 [0-9]+ x' --net=slirp4netns --port-driver=builtin -p 0.0.0.0:$P:80/tcp
+served "builtin: a local client is 127.0.0.1" 127.0.0.1:$P '^127\.0\.0\.1 [0-9]+ x' --net=slirp4netns \
+  --port-driver=builtin -p 0.0.0.0:$P:80/tcp
 from=peer
 like "$(ask 192.0.2.1:$P)" '^192\.0\.2\.2 [0-9]+ x' "builtin: a client from elsewhere keeps its address"
 from=''; run as_user rootlessctl --socket "$D/api.sock" remove-ports 1; is "$(ask 127.0.0.1:$P)" "" "withdrawn"
 end "$p"
-from=peer; served "--source-ip-transparent=false: 127.0.0.1" 192.0.2.1:$P '^127\.0\.0\.1 ' --net=slirp4netns --port-driver=builtin --source-ip-transparent=false -p 0.0.0.0:$P:80/tcp; end "$p"
+from=peer; served "--source-ip-transparent=false: 127.0.0.1" 192.0.2.1:$P '^127\.0\.0\.1 ' --net=slirp4netns \
+  --port-driver=builtin --source-ip-transparent=false -p 0.0.0.0:$P:80/tcp; end "$p"
 served "with --net=none" 192.0.2.1:$P '^192\.0\.2\.2 ' --net=none --port-driver=builtin -p 192.0.2.1:$P:80/tcp; end "$p"
-served "slirp4netns' own driver" 192.0.2.1:$P '^192\.0\.2\.2 |^10\.0\.2\.2 ' --net=slirp4netns --port-driver=slirp4netns -p 0.0.0.0:$P:80/tcp
-run as_user rootlessctl --socket "$D/api.sock" info; like "$out" 'Supported protocols: \[tcp tcp4 udp udp4\]' "and its protocols"; end "$p"
-from=''; served "builtin, --pidns" 127.0.0.1:$P '^127\.0\.0\.1 ' --pidns --net=slirp4netns --port-driver=builtin -p 127.0.0.1:$P:80/tcp; end "$p"
+served "slirp4netns' own driver" 192.0.2.1:$P '^192\.0\.2\.2 |^10\.0\.2\.2 ' --net=slirp4netns \
+  --port-driver=slirp4netns -p 0.0.0.0:$P:80/tcp
+run as_user rootlessctl --socket "$D/api.sock" info; like "$out" 'Supported protocols: \[tcp tcp4 udp udp4\]' \
+  "and its protocols"; end "$p"
+from=''; served "builtin, --pidns" 127.0.0.1:$P '^127\.0\.0\.1 ' --pidns --net=slirp4netns --port-driver=builtin -p \
+  127.0.0.1:$P:80/tcp; end "$p"
 if pasta --host-lo-to-ns-lo --version > /dev/null 2>&1; then
   # on an IPv4 socket: without --ipv6 pasta looks for no other
-  spawn as_user rootlesskit --state-dir="$D" --net=pasta --disable-host-loopback --port-driver=implicit -p 127.0.0.1:1:1/tcp python3 -m http.server --bind 0.0.0.0 -d "$T/u" $P; p=$pid
-  from=peer; ok "implicit: pasta publishes what listens" wait_until peer curl -s --max-time 2 http://192.0.2.1:$P/; end "$p"
+  spawn as_user rootlesskit --state-dir="$D" --net=pasta --disable-host-loopback --port-driver=implicit -p \
+    127.0.0.1:1:1/tcp python3 -m http.server --bind 0.0.0.0 -d "$T/u" $P; p=$pid
+  from=peer; ok "implicit: pasta publishes what listens" wait_until peer curl -s --max-time 2 http://192.0.2.1:$P/; \
+    end "$p"
 else skip 1 "this pasta is too old to publish listeners of a namespace by itself"; fi
 
 bad=''
-for f in --pidns --cgroupns --utsns --ipcns '--pidns --cgroupns --utsns --ipcns' '--pidns --reaper=true' '--pidns --reaper=false' --reaper=false; do
+for f in --pidns --cgroupns --utsns --ipcns '--pidns --cgroupns --utsns --ipcns' '--pidns --reaper=true' \
+  '--pidns --reaper=false' --reaper=false; do
   for n in host none slirp4netns; do
     for d in '' --detach-netns; do
       for c in '' '--copy-up=/etc --copy-up=/run --copy-up=/var/run --copy-up=/var/lib'; do
         # shellcheck disable=SC2086 # words
-        rk $f --net=$n $d $c --propagation=rslave --subid-source=static --port-driver=none sh -c 'exit 3' > /dev/null 2>&1; [ $? = 3 ] || bad="$bad [$f $n $d $c]"
+        rk $f --net=$n $d $c --propagation=rslave --subid-source=static --port-driver=none sh -c 'exit 3' > /dev/null \
+          2>&1; [ $? = 3 ] || bad="$bad [$f $n $d $c]"
       done
     done
   done
 done
 is "$bad" "" "all combinations of namespaces, networks and copy-ups run"
-for q in private rprivate slave rslave shared rshared '' anything; do run rk --propagation="$q" true; is "$rc" 0 "--propagation=$q"; done
+for q in private rprivate slave rslave shared rshared '' anything; do run rk --propagation="$q" true; is "$rc" 0 \
+  "--propagation=$q"; done
 run rk --copy-up=/etc --copy-up=/run sh -c 'stat -fc %T /etc; stat -c %a /etc; readlink /etc/passwd | grep -c "^\.ro[0-9]*/passwd$"; rm -rf /etc/ssl && mkdir /etc/ssl && touch /etc/ssl/x; rm -f /run/docker; mkdir -p /run/docker && echo made'
 is "$rc $out" "0 tmpfs
 755

@@ -6,7 +6,9 @@ outer
 . tests/compat/engine.sh
 home
 image "$T/image.tar"
-mkdir "$H/ctx"; cp "$T/image.tar" "$H/ctx/"; printf 'FROM scratch\nADD image.tar /\nRUN echo built > /made\nCMD ["/bin/cat", "/made"]\n' > "$H/ctx/Containerfile"; chmod -R a+rX "$H/ctx"
+mkdir "$H/ctx"; cp "$T/image.tar" "$H/ctx/"; printf \
+  'FROM scratch\nADD image.tar /\nRUN echo built > /made\nCMD ["/bin/cat", "/made"]\n' > "$H/ctx/Containerfile"; chmod \
+  -R a+rX "$H/ctx"
 # shellcheck disable=SC2016 # for the inner shell
 cat > "$H/in" <<'E'
 set -e
@@ -19,7 +21,8 @@ p build --isolation=chroot -q --network=host -t made "$1/ctx" > /dev/null
 p run --rm --cgroups=disabled --network=none made
 p run --rm --cgroups=disabled --network=host base id -u
 E
-run engine timeout 170 rootlesskit --net=slirp4netns --disable-host-loopback --copy-up=/etc --copy-up=/run --copy-up=/var/lib --copy-up=/var/cache --pidns sh "$H/in" "$H"
+run engine timeout 170 rootlesskit --net=slirp4netns --disable-host-loopback --copy-up=/etc --copy-up=/run \
+  --copy-up=/var/lib --copy-up=/var/cache --pidns sh "$H/in" "$H"
 is "$rc $out" "0 ran
 built
 0" "import, run, build, run" || diag "$(printf '%s\n' "$err" | tail -n 8)"

@@ -8,7 +8,8 @@ rk-idmap -m subids
 rk-copyup -p rprivate ""
 yes 1' "the smallest chain"
 is "$(rk-run --print=sh --state-dir=/s --net=slirp4netns --cidr=10.0.3.0/24 --mtu=1500 --ifname=eth7 --ipv6 --disable-host-loopback --copy-up=/etc \
-  --copy-up=/run --propagation=rslave --pidns --utsns --ipcns --cgroupns --evacuate-cgroup2=e --subid-source=static sh -c 'echo "it'\''s $1" \')" "#!/bin/sh -e
+  --copy-up=/run --propagation=rslave --pidns --utsns --ipcns --cgroupns --evacuate-cgroup2=e --subid-source=static sh \
+  -c 'echo "it'\''s $1" \')" "#!/bin/sh -e
 exec rk-state /s \\
   rk-userns \\
   rk-idmap -m subids -s static \\
@@ -28,8 +29,10 @@ rk-copyup -p rprivate /etc:/run
 rk-net -w
 rk-pidns -s
 true' "a driver starts while files are copied up"
-is "$(rk-run --print=sh --net=slirp4netns --copy-up=/etc --detach-netns true 2> /dev/null | grep -c 'rk-net')" 1 "not that of a detached network"
-is "$(rk-run --print=sh --net=lxc-user-nic --copy-up=/etc true 2> /dev/null | grep -c 'rk-net')" 1 "nor one without a tap"
+is "$(rk-run --print=sh --net=slirp4netns --copy-up=/etc --detach-netns true 2> /dev/null | grep -c 'rk-net')" 1 \
+  "not that of a detached network"
+is "$(rk-run --print=sh --net=lxc-user-nic --copy-up=/etc true 2> /dev/null | grep -c 'rk-net')" 1 \
+  "nor one without a tap"
 is "$(rk-run --print --state-dir=/s --net=none --detach-netns --reaper=false --pidns --port-driver=builtin -p '127.0.0.1:1:1/tcp,[::1]:2:2/udp' prog 'a"b\c')" \
 '#!/usr/bin/execlineb -P
 if { mkdir -p /s/ports }
@@ -55,7 +58,8 @@ run sh "$T/chain"; is "$rc $out" "7 0" "and in a shell"
 
 export XDG_RUNTIME_DIR="$T/run"; mkdir "$T/run"
 for kind in s6 runit; do
-  ok "--service=$kind" rk-run --service=$kind --state-dir="$T/run/$kind" --net=none --port-driver=builtin -p 127.0.0.1:1:1/tcp "$T/$kind" nginx -g 'daemon off;'
+  ok "--service=$kind" rk-run --service=$kind --state-dir="$T/run/$kind" --net=none --port-driver=builtin -p \
+    127.0.0.1:1:1/tcp "$T/$kind" nginx -g 'daemon off;'
   is "$(cd "$T" && find $kind* -type f | sort | tr '\n' ' ')" "$( [ $kind = runit ] || echo s6-apid/notification-fd '')$(:
     )$kind-apid/run $( [ $kind = runit ] || echo s6-portd/notification-fd '')$kind-portd/run $kind/run " "$kind: three services"
   is "$(cat "$T/run/$kind/ports/1")" 127.0.0.1:1:1/tcp "$kind: the port file"
@@ -63,5 +67,6 @@ for kind in s6 runit; do
 done
 is "$(tail -n 1 "$T/s6/run")" 'nginx -g "daemon off;"' "the run script ends in the program"
 ok "--service=systemd" rk-run --net=pasta --service=systemd --copy-up=/etc "$T/unit" /bin/daemon '50%'
-like "$(cat "$T/unit/daemon.service")" '^ExecStart="/.*/rk-run" "--net=pasta" "--copy-up=/etc" "/bin/daemon" "50%%"$' "the unit's command"
+like "$(cat "$T/unit/daemon.service")" '^ExecStart="/.*/rk-run" "--net=pasta" "--copy-up=/etc" "/bin/daemon" "50%%"$' \
+  "the unit's command"
 done_testing

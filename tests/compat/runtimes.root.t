@@ -7,7 +7,8 @@ home
 image "$T/image.tar"
 engine rootlesskit sh -c 'mkdir "$1/bundle" "$1/bundle/rootfs" && tar -C "$1/bundle/rootfs" -xf "$2" &&
   chown 33:33 "$1/bundle/rootfs/data" && chmod 700 "$1/bundle/rootfs/data"' - "$H/home" "$T/image.tar"
-is "$(stat -c %u "$H/home/bundle/rootfs/data")" $(($(awk -F: -v u="$RK_TEST_USER" '$1 == u { print $2; exit }' /etc/subuid) + 32)) "files of another id"
+is "$(stat -c %u "$H/home/bundle/rootfs/data")" \
+  $(($(awk -F: -v u="$RK_TEST_USER" '$1 == u { print $2; exit }' /etc/subuid) + 32)) "files of another id"
 cat > "$T/config.py" <<'E'
 import json, sys
 ns = [{"type": t} for t in ("pid", "ipc", "uts", "mount")] + ([{"type": "network"}] if sys.argv[2] == "net" else [])
@@ -22,10 +23,12 @@ as_user cat "$T/config.json" > /dev/null 2>&1 || chmod 644 "$T/config.json"
 engine rootlesskit cp "$T/config.json" "$H/home/bundle/config.json"
 for r in crun runc; do
   command -v $r > /dev/null || { skip 2 "no $r on this machine"; continue; }
-  # cgroups that are not the user's: crun must not manage them, and refuses even to look at a hybrid tree (an empty one is none)
+  # cgroups that are not the user's: crun must not manage them, and refuses even to look at a hybrid tree (an empty one
+  # is none)
   case $r in crun) f="--cgroup-manager=disabled" hide="mount -t tmpfs none /sys/fs/cgroup" ;; *) f="" hide=: ;; esac
   # shellcheck disable=SC2086 # words
-  run engine timeout 60 rootlesskit --net=none --copy-up=/run --pidns sh -c "$hide"' && cd "$1/bundle" && exec $2 $3 --root="$1/$2" run c$$' - "$H/home" $r "$f"
+  run engine timeout 60 rootlesskit --net=none --copy-up=/run --pidns sh -c \
+    "$hide"' && cd "$1/bundle" && exec $2 $3 --root="$1/$2" run c$$' - "$H/home" $r "$f"
   is "$rc $(printf '%s\n' "$out" | head -n 1)" "0 33" "$r runs it as another id" || diag "$err"
   like "$out" "33 +33 +0 .*/data/made" "$r: and its files are its own"
 done

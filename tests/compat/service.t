@@ -9,7 +9,8 @@ listed() { rootlessctl --socket "$D/api.sock" list-ports | grep -q "^1 *tcp *127
 service() { # KIND
   kind=$1 port=$(free_port) D=$T/$1.state
   mkdir "$T/$kind"; cd "$T/$kind" || exit 1
-  ok "$kind: three services" rk-run --service="$kind" --state-dir="$D" --net=none --port-driver=builtin --copy-up=/etc --pidns --utsns -p "127.0.0.1:$port:80/tcp" web \
+  ok "$kind: three services" rk-run --service="$kind" --state-dir="$D" --net=none --port-driver=builtin --copy-up=/etc \
+    --pidns --utsns -p "127.0.0.1:$port:80/tcp" web \
     busybox httpd -f -p 80 -h "$T/www"
 }
 lives() { # PID NAME: it is the chain's
@@ -21,7 +22,8 @@ lives() { # PID NAME: it is the chain's
 gone() { # PID...
   for p in "$@"; do ok "$kind: process $p is gone" wait_gone "$p"; done
   wait_until test ! -e "$D/lock" # rk-outside takes it away last
-  is "$(cd "$D" && ls -A | grep -vxE 'ports|ports\.status|\.apid\.ids' | tr '\n' ' ')" "" "$kind: of the state only the ports and their ids are left"
+  is "$(cd "$D" && ls -A | grep -vxE 'ports|ports\.status|\.apid\.ids' | tr '\n' ' ')" "" \
+    "$kind: of the state only the ports and their ids are left"
   not_ok "$kind: the port is free" serves
 }
 if command -v s6-svscan > /dev/null && command -v busybox > /dev/null && command -v execlineb > /dev/null; then
@@ -59,9 +61,11 @@ if command -v runsvdir > /dev/null && command -v busybox > /dev/null; then
   gone "$@"
 else skip 14 "no runit on this machine"; fi
 if command -v systemd-analyze > /dev/null; then
-  ok "systemd: a unit" rk-run --service=systemd --net=slirp4netns --port-driver=builtin --copy-up=/etc -p "127.0.0.1:$port:80/tcp" "$T/unit" "$(command -v busybox)" httpd -f -h "/a b \$c %d\"e\\"
+  ok "systemd: a unit" rk-run --service=systemd --net=slirp4netns --port-driver=builtin --copy-up=/etc -p \
+    "127.0.0.1:$port:80/tcp" "$T/unit" "$(command -v busybox)" httpd -f -h "/a b \$c %d\"e\\"
   run systemd-analyze verify --man=no "$T/unit/busybox.service"
   if printf '%s\n' "$err" | grep -q 'Failed to .* manager'; then skip 1 "systemd-analyze does not run on this machine"
-  else is "$rc $(printf '%s\n' "$err" | grep busybox.service)" "0 " "systemd-analyze verify has nothing to say of it"; fi
+  else is "$rc $(printf '%s\n' "$err" | grep busybox.service)" "0 " "systemd-analyze verify has nothing to say of it"; \
+    fi
 else skip 2 "no systemd on this machine"; fi
 done_testing

@@ -22,11 +22,13 @@ for flags in '' --pidns; do
     case $s in [0-9]*) num=$s ;; *) num=$(kill -l | tr ' \t' '\n\n' | grep -nx "$s" | cut -d: -f1) ;; esac
     python3 -c 'import os, signal, sys; s = sys.argv[2]; n = int(s) if s.isdigit() else getattr(signal, "SIG" + s); os.kill(int(sys.argv[1]), n); print(int(n))' "$p" $s >> "$T/sent.$p"
     n=$((n + 1))
-    wait_until sh -c '[ "$(wc -l < "$1")" = "$2" ]' - "$T/got" $((n + 1)) || fail "$flags SIG$s is passed on once ($num)" "$(cat "$T/got")"
+    wait_until sh -c '[ "$(wc -l < "$1")" = "$2" ]' - "$T/got" $((n + 1)) ||
+      fail "$flags SIG$s is passed on once ($num)" "$(cat "$T/got")"
   done
   is "$(sed 1d "$T/got")" "$(cat "$T/sent.$p")" "$flags every signal is passed on, once"
   kill -PIPE "$p"; kill -URG "$p"; kill -CHLD "$p"; kill -TERM "$p"; wait "$p"
-  is "$? $(tail -n 1 "$T/got") $(sed 1d "$T/got" | wc -l)" "15 15 $((n + 1))" "$flags SIGTERM too, and the status is the command's; CHLD, PIPE, URG are not"
+  is "$? $(tail -n 1 "$T/got") $(sed 1d "$T/got" | wc -l)" "15 15 $((n + 1))" \
+    "$flags SIGTERM too, and the status is the command's; CHLD, PIPE, URG are not"
   rm "$T/got"
 done
 
@@ -102,7 +104,8 @@ for n in 1 2 3; do
   for flags in '' --pidns '--net=none --port-driver=builtin'; do
     # shellcheck disable=SC2086 # words
     run python3 "$T/activate.py" $n self rootlesskit $flags python3 -c "$check"
-    is "$rc $out" "0 True $(seq -s : -f 's%g' 0 $((n - 1))) True" "$flags $n sockets reach the command, which is LISTEN_PID"
+    is "$rc $out" "0 True $(seq -s : -f 's%g' 0 $((n - 1))) True" \
+      "$flags $n sockets reach the command, which is LISTEN_PID"
   done
 done
 run python3 "$T/activate.py" 1 1 rootlesskit sh -c 'echo "$LISTEN_PID $LISTEN_FDS"'

@@ -16,7 +16,8 @@ is $(printf '%s\n' "$out" | sed -n 2p) "child_pid: the command's pid, no newline
 not_ok "the directory is gone at the end" test -e "$D"
 ok "its parents stay" test -d "$T/a/b"
 cd "$T" || exit
-run rootlesskit --state-dir ./rel/../rel2 sh -c 'echo $ROOTLESSKIT_STATE_DIR'; is "$out" "$T/rel2" "a relative one is cleaned and made absolute"
+run rootlesskit --state-dir ./rel/../rel2 sh -c 'echo $ROOTLESSKIT_STATE_DIR'; is "$out" "$T/rel2" \
+  "a relative one is cleaned and made absolute"
 mkdir "$T/empty"; run rootlesskit --state-dir="$T/empty" true
 is "$rc" 0 "an empty directory will do"; not_ok "and goes too" test -e "$T/empty"
 run rootlesskit --state-dir="$D" sh -c 'exit 3'; is "$rc" 3 "after an error"; not_ok "it is gone as well" test -e "$D"

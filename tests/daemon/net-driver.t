@@ -43,7 +43,8 @@ printf '#!/nonexistent/interpreter\n' | driver broken
 run net -d broken true
 like "$err" 'unable to exec .*/broken: No such file' "a driver that cannot be executed"
 
-for nonsense in 'hello' 'ip=10.0.2' 'ip=10.0.2.3.4' 'prefix=33' 'mtu=x' 'ifname=' 'ifname=a/b' 'unknown=1' 'configured=maybe' '=' "$(printf 'ip=\033[31m')" "mtu=$(printf '%0200d' 1)"; do
+for nonsense in 'hello' 'ip=10.0.2' 'ip=10.0.2.3.4' 'prefix=33' 'mtu=x' 'ifname=' 'ifname=a/b' 'unknown=1' \
+  'configured=maybe' '=' "$(printf 'ip=\033[31m')" "mtu=$(printf '%0200d' 1)"; do
   printf '#!/bin/sh\nprintf "%%s\\n\\n" "%s" >&5\nexec cat <&6\n' "$nonsense" | driver nonsense
   run net -d nonsense true
   is "$rc" 111 "nonsense: $(printf %.20s "$nonsense" | tr -d '\033')"
@@ -54,7 +55,8 @@ driver once <<'END'
 #!/bin/sh
 printf 'ifname=tap0\nip=10.0.2.50\nprefix=25\ngateway=10.0.2.1\ndns=192.0.2.53\nmtu=1300\nresident=no\n\n' >&5
 END
-run rk-state "$T/st" rk-userns rk-idmap -m single rk-copyup /etc rk-net -l -d once sh -c 'cd "$RK_STATE_DIR/net"; for f in *; do echo $f=$(cat $f); done; cat /etc/resolv.conf | head -n 1'
+run rk-state "$T/st" rk-userns rk-idmap -m single rk-copyup /etc rk-net -l -d once sh -c \
+  'cd "$RK_STATE_DIR/net"; for f in *; do echo $f=$(cat $f); done; cat /etc/resolv.conf | head -n 1'
 is "$(echo $out)" "dns=192.0.2.53 driver=once gateway=10.0.2.1 ifname=tap0 ip=10.0.2.50 mtu=1300 prefix=25 status=up nameserver 192.0.2.53" "a driver that decides, and does not stay"
 
 driver never <<'END'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# the chain killed at each of rk-net's steps: no driver, no rk-outside and no state directory stay; and a driver that reads the host's resolver
+# the chain killed at each of rk-net's steps: no driver, no rk-outside and no state directory stay; and a driver that
+# reads the host's resolver
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need slirp4netns pasta strace
 outer
@@ -7,7 +8,8 @@ outer
 net_etc
 mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"
 D=$T/u/st
-for call in unshare:when=2 setsockopt:when=3 sendmsg:when=2 recvfrom:when=2 mount_setattr move_mount:when=6 connect socket:when=6 sendto:when=3 poll:when=1; do
+for call in unshare:when=2 setsockopt:when=3 sendmsg:when=2 recvfrom:when=2 mount_setattr move_mount:when=6 connect \
+  socket:when=6 sendto:when=3 poll:when=1; do
   spawn as_user strace -o "$T/u/trace" -e trace="${call%%:*}" -e inject="${call%%:*}:signal=KILL${call#"${call%%:*}"}" \
     rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns rk-t-hold; s=$pid
   wait_until sh -c 'grep -q "killed by SIGKILL" "$1" || [ -s "$2/child_pid" ]' sh "$T/u/trace" "$D"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rk-outside killed alone: the chain lives on and still owns its state directory; what both leave is cleaned by the next chain
+# rk-outside killed alone: the chain lives on and still owns its state directory; what both leave is cleaned by the next
+# chain
 . "${RK_TEST_LIB:-tests/lib.sh}"
 mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"
 D=$T/u/st

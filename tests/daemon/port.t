@@ -4,11 +4,13 @@
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need curl python3 strace
 D=$T/st p=$(free_port) q=$(free_port)
-listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)' "$1" 2>/dev/null; }
+listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), 5)' "$1" \
+  2>/dev/null; }
 
 mkdir "$D"
 run rk-port add -t 1 "$D" "127.0.0.1:$p:80/tcp"
-is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp: no rk-portd serves $D" "without an rk-portd add says so"
+is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp: no rk-portd serves $D" \
+  "without an rk-portd add says so"
 is "$(ls -A "$D/ports")" "" "and leaves no file"
 run rk-port add -N -n later "$D" "127.0.0.1:$p:80/tcp"
 is "$rc $out" "0 later" "-N only writes the file"
@@ -51,17 +53,21 @@ is "$(echo "$out" | sed -n '1s/  */ /gp')" "NAME ID STATE CHAIN CLIENTS TOTAL IN
 like "$out" "^web +[0-9]+ +listening +waiting +0 +0 +0 +0 +127.0.0.2:$p:80/tcp\$" "and a line for each"
 run rk-port ls -j "$D" 2
 is "$(echo "$out" | python3 -c 'import json, sys; j = json.load(sys.stdin); print(j["name"], j["id"], j["state"], j["total"])')" "2 2 listening 0" "-j is JSON"
-is "$(rk-port ls -0 "$D" web 1 | tr '\0\n' '\n\1' | grep -c -E '^(name=web|name=1|)$')" 4 "-0 is fields ended by NUL, a port by an empty one"
+is "$(rk-port ls -0 "$D" web 1 | tr '\0\n' '\n\1' | grep -c -E '^(name=web|name=1|)$')" 4 \
+  "-0 is fields ended by NUL, a port by an empty one"
 run rk-port ls "$D" nope; is "$rc" 1 "ls of no such port: 1"
 run rk-port wait "$D" web; is "$rc" 0 "wait for one that listens"
-run rk-port wait -c -t 1 "$D" web; is "$rc $err" "1 rk-port: fatal: port web is not published yet" "wait for a chain that does not come"
+run rk-port wait -c -t 1 "$D" web; is "$rc $err" "1 rk-port: fatal: port web is not published yet" \
+  "wait for a chain that does not come"
 run rk-port rm -i "$D" 2; is "$rc" 0 "rm by id"
 run rk-port rm "$D" 2; is "$rc $err" "1 rk-port: fatal: no such port: 2" "twice: 1"
 for bad in 127.0.0.1:0:80/tcp x/tcp 1-3:1-4/tcp; do
   run rk-port add "$D" 127.0.0.4:$p:80/tcp $bad; is "$rc" 100 "malformed $bad: 100, and nothing is published"
 done
-run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: unknown key "foo"' "an unknown option"
-run rk-port add -n a/b "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: a port'"'"'s name is a file name, without a slash: a/b' "a name with a slash"
+run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: unknown key "foo"' \
+  "an unknown option"
+run rk-port add -n a/b "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" \
+  '100 rk-port: fatal: a port'"'"'s name is a file name, without a slash: a/b' "a name with a slash"
 run rk-port rm "$D" ../lock; is "$rc" 100 "also in rm"
 run rk-port add -o "srcip=no
 refuse=backend" "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: an option of a port is one line' "an option of two lines"

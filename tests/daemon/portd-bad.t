@@ -68,7 +68,8 @@ rm -r "$D"
 ok "the state directory removed: it ends" wait_gone "$portd"
 wait "$portd"; is $? 0 "with 0"
 mkdir -m 500 "$T/ro"
-run rk-portd "$T/ro"; is "$rc $err" "111 rk-portd: fatal: unable to make directory $T/ro/ports: Permission denied" "a directory that cannot be written is named in full"
+run rk-portd "$T/ro"; is "$rc $err" "111 rk-portd: fatal: unable to make directory $T/ro/ports: Permission denied" \
+  "a directory that cannot be written is named in full"
 run rk-portd ""; is "$rc $err" "100 rk-portd: fatal: the state directory must not be empty" "an empty name"
 for a in "" "a b" "-d x $D" "-P foo $D" "-z $D"; do run rk-portd $a; is "$rc" 100 "usage: rk-portd $a"; done
 done_testing

@@ -1,6 +1,6 @@
 #!/bin/sh
-# 1 GiB each way, slow readers and writers beside it, and 100 000 connections in a row: every byte and every connection arrives
-# timeout 600
+# 1 GiB each way, slow readers and writers beside it, and 100 000 connections in a row: every byte and every connection
+# arrives timeout 600
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3
@@ -19,5 +19,6 @@ wait $a; is "$(cat "$T/out.give.5")" same "a slow writer's bytes"
 wait $b; is "$(cat "$T/out.take.5")" same "a slow reader's bytes"
 is "$(python3 "$bulk" row 127.0.0.1 "$p" $row)" $row "$row connections in a row, none lost"
 rk-port ls "$D" > /dev/null
-is "$(status "$D" web total) $(status "$D" web refused) $(status "$D" web connections)" "$((row + 4)) 0 0" "the status counts them"
+is "$(status "$D" web total) $(status "$D" web refused) $(status "$D" web connections)" "$((row + 4)) 0 0" \
+  "the status counts them"
 done_testing

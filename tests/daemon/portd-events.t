@@ -27,7 +27,8 @@ mv "$D/ports/hard" "$D/ports/renamed"
 ok "renamed: the new name listens" wait_until status_is "$D" renamed state listening
 ok "the old one is gone" wait_until test ! -e "$D/ports.status/hard"
 m=$(status "$D" renamed mtime); echo "127.0.0.2:$q:80/tcp" > "$D/ports/renamed"
-ok "written again with the same text: the status is about the new file" wait_until sh -c '[ "$(sed -n s/^mtime=//p "$1")" != "$2" ]' sh "$D/ports.status/renamed" "$m"
+ok "written again with the same text: the status is about the new file" wait_until sh -c \
+  '[ "$(sed -n s/^mtime=//p "$1")" != "$2" ]' sh "$D/ports.status/renamed" "$m"
 printf '127.0.0.2:%s:81/tcp\nsrcip=no\n' "$q" > "$D/ports/renamed"
 ok "another destination and option" wait_until status_is "$D" renamed target 127.0.0.2:81
 is "$(status "$D" renamed srcip)" gateway "are taken over"
@@ -48,7 +49,8 @@ end "$portd"; is "$(ls -A "$D/ports.status")" "" "SIGTERM: no status is left"
 (ulimit -Sn 64; ulimit -Hn 300; exec rk-portd -d 7 "$D" 7> "$T/r" 2> "$T/few") & portd=$!; tap_pids="$tap_pids $portd"
 wait_until test -s "$T/r"
 echo "127.0.0.5:20000-20999:20000-20999/tcp" > "$D/ports/wide"
-ok "a range larger than the hard limit" wait_until sh -c 'grep -q "^error=listen tcp 127.0.0.5:20[0-9]*: bind: too many open files" "$1"' sh "$D/ports.status/wide"
+ok "a range larger than the hard limit" wait_until sh -c \
+  'grep -q "^error=listen tcp 127.0.0.5:20[0-9]*: bind: too many open files" "$1"' sh "$D/ports.status/wide"
 echo "127.0.0.5:20000-20199:20000-20199/tcp" > "$D/ports/narrow"
 ok "leaves nothing: a smaller one is bound" wait_until status_is "$D" narrow state listening
 is "$(status "$D" new state)" listening "the others were not touched"

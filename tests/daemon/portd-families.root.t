@@ -32,16 +32,19 @@ except ConnectionRefusedError: print("refused")
 except ConnectionResetError: print("refused")
 except OSError as e: print(e)
 E2
-as_user sh -c 'exec 9>"$2"; exec rk-portd -d 9 "$1"' sh "$D" "$T/u/ready" 2> "$T/u/err" & portd=$!; tap_pids="$tap_pids $portd"
+as_user sh -c 'exec 9>"$2"; exec rk-portd -d 9 "$1"' sh "$D" "$T/u/ready" 2> "$T/u/err" & portd=$!; \
+  tap_pids="$tap_pids $portd"
 wait_until test -s "$T/u/ready"
-as_user rk-state "$D" rk-userns rk-idmap rk-net -d none python3 "$T/u/server" > "$T/u/chain" 2>&1 & chain=$!; tap_pids="$tap_pids $chain"
+as_user rk-state "$D" rk-userns rk-idmap rk-net -d none python3 "$T/u/server" > "$T/u/chain" 2>&1 & chain=$!; \
+  tap_pids="$tap_pids $chain"
 n=8000
 # try SPEC-BEFORE SPEC-AFTER WANT4 WANT6: publish BEFORE:PORT:AFTER, ask by IPv4 and by IPv6 from the other host
 try() {
   n=$((n + 1)); how=${2##*/}
   as_user rk-port add -n p$n "$D" "$1:$n:$2" > /dev/null || return
   as_user rk-port wait -c "$D" p$n
-  is "$(peer python3 "$T/u/ask" "${how%[46]}" 192.0.2.1 $n) $(peer python3 "$T/u/ask" "${how%[46]}" 2001:db8::1 $n)" "$3 $4" "$1:PORT:$2"
+  is "$(peer python3 "$T/u/ask" "${how%[46]}" 192.0.2.1 $n) $(peer python3 "$T/u/ask" "${how%[46]}" 2001:db8::1 $n)" \
+    "$3 $4" "$1:PORT:$2"
 }
 for p in tcp udp; do
   try '' "80/$p" four four
@@ -57,7 +60,9 @@ for p in tcp udp; do
   try '[2001:db8::1]' "[::1]:80/$p" refused six
   try '[2001:db8::1]' "127.0.0.1:80/$p" refused four
 done
-as_user rk-port add -n both4 "$D" 0.0.0.0:9000:80/tcp4 > /dev/null; as_user rk-port add -n both6 "$D" '[::]:9000:80/tcp6' > /dev/null
-is "$(peer python3 "$T/u/ask" tcp 192.0.2.1 9000) $(peer python3 "$T/u/ask" tcp 2001:db8::1 9000)" "four six" "tcp4 and tcp6 of one port stand side by side"
+as_user rk-port add -n both4 "$D" 0.0.0.0:9000:80/tcp4 > /dev/null; as_user rk-port add -n both6 "$D" \
+  '[::]:9000:80/tcp6' > /dev/null
+is "$(peer python3 "$T/u/ask" tcp 192.0.2.1 9000) $(peer python3 "$T/u/ask" tcp 2001:db8::1 9000)" "four six" \
+  "tcp4 and tcp6 of one port stand side by side"
 is "$(cat "$T/u/err")" "" "not a word from rk-portd"
 done_testing

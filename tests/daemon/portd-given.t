@@ -4,7 +4,8 @@
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3 curl
 D=$T/st
-# given HOW CMD...: CMD with a listening TCP socket (tcp), a bound UDP socket (udp) and one that does not listen yet (late)
+# given HOW CMD...: CMD with a listening TCP socket (tcp), a bound UDP socket (udp) and one that does not listen yet
+# (late)
 cat > "$T/given" <<'E2'
 import os, socket, sys
 a, b, c = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
@@ -33,7 +34,8 @@ printf '127.0.0.1:81:81/tcp\nlisten-fd=late\n' > "$D/ports/late"
 printf '127.0.0.1:82:82/tcp\nlisten-fd=udp\n' > "$D/ports/wrong"
 for how in systemd s6; do
   start $how
-  is "$(status "$D" web state) $(status "$D" web listen)" "listening 127.0.0.1:$tcp" "$how: a TCP socket, with its true address"
+  is "$(status "$D" web state) $(status "$D" web listen)" "listening 127.0.0.1:$tcp" \
+    "$how: a TCP socket, with its true address"
   is "$(status "$D" dns state) $(status "$D" dns listen)" "listening 127.0.0.1:$udp" "$how: a UDP socket"
   is "$(status "$D" late state)" listening "$how: one that did not listen yet"
   is "$(status "$D" wrong error)" "listen-fd=udp: not a TCP socket" "$how: of the wrong type"
@@ -41,7 +43,8 @@ for how in systemd s6; do
 done
 start s6
 printf '127.0.0.1:83:83/tcp\nlisten-fd=tcp\n' > "$D/ports/twice"
-ok "a socket that another port has" wait_until status_is "$D" twice error "listen-fd=tcp: in use by ID $(status "$D" web id)"
+ok "a socket that another port has" wait_until status_is "$D" twice error \
+  "listen-fd=tcp: in use by ID $(status "$D" web id)"
 nginx_conf "$T/nginx.conf" 80
 chain_start "$D" nginx -c "$T/nginx.conf"
 run curl -sS -m 20 "http://127.0.0.1:$tcp/"
@@ -50,7 +53,8 @@ rm "$D/ports/web"
 ok "the file removed, the other has it" wait_until status_is "$D" twice state listening
 end "$chain"; end "$portd"
 start other
-is "$(status "$D" twice error)" "listen-fd=tcp: rk-portd was given no socket of this name" "LISTEN_PID of another process: not for us"
+is "$(status "$D" twice error)" "listen-fd=tcp: rk-portd was given no socket of this name" \
+  "LISTEN_PID of another process: not for us"
 end "$portd"
 run env LISTEN_FDS=x rk-portd "$D"; is "$rc" 100 "LISTEN_FDS is no number"
 run env LISTEN_FDS=1 sh -c 'exec 3<&-; exec rk-portd "$1"' sh "$D"; is "$rc" 100 "a promised socket that is not there"
@@ -66,9 +70,11 @@ if command -v s6-fdholder-daemon > /dev/null; then
   python3 -c 'import os, socket, sys
 s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(5); os.dup2(s.fileno(), 0); print(s.getsockname()[1], flush=True)
 os.execvp("s6-fdholder-store", ["s6-fdholder-store", sys.argv[1], "tcp"])' "$T/holder" > "$T/held"
-  mkfifo "$T/r"; s6-fdholder-getdump "$T/holder" rk-portd -d 9 "$D" 9> "$T/r" 2> "$T/portd.err" < /dev/null & portd=$!; tap_pids="$tap_pids $portd"
+  mkfifo "$T/r"; s6-fdholder-getdump "$T/holder" rk-portd -d 9 "$D" 9> "$T/r" 2> "$T/portd.err" < /dev/null & \
+    portd=$!; tap_pids="$tap_pids $portd"
   read -r _ < "$T/r"
-  is "$(status "$D" twice state) $(status "$D" twice listen)" "listening 127.0.0.1:$(cat "$T/held")" "a socket from s6-fdholderd"
+  is "$(status "$D" twice state) $(status "$D" twice listen)" "listening 127.0.0.1:$(cat "$T/held")" \
+    "a socket from s6-fdholderd"
   end "$portd"
 else skip 1 "no s6-fdholder-daemon on this machine"; fi
 done_testing

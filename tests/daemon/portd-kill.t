@@ -4,7 +4,8 @@
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3 nginx
 A=$T/a B=$T/b pa=$(free_port) pb=$(free_port)
-# load PORT FILE: fetch the big file over one connection, slowly until FILE.stop is there, and the small one again and again until then
+# load PORT FILE: fetch the big file over one connection, slowly until FILE.stop is there, and the small one again and
+# again until then
 cat > "$T/load" <<'E2'
 import hashlib, os, socket, sys, threading, time
 port, out = int(sys.argv[1]), sys.argv[2]
@@ -37,7 +38,8 @@ while not os.path.exists(out + ".stop"):
 t.join()
 open(out, "w").write("%d %s\n" % (bad, big) if good else "none\n")
 E2
-load() { rm -f "$2" "$2.on" "$2.stop"; python3 "$T/load" "$1" "$2" "$T/www/big" & eval "$3=\$!"; wait_until test -e "$2.on"; }
+load() { rm -f "$2" "$2.on" "$2.stop"; python3 "$T/load" "$1" "$2" "$T/www/big" & eval "$3=\$!"; wait_until test -e \
+  "$2.on"; }
 result() { : > "$1.stop"; wait "$2"; got=$(cat "$1"); }
 relay_of() { pgrep -P "$1" -x rk-relay; }
 fetch() { run curl -sS -m 10 "http://127.0.0.1:$1/"; is "$out$err" "hello from inside" "$2"; }
@@ -71,7 +73,8 @@ result "$T/la" "$la"; like "$got" '^[0-9]+ whole$' "nor was the one that was ope
 ok "then the old relay leaves" wait_gone "$r"
 
 load "$pa" "$T/la" la; load "$pb" "$T/lb" lb
-w=$(pgrep -P "$ca"); kill -KILL "$ca"; wait_gone "$ca"; kill -KILL "$w"; wait_until test ! -e "$A/lock" # rk-outside has cleared the directory
+w=$(pgrep -P "$ca"); kill -KILL "$ca"; wait_gone "$ca"; kill -KILL "$w"; wait_until test ! -e "$A/lock" \
+  # rk-outside has cleared the directory
 chain_start "$A" nginx -c "$T/nginx.conf"; ca=$chain
 fetch "$pa" "chain killed: the port waits and the next chain serves it"
 result "$T/lb" "$lb"; is "$got" "0 whole" "the other chain's connections were not touched"

@@ -60,7 +60,8 @@ while [ $i -lt 200 ]; do
   echo "$ip:$((11000 + i)):127.0.0.1:80/tcp" > "$D/ports/t$i"; rm -f "$D/ports/p$i"
   i=$((i + 1))
 done
-ok "200 added and 200 removed" wait_until sh -c '[ "$(ls "$1"/ports.status | grep -c "^t")" = 200 ] && [ "$(ls "$1"/ports.status | grep -c "^p")" = 800 ]' sh "$D"
+ok "200 added and 200 removed" wait_until sh -c \
+  '[ "$(ls "$1"/ports.status | grep -c "^t")" = 200 ] && [ "$(ls "$1"/ports.status | grep -c "^p")" = 800 ]' sh "$D"
 : > "$T/stop"; wait $load
 is "$(cat "$T/result")" 0 "without a failure on another port"
 run curl -sS -m 5 "http://$ip:10005/"; is "$rc" 7 "a removed port refuses"

@@ -1,5 +1,6 @@
 #!/bin/sh
-# refuse=backend: the port itself refuses while nothing listens inside, nobody can take it meanwhile, and it survives its keepers
+# refuse=backend: the port itself refuses while nothing listens inside, nobody can take it meanwhile, and it survives
+# its keepers
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3

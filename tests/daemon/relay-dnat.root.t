@@ -1,5 +1,6 @@
 #!/bin/sh
-# Clients' addresses reach a container behind a bridge and DNAT, TCP and UDP, whether the rules were there before the relay or come later.
+# Clients' addresses reach a container behind a bridge and DNAT, TCP and UDP, whether the rules were there before the
+# relay or come later.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3 ip nft nsenter
@@ -29,9 +30,12 @@ dnat='table ip nat {
 }'
 relays() {
   rm -f "$T/portd"; mkfifo "$T/ctl"; chmod 0666 "$T/ctl" # the last one's "ready" must not be taken for the next one's
-  as_user rk-t-portd -i tap0 "$relay" "$ns" tcp,0.0.0.0,8001,127.0.0.1,8000,require tcp,0.0.0.0,8002,10.0.2.100,8000,require \
-    tcp,0.0.0.0,8003,172.18.0.2,82,require tcp,0.0.0.0,8004,127.0.0.1,81,require udp,0.0.0.0,8001,127.0.0.1,8000,require \
-    udp,0.0.0.0,8002,10.0.2.100,8000,require udp,0.0.0.0,8003,172.18.0.2,82,require udp,0.0.0.0,8004,127.0.0.1,81,require < "$T/ctl" > "$T/portd" 2>&1 &
+  as_user rk-t-portd -i tap0 "$relay" "$ns" tcp,0.0.0.0,8001,127.0.0.1,8000,require \
+    tcp,0.0.0.0,8002,10.0.2.100,8000,require \
+    tcp,0.0.0.0,8003,172.18.0.2,82,require tcp,0.0.0.0,8004,127.0.0.1,81,require \
+    udp,0.0.0.0,8001,127.0.0.1,8000,require \
+    udp,0.0.0.0,8002,10.0.2.100,8000,require udp,0.0.0.0,8003,172.18.0.2,82,require \
+    udp,0.0.0.0,8004,127.0.0.1,81,require < "$T/ctl" > "$T/portd" 2>&1 &
   portd=$!
   exec 9> "$T/ctl"
   wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd")"
@@ -52,7 +56,8 @@ within nft "$dnat"
 made() { within nft list tables | grep -q rk-relay; }
 ok "rules come: the relay sees it" wait_until made
 all "rules came later"
-r=$(awk '/ready/ { print $2 }' "$T/portd"); kill -KILL $portd "$r"; wait $portd 2>/dev/null; wait_gone "$r"; rm "$T/ctl" # with its listeners
+r=$(awk '/ready/ { print $2 }' "$T/portd"); kill -KILL $portd "$r"; wait $portd 2>/dev/null; wait_gone "$r"; rm \
+  "$T/ctl" # with its listeners
 relays
 is "$(within nft list ruleset | grep -c 'ct mark set')" 1 "another relay: the rules are there once"
 all "rules were there"

@@ -14,7 +14,8 @@ def seen(): s.send(b"x"); return s.recv(99)
 time.sleep(8)  # longer than the idle time, with no clock running
 print("asleep", open("/proc/%s/status" % sys.argv[3]).read().split("ctxt_switches:")[1].split()[0])
 first = seen(); time.sleep(3.5); print("kept" if seen() == first else "lost"); time.sleep(3); print("kept" if seen() == first else "lost")' "$host" "$port" "$relaypid")
-is "$(echo "$out" | sed 1d | tr '\n' ' ')" "kept kept " "a session that is used lives on, also the first after a long silence"
+is "$(echo "$out" | sed 1d | tr '\n' ' ')" "kept kept " \
+  "a session that is used lives on, also the first after a long silence"
 b=$(echo "$out" | sed -n 's/^asleep //p')
 ok "without work the relay does not wake" [ "$((b - a))" -le 1 ]
 gone() { tell stats end; case $answer in *now=0*) return 0 ;; esac; return 1; }

@@ -26,7 +26,8 @@ is "$(python3 "$tools/clients.py" row "$host" $((port + 2)) 5)" "echoed=5" "a po
 end "$portdpid"; exec 9>&-
 echo still >&5; wait_until lines a 3
 is "$(tail -n 1 "$T/a.out")" still "rk-portd is gone: the connection goes on"
-is "$(python3 "$tools/clients.py" talk "$host" "$port" < /dev/null)" ECONNREFUSED "... but nobody listens, so another rk-portd can"
+is "$(python3 "$tools/clients.py" talk "$host" "$port" < /dev/null)" ECONNREFUSED \
+  "... but nobody listens, so another rk-portd can"
 rm "$T/ctl"; first=$relaypid
 portd "tcp,$host,$port,127.0.0.1,7000"
 is "$(python3 "$tools/clients.py" row "$host" "$port" 5)" "echoed=5" "a second relay beside the first"

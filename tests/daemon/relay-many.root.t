@@ -1,5 +1,6 @@
 #!/bin/sh
-# 10 000 connections at once from a soft limit of 1024 fds, idle ones in less than 1 KiB each; 100 000 in a row; 1 GiB each way at once.
+# 10 000 connections at once from a soft limit of 1024 fds, idle ones in less than 1 KiB each; 100 000 in a row; 1 GiB
+# each way at once.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3 ip prlimit
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
@@ -25,7 +26,8 @@ while True: one(l.accept()[0])" & exec rk-t-conns serve 7000' sh "$T/sum" > "$T/
 ns=$! tap_pids="$tap_pids $!"
 wait_until grep -q ready "$T/serve" || bail "no server: $(cat "$T/serve")"
 mkfifo "$T/ctl"; chmod 0666 "$T/ctl"
-prlimit --nofile=1024:$hard as_user rk-t-portd "$relay" "$ns" "tcp,$host,$port,127.0.0.1,7000" "tcp,$host,$((port + 1)),127.0.0.1,7002" < "$T/ctl" > "$T/portd" 2>&1 &
+prlimit --nofile=1024:$hard as_user rk-t-portd "$relay" "$ns" "tcp,$host,$port,127.0.0.1,7000" \
+  "tcp,$host,$((port + 1)),127.0.0.1,7002" < "$T/ctl" > "$T/portd" 2>&1 &
 tap_pids="$tap_pids $!"
 exec 9> "$T/ctl"
 wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd")"

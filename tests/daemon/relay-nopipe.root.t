@@ -1,11 +1,13 @@
 #!/bin/sh
-# The same where the user's quota of pipe pages is used up: no splice, and what a send does not take stays in its socket.
+# The same where the user's quota of pipe pages is used up: no splice, and what a send does not take stays in its
+# socket.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3 ip setpriv
 chmod 0777 "$T"
 alone="setpriv --reuid=54321 --regid=54321 --clear-groups"  # a user with a quota of its own
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
-$alone unshare -Urn sh -c 'ip link set lo up; exec python3 "$0" serve 7000 "$1"' "$tools/faith.py" "$T/server" > "$T/serve" 2>&1 &
+$alone unshare -Urn sh -c 'ip link set lo up; exec python3 "$0" serve 7000 "$1"' "$tools/faith.py" "$T/server" > \
+  "$T/serve" 2>&1 &
 ns=$! tap_pids="$tap_pids $!"
 wait_until grep -q ready "$T/serve" || bail "no server: $(cat "$T/serve")"
 $alone python3 -c '

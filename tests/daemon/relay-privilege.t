@@ -25,7 +25,8 @@ out=$(nsenter -t "$ns" -U -n --preserve-credentials python3 "$tools/attack.py" "
 like "$out" '^pidfd_getfd-1 ALLOWED' "the same attacks on an ordinary process of the namespace succeed"
 is "$(status CapEff)" "$(status CapPrm)" "capabilities: effective = permitted"
 is "$(status CapPrm)" 0000000000003400 "... CAP_NET_BIND_SERVICE, CAP_NET_ADMIN, CAP_NET_RAW"
-is "$(status CapInh) $(status CapBnd) $(status CapAmb)" "0000000000000000 0000000000000000 0000000000000000" "nothing inheritable, bounding or ambient"
+is "$(status CapInh) $(status CapBnd) $(status CapAmb)" "0000000000000000 0000000000000000 0000000000000000" \
+  "nothing inheritable, bounding or ambient"
 is "$(status NoNewPrivs) $(status Seccomp)" "1 2" "no_new_privs and a seccomp filter"
 echo quit >&9
 done_testing

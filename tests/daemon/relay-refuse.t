@@ -1,10 +1,12 @@
 #!/bin/sh
-# A refusing backend resets the client at once; with refuse=backend the port itself refuses until the backend listens again.
+# A refusing backend resets the client at once; with refuse=backend the port itself refuses until the backend listens
+# again.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3 ip nsenter
 . "$RK_TEST_STAGE/rk/tests/relay/lib.sh"
 inside python3 "$tools/clients.py" echo 7000
-portd "tcp,$host,$port,127.0.0.1,7001" "tcp,$host,$((port + 1)),127.0.0.1,7001,refuse" "tcp,$host,$((port + 2)),127.0.0.1,7000,refuse"
+portd "tcp,$host,$port,127.0.0.1,7001" "tcp,$host,$((port + 1)),127.0.0.1,7001,refuse" \
+  "tcp,$host,$((port + 2)),127.0.0.1,7000,refuse"
 ask() { python3 -c '
 import socket, errno, sys
 try: s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5); s.sendall(b"x"); print(s.recv(1).decode() or "EOF")

@@ -8,11 +8,12 @@ echo x > "$T/out/x"; mkfifo "$D/pipe"; truncate -s 40000000 "$D/holes"; printf e
 head -c 300000 /dev/urandom > "$D/sub/big"; cp "$D/sub/big" "$T/big"
 touch -hd 2001-02-03T04:05:06.789 "$D/sub/leaves"; touch -d 2002-03-04T05:06:07.5 "$D/one" "$D/sub/deep" "$D/sub" "$D"
 attr=''; setfattr -n user.rk -v kept "$D/one" 2>/dev/null && attr=yes
-list() { stat -c '%n %A %h %s %y %N' . one holes sub sub/two sub/deep sub/leaves pipe | sed 's/^\(\. [^ ]*\) [^ ]* [^ ]*/\1/; s/^\(sub[/a-z]* d[^ ]*\) [^ ]* [^ ]*/\1/'; }
+list() { stat -c '%n %A %h %s %y %N' . one holes sub sub/two sub/deep sub/leaves pipe |
+  sed 's/^\(\. [^ ]*\) [^ ]* [^ ]*/\1/; s/^\(sub[/a-z]* d[^ ]*\) [^ ]* [^ ]*/\1/'; }
 want=$(cd "$D" && list)
 inside() { run rk_chain rk-copyup -m copy "$D" sh -c "cd $D || exit; $1"; }
 
-inside "$(sed -n '/^list()/p' "$0"); list"
+inside "$(sed -n '/^list()/,/}$/p' "$0"); list"
 is "$out" "$want" "names, modes, hard links, sizes and times are kept"
 is "$rc $err" "0 " "and nothing is reported"
 inside "stat -fc %T .; cmp sub/big $T/big && cat sub/leaves/x && tail -c 3 holes && test \$(stat -c %b holes) -lt 1000 && ls -A"

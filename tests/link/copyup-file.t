@@ -4,7 +4,8 @@
 F=$T/hosts
 echo one > "$F"; chmod 0604 "$F"; touch -d 2001-02-03T04:05:06 "$F"; ln -s hosts "$T/link"; : > "$T/empty"
 for m in symlink overlay copy; do
-  run rk_chain rk-copyup -m $m "$F" sh -c "stat -c '%a %s %y' $F; echo two >> $F; cat $F; rm $F 2> /dev/null || echo stays; ls $T"
+  run rk_chain rk-copyup -m $m "$F" sh -c \
+    "stat -c '%a %s %y' $F; echo two >> $F; cat $F; rm $F 2> /dev/null || echo stays; ls $T"
   is "$rc $out" "0 604 4 2001-02-03 04:05:06.000000000 +0000
 one
 two

@@ -31,6 +31,7 @@ is "$out" mine "overlay: a foreign file can be replaced"
 chmod 0700 "$D"
 for mode in symlink copy; do
   inside $mode :
-  is "$rc $err" "111 rk-copyup: fatal: unable to read $D: Permission denied" "$mode: a directory that cannot be read is refused"
+  is "$rc $err" "111 rk-copyup: fatal: unable to read $D: Permission denied" \
+    "$mode: a directory that cannot be read is refused"
 done
 done_testing

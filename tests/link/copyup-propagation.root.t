@@ -1,5 +1,6 @@
 #!/bin/sh
-# rk-copyup -p: what the words mean; and no mount ever reaches the namespace it came from, even within one user namespace
+# rk-copyup -p: what the words mean; and no mount ever reaches the namespace it came from, even within one user
+# namespace
 . "${RK_TEST_LIB:-tests/lib.sh}"
 if [ -z "${OUTER:-}" ]; then OUTER=1 exec unshare -m --propagation shared sh "$0"; fi
 rm -rf "$T/d"; mkdir -p "$T/d/sub" "$T/a" "$T/b"
@@ -8,7 +9,8 @@ how() { # WORD OF MOUNT: its propagation inside: private, shared, slave or both
   as_user rk-userns rk-idmap rk-copyup -p "$1" "$T/a/d" cat /proc/self/mountinfo > "$T/mi"
   awk -v at="$2" '$5 == at { p = ""; for (i = 7; $i != "-"; i++) p = p (p == "" ? "" : "+") substr($i, 1, index($i, ":") - 1); v = p == "" ? "private" : p } END { print v }' "$T/mi"
 }
-for w in private:private:master rprivate:private:private slave:master:master rslave:master:master shared:shared+master:master rshared:shared+master:shared+master; do
+for w in private:private:master rprivate:private:private slave:master:master rslave:master:master \
+  shared:shared+master:master rshared:shared+master:shared+master; do
   p=${w%%:*} rest=${w#*:}
   is "$(how "$p" /):$(how "$p" "$T/a")" "$rest" "$p: the root and another mount"
   case $p in rshared) want=shared ;; *) want=private ;; esac
@@ -17,7 +19,8 @@ done
 before=$(cut -d ' ' -f 2- /proc/self/mountinfo)
 for p in private rprivate slave rslave shared rshared; do
   for m in symlink overlay copy; do
-    rk-copyup -p $p -m $m "$T/a/d:$T/d" sh -c "mount -t tmpfs none $T/b" || fail "runs for root of this very user namespace, $p $m"
+    rk-copyup -p $p -m $m "$T/a/d:$T/d" sh -c "mount -t tmpfs none $T/b" ||
+      fail "runs for root of this very user namespace, $p $m"
   done
   is "$(cut -d ' ' -f 2- /proc/self/mountinfo)" "$before" "$p: nothing reaches the namespace outside"
 done

@@ -12,11 +12,13 @@ for how in "-s $D" "-p $chain" "-p $inside"; do
   run rk-enter $how sh -c 'echo $PPID $(cat /proc/2/comm); exit 200'
   is "$rc/$out" "200/0 rk-hold" "$how: in the pid namespace, with its /proc"
   # shellcheck disable=SC2086
-  is "$(rk-enter $how sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$inside/ns"/* | sort)" "$how: all namespaces"
+  is "$(rk-enter $how sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$inside/ns"/* | sort)" \
+    "$how: all namespaces"
 done
 changes rk-enter -s "$D"
 is "$(echo "$changed" | tr ' ' '\n' | grep -vE '^(mount\.|CapBnd)' | tr '\n' ' ')" \
-  "CapEff CapPrm Gid Groups Seccomp Uid gid_map ns.mnt ns.pid ns.pid_for_children ns.user pdeathsig pgid sid uid_map " "what it changes" || diag "$diff"
+  "CapEff CapPrm Gid Groups Seccomp Uid gid_map ns.mnt ns.pid ns.pid_for_children ns.user pdeathsig pgid sid uid_map " \
+  "what it changes" || diag "$diff"
 run rk-enter -s "$D" sh -c 'kill -9 $$'; is "$rc" 137 "death by a signal"
 run sh -c 'LISTEN_PID=$$ exec rk-enter -s "$0" sh -c "[ \$LISTEN_PID = \$\$ ] && echo same"' "$D"
 is "$out" same "LISTEN_PID"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# rk-enter when the kernel has given the chain's number to another process: the chain and its rk-outside were killed, the state
-# directory still names them. In a pid namespace of the test's own, where the next pid can be chosen.
+# rk-enter when the kernel has given the chain's number to another process: the chain and its rk-outside were killed,
+# the state directory still names them. In a pid namespace of the test's own, where the next pid can be chosen.
 [ -n "${ALONE:-}" ] || ALONE=1 exec unshare -pf --mount-proc sh "$0"
 . "${RK_TEST_LIB:-tests/lib.sh}"
 [ -w /proc/sys/kernel/ns_last_pid ] || skip_all "this kernel lets nobody choose the next pid"
@@ -25,7 +25,8 @@ wait_until grep -q sleep "/proc/$stranger/comm"
 run as_user rk-enter -s "$D" true
 is "$rc/$err" "111/rk-enter: fatal: no chain is running in $D" "by state directory: refused"
 run as_user rk-enter -p "$chain" true
-is "$rc/$err" "111/rk-enter: fatal: nothing to enter: process $chain has the same namespaces as this one" "by number: it is in no other namespaces"
+is "$rc/$err" "111/rk-enter: fatal: nothing to enter: process $chain has the same namespaces as this one" \
+  "by number: it is in no other namespaces"
 # another chain has got the number: it is not the one of this directory
 kill "$stranger"; wait "$stranger" 2> /dev/null
 for tries in 1 2 3 4 5; do

@@ -36,7 +36,8 @@ rm "$T/ready"; mkfifo "$T/ready"
 as_user rk-state "$D" rk-userns rk-idmap -m single rk-hold -d 3 3> "$T/ready" &
 chain=$! tap_pids="$tap_pids $!"
 read -r line < "$T/ready"
-run setpriv --groups 0,4,27 rk-enter -s "$D" sh -c 'cat /proc/self/setgroups; sed -n "s/^Groups:[ \t]*//p" /proc/self/status'
+run setpriv --groups 0,4,27 rk-enter -s "$D" sh -c \
+  'cat /proc/self/setgroups; sed -n "s/^Groups:[ \t]*//p" /proc/self/status'
 is "$rc/$out" "0/deny" "a single-id chain"
 kill -TERM "$chain"; wait "$chain"
 done_testing

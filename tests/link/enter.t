@@ -11,8 +11,10 @@ start() { # DIR LINKS...
 }
 start "$D" rk-copyup '' rk-unshare -ui
 chain=$pid
-is "$(rk-enter -s "$D" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" "all namespaces, by state directory"
-is "$(rk-enter -p "$chain" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" "and by pid"
+is "$(rk-enter -s "$D" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" \
+  "all namespaces, by state directory"
+is "$(rk-enter -p "$chain" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" \
+  "and by pid"
 run env RK_STATE_DIR="$D" rk-enter id -u; is "$rc/$out" 0/0 "RK_STATE_DIR names the chain"
 changes rk-enter -s "$D"
 is "$(echo "$changed" | tr ' ' '\n' | grep -vE '^(mount\.|CapBnd)' | tr '\n' ' ')" \
@@ -25,11 +27,13 @@ is "$(cat "$T/b")" "$(cat "$T/a")" "the same pid, where the pid namespace is sha
 mkdir "$T/here"; cd "$T/here" || exit
 run rk-enter -s "$D" pwd; is "$out/$err" "$T/here/" "the working directory stays"
 start "$T/two" rk-copyup /usr/share rk-unshare -t
-is "$(rk-enter -p "$pid" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$pid/ns"/* | sort)" "the time namespace too"
+is "$(rk-enter -p "$pid" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$pid/ns"/* | sort)" \
+  "the time namespace too"
 two=$pid
 mkdir "$T/gone"; cd "$T/gone" || exit; rmdir "$T/gone"
 run rk-enter -s "$D" pwd
-is "$out/$err" "//rk-enter: warning: unable to stay in $T/gone (deleted) (now in /): No such file or directory" "or it says so"
+is "$out/$err" "//rk-enter: warning: unable to stay in $T/gone (deleted) (now in /): No such file or directory" \
+  "or it says so"
 cd "$T" || exit
 
 # refusals
@@ -44,20 +48,23 @@ run rk-enter -s "$D"; is "$rc/$err" "100/$usage" "no program"
 run rk-enter -s "$D" -p 1 true; is "$rc/$err" "100/$usage" "both -s and -p"
 run rk-enter -p 1x true; is "$rc/$err" "100/$usage" "no number"
 refused 100 "fatal: which chain? Give -s dir or -p pid, or set RK_STATE_DIR" "neither"
-refused 100 "fatal: option -n needs the state directory: give -s dir, or set RK_STATE_DIR" "-n without a directory" -n -p "$chain"
+refused 100 "fatal: option -n needs the state directory: give -s dir, or set RK_STATE_DIR" "-n without a directory" -n \
+  -p "$chain"
 refused 111 "fatal: nothing to enter: process $$ has the same namespaces as this one" "ourselves" -p $$
 refused 111 "fatal: not allowed to enter process 1: it belongs to another user, or to a chain beside this one, which is entered from outside" "another user's" -p 1
 refused 111 "fatal: no chain is running in $T/nothing: there is no such directory" "no directory" -s "$T/nothing"
 refused 100 "fatal: the state directory must not be empty" "an empty name" -s ""
 mkdir "$T/empty"; refused 111 "fatal: no chain is running in $T/empty" "an empty directory" -s "$T/empty"
 run rk-enter -s "$D" rk-enter -p "$two" true
-is "$rc/${err##*: it }" "111/belongs to another user, or to a chain beside this one, which is entered from outside" "a chain beside it, from inside"
+is "$rc/${err##*: it }" "111/belongs to another user, or to a chain beside this one, which is entered from outside" \
+  "a chain beside it, from inside"
 run rk-enter -s "$D" -n true
 like "$err" "unable to open the detached network namespace $D/netns" "-n, and no detached network namespace"
 rk-userns rk-t-hold > "$T/o" 2>&1 & raw=$!; tap_pids="$tap_pids $raw"
 wait_until grep -q rk-t-hold "/proc/$raw/comm"
 refused 111 "fatal: the chain of process $raw is not ready yet: its ids are not mapped" "ids not mapped yet" -p "$raw"
-rk-state "$T/slow" rk-userns rk-idmap -k sh -c 'echo; exec sleep 1000' > "$T/f" 2>&1 & slow=$!; tap_pids="$tap_pids $slow"
+rk-state "$T/slow" rk-userns rk-idmap -k sh -c 'echo; exec sleep 1000' > "$T/f" 2>&1 & slow=$!; \
+  tap_pids="$tap_pids $slow"
 wait_until test -s "$T/f"
 refused 111 "fatal: the chain in $T/slow is not ready yet" "not ready yet" -s "$T/slow"
 # dead, and the number given to a stranger

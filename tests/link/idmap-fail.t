@@ -12,7 +12,8 @@ fails 111 'become 0:0: Operation not permitted' setresgid error=EPERM
 fails 111 'become 0:0: Resource temporarily unavailable' setresuid error=EAGAIN
 fails 111 'drop the groups: Cannot allocate memory|drop the groups: Out of memory' setgroups error=ENOMEM -g drop
 fails 111 'drop the ambient and inheritable capabilities: Operation not permitted' capset error=EPERM:when=2
-fails 111 'drop the ambient and inheritable capabilities: ' capget error=EPERM:when=6 # libcap asks for the version first
+fails 111 'drop the ambient and inheritable capabilities: ' capget error=EPERM:when=6 \
+  # libcap asks for the version first
 fails 111 'map ids: rk-outside is gone' sendmsg error=EPIPE
 fails 111 'map ids: rk-outside is gone' recvfrom retval=0
 fails 111 'map ids: rk-outside is gone' recvfrom error=ECONNRESET
@@ -24,7 +25,8 @@ like "$err" 'info: I8: make rk-idmap readable' "and the fix"
 fails 102 'map ids: unable to run getsubids' pipe2 error=EMFILE -m subids -s dynamic
 fails 102 'map ids: unable to run getsubids' fork,clone error=EAGAIN:when=2+ -m subids -s dynamic
 if [ "$RK_TEST_MODE" = static ]; then # its fork(2) is rk-outside's alone; that of others is a clone
-  run strace -D -f -qq -o /dev/null -e trace=fork -e inject=fork:error=EAGAIN rk-userns rk-idmap -m subids touch "$T/done"
+  run strace -D -f -qq -o /dev/null -e trace=fork -e inject=fork:error=EAGAIN rk-userns rk-idmap -m subids touch \
+    "$T/done"
   is "$rc" 102 "no more processes: 102"; like "$err" 'info: I9: end processes of this user' "and the fix"
 else skip 2 "only the static builds have these properties"; fi
 run strace -D -qq -o /dev/null -P /proc/self/uid_map -e inject=open,openat:error=EIO rk-userns rk-idmap touch "$T/done"

@@ -32,13 +32,16 @@ files 'N:300000:10\n'; takes "by name" '1 300000 10,'
 files 'U:300000:10\n'; takes "by uid" '1 300000 10,'
 files 'N:300000:10'; takes "no final newline" '1 300000 10,'
 files '# N:1:1\n\nother:300000:65536\nN:400000:10\n'; takes "comments, empty lines, others" '1 400000 10,'
-files 'N:300000:10\nU:500000:5\nN:300000:10\nN:400000:20\n'; takes "several lines, duplicates" '1 300000 10,11 500000 5,16 400000 20,'
+files 'N:300000:10\nU:500000:5\nN:300000:10\nN:400000:20\n'; takes "several lines, duplicates" \
+  '1 300000 10,11 500000 5,16 400000 20,'
 files 'N:3000000000:65536\n'; takes "above 2^31" '1 3000000000 65536,'
 files 'N:0x493e0:10\n'; takes "hexadecimal, as newuidmap" '1 300000 10,'
 files 'other\nother:x:y\nN:300000:10\nN:300010:0\n'; takes "other people's faulty lines, an empty range" '1 300000 10,'
 
-files ''; refuses "no line" I1 "no subordinate uids for $n: /etc/subuid has no line of that user" "usermod --add-subuids 100000-165535 $n"
-files 'a:100000:65536\nb:400000:65536\n' 'N:300000:10'; refuses "no line, the next free range" I1 "no subordinate uids" "usermod --add-subuids 465536-531071 $n"
+files ''; refuses "no line" I1 "no subordinate uids for $n: /etc/subuid has no line of that user" \
+  "usermod --add-subuids 100000-165535 $n"
+files 'a:100000:65536\nb:400000:65536\n' 'N:300000:10'; refuses "no line, the next free range" I1 \
+  "no subordinate uids" "usermod --add-subuids 465536-531071 $n"
 files 'N:300000:10' 'a:1:1'; refuses "no gid line" I1 "no subordinate gids" "usermod --add-subgids"
 files '#\nN:300000\n'; refuses "two fields" I6 "line 2 of /etc/subuid is malformed" "correct line 2"
 files 'N:300000:10' 'N:300000:x\n'; refuses "no number" I6 "line 1 of /etc/subgid has a field that is no number"
@@ -46,26 +49,33 @@ files 'N:300000:10\n#\nN:300009:1\n'; refuses "an overlap" I6 "lines 1 and 3 of 
 files "N:0:$((u + 1))\n" 'N:300000:10'; refuses "the own uid" I6 "line 1 of /etc/subuid contains the user's own id"
 files 'N:300000:10' "N:0:$((g + 1))\n"; refuses "the own gid" I6 "line 1 of /etc/subgid contains the user's own id"
 files 'N:4294967290:10\n'; refuses "past the last id" I6 "line 1 of /etc/subuid goes past the last id"
-files 'N:300000:10 \n'; refuses "a trailing blank, which newuidmap does not read" I7 "newuidmap failed: .*not allowed" "give the user these ids in /etc/subuid"
+files 'N:300000:10 \n'; refuses "a trailing blank, which newuidmap does not read" I7 "newuidmap failed: .*not allowed" \
+  "give the user these ids in /etc/subuid"
 groupadd -f idmapgroup; usermod -g idmapgroup "$n" 2>/dev/null
 files 'N:300000:10' 'idmapgroup:300000:10'
-RK_TEST_GID=$(id -g "$n") refuses "subgid by group" I2 "no line for $n in /etc/subgid: line 1 names the group idmapgroup" "begin line 1 of /etc/subgid"
+RK_TEST_GID=$(id -g "$n") refuses "subgid by group" I2 \
+  "no line for $n in /etc/subgid: line 1 names the group idmapgroup" "begin line 1 of /etc/subgid"
 files 'N:300000:10'
-refuses "another group than that of the login" I14 "newuidmap refuses: the group of this process" "start the chain with the login group"
+refuses "another group than that of the login" I14 "newuidmap refuses: the group of this process" \
+  "start the chain with the login group"
 usermod -g "$g" "$n"
-files 'N:300000:10'; chmod 0600 /etc/subuid; refuses "an unreadable file" I1 "unable to read /etc/subuid: Permission denied" "chmod 0644 /etc/subuid"
+files 'N:300000:10'; chmod 0600 /etc/subuid; refuses "an unreadable file" I1 \
+  "unable to read /etc/subuid: Permission denied" "chmod 0644 /etc/subuid"
 rm /etc/subuid; refuses "no file" I1 "no subordinate uids for $n: /etc/subuid does not exist" "usermod"
 
 files 'a:1:1'; sed -i '/^subid/d' /etc/nsswitch.conf; echo 'subid: sss' >> /etc/nsswitch.conf
-refuses "a directory service that has none for the user" I1 "getsubids names no uids for $n" "have the source that nsswitch.conf names"
+refuses "a directory service that has none for the user" I1 "getsubids names no uids for $n" \
+  "have the source that nsswitch.conf names"
 GETSUBIDS=/nonexistent; export GETSUBIDS # as if it were not installed
-refuses "ids kept by a directory service" I3 "no line for $n in /etc/subuid, and /etc/nsswitch.conf says" "install getsubids"
+refuses "ids kept by a directory service" I3 "no line for $n in /etc/subuid, and /etc/nsswitch.conf says" \
+  "install getsubids"
 run as_user rk-userns rk-idmap sh -c 'cat /proc/self/uid_map'
 is "$rc $(echo "$out" | tr -s ' ')" "0  0 $u 1" "auto then takes the own id"
 like "$err" "^rk-idmap: info: only the own id is mapped \(I3: " "and says so"
 is "$(printf '%s\n' "$err" | wc -l)" 1 "in one line"
 unset GETSUBIDS; sed -i '/^subid/d' /etc/nsswitch.conf
-printf '%s' "$(grep -v "^$n:" /etc/passwd; grep "^$n:" /etc/passwd)" > /etc/passwd.new; mv /etc/passwd.new /etc/passwd; chmod 0644 /etc/passwd
+printf '%s' "$(grep -v "^$n:" /etc/passwd; grep "^$n:" /etc/passwd)" > /etc/passwd.new; mv /etc/passwd.new \
+  /etc/passwd; chmod 0644 /etc/passwd
 files 'N:300000:10'; USER='' takes "the user's line is the last of /etc/passwd, without a newline" '1 300000 10,'
 sed -i "/^$n:/d" /etc/passwd
 files 'U:300000:10'

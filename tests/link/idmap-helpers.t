@@ -1,5 +1,6 @@
 #!/bin/sh
-# newuidmap, newgidmap and getsubids as they should not be: missing, broken, slow, talkative. Fake ones are in a PATH of the test's own.
+# newuidmap, newgidmap and getsubids as they should not be: missing, broken, slow, talkative. Fake ones are in a PATH of
+# the test's own.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 bin=$RK_TEST_INST/bin:$RK_TEST_INST/libexec/rk
 u=$(id -u)
@@ -66,7 +67,8 @@ is "$rc$err $(printf '%s\n' "$out" | awk 'NR == 2 { print $3 }')" "0 5" "-s dyna
 GETSUBIDS=$T/p/getsubids run rk-userns rk-idmap cat /proc/self/gid_map
 is "$rc$err $(printf '%s\n' "$out" | awk 'NR == 2 { print $3 }')" "0 5" "GETSUBIDS names another one"
 fake getsubids 'echo "Error fetching ranges" >&2; exit 1'
-refuse_dynamic() { run env PATH="$T/p:$bin" RK_HELPER_TIMEOUT=1 rk-userns rk-idmap -s dynamic -m subids /usr/bin/touch "$T/done"; is "$rc" 102 "$1: 102"; like "$err" "$2" "$1: $2"; }
+refuse_dynamic() { run env PATH="$T/p:$bin" RK_HELPER_TIMEOUT=1 rk-userns rk-idmap -s dynamic -m subids /usr/bin/touch \
+  "$T/done"; is "$rc" 102 "$1: 102"; like "$err" "$2" "$1: $2"; }
 refuse_dynamic "getsubids knows nobody" 'getsubids names no uids for'
 fake getsubids 'echo nonsense'
 refuse_dynamic "getsubids talks nonsense" 'line 1 of getsubids is malformed'
@@ -79,7 +81,10 @@ run perl -e '$SIG{CHLD} = "IGNORE"; exec @ARGV' rk-userns rk-idmap -s dynamic gr
 is "$rc$err" 0 "works with SIGCHLD ignored"
 like "$out" 'SigIgn:.*1[0-9a-f]{4}$' "and leaves it so"
 # shellcheck disable=SC2016
-run perl -e 'use POSIX; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD)); exec @ARGV' rk-userns rk-idmap -s dynamic grep -E "ShdPnd|SigPnd|SigBlk" /proc/self/status
-is "$rc$err $(printf '%s\n' "$out" | tr -d '\t' | tr '\n' ' ')" "0 SigPnd:0000000000000000 ShdPnd:0000000000000000 SigBlk:0000000000010000 " "with SIGCHLD blocked: none is left pending"
+run perl -e 'use POSIX; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGCHLD)); exec @ARGV' rk-userns rk-idmap -s dynamic \
+  grep -E "ShdPnd|SigPnd|SigBlk" /proc/self/status
+is "$rc$err $(printf '%s\n' "$out" | tr -d '\t' | tr '\n' ' ')" \
+  "0 SigPnd:0000000000000000 ShdPnd:0000000000000000 SigBlk:0000000000010000 " \
+  "with SIGCHLD blocked: none is left pending"
 is "$(ls "$T/done" 2>/dev/null)" "" "none of the refused programs ran"
 done_testing

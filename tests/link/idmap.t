@@ -20,8 +20,10 @@ run rk-userns rk-idmap -m single sh -c "$show"
 is "$rc $(map u) $(map g) $(map s)$err" "0 0 $u 1 0 $g 1 deny" "-m single: the own ids, setgroups denied"
 
 changes rk-userns rk-idmap
-like "$changed" '^(CapBnd )?CapEff CapPrm Gid Groups Uid env.RK_GID env.RK_UID gid_map ns.user uid_map$' "nothing but ids, capabilities and the namespace changes"
-like "$(attr CapEff) $(attr CapPrm) $(attr CapBnd)" '^000001ffffffffff 000001ffffffffff 000001ffffffffff$' "the program has all capabilities"
+like "$changed" '^(CapBnd )?CapEff CapPrm Gid Groups Uid env.RK_GID env.RK_UID gid_map ns.user uid_map$' \
+  "nothing but ids, capabilities and the namespace changes"
+like "$(attr CapEff) $(attr CapPrm) $(attr CapBnd)" '^000001ffffffffff 000001ffffffffff 000001ffffffffff$' \
+  "the program has all capabilities"
 like "$(attr CapInh) $(attr CapAmb)" '^0000000000000000 0000000000000000$' "none of them inheritable or ambient"
 
 changes setpriv --pdeathsig USR1 rk-userns rk-idmap
@@ -32,7 +34,8 @@ is "$rc" 102 "-m direct without privilege: 102"
 like "$err" '^rk-idmap: info: I4: ' "and the setting's id"
 run rk-userns -k env RK_OUTSIDE_CAPS=1ffffffffff rk-idmap -m direct true
 is "$rc" 102 "nor with a claim to it"
-like "$err" 'fatal: unable to map ids: unable to write uid_map from outside: Operation not permitted' "the kernel asks rk-outside for it"
+like "$err" 'fatal: unable to map ids: unable to write uid_map from outside: Operation not permitted' \
+  "the kernel asks rk-outside for it"
 run rk-userns rk-idmap -n 65538 true
 is "$rc" 102 "-n more than there are: 102"
 like "$err" 'only 65537 ids can be mapped, -n asks for 65538' "says how many there are"

@@ -42,10 +42,12 @@ done
 # the waiter killed before pid 1 has asked for its death signal: held there until then
 for link in "rk-pidns" "rk-pidns -R"; do
   # shellcheck disable=SC2086 # words
-  strace -f -qq -o "$T/trace" -e trace=prctl -e inject=prctl:delay_enter=1500000 $link sh -c 'exec sleep 20' > "$T/p" 2> /dev/null &
+  strace -f -qq -o "$T/trace" -e trace=prctl -e inject=prctl:delay_enter=1500000 $link sh -c 'exec sleep 20' > "$T/p" \
+    2> /dev/null &
   pid=$!
   exec 8< "$T/p"
-  held() { waiter=$(cat "/proc/$pid/task/$pid/children") && waiter=${waiter%% *} && [ -n "$(cat "/proc/$waiter/task/$waiter/children")" ]; }
+  held() { waiter=$(cat "/proc/$pid/task/$pid/children") && waiter=${waiter%% *} &&
+    [ -n "$(cat "/proc/$waiter/task/$waiter/children")" ]; }
   ok "$link: pid 1 is there" wait_until held
   kill -KILL "$waiter"
   ok "$link: the waiter killed before pid 1 knows it: all are gone" gone <&8

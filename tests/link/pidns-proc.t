@@ -1,10 +1,12 @@
 #!/bin/sh
-# rk-pidns where the kernel refuses a new /proc: read-only if that is allowed, or the outer one; said in one line. No /proc at all: an error
+# rk-pidns where the kernel refuses a new /proc: read-only if that is allowed, or the outer one; said in one line. No
+# /proc at all: an error
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need pivot_root mount busybox
 plan 9
 said() { printf '%s\n' "$err" | grep '^rk-'; } # the sanitizers complain about a missing /proc as well
-# the outer container: a user and mount namespace that hides something; what it hides is locked for a user namespace inside
+# the outer container: a user and mount namespace that hides something; what it hides is locked for a user namespace
+# inside
 outer() { rk-userns rk-idmap unshare -m sh -c "$@"; }
 # shellcheck disable=SC2016 # for the inner shells, here and below
 run outer 'mount -t tmpfs none /proc/sys; exec rk-userns rk-idmap -m single rk-pidns sh -c "echo \$\$; grep -c ^Name: /proc/self/status; exit 4"'

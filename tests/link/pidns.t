@@ -4,7 +4,8 @@
 . "${RK_TEST_LIB:-tests/lib.sh}"
 changes rk-pidns
 is "$rc/$err" 0/ "it works without a word"
-is "$changed" "Seccomp mount./proc ns.mnt ns.pid ns.pid_for_children pgid sid" "it changes the namespaces and /proc, and has a filter (tests/security/terminal.t)"
+is "$changed" "Seccomp mount./proc ns.mnt ns.pid ns.pid_for_children pgid sid" \
+  "it changes the namespaces and /proc, and has a filter (tests/security/terminal.t)"
 changes rk-pidns -R
 is "$changed" "Seccomp mount./proc ns.mnt ns.pid ns.pid_for_children pdeathsig pgid sid" "-R: and the death signal"
 run rk-pidns sh -c 'echo $$ $PPID; readlink /proc/self; cat /proc/1/comm'
@@ -42,7 +43,8 @@ pid=$!
 ok "prog closes a pipe: its reader sees the end" timeout 60 cat "$T/p"
 kill -KILL $pid; wait $pid 2> /dev/null
 
-run rk-pidns; is "$rc/$err" "100/rk-pidns: usage: rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -T ] [ -k ] prog..." "no program"
+run rk-pidns; is "$rc/$err" "100/rk-pidns: usage: rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -T ] [ -k ] prog..." \
+  "no program"
 run rk-pidns -x true; is "$rc" 100 "an unknown option"
 run rk-pidns ./nothing; is "$rc" 127 "no such program"
 run rk-pidns /etc/passwd; is "$rc" 126 "not a program"

@@ -41,7 +41,9 @@ at_once() { i=0; while [ $i -lt 50 ]; do rk-state "$D" rk-userns rk-idmap true |
 ok "a chain may follow another on the same directory at once, fifty times" at_once
 
 run sh -c 'ulimit -n 50; exec rk-state "$0" rk-userns rk-idmap true' "$T/few"
-is "$rc" 111 "too few files may be open"; like "$err" "^rk-state: fatal: unable to duplicate the lock's fd: (No file descriptors available|Too many open files)\$" "said in words that tell"
+is "$rc" 111 "too few files may be open"; like "$err" \
+  "^rk-state: fatal: unable to duplicate the lock's fd: (No file descriptors available|Too many open files)\$" \
+  "said in words that tell"
 not_ok "and nothing is left" test -e "$T/few"
 echo keep > "$T/hosts"
 for fd in 0 1 7 x; do
@@ -61,7 +63,8 @@ ln -s mine "$T/link"
 run rk-state "$T/link" true
 is "$rc $err" "102 rk-state: fatal: state directory $T/link is a symbolic link" "a symbolic link is refused"
 chmod 770 "$T/mine"; run rk-state "$T/mine" true
-is "$rc $err" "102 rk-state: fatal: state directory $T/mine is writable by others: chmod go-w $T/mine" "a directory writable by others is refused"
+is "$rc $err" "102 rk-state: fatal: state directory $T/mine is writable by others: chmod go-w $T/mine" \
+  "a directory writable by others is refused"
 run rk-state /usr true
 is "$rc $err" "102 rk-state: fatal: state directory /usr belongs to another user" "somebody else's directory is refused"
 run rk-state "$T/mine/notes" true

@@ -2,7 +2,8 @@
 # wrong usage: one clear line, exit 100, nothing done - the same for every command
 . "${RK_TEST_LIB:-tests/lib.sh}"
 cd "$T" || exit 1
-for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $1 ~ /^rk-/ && $1 != "rk-run" { print $1 }' "$RK_TEST_STAGE/rk/package/targets"); do
+for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $1 ~ /^rk-/ && $1 != "rk-run" { print $1 }' \
+  "$RK_TEST_STAGE/rk/package/targets"); do
   run "$p" -Z
   is "$rc" 100 "$p: unknown option: 100"
   like "$err" "^$p: usage: $p" "$p: and its usage"

@@ -1,6 +1,7 @@
 #!/bin/sh
-# rk-userns: what a host can forbid. Each cause is made for real where that can be done in namespaces; else the system call's error is
-# injected by strace and the setting that explains it is mounted over the real one, in a mount namespace of this test's own.
+# rk-userns: what a host can forbid. Each cause is made for real where that can be done in namespaces; else the system
+# call's error is injected by strace and the setting that explains it is mounted over the real one, in a mount namespace
+# of this test's own.
 [ -n "${USERNS_PRIVATE:-}" ] || USERNS_PRIVATE=1 exec unshare -m sh "$0"
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need strace python3
@@ -36,7 +37,8 @@ chmod 0644 "$T/nounshare.py"
 refuses "a seccomp filter" U2 "a seccomp filter forbids it" as_user python3 "$T/nounshare.py" rk-userns
 mkdir "$T/root" && mount --rbind / "$T/root"
 at_exit "umount -l $T/root"
-refuses "a chroot" U2 "not permitted \\(in a chroot" chroot "$T/root" env PATH="$PATH" setpriv --reuid="$RK_TEST_UID" --regid="$RK_TEST_GID" --clear-groups --inh-caps=-all rk-userns
+refuses "a chroot" U2 "not permitted \\(in a chroot" chroot "$T/root" env PATH="$PATH" setpriv --reuid="$RK_TEST_UID" \
+  --regid="$RK_TEST_GID" --clear-groups --inh-caps=-all rk-userns
 
 # explained by a setting that this kernel may not have
 mount -t tmpfs -o mode=0755 sysctl /proc/sys/kernel
@@ -55,7 +57,8 @@ refuses "AppArmor lets it be created and forbids its use" U3 "AppArmor's profile
   sh -c 'mount --bind "$0" /proc/$$/attr/current && exec as_user "$@"' "$T/label" rk-userns
 # shellcheck disable=SC2016
 refuses "a kernel without user namespaces" U6 "this kernel has none" \
-  sh -c 'mount -t tmpfs none /proc/$$/ns && exec as_user "$@"' sh strace -D -qq -o /dev/null -e trace=unshare -e inject=unshare:error=EINVAL rk-userns
+  sh -c 'mount -t tmpfs none /proc/$$/ns && exec as_user "$@"' sh strace -D -qq -o /dev/null -e trace=unshare -e \
+  inject=unshare:error=EINVAL rk-userns
 run inject ENOMEM true
 is "$rc" 111 "another error: 111"
 like "$err" 'fatal: unable to create a user namespace: .*memory' "with its words"

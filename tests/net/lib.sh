@@ -15,7 +15,8 @@ net_servers() {
   echo "0 2147483647" > /proc/sys/net/ipv4/ping_group_range
   spawn python3 tests/net/serve.py $HOST $HOST6
   wait_until grep -q ready "$T/spawn.$pid.out"
-  spawn dnsmasq -k -u root --conf-file=/dev/null --pid-file= --no-resolv --no-hosts --listen-address=$HOST --bind-interfaces \
+  spawn dnsmasq -k -u root --conf-file=/dev/null --pid-file= --no-resolv --no-hosts --listen-address=$HOST \
+    --bind-interfaces \
     --address=/host.example/$HOST --address=/host.example/$HOST6 --address=/new.example/192.0.2.99
   wait_until sh -c "echo | socat -t 0 - TCP:$HOST:53"
 }

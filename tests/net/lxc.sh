@@ -1,7 +1,9 @@
 # shellcheck shell=sh
-# tests/net/lxc.sh: sourced: an outer network namespace with net_servers, where the real lxc-user-nic ($found) may work, one test at a time
+# tests/net/lxc.sh: sourced: an outer network namespace with net_servers, where the real lxc-user-nic ($found) may work,
+# one test at a time
 need python3 dnsmasq socat nsenter udhcpc
-for f in /usr/libexec/lxc/lxc-user-nic /usr/lib/*/lxc/lxc-user-nic /usr/lib/lxc/lxc-user-nic; do [ -u "$f" ] && found=$f; done
+for f in /usr/libexec/lxc/lxc-user-nic /usr/lib/*/lxc/lxc-user-nic /usr/lib/lxc/lxc-user-nic; do [ -u "$f" ] &&
+  found=$f; done
 [ -n "${found:-}" ] || skip_all "no lxc-user-nic on this machine"
 outer
 . tests/net/lib.sh

@@ -14,11 +14,13 @@ echo "root veth lxcbr0 10" > /etc/lxc/lxc-usernet
 fails 'not allowed to this user on the bridge lxcbr0' "a line for somebody else"
 echo "$RK_TEST_USER veth lxcbr0 100" > /etc/lxc/lxc-usernet
 dhcp() {
-  spawn dnsmasq -k -u root --conf-file=/dev/null --pid-file= --no-resolv --no-hosts --interface=lxcbr0 --bind-interfaces --no-ping --dhcp-authoritative \
+  spawn dnsmasq -k -u root --conf-file=/dev/null --pid-file= --no-resolv --no-hosts --interface=lxcbr0 \
+    --bind-interfaces --no-ping --dhcp-authoritative \
     "--dhcp-range=$1,$2,120" --dhcp-leasefile="$T/leases" --address=/host.example/$HOST --address=/host.example/$HOST6
 }
 dhcp 10.0.3.50 10.0.3.99; dhcpd=$pid
-traffic lxc-user-nic "dns:host.example=$HOST" "tcp:$HOST" "half:$HOST" "udp:$HOST" "many:$HOST:500" "get:$HOST:200" "put:$HOST:200" "ping:$HOST" ping:10.0.3.1
+traffic lxc-user-nic "dns:host.example=$HOST" "tcp:$HOST" "half:$HOST" "udp:$HOST" "many:$HOST:500" "get:$HOST:200" \
+  "put:$HOST:200" "ping:$HOST" ping:10.0.3.1
 
 D=$T/u/st
 spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d lxc-user-nic rk-t-hold; p=$pid
@@ -27,8 +29,10 @@ facts=$(cd "$D/net" && for f in *; do printf '%s=%s ' "$f" "$(cat "$f")"; done)
 like "$facts" '^dns=10\.0\.3\.1 driver=lxc-user-nic gateway=10\.0\.3\.1 ifname=eth0 ip=10\.0\.3\.[0-9]* mtu=1500 prefix=24 status=up $' "the facts"
 d=$(net_driver "$p"); was=$(cat "$D/net/ip")
 is "$(cat "/proc/$d/comm")" udhcpc "the driver has become the DHCP client"
-is "$(readlink "/proc/$d/ns/user" "/proc/$d/ns/net" "/proc/$d/ns/mnt")" "$(readlink "/proc/$p/ns/user" "/proc/$p/ns/net" "/proc/$p/ns/mnt")" "which lives inside"
-is "$(readlink "/proc/$d/fd/"* | grep -E '^(net|user|mnt|/)' | grep -v '^/dev/null$')" "" "with no namespace or file of the outside in its hands"
+is "$(readlink "/proc/$d/ns/user" "/proc/$d/ns/net" "/proc/$d/ns/mnt")" \
+  "$(readlink "/proc/$p/ns/user" "/proc/$p/ns/net" "/proc/$p/ns/mnt")" "which lives inside"
+is "$(readlink "/proc/$d/fd/"* | grep -E '^(net|user|mnt|/)' | grep -v '^/dev/null$')" "" \
+  "with no namespace or file of the outside in its hands"
 end "$dhcpd"; rm -f "$T/leases"
 dhcp 10.0.3.200 10.0.3.250
 kill -USR2 "$d"; kill -USR1 "$d" # release, then renew

@@ -6,6 +6,7 @@ outer
 . tests/net/lib.sh
 net_servers
 RK_NET_OPTIONS=-6
-traffic slirp4netns "dns:host.example=$HOST" "dns:host.example=$HOST6" "tcp:$HOST" "half:$HOST" "udp:$HOST" "many:$HOST:500" "get:$HOST:200" "put:$HOST:200" \
+traffic slirp4netns "dns:host.example=$HOST" "dns:host.example=$HOST6" "tcp:$HOST" "half:$HOST" "udp:$HOST" \
+  "many:$HOST:500" "get:$HOST:200" "put:$HOST:200" \
   "ping:$HOST" ping:10.0.2.2 "tcp:[$HOST6]" "udp:[$HOST6]" "get:[$HOST6]:20"
 done_testing

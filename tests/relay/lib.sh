@@ -1,6 +1,7 @@
 # shellcheck shell=sh
 # tests/relay/lib.sh: what tests of rk-relay share, after tests/lib.sh
-#   inside CMD...   a namespace with lo whose program CMD says "ready": $ns      portd SPEC... rk-t-portd in front of it, with $limit fds: $relaypid
+#   inside CMD...   a namespace with lo whose program CMD says "ready": $ns      portd SPEC... rk-t-portd in front of
+# it, with $limit fds: $relaypid
 #   faithful N      N random connections of faith.py through it see what a direct one would, and no connection is left
 #   same NAME CMD...  whoami.py, asking as CMD, was seen with its own address and port
 #   tell LINE ERE   a command for rk-t-portd, until its answer matches: $answer
@@ -13,7 +14,8 @@ inside() {
 }
 portd() {
   mkfifo "$T/ctl"; : > "$T/portd"
-  sh -c '[ -z "$0" ] || { ulimit -S -n "$0"; ulimit -H -n "$0"; }; exec "$@"' "${limit:-}" rk-t-portd "$relay" "$ns" "$@" < "$T/ctl" >> "$T/portd" 2> "$T/portd.err" &
+  sh -c '[ -z "$0" ] || { ulimit -S -n "$0"; ulimit -H -n "$0"; }; exec "$@"' "${limit:-}" rk-t-portd "$relay" "$ns" \
+    "$@" < "$T/ctl" >> "$T/portd" 2> "$T/portd.err" &
   portdpid=$! tap_pids="$tap_pids $!"
   exec 9> "$T/ctl"
   wait_until grep -q ready "$T/portd" || bail "no relay: $(cat "$T/portd" "$T/portd.err")"
@@ -39,5 +41,6 @@ faithful() {
 same() {
   name=$1; shift
   out=$("$@")
-  case $out in seen=*) seen=${out#seen=}; seen=${seen%% *}; is "$seen" "${out##*own=}" "$name" ;; *) fail "$name" "$out" ;; esac
+  case $out in seen=*) seen=${out#seen=}; seen=${seen%% *}; is "$seen" "${out##*own=}" "$name" ;; *) fail "$name" \
+    "$out" ;; esac
 }

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rk-apid: what stalled and greedy clients hold is bounded, they keep nobody out, and control characters get into nothing
+# rk-apid: what stalled and greedy clients hold is bounded, they keep nobody out, and control characters get into
+# nothing
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
 D=$T/st; mkdir -m 700 "$D"
@@ -55,22 +56,34 @@ E
 send() { printf '%b' "$1" | python3 "$T/send.py" "$D/api.sock"; }
 post() { # JSON, as printf %b reads it
   post_len=$(printf '%b' "$1" | wc -c)
-  { printf 'POST /v1/ports HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' "$post_len"; printf '%b' "$1"; } | python3 "$T/send.py" "$D/api.sock"
+  { printf 'POST /v1/ports HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n' "$post_len"; printf \
+    '%b' "$1"; } | python3 "$T/send.py" "$D/api.sock"
 }
-for c in '\\u0000' '\\u0000x' '\\n' '\\r' '\\t' '\\b' '\\u000A' '\\u001b' '\\u007f' '\\u007F' '\\u009b' '\n' '\033' '\0177'; do
-  is "$(post '{"proto":"tcp","parentIP":"127.0.0.1'"$c"'","parentPort":9000,"childPort":80}')" '400 {"message":"control character in a string"}' "parentIP with $(printf %s "$c" | tr '\\' /) is refused"
+for c in '\\u0000' '\\u0000x' '\\n' '\\r' '\\t' '\\b' '\\u000A' '\\u001b' '\\u007f' '\\u007F' '\\u009b' '\n' '\033' \
+  '\0177'; do
+  is "$(post '{"proto":"tcp","parentIP":"127.0.0.1'"$c"'","parentPort":9000,"childPort":80}')" \
+    '400 {"message":"control character in a string"}' "parentIP with $(printf %s "$c" | tr '\\' /) is refused"
 done
-is "$(post '{"proto":"tcp\\u0000x","parentPort":9000,"childPort":80}')" '400 {"message":"control character in a string"}' "proto, too"
-is "$(post '{"proto\\u0000":"tcp","parentPort":9000,"childPort":80}')" '400 {"message":"control character in a string"}' "and a key"
-like "$(post '{"proto":"a\\\\u0000","parentPort":9000,"childPort":80}')" '^400 .*unknown proto' "a backslash before u0000 is none"
+is "$(post '{"proto":"tcp\\u0000x","parentPort":9000,"childPort":80}')" \
+  '400 {"message":"control character in a string"}' "proto, too"
+is "$(post '{"proto\\u0000":"tcp","parentPort":9000,"childPort":80}')" \
+  '400 {"message":"control character in a string"}' "and a key"
+like "$(post '{"proto":"a\\\\u0000","parentPort":9000,"childPort":80}')" '^400 .*unknown proto' \
+  "a backslash before u0000 is none"
 like "$(post '{\n "proto" :\t"x" }')" '^400 .*unknown proto' "blanks between strings are no control characters"
 is "$(ls "$D/ports" 2>/dev/null)" "" "no port was made"
-for path in '/v1/ports/1%00' '/v1/ports%00' '/v1/info%0a' '/a//%0d%0aSet-Cookie:x' '/v1/%1b[31m' '/v1/%7F' '/v1/info?x=%00' '/v1/ports/1%0A'; do
-  is "$(send "GET $path HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")" '400 {"message":"control character in the path"}' "$path is refused"
+for path in '/v1/ports/1%00' '/v1/ports%00' '/v1/info%0a' '/a//%0d%0aSet-Cookie:x' '/v1/%1b[31m' '/v1/%7F' \
+  '/v1/info?x=%00' '/v1/ports/1%0A'; do
+  is "$(send "GET $path HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")" \
+    '400 {"message":"control character in the path"}' "$path is refused"
 done
-like "$(send 'GET /v1/\033[31m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '^(400|404|closed)' "a raw control character in the path too"
-is "$(send 'GET /a//b%20%e2%80%ae%25 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '301 Location: /a/b%20%E2%80%AE%25 ' "a redirect is escaped"
-is "$(send 'GET //%2e%2e/v1//info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '301 Location: /v1/info ' "and clean"
-like "$(send 'DELETE /v1/ports/\302\233\377 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '^(400|closed)' "C1 in a path"
+like "$(send 'GET /v1/\033[31m HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '^(400|404|closed)' \
+  "a raw control character in the path too"
+is "$(send 'GET /a//b%20%e2%80%ae%25 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" \
+  '301 Location: /a/b%20%E2%80%AE%25 ' "a redirect is escaped"
+is "$(send 'GET //%2e%2e/v1//info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '301 Location: /v1/info ' \
+  "and clean"
+like "$(send 'DELETE /v1/ports/\302\233\377 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')" '^(400|closed)' \
+  "C1 in a path"
 ok "rk-apid lives" kill -0 "$apid"
 done_testing

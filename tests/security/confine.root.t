@@ -1,5 +1,6 @@
 #!/bin/sh
-# A listening socket of the host in the program's hands: turned round it reaches the host's loopback, under rk-confine it does not
+# A listening socket of the host in the program's hands: turned round it reaches the host's loopback, under rk-confine
+# it does not
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 need python3

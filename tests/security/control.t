@@ -1,5 +1,6 @@
 #!/bin/sh
-# The control socket to rk-outside: only this toolkit's own links inherit it, and what a hostile holder sends leaves nothing there
+# The control socket to rk-outside: only this toolkit's own links inherit it, and what a hostile holder sends leaves
+# nothing there
 . "${RK_TEST_LIB:-tests/lib.sh}"
 
 # rk-outside lives on for the state directory, so that what it kept would stay open.
@@ -14,10 +15,12 @@ run rk-state "$T/st" rk-userns rk-idmap -k rk-t-ctl empty=0
 is "$out" "empty=0: none left" "an empty message closes it"
 unlike "$err" refused "without a word, as the end does"
 
-# One network a chain, also where it is none: the request is spent before a program could make it, with the host's loopback open
+# One network a chain, also where it is none: the request is spent before a program could make it, with the host's
+# loopback open
 run rk-userns rk-idmap -k rk-t-ctl net=tap0
 is "$out" "net=tap0: REPLY 0" "(who is given the socket may ask)"
-for chain in "rk-userns rk-idmap" "rk-state $T/st rk-userns rk-idmap" "rk-userns rk-idmap rk-pidns" "rk-userns rk-idmap rk-copyup /etc"; do
+for chain in "rk-userns rk-idmap" "rk-state $T/st rk-userns rk-idmap" "rk-userns rk-idmap rk-pidns" \
+  "rk-userns rk-idmap rk-copyup /etc"; do
   # shellcheck disable=SC2086 # words
   run $chain rk-net -d none -k rk-t-ctl net=tap0
   is "$rc $out" "0 net=tap0: shut" "after rk-net -d none there is no network to be had: $chain"
@@ -35,7 +38,8 @@ done
 run rk-userns rk-idmap -k rk-t-ctl "net=${long%p}"
 is "$out" "net=${long%p}: REPLY 0" "15 bytes may be"
 
-# Whoever is no link of this installation gets no socket: by name, path, symlink or copy. Whoever is one gets it by each of its names.
+# Whoever is no link of this installation gets no socket: by name, path, symlink or copy. Whoever is one gets it by each
+# of its names.
 bin=$RK_TEST_INST/bin
 cat > "$T/payload" << 'E'
 #!/bin/sh
@@ -48,7 +52,8 @@ E
 chmod 0755 "$T/payload"
 none='sockets=0 RK_OUTSIDE_FD='
 # the programs of the toolkit that are no links, the links themselves, names near theirs, and names that only begin so
-for name in rk- rk-payload rk-t-payload rk-port rk-portd rk-apid rk-run rk-state rk-outside rk-relay rk-check rk-net2 rk-ne rk-userns \
+for name in rk- rk-payload rk-t-payload rk-port rk-portd rk-apid rk-run rk-state rk-outside rk-relay rk-check rk-net2 \
+  rk-ne rk-userns \
   rk-idmap rk-copyup rk-net rk-pidns rk-unshare rk-cgroup rk-enter rk-gate rk-hold; do
   mkdir -p "$T/by"
   cp "$T/payload" "$T/by/$name"
@@ -83,7 +88,8 @@ works env PATH="$T/copy/bin:/usr/bin:/bin" rk-userns rk-idmap
 is "$rc" 0 "a copied installation works" || diag "$err"
 run rk-userns "$T/copy/bin/rk-idmap" true
 is "$rc" 100 "but a link of another installation is no link of this one"
-like "$err" "^rk-userns: warning: $T/copy/bin/rk-idmap is not the file of that name beside this program: " "which is said"
+like "$err" "^rk-userns: warning: $T/copy/bin/rk-idmap is not the file of that name beside this program: " \
+  "which is said"
 like "$err" '^rk-idmap: fatal: unable to map ids: no control socket to rk-outside: start the chain with rk-userns, and put only rk links \(or links given -k\) between$' "twice"
 run rk-userns -k "$T/copy/bin/rk-idmap" true
 is "$rc $err" "0 " "-k allows it"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# rk-copyup on a directory in which another user of the host owns entries: depth, names and changes keep no chain from starting,
-# and reach no terminal. Mounts are made in a mount namespace of this test's own.
+# rk-copyup on a directory in which another user of the host owns entries: depth, names and changes keep no chain from
+# starting, and reach no terminal. Mounts are made in a mount namespace of this test's own.
 [ -n "${COPYUP_PRIVATE:-}" ] || COPYUP_PRIVATE=1 exec unshare -m sh "$0"
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need setpriv python3
@@ -32,7 +32,8 @@ is "$rc $out" "0 200
 $((${#D} + 3600 + 8))" "with a small stack and few fds, too, and prog has the limit of before"
 run as_user sh -c "ulimit -n 500; exec rk-userns rk-idmap rk-copyup -m copy $D sh -c 'find $D | wc -l; find $D -name bottom'"
 is "$rc" 0 "what lies deeper than fds allow does not keep the chain from starting"
-like "$err" "^rk-copyup: warning: $D: 1 directories lie too deep and are missing from the copy: d/d/d/" "and is named" || diag "$err"
+like "$err" "^rk-copyup: warning: $D: 1 directories lie too deep and are missing from the copy: d/d/d/" "and is named" \
+  || diag "$err"
 empty; nested 3000
 copy copy "$D" true
 is "$rc" 0 "nor does what no path leads to"

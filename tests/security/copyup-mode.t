@@ -1,6 +1,6 @@
 #!/bin/sh
-# rk-copyup: a covered directory keeps its permissions and its owner, so that only root inside can put its own files in the place
-# of the host's: what another user inside plants in /etc, root inside would run with the user's own id outside
+# rk-copyup: a covered directory keeps its permissions and its owner, so that only root inside can put its own files in
+# the place of the host's: what another user inside plants in /etc, root inside would run with the user's own id outside
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need setpriv
 other='setpriv --reuid=33 --regid=33 --clear-groups --inh-caps=-all'
@@ -20,11 +20,14 @@ look='ls -A /etc | cksum; cksum < /etc/passwd; stat -c %a /etc'
 for mode in $modes; do
   dirs=/etc
   case $mode in
-    overlay) if grep -q ' /etc/' /proc/self/mountinfo; then skip 2 "no overlay over an /etc with mounts below it"; continue; fi ;;
+    overlay) if grep -q ' /etc/' /proc/self/mountinfo; then skip 2 "no overlay over an /etc with mounts below it"; \
+      continue; fi ;;
   esac
   # shellcheck disable=SC2086 # words
-  run rk_chain rk-copyup -m $mode $dirs sh -c "{ $look; } > $T/a; $other sh < $T/tries 2> $T/said; { $look; } > $T/b; cmp $T/a $T/b && wc -l < $T/said"
-  is "$rc $out" "0 9" "$mode: another user inside can add, replace, remove and rename nothing in /etc" || diag "$(cat "$T/said")"
+  run rk_chain rk-copyup -m $mode $dirs sh -c \
+    "{ $look; } > $T/a; $other sh < $T/tries 2> $T/said; { $look; } > $T/b; cmp $T/a $T/b && wc -l < $T/said"
+  is "$rc $out" "0 9" "$mode: another user inside can add, replace, remove and rename nothing in /etc" ||
+    diag "$(cat "$T/said")"
   is "$(tail -n 1 "$T/b")" "$(stat -c %a /etc)" "$mode: /etc has the permissions that it has outside"
 done
 
@@ -32,7 +35,8 @@ for mode in $modes; do
   for perm in 755 700 711 750 2775 1777 777; do
     d=$T/$mode.$perm
     mkdir "$d"; chmod "$perm" "$d"; mkdir "$d/sub"; echo one > "$d/one"
-    run rk_chain rk-copyup -m "$mode" "$d" sh -c "stat -c '%a %u:%g' $d; rm -rf $d/sub $d/one && mkdir $d/sub && ls -A $d | grep -v '^\.ro[0-9]*\$'"
+    run rk_chain rk-copyup -m "$mode" "$d" sh -c \
+      "stat -c '%a %u:%g' $d; rm -rf $d/sub $d/one && mkdir $d/sub && ls -A $d | grep -v '^\.ro[0-9]*\$'"
     is "$rc $out" "0 $perm 0:0
 sub" "$mode: a directory of mode $perm keeps it, and root inside can remove and make anew"
   done

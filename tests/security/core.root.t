@@ -1,6 +1,6 @@
 #!/bin/sh
-# root inside has the user's uid, so it may signal outside processes and set their limits; still no core file of theirs shows it their
-# memory: the hard limit is 1 byte, and it cannot raise that
+# root inside has the user's uid, so it may signal outside processes and set their limits; still no core file of theirs
+# shows it their memory: the hard limit is 1 byte, and it cannot raise that
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3 slirp4netns prlimit

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Network drivers come into the chain's user namespace, with the host's network and mounts: root inside, who may trace there, gets into none,
-# and finds no file that a driver outside opens
+# Network drivers come into the chain's user namespace, with the host's network and mounts: root inside, who may trace
+# there, gets into none, and finds no file that a driver outside opens
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need slirp4netns python3
 outer
@@ -50,7 +50,8 @@ done
 drivers=slirp4netns
 if command -v pasta > /dev/null; then drivers="$drivers pasta"; fi
 another() {
-  d=$(pgrep -P "$o" -x "$driver|passt.*|pasta.*") && [ -n "$d" ] && [ "$d" != "$was" ] && [ "$(cat "$D/net/status")" = up ]
+  d=$(pgrep -P "$o" -x "$driver|passt.*|pasta.*") && [ -n "$d" ] && [ "$d" != "$was" ] &&
+    [ "$(cat "$D/net/status")" = up ]
 }
 for driver in $drivers; do
   spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d "$driver" rk-t-hold; p=$pid

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The process that rk-enter enters is the chain's, whatever root inside makes of the state directory: its text, its socket, links. Also for
-# root, who would otherwise run a command with all of the host's rights.
+# The process that rk-enter enters is the chain's, whatever root inside makes of the state directory: its text, its
+# socket, links. Also for root, who would otherwise run a command with all of the host's rights.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
 forge=$RK_TEST_STAGE/rk/tests/security/forge.py
@@ -33,7 +33,8 @@ try() { # TEXT NAME: both root and the user are refused for this reason, and not
 }
 for target in $service $other $stranger $victim; do
   case $target in
-    "$service") what="a service of root's" ;; "$other") what="another chain" ;; "$stranger") what="a namespace of the user's" ;; *) what="another user's namespace" ;;
+    "$service") what="a service of root's" ;; "$other") what="another chain" ;; "$stranger") \
+      what="a namespace of the user's" ;; *) what="another user's namespace" ;;
   esac
   forged file "$target"; try "$gone" "$what, named by a file"; over
   forged socket "$target"; try "$false_" "$what, named by a socket of the program's"; over
@@ -71,15 +72,17 @@ spawn sh -c 'i=0; while [ $i -lt 8 ]; do as_user rk-enter -s "$0" true & i=$((i 
 wait_gone "$pid"; is "$(cat "$T/spawn.$pid.err")" "" "and eight at once"
 is "$(cat "/proc/$o/task/$o/children")" "" "nobody who has answered stays"
 run as_user rk-enter -s "$A" rk-t-attack "$o"
-is "$rc/$(echo "$out" | grep ' ok$' | tr '\n' ' ')" "0/pidfd_open ok kill ok " "rk-outside itself is not dumpable for having answered"
-# the child that answers is, for that time: root inside can do to it what it can to any outer process of the user (list names, write
-# oom_score_adj and coredump_filter, signal), and cannot trace it, or read its memory or fds
+is "$rc/$(echo "$out" | grep ' ok$' | tr '\n' ' ')" "0/pidfd_open ok kill ok " \
+  "rk-outside itself is not dumpable for having answered"
+# the child that answers is, for that time: root inside can do to it what it can to any outer process of the user (list
+# names, write oom_score_adj and coredump_filter, signal), and cannot trace it, or read its memory or fds
 spawn as_user python3 -c 'import socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1]); s.recv(99); print("met", flush=True); s.recv(99)' "$A/.child"; asker=$pid
 wait_until grep -q met "$T/spawn.$asker.out"
 teller=$(cat "/proc/$o/task/$o/children"); teller=${teller% }
 run as_user rk-enter -p "$chain" rk-t-attack "$teller"
-is "$(echo "$out" | grep ' ok$' | grep -v '^list:' | tr '\n' ' ')" "pidfd_open ok write:oom_score_adj ok write:coredump_filter ok kill ok " \
+is "$(echo "$out" | grep ' ok$' | grep -v '^list:' | tr '\n' ' ')" \
+  "pidfd_open ok write:oom_score_adj ok write:coredump_filter ok kill ok " \
   "nor can root inside trace or read the child that answers" || diag "$out"
 is "$(sed -n 's/^Max core file size *//p' "/proc/$teller/limits" | tr -s ' ')/$(sed -n 's/^CapPrm:[^0-9a-f]*//p' "/proc/$teller/status")" "1 1 bytes /0000000000000000" \
   "it leaves no core and has no capability"
@@ -117,7 +120,8 @@ spawn as_user rk-state "$A" rk-userns rk-idmap rk-t-hold; chain=$pid
 wait_until test -s "$A/child_pid"
 for value in 0 1 2; do
   echo $value > "$T/value"
-  run unshare -m sh -c 'mount --bind "$0" /proc/sys/fs/suid_dumpable && shift && exec rk-enter -s "$1" id -u' "$T/value" x "$A"
+  run unshare -m sh -c 'mount --bind "$0" /proc/sys/fs/suid_dumpable && shift && exec rk-enter -s "$1" id -u' \
+    "$T/value" x "$A"
   case $value in
     1) is "$rc/$(echo "$err" | tr '\n' ' ')" "102/rk-enter: fatal: refusing to enter as root: with fs.suid_dumpable=1 root of the namespace could read this process rk-enter: info: U8: sysctl fs.suid_dumpable=0 " "fs.suid_dumpable=$value" ;;
     *) is "$rc/$out" 0/0 "fs.suid_dumpable=$value" ;;

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Bytes that are not ours (arguments, variables, names and contents of files, drivers' words, answers of sockets) never reach a terminal, a
-# log or a status file as they are: no escape sequence, no line of their own, no direction of writing
+# Bytes that are not ours (arguments, variables, names and contents of files, drivers' words, answers of sockets) never
+# reach a terminal, a log or a status file as they are: no escape sequence, no line of their own, no direction of
+# writing
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
 cat > "$T/look.py" <<'E'
@@ -73,13 +74,15 @@ clean 100 "rootlesskit-docker-proxy: a flag" rootlesskit-docker-proxy "--$BAD"
 
 # a unit for systemd: an argument is a word of its line, never a line of its own
 run rk-run --service=systemd "$T/unit" /bin/echo "$BAD" "$(printf 'a\nExecStartPre=/bin/evil')"
-is "$rc $(grep -c '^Exec' "$T/unit/echo.service") $(grep -c '^rk-x' "$T/unit/echo.service")" "0 2 0" "rk-run --service: no line but ours" || diag "$err"
+is "$rc $(grep -c '^Exec' "$T/unit/echo.service") $(grep -c '^rk-x' "$T/unit/echo.service")" "0 2 0" \
+  "rk-run --service: no line but ours" || diag "$err"
 like "$(cat "$T/unit/echo.service")" '\\x1b.*\\x0a.*a\\x0aExecStartPre' "control characters are escaped"
 
 # files of the state directory: contents and names
 D=$T/d; mkdir -m 700 "$D" "$D/ports" "$D/ports.status"
 printf '%s\n' "$BAD spec" > "$D/ports/a"
-printf 'state=listening\nid=1\nspec=%s\nerror=%s\nreason=%s\n' "$(printf '%s' "$BAD" | tr '\n' ' ')" "$(printf '%s' "$BAD" | tr '\n' ' ')" 1 > "$D/ports.status/a"
+printf 'state=listening\nid=1\nspec=%s\nerror=%s\nreason=%s\n' "$(printf '%s' "$BAD" | tr '\n' ' ')" \
+  "$(printf '%s' "$BAD" | tr '\n' ' ')" 1 > "$D/ports.status/a"
 : > "$D/ports/$BAD"
 clean 3 "rk-port ls" rk-port ls "$D"
 clean 3 "rk-port ls -j" rk-port ls -j "$D"
@@ -101,7 +104,8 @@ rk-portd -d 3 "$P" 3> "$T/ready" 2> "$T/portd.err" & tap_pids="$tap_pids $!"
 read -r line < "$T/ready"
 ok "rk-portd's stderr" python3 "$T/look.py" -l 4 "$T/portd.err"
 ok "rk-portd's status files" python3 "$T/look.py" "$P/ports.status/b" "$P/ports.status/c"
-is "$(cat "$P"/ports.status/b "$P"/ports.status/c | grep -c '^error=')/$(cat "$P"/ports.status/* | grep -c '^rk-x')" 2/0 "one line of error each, none forged"
+is "$(cat "$P"/ports.status/b "$P"/ports.status/c | grep -c '^error=')/$(cat "$P"/ports.status/* | grep -c '^rk-x')" \
+  2/0 "one line of error each, none forged"
 E=$T/e; mkdir -m 700 "$E"
 printf '%s' "$BAD" > "$E/.child"; : > "$E/lock"
 clean 2 "rk-enter: .child" rk-enter -s "$E" true
@@ -116,7 +120,8 @@ driver "cat '$T/bad' >&5"
 clean 3 "a driver that reports nonsense" env "RK_NET_PATH=$T/drivers" rk-userns rk-idmap rk-net -d own true
 driver "if test -e '$T/once'; then exec sleep 60; fi; : > '$T/once'; echo >&5; cat '$T/bad' >&2; read x < '$T/die'; exit 7"
 mkfifo "$T/die"
-RK_NET_PATH=$T/drivers rk-state "$T/net" rk-userns rk-idmap rk-net -d own -l sh -c ': > "$1/on"; exec sleep 60' sh "$T" 2> "$T/net.err" & chain=$!
+RK_NET_PATH=$T/drivers rk-state "$T/net" rk-userns rk-idmap rk-net -d own -l sh -c ': > "$1/on"; exec sleep 60' sh \
+  "$T" 2> "$T/net.err" & chain=$!
 tap_pids="$tap_pids $chain"
 wait_until test -e "$T/on"
 echo > "$T/die"
@@ -153,6 +158,7 @@ clean 1 "rootlessctl list-ports --json" rootlessctl --socket "$T/api/api.sock" l
 is "$(ctl list-ports --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')" 1 "which is JSON"
 clean 1 "rootlessctl add-ports" rootlessctl --socket "$T/api/api.sock" add-ports 1:1/tcp
 clean 1 "rootlessctl remove-ports" rootlessctl --socket "$T/api/api.sock" remove-ports 1
-run env "ROOTLESSKIT_STATE_DIR=$T/api" rootlesskit-docker-proxy -container-ip 127.0.0.1 -container-port 1 -host-ip 127.0.0.1 -host-port 1 -proto tcp 4> "$T/fd4" 3> "$T/fd3"
+run env "ROOTLESSKIT_STATE_DIR=$T/api" rootlesskit-docker-proxy -container-ip 127.0.0.1 -container-port 1 -host-ip \
+  127.0.0.1 -host-port 1 -proto tcp 4> "$T/fd4" 3> "$T/fd3"
 ok "rootlesskit-docker-proxy" python3 "$T/look.py" "$T/.err" "$T/.out" "$T/fd3" "$T/fd4"
 done_testing

@@ -1,5 +1,6 @@
 #!/bin/sh
-# What is handed in and leads outside (sockets of the host's network, directories) does not get into a chain unless it is asked for
+# What is handed in and leads outside (sockets of the host's network, directories) does not get into a chain unless it
+# is asked for
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
 cat > "$T/with.py" <<'E'
@@ -51,7 +52,8 @@ refused() { # KIND FD TEXT LINK...: nothing of the chain is started
   rm -f "$T/ran"
   run with "$refused_kind" "$refused_fd" "$@" touch "$T/ran"
   is "$rc $(test -e "$T/ran" && echo ran)" "100 " "$refused_kind as $refused_fd: $*" || diag "$err"
-  [ "$refused_fd" = 2 ] || like "$err" "^rk-[a-z]*: fatal: inherited fd $refused_fd is $refused_text, .* -f $refused_fd\$" "and it is said"
+  [ "$refused_fd" = 2 ] || like "$err" \
+    "^rk-[a-z]*: fatal: inherited fd $refused_fd is $refused_text, .* -f $refused_fd\$" "and it is said"
 }
 passes() { # KIND FD LINK...
   passes_kind=$1 passes_fd=$2; shift 2
@@ -108,7 +110,8 @@ mkfifo "$T/up"
 rk-state "$T/held" rk-userns rk-idmap rk-net -d none rk-hold -d 3 3> "$T/up" & tap_pids="$tap_pids $!"
 read -r line < "$T/up"
 for kind in tcp udp dir unix-dgram unix-pair; do
-  case $kind in dir) text='a directory' ;; unix-dgram) text='a unix datagram socket' ;; unix-pair) text='a connected unix socket' ;; *) text='an inet socket' ;; esac
+  case $kind in dir) text='a directory' ;; unix-dgram) text='a unix datagram socket' ;; unix-pair) \
+    text='a connected unix socket' ;; *) text='an inet socket' ;; esac
   refused $kind 3 "$text" rk-enter -s "$T/held"
   passes $kind 3 rk-enter -s "$T/held" -f 3
 done
@@ -168,7 +171,8 @@ os.execvp(sys.argv[1], sys.argv[1:])
 E
 for flags in '--net=none' '--net=none --pidns' '--net=host' '--net=none --pidns --detach-netns'; do
   # shellcheck disable=SC2086 # words
-  run python3 "$T/activate.py" rootlesskit --debug $flags sh -c 'test -S /proc/self/fd/3 && test ! -e /proc/self/fd/7 && echo right'
+  run python3 "$T/activate.py" rootlesskit --debug $flags sh -c \
+    'test -S /proc/self/fd/3 && test ! -e /proc/self/fd/7 && echo right'
   is "$rc $out" "0 right" "rootlesskit $flags: the socket is kept, the directory is not" || diag "$err"
   like "$err" 'warning: fd 7, a directory, is not passed to the command' "which is said"
 done

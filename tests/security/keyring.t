@@ -1,5 +1,6 @@
 #!/bin/sh
-# keys of the user's session keyring do not come along into a chain: not through rk-userns, not through rk-enter, not by number
+# keys of the user's session keyring do not come along into a chain: not through rk-userns, not through rk-enter, not by
+# number
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
 cat > "$T/keys.py" <<'P'

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rk-pidns: the outer /proc, below the new one, cannot be uncovered by root inside, nor is any process of outside to be seen
+# rk-pidns: the outer /proc, below the new one, cannot be uncovered by root inside, nor is any process of outside to be
+# seen
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need unshare mount umount pivot_root
 spawn sleep 600; outside=$pid
@@ -21,12 +22,15 @@ lay_bare "as it is" :
 lay_bare "umount" 'umount /proc'
 lay_bare "umount, many times" 'umount /proc; umount /proc; umount /proc; umount -l /proc; umount -f /proc; umount -l /proc'
 lay_bare "by another name" 'ln -s /proc /etc/p; umount /etc/p; umount /proc/.; umount /proc/self/root/proc; cd /proc && umount .'
-lay_bare "lazily, of all that there is" 'cut -d " " -f 5 /proc/self/mountinfo | while read -r m; do umount -l "$m"; done; umount -l /; umount -R /proc'
+lay_bare "lazily, of all that there is" \
+  'cut -d " " -f 5 /proc/self/mountinfo | while read -r m; do umount -l "$m"; done; umount -l /; umount -R /proc'
 lay_bare "after making it shared, a slave, private, unbindable" \
   'for p in shared slave private unbindable rshared rprivate; do mount --make-$p /proc; umount -l /proc; mount --make-$p /; umount -l /proc; done'
 lay_bare "moved away" 'mkdir -p /etc/m; mount --move /proc /etc/m; umount /proc'
-lay_bare "mounted over, and that undone" 'mount -t tmpfs none /proc; umount /proc; umount /proc; mount -t proc proc /proc; umount /proc; umount -l /proc'
-lay_bare "in a mount namespace of its own" 'unshare -m sh -c "umount /proc; umount -l /proc; mount --make-rshared /; umount -l /proc"'
+lay_bare "mounted over, and that undone" \
+  'mount -t tmpfs none /proc; umount /proc; umount /proc; mount -t proc proc /proc; umount /proc; umount -l /proc'
+lay_bare "in a mount namespace of its own" \
+  'unshare -m sh -c "umount /proc; umount -l /proc; mount --make-rshared /; umount -l /proc"'
 lay_bare "from /proc as working directory" 'cd /proc; umount -l /proc; cd ..; umount -l proc'
 # copies of the tree: there, too, the outer one stays covered
 for how in "--bind" "--rbind"; do

@@ -1,6 +1,6 @@
 #!/bin/sh
-# rk-portd serves the chain of its directory and no other, whatever root inside makes of the directory; it and rk-apid act on no directory of
-# another user's; nothing that lies at DIR/netns keeps it from ending
+# rk-portd serves the chain of its directory and no other, whatever root inside makes of the directory; it and rk-apid
+# act on no directory of another user's; nothing that lies at DIR/netns keeps it from ending
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3
@@ -40,7 +40,8 @@ for how in file socket; do
   spawn as_user rk-state "$A" rk-userns rk-idmap rk-net -d none python3 "$forge" $how "$other"; chain=$pid
   wait_until grep -q forged "$T/spawn.$chain.out"
   follow
-  refused "unable to find the chain's process: (.child is no socket|what answers at .child is no rk-outside)" "another chain of the same user's, named by a $how"
+  refused "unable to find the chain's process: (.child is no socket|what answers at .child is no rk-outside)" \
+    "another chain of the same user's, named by a $how"
   end "$portd"; over
 done
 spawn as_user rk-state "$A" rk-userns rk-idmap rk-net -d none python3 "$forge" hard "$B"; chain=$pid
@@ -75,7 +76,8 @@ for below in '' 'unshare -U --map-root-user'; do
   ok "an honest chain is served${below:+, $below}" wait_until served
   spawn as_user rk-apid -d 1 "$A"; apid=$pid
   wait_until test -s "$T/spawn.$apid.out"
-  child() { as_user rootlessctl --socket "$A/api.sock" info --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["childPID"])'; }
+  child() { as_user rootlessctl --socket "$A/api.sock" info --json |
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["childPID"])'; }
   is "$(child)" "$chain" "the API names its process"
   # what is forged while it is served changes nothing
   as_user sh -c 'echo 1 > "$0/new"; mv "$0/new" "$0/child_pid"' "$A"

@@ -29,7 +29,8 @@ ranges root:29000000:65536
 for mode in '' '-m auto' '-m subids' '-s static' '-s dynamic' '-n 65536'; do
   # shellcheck disable=SC2086 # words
   run rk-userns rk-idmap $mode sh -c 'id -u; cat /proc/self/uid_map /proc/self/gid_map; grep Groups: /proc/self/status'
-  is "$rc$err $(squeeze "$out" | tr -d '\t')" "0 0,0 29000000 65536,0 29000000 65536,Groups: ," "${mode:-no option}: 0 is a subordinate id, no group comes along"
+  is "$rc$err $(squeeze "$out" | tr -d '\t')" "0 0,0 29000000 65536,0 29000000 65536,Groups: ," \
+    "${mode:-no option}: 0 is a subordinate id, no group comes along"
   # shellcheck disable=SC2086
   run rk-userns rk-idmap $mode sh "$T/pub/tries" "$T/pub"
   is "$rc $out" "0 " "${mode:-no option}: root inside reads no file of the host's root"
@@ -45,7 +46,8 @@ tries
 run rk-userns rk-idmap -g keep sh "$T/pub/tries" "$T/pub"
 unlike "$out" secret "-g keep: the groups that root has are another matter than its id"
 # shellcheck disable=SC2016
-run rk-state "$T/st" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns rk-pidns sh -c 'id -u; stat -c %u:%g /etc/resolv.conf; cat /etc/resolv.conf; echo x >> /etc/hosts'
+run rk-state "$T/st" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns rk-pidns sh -c \
+  'id -u; stat -c %u:%g /etc/resolv.conf; cat /etc/resolv.conf; echo x >> /etc/hosts'
 like "$rc $out" '^0 0$' "copied up directories, a network and its files work" || diag "$err"
 like "$out" '^0:0$' "resolv.conf belongs to root inside"
 like "$out" '^nameserver 10.0.2.3$' "and names the driver's"
@@ -63,7 +65,8 @@ refused() { # NAME ID CMD...
   rm -f "$T/done"
   run "$@" touch "$T/done"
   is "$rc" 102 "$name: 102"
-  like "$err" "^rk-idmap: info: $id: .*-m direct, with which root inside is the host's root" "$name: named, with both ways out"
+  like "$err" "^rk-idmap: info: $id: .*-m direct, with which root inside is the host's root" \
+    "$name: named, with both ways out"
   not_ok "$name: the program does not run" test -e "$T/done"
 }
 refused "too few ids" I10 rk-userns rk-idmap -n 65537
@@ -78,7 +81,8 @@ refused "no ranges, in root's own direct chain" I1 rk-userns rk-idmap -m direct 
 
 # asked for by name
 run rk-userns rk-idmap -m direct cat "$T/pub/own" /proc/self/uid_map
-is "$rc$err $(squeeze "$out")" "0 secret,$(squeeze "$(awk '{ print $1, $1, $3 }' /proc/self/uid_map)")" "-m direct: root inside is the host's root"
+is "$rc$err $(squeeze "$out")" "0 secret,$(squeeze "$(awk '{ print $1, $1, $3 }' /proc/self/uid_map)")" \
+  "-m direct: root inside is the host's root"
 
 # 0 in an ordinary user's chain is not the host's root: nothing changes for it
 run as_user rk-userns rk-idmap rk-userns rk-idmap cat /proc/self/uid_map

@@ -1,6 +1,6 @@
 #!/bin/sh
-# rk-portd -P slirp4netns: what root inside writes into the state directory, or answers in the place of slirp4netns, is no part of a request
-# and no line of a status
+# rk-portd -P slirp4netns: what root inside writes into the state directory, or answers in the place of slirp4netns, is
+# no part of a request and no line of a status
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3
@@ -34,10 +34,12 @@ fact 10.0.2.100
 portd_start "$D" -P slirp4netns
 echo 127.0.0.1:8080:80/tcp > "$D/ports/good"
 ok "an address goes into the request" wait_until status_is "$D" good state listening
-like "$(cat "$T/log")" '"host_addr":"127.0.0.1","host_port":8080,"guest_addr":"10.0.2.100","guest_port":80' "as it stands"
+like "$(cat "$T/log")" '"host_addr":"127.0.0.1","host_port":8080,"guest_addr":"10.0.2.100","guest_port":80' \
+  "as it stands"
 
 n=0
-for ip in '10.0.2.100","host_addr":"0.0.0.0' '10.0.2.100"}}{"execute":"list_hostfwd"}' '"' '10.0.2.100\' '::1' 'no address' "$(printf '1\0332')"; do
+for ip in '10.0.2.100","host_addr":"0.0.0.0' '10.0.2.100"}}{"execute":"list_hostfwd"}' '"' '10.0.2.100\' '::1' \
+  'no address' "$(printf '1\0332')"; do
   n=$((n + 1))
   fact "$ip"
   : > "$T/log"
@@ -51,7 +53,8 @@ fact 10.0.2.100
 printf '{"error":{"desc":"no\033[2J\nstate=listening\nport=0"}}' > "$T/answer"
 echo 127.0.0.1:8090:80/tcp > "$D/ports/words"
 ok "an error of the API: refused" wait_until status_is "$D" words state error
-is "$(status "$D" words error)" 'slirp4netns: "no\x1b[2J\nstate=listening\nport=0"' "its words stand in quotes, in one line"
+is "$(status "$D" words error)" 'slirp4netns: "no\x1b[2J\nstate=listening\nport=0"' \
+  "its words stand in quotes, in one line"
 unlike "$(cat -v "$D/ports.status/words")" '\^\[' "no byte of them reaches a terminal as it is"
 end "$p"
 done_testing

@@ -1,5 +1,6 @@
 #!/bin/sh
-# rootlesskit --state-dir empties a directory: only one that a chain has used, only the user's own, and nothing beyond a mount
+# rootlesskit --state-dir empties a directory: only one that a chain has used, only the user's own, and nothing beyond a
+# mount
 . "${RK_TEST_LIB:-tests/lib.sh}"
 U=$RK_TEST_XDG/emptied; as_user mkdir -m 700 "$U"
 at_exit 'rm -rf "$U"'
@@ -17,7 +18,8 @@ as_user sh -c 'echo made > "$1/victim"; ln "$1/victim" "$1/project/.made"; rm "$
 run as_user rootlesskit --state-dir="$U/project" true
 is "$rc $(cat "$U/project/src/main.c")" "1 precious" "a mark that is a link is none"
 
-mkdir -m 0777 "$T/theirs"; chmod 0777 "$T/theirs"; : > "$T/theirs/api.sock"; mkdir -m 0777 "$T/theirs/net"; chmod 0777 "$T/theirs/net"; echo keep > "$T/theirs/net/file"
+mkdir -m 0777 "$T/theirs"; chmod 0777 "$T/theirs"; : > "$T/theirs/api.sock"; mkdir -m 0777 "$T/theirs/net"; chmod 0777 \
+  "$T/theirs/net"; echo keep > "$T/theirs/net/file"
 : > "$T/theirs/.owner"
 run as_user rootlesskit --state-dir="$T/theirs" true
 is "$rc" 1 "another user's directory is refused"

@@ -11,7 +11,8 @@ printf 'ifname=tap0\nip=10.0.2.50\n\n' >&5
 exec cat <&6
 E2
 chmod +x "$T/drivers/stays"
-# Root inside runs CODE in the state directory and kills the driver (it sees the same pids); the next one is up when this returns.
+# Root inside runs CODE in the state directory and kills the driver (it sees the same pids); the next one is up when
+# this returns.
 payload() { # CODE
   : > "$OUT"
   cat > "$T/payload" <<E2

@@ -15,7 +15,8 @@ next() { # NAME: no link waits for ever, so the 60 seconds are a bound for failu
   is "$rc" 0 "$1: the next chain starts" || diag "$err"
   ok "$1: and leaves nothing" wait_until test ! -e "$D" || ls -laR "$D" >&2
 }
-# NAME CODE: what lies in the directory, made by root inside before its chain ends, and then as it is when all were killed
+# NAME CODE: what lies in the directory, made by root inside before its chain ends, and then as it is when all were
+# killed
 poison() {
   run rk-state "$D" rk-userns rk-idmap sh -c "cd '$D'; victim='$T/victim'; $2"
   next "$1"

@@ -35,7 +35,8 @@ portd "a status that is a directory" 'mkdir -p ports.status/x/y'
 portd "a status that is a FIFO" 'mkfifo ports.status/x'
 portd "a status that is a link" 'ln -s "$victim/x" ports.status/x'
 portd "a status that is another name of a file" 'ln "$victim/x" ports.status/x; ln "$victim/x" ports.status/.new-x'
-portd "port files that are none" 'mkfifo ports/pipe; ln -s "$victim/1" ports/link; mkdir ports/dir; ln -s /dev/zero ports/zero'
+portd "port files that are none" \
+  'mkfifo ports/pipe; ln -s "$victim/1" ports/link; mkdir ports/dir; ln -s /dev/zero ports/zero'
 portd "ports.status a link" 'mv ports.status old; ln -s "$victim" ports.status'
 portd "ports.status a file" 'rm -rf ports.status; echo x > ports.status'
 portd "a netns that is a FIFO" 'mkfifo netns'
@@ -61,13 +62,15 @@ kill -CONT "$portd"
 terminated "rk-port"
 
 # rk-apid
-api() { curl -sS --max-time 60 --unix-socket "$D/api.sock" -o "$T/answer" -w '%{http_code}' "$@" > "$T/code" 2> "$T/curl.err"; cat "$T/code"; }
+api() { curl -sS --max-time 60 --unix-socket "$D/api.sock" -o "$T/answer" -w '%{http_code}' "$@" > "$T/code" 2> \
+  "$T/curl.err"; cat "$T/code"; }
 rm -rf "$D"; mkdir -m 700 "$D"; mkdir -p "$D/ports" "$D/api.sock/x"
 mkfifo "$D/.new-api.sock" "$D/ports/.new-1" "$D/ports/pipe"
 spawn rk-apid "$D"; apid=$pid
 ok "rk-apid listens where a directory was" wait_until test -S "$D/api.sock"
 spawn rk-portd "$D"; portd=$pid
-is "$(api -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$p,\"childPort\":80}" http://x/v1/ports)" 201 "rk-apid publishes beside FIFOs" || diag "$(cat "$T/answer")"
+is "$(api -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$p,\"childPort\":80}" http://x/v1/ports)" \
+  201 "rk-apid publishes beside FIFOs" || diag "$(cat "$T/answer")"
 mv "$D/ports" "$D/old"; ln -s "$T/victim" "$D/ports"
 run api -X DELETE http://x/v1/ports/1
 isnt "$out" 200 "ports a link: nothing is withdrawn"

@@ -30,7 +30,8 @@ case $out in
   *"native TIOCSTI done"*) open='done' ;;
   *) open=EIO ;; # dev.tty.legacy_tiocsti is 0
 esac
-for chain in rk-pidns 'rk-pidns -R' 'rk-pidns rk-pidns' 'rk-copyup /etc rk-net -d none rk-pidns' 'rk-pidns rk-userns rk-idmap -m direct' \
+for chain in rk-pidns 'rk-pidns -R' 'rk-pidns rk-pidns' 'rk-copyup /etc rk-net -d none rk-pidns' \
+  'rk-pidns rk-userns rk-idmap -m direct' \
     'rk-pidns -T rk-userns rk-idmap -m direct rk-pidns'; do
   # shellcheck disable=SC2086 # words
   closed "$chain" rk-userns rk-idmap $chain
@@ -53,7 +54,8 @@ for hold in 'rk-t-hold' 'rk-pidns rk-t-hold'; do
 done
 
 # programs that use seccomp themselves
-run rk-userns rk-idmap rk-pidns setpriv --no-new-privs sh -c 'grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\t"'
+run rk-userns rk-idmap rk-pidns setpriv --no-new-privs sh -c \
+  'grep -E "^(NoNewPrivs|Seccomp):" /proc/self/status | tr -d "\t"'
 is "$rc $out" "0 NoNewPrivs:1
 Seccomp:2" "no_new_privs is the program's own affair"
 run rk-userns rk-idmap rk-pidns sh -c 'grep ^NoNewPrivs: /proc/self/status | tr -d "\t"'
