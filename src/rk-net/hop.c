@@ -3,9 +3,9 @@
    maps the ids of the user namespace behind the wall, ties the program's network namespace to the
    tap, and asks the driver for its gateway during the loopback test.
 
-   The hop forwards, without translating: the program has the addresses of the plan, the tap has
-   none. To the driver the hop answers for the program's address, and to the program for the
-   driver's (proxy ARP, neighbour proxies). It has no address but those of lo, and what is sent to
+   The hop forwards, without translating: the program has the addresses of the plan. To the driver
+   the hop answers for the program's address, and to the program for the driver's (proxy ARP,
+   neighbour proxies). No address but those of lo leads to the hop itself, and what is sent to
    127.0.0.0/8 or ::1 the kernel drops here: a martian destination that came by another interface
    (ip_route_input_slow(), ip6_rcv_core()). */
 #include "net.h"
@@ -18,6 +18,8 @@
 #include <unistd.h>
 #include <net/if.h>
 #include <sys/socket.h>
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/ip.h>
 #include <linux/neighbour.h>
@@ -33,7 +35,7 @@
 #include <rk/text.h>
 
 /* Any number that no interface has there; so one batch can make the interface and use it. */
-enum { VETH_INDEX = 1000, MAP_LINE = 34 };
+enum { LO_INDEX = 1, VETH_INDEX = 1000, HOP_TABLE = 100, MAP_LINE = 34 };
 
 /* The ids of our own user namespace one to one, line by line: a line that spans two lines of the
    parent's map is not allowed (user_namespaces(7)). */
@@ -195,6 +197,36 @@ static void refuse6(struct rk_nl *b)
   }
 }
 
+static void rule6(struct rk_nl *b, uint16_t type, uint32_t priority, uint8_t table)
+{
+  struct fib_rule_hdr rule = {.family = AF_INET6, .table = table, .action = FR_ACT_TO_TBL};
+
+  rk_nl_msg(b, type, type == RTM_NEWRULE ? NLM_F_CREATE | NLM_F_EXCL : 0, &rule, sizeof rule,
+            type == RTM_NEWRULE ? "add a routing rule for IPv6" : "remove a routing rule for IPv6");
+  rk_nl_u32(b, FRA_PRIORITY, priority);
+}
+
+/* libslirp learns a link-layer address for the source of an advertisement only, and the source of
+   one that a proxy sends is an address of the proxy's, chosen as for any packet (ndisc_send_na(),
+   RFC 6724). So lo has the program's address, which is the best choice. What is sent to it is
+   forwarded all the same: a table of one route comes before the table "local". */
+static void program6(struct net const *n, struct rk_nl *b, int tap)
+{
+  struct rk_nl_route r = {.family = AF_INET6,
+                          .type = RTN_UNICAST,
+                          .table = HOP_TABLE,
+                          .index = VETH_INDEX,
+                          .dst = &n->ask.ip6,
+                          .dstlen = 128};
+
+  rk_nl_route(b, RTM_NEWROUTE, &r);
+  rule6(b, RTM_NEWRULE, 1, HOP_TABLE);
+  rule6(b, RTM_NEWRULE, 2, RT_TABLE_LOCAL);
+  rule6(b, RTM_DELRULE, 0, RT_TABLE_LOCAL);
+  rk_nl_addr(b, AF_INET6, LO_INDEX, &n->ask.ip6, 128, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
+  proxy6(b, tap, &n->ask.ip6);
+}
+
 static void six(struct net const *n, struct rk_nl *b, int tap)
 {
   struct in6_addr network = n->ask.ip6;
@@ -211,13 +243,8 @@ static void six(struct net const *n, struct rk_nl *b, int tap)
   r.dstlen = 0;
   r.gateway = &n->ask.gateway6;
   rk_nl_route(b, RTM_NEWROUTE, &r);
-  r.index = VETH_INDEX;
-  r.gateway = NULL;
-  r.dst = &n->ask.ip6;
-  r.dstlen = 128;
-  rk_nl_route(b, RTM_NEWROUTE, &r);
+  program6(n, b, tap);
   refuse6(b);
-  proxy6(b, tap, &n->ask.ip6);
   proxy6(b, VETH_INDEX, &n->ask.gateway6);
   proxy6(b, VETH_INDEX, &n->ask.dns6);
 }

@@ -1,7 +1,7 @@
 # loopback.py serve FILE: listen on the host's loopback, write down whatever arrives there, and echo datagrams at
-#                         192.0.2.1 port 7779
+#                         192.0.2.1 and 2001:db8::1 port 7779
 # loopback.py send: as root inside, send to the host's loopback in every way that a network interface takes, then have
-#                   the echo answer
+#                   the echo answer (SIX=1: over IPv6 as well)
 import os
 import select
 import socket
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 TCP, UDP, ECHO = 7777, 7778, 7779
-HOST = "192.0.2.1"
+HOSTS = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))
 
 
 def serve(path):
@@ -24,9 +24,10 @@ def serve(path):
             if kind == socket.SOCK_STREAM:
                 s.listen(64)
             socks[s] = ("tcp " if kind == socket.SOCK_STREAM else "udp ") + addr
-    echo = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    echo.bind((HOST, ECHO))
-    socks[echo] = None
+    for family, addr in HOSTS:
+        echo = socket.socket(family, socket.SOCK_DGRAM)
+        echo.bind((addr, ECHO))
+        socks[echo] = None
     os.write(log, b"ready\n")
     while True:
         for s in select.select(list(socks), [], [])[0]:
@@ -133,17 +134,23 @@ def connect_all(fours, sixes):
     return held
 
 
-def echoed():
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def echo_one(family, addr):
+    s = socket.socket(family, socket.SOCK_DGRAM)
     s.settimeout(1)
     for _ in range(20):
         try:
-            s.sendto(b"echo", (HOST, ECHO))
+            s.sendto(b"echo", (addr, ECHO))
             if s.recv(100) == b"echo":
                 return
         except OSError:
             pass
-    sys.exit("the network does not work")
+    sys.exit("the network does not work: no echo from " + addr)
+
+
+def echoed():
+    for family, addr in HOSTS:
+        if family == socket.AF_INET or os.environ.get("SIX"):
+            echo_one(family, addr)
 
 
 def send():

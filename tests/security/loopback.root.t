@@ -10,7 +10,12 @@ wait_until grep -qs ready "$T/seen"
 # a resolver on it is asked by a driver's own, and nothing else there
 printf 'nameserver 127.0.0.1\nnameserver ::1\n' > "$T/resolv"; chmod 0644 "$T/resolv"
 mount --bind "$T/resolv" /etc/resolv.conf; at_exit 'umount /etc/resolv.conf'
-attack() { run as_user timeout 120 rk-state "$T/u/st" rk-userns rk-idmap "$@" python3 tests/security/loopback.py send; }
+attack() {
+  SIX=
+  case " $* " in *" -6 "*) SIX=1 ;; esac
+  export SIX
+  run as_user timeout 120 rk-state "$T/u/st" rk-userns rk-idmap "$@" python3 tests/security/loopback.py send
+}
 for driver in slirp4netns pasta; do
   attack rk-copyup /etc rk-net -6 -d $driver
   is "$rc $out" "0 sent all" "$driver: root inside sends" || diag "$err"

@@ -39,11 +39,12 @@ done
 start rk-copyup /etc rk-net -d slirp4netns
 user=$(for f in "/proc/$o/fd"/*; do case $(readlink "$f") in user:*) echo "$f" ;; esac; done | head -n 1)
 spawn nsenter --user="$user" --net="$h" sleep 600; v=$pid
-sleeps() { [ "$(cat "/proc/$v/comm")" = sleep ]; }
-wait_until sleeps
+sleeps() { [ "$(cat "/proc/$1/comm")" = sleep ]; }
+wait_until sleeps "$v"
 is "$(stat -c %u "/proc/$v/environ")" "$RK_TEST_UID" "a process of the user in the driver's namespaces is dumpable"
 inside rk-t-attack "$v"; got=$out
 spawn as_user sleep 600; w=$pid
+wait_until sleeps "$w"
 inside rk-t-attack "$w"
 is "$got" "$out" "root inside gets no more of it than of any process of the user's outside"
 unlike "$got" "^(ptrace|open:.*|readlink:.*|read:(mem|maps|environ)|pidfd_getfd.*) ok$" \
