@@ -1,5 +1,6 @@
 # catch.py SESSION END: as root inside, until the file END is there: look at every process of the session whose number
-# is in the file SESSION, again and again, and try to get into it; prints what was got of which, and which were tried
+# is in the file SESSION (the word rk: every process of this toolkit's), again and again, and try to get into it; prints
+# what was got of which, and which were tried
 import ctypes
 import os
 import sys
@@ -12,25 +13,33 @@ session = open(sys.argv[1]).read().strip()
 tried, got = set(), set()
 
 
+def caught(pid, comm, what):
+    # what a link becomes by exec is the program's own affair
+    if open("/proc/%s/comm" % pid).read().split(".")[0].strip() == comm:
+        got.add(what + comm)
+
+
 def attack(pid):
     stat = open("/proc/%s/stat" % pid).read()
     comm, fields = stat[stat.index("(") + 1 : stat.rindex(")")].split(".")[0], stat[stat.rindex(")") + 2 :].split()
-    if fields[3] != session:
+    if session == "rk" and (not comm.startswith("rk-") or comm.startswith("rk-t-")):
+        return
+    if session not in ("rk", fields[3]):
         return
     tried.add((pid, comm))
     if libc.ptrace(SEIZE, int(pid), None, None) == 0:
         libc.ptrace(DETACH, int(pid), None, None)
-        got.add("traced " + comm)
+        caught(pid, comm, "traced ")
     for link in ("ns/user", "ns/net", "ns/mnt", "root", "cwd", "exe", "fd/3"):
         try:
             os.readlink("/proc/%s/%s" % (pid, link))
-            got.add("%s of %s" % (link, comm))
+            caught(pid, comm, link + " of ")
         except OSError:
             pass
     for name in ("mem", "environ", "maps"):
         try:
             if os.read(os.open("/proc/%s/%s" % (pid, name), os.O_RDONLY), 1):
-                got.add("%s of %s" % (name, comm))
+                caught(pid, comm, name + " of ")
         except OSError:
             pass
 
