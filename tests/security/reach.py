@@ -98,7 +98,8 @@ def netlink():
     commands = ["ip link set tap0 netns %s" % pid for pid in os.listdir("/proc") if pid.isdigit()]
     commands += ["ip link add a%d type veth peer name b netns %s" % (os.getpid(), os.getppid())]
     commands += ["ip link show target-netnsid 0", "ip link set lo up target-netnsid 0", "ip link show netns 0"]
-    commands += ["ip link add link-netnsid 0 name c type macvlan", "ip link add d link-netnsid 0 link lo type vlan id 3"]
+    commands += ["ip link add link-netnsid 0 name c type macvlan"]
+    commands += ["ip link add d link-netnsid 0 link lo type vlan id 3"]
     for command in commands:
         tried += 1
         before = os.listdir("/sys/class/net")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The driver's namespaces cannot be got hold of from behind the wall: by file handles, pidfds, netlink, or the owners and
-# parents of the program's own; and what the program does with its end of the veth pair breaks nothing but its network
+# The driver's namespaces cannot be got hold of from behind the wall: by file handles, pidfds, netlink, or the owners
+# and parents of the own ones; and what the program does with its end of the veth pair breaks only its network
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3 slirp4netns pasta unshare ip
 outer
