@@ -33,6 +33,23 @@ enum MHD_Result apid_answer(struct MHD_Connection *c, int status, char *text, ch
   return done;
 }
 
+enum MHD_Result apid_not_allowed(struct MHD_Connection *c, char const *allow)
+{
+  static char const TEXT[] = "Method Not Allowed\n";
+  struct MHD_Response *r = MHD_create_response_from_buffer(sizeof TEXT - 1, (void *)(uintptr_t)TEXT,
+                                                           MHD_RESPMEM_PERSISTENT);
+  enum MHD_Result done;
+
+  if (!r)
+    return MHD_NO;
+  header(r, "Allow", allow);
+  header(r, "Content-Type", "text/plain; charset=utf-8");
+  header(r, "X-Content-Type-Options", "nosniff");
+  done = MHD_queue_response(c, 405, r);
+  MHD_destroy_response(r);
+  return done;
+}
+
 /* RootlessKit sets the type of an error too late, so that Go guesses it: text/plain. Clients go by
    the body. */
 enum MHD_Result apid_refuse(struct MHD_Connection *c, int status, char const *message)

@@ -12,6 +12,8 @@ enum MHD_Result apid_answer(struct MHD_Connection *c, int status, char *text, ch
 enum MHD_Result apid_refuse(struct MHD_Connection *c, int status, char const *message);
 /* Success; takes the object. */
 enum MHD_Result apid_json(struct MHD_Connection *c, int status, cJSON *object);
+/* 405; allow: the methods that the path knows (RFC 9110, section 10.2.1). */
+enum MHD_Result apid_not_allowed(struct MHD_Connection *c, char const *allow);
 enum MHD_Result apid_not_found(struct MHD_Connection *c);
 /* path: less than 4096 bytes, no control characters. */
 enum MHD_Result apid_redirect(struct MHD_Connection *c, char const *path);

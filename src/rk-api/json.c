@@ -230,10 +230,22 @@ cJSON *apid_status(long id, struct rk_portspec const *spec, unsigned int k)
   return status;
 }
 
+/* dns: the array so far, or NULL. Returns the array. text is cut up. */
+static cJSON *add_servers(cJSON *net, cJSON *dns, char *text)
+{
+  char *save = NULL;
+
+  if (!dns)
+    dns = cJSON_AddArrayToObject(net, "dns");
+  for (char *p = strtok_r(text, " \n", &save); p; p = strtok_r(NULL, " \n", &save))
+    cJSON_AddItemToArray(dns, cJSON_CreateString(p));
+  return dns;
+}
+
 static cJSON *network(struct apid const *a)
 {
   char driver[64], text[512];
-  cJSON *net;
+  cJSON *net, *dns = NULL;
 
   if (rk_fact_read(a->dirfd, "net/driver", driver, sizeof driver) <= 0)
     return 0;
@@ -245,14 +257,24 @@ static cJSON *network(struct apid const *a)
     cJSON_AddTrueToObject(net, "dynamicChildIP");
     return net;
   }
-  if (rk_fact_read(a->dirfd, "net/dns", text, sizeof text) > 0) {
-    cJSON *dns = cJSON_AddArrayToObject(net, "dns");
-    for (char *save = 0, *p = strtok_r(text, " \n", &save); p; p = strtok_r(0, " \n", &save))
-      cJSON_AddItemToArray(dns, cJSON_CreateString(p));
-  }
+  if (rk_fact_read(a->dirfd, "net/dns", text, sizeof text) > 0)
+    dns = add_servers(net, dns, text);
+  if (rk_fact_read(a->dirfd, "net/dns6", text, sizeof text) > 0)
+    add_servers(net, dns, text);
   if (rk_fact_read(a->dirfd, "net/ip", text, sizeof text) > 0)
     cJSON_AddStringToObject(net, "childIP", text);
+  if (rk_fact_read(a->dirfd, "net/ip6", text, sizeof text) > 0)
+    cJSON_AddTrueToObject(net, "ipv6");
   return net;
+}
+
+/* Do services see the client's address? */
+static int keeps_source(struct apid const *a)
+{
+  for (char const *const *o = a->option; *o; o++)
+    if (!strcmp(*o, "srcip=plain") || !strcmp(*o, "srcip=no"))
+      return 0;
+  return 1;
 }
 
 static cJSON *ports(struct apid const *a)
@@ -265,8 +287,14 @@ static cJSON *ports(struct apid const *a)
   if (a->driver == APID_SLIRP) {
     cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(slirp, 4));
     cJSON_AddTrueToObject(p, "disallowLoopbackChildIP");
-  } else
-    cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(builtin, 6));
+    return p;
+  }
+  cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(builtin, 6));
+  if (keeps_source(a)) {
+    /* rk-relay's rules are those of nf_tables, by netlink; it knows no iptables */
+    cJSON *extra = cJSON_AddObjectToObject(p, "extra");
+    cJSON_AddStringToObject(extra, "sourceIPTransparentBackend", "nft");
+  }
   return p;
 }
 

@@ -105,15 +105,23 @@ static enum MHD_Result delete_port(struct request *q, char const *which)
   return MHD_YES;
 }
 
+/* HEAD is answered as GET; libmicrohttpd leaves out the body (RFC 9110, section 9.3.2). */
+static int reads(char const *method)
+{
+  return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+}
+
 /* /v1/ports, or /v1/ports/WHICH. */
 static enum MHD_Result route_ports(struct request *q, char const *which, char const *method)
 {
   struct apid *a = q->all->apid;
   struct MHD_Connection *c = q->connection;
-  int get = !strcmp(method, "GET");
+  int get = reads(method);
 
-  if (which ? strcmp(method, "DELETE") != 0 : !get && strcmp(method, "POST"))
-    return apid_answer(c, 405, NULL, NULL);
+  if (which && strcmp(method, "DELETE"))
+    return apid_not_allowed(c, "DELETE");
+  if (!which && !get && strcmp(method, "POST"))
+    return apid_not_allowed(c, "GET, HEAD, POST");
   if (a->driver == APID_NONE)
     return apid_refuse(c, 400, "no PortDriver is available");
   if (which)
@@ -131,10 +139,10 @@ static enum MHD_Result route(struct request *q, char const *url, char const *met
   char const *which = url + sizeof PORTS; /* of PORTS and a slash */
 
   apid_ports_refresh(a);
-  if (!strcmp(url, "/v1/info") && !strcmp(method, "GET"))
+  if (!strcmp(url, "/v1/info") && reads(method))
     return apid_json(c, 200, apid_info(a));
   if (!strcmp(url, "/v1/info"))
-    return apid_answer(c, 405, NULL, NULL);
+    return apid_not_allowed(c, "GET, HEAD");
   if (!strcmp(url, PORTS))
     return route_ports(q, NULL, method);
   if (!strncmp(url, "/v1/ports/", sizeof PORTS) && *which && !strchr(which, '/'))

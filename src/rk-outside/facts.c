@@ -47,6 +47,14 @@ static void write_address(struct facts *facts, char const *path, struct in_addr 
     write_fact(facts, path, text, ip4_fmt(text, (char const *)a));
 }
 
+static void write_address6(struct facts *facts, char const *path, struct in6_addr const *a)
+{
+  char text[IP6_FMT];
+
+  if (!IN6_IS_ADDR_UNSPECIFIED(a))
+    write_fact(facts, path, text, ip6_fmt(text, (char const *)a));
+}
+
 static void write_number(struct facts *facts, char const *path, uint32_t u)
 {
   char text[UINT_FMT];
@@ -73,6 +81,8 @@ void facts_plan(struct facts *facts, struct rk_net_plan const *plan)
     write_number(facts, "net/prefix", plan->prefix);
   write_address(facts, "net/gateway", &plan->gateway);
   write_address(facts, "net/dns", &plan->dns);
+  write_address6(facts, "net/ip6", &plan->ip6);
+  write_address6(facts, "net/dns6", &plan->dns6);
   write_number(facts, "net/mtu", plan->mtu);
   warn_of_error(facts, "net/ in the state directory");
 }

@@ -282,7 +282,7 @@ static int configure(struct relay *relay, int dir, struct rk_text *why)
   fact_addr(dir, "net/gateway", AF_INET, &s.gateway4);
   fact_addr(dir, "net/gateway6", AF_INET6, &s.gateway6);
   fact_addr(dir, "net/dns", AF_INET, &s.dns4);
-  fact_addr(dir, "net/dns", AF_INET6, &s.dns6);
+  fact_addr(dir, "net/dns6", AF_INET6, &s.dns6);
   if (rk_fact_read(dir, "net/ifname", ifname, sizeof ifname) > 0)
     memcpy(s.ifname, ifname, strlen(ifname));
   if (relay_ask(relay, &s, sizeof s, NULL, 0, &say, sizeof say) == -1) {

@@ -119,7 +119,7 @@ static void semver(char const *part)
 {
   static char const V[] = COMPAT_VERSION; /* one digit each: the static assertion keeps it so */
   static char const *const parts[] = {"major", "minor", "patch"};
-  _Static_assert(sizeof V == sizeof "3.0.1", "print-semver expects one-digit numbers");
+  _Static_assert(sizeof V == sizeof "3.3.0", "print-semver expects one-digit numbers");
   char quoted[512];
 
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

@@ -17,7 +17,7 @@ msg() { # MESSAGE WHAT BODY
 " "$2" -d "$3" http://x/v1/ports
 }
 is "$(stat -c '%a %F' "$D/api.sock")" "600 socket" "the socket is the user's"
-api 200 "{\"apiVersion\":\"1.1.1\",\"version\":\"3.0.1\",\"stateDir\":\"$D\",\"childPID\":0,\"portDriver\":{\"driver\":\"builtin\",\"protos\":[\"tcp\",\"tcp4\",\"tcp6\",\"udp\",\"udp4\",\"udp6\"]}}" info http://x/v1/info
+api 200 "{\"apiVersion\":\"1.1.3\",\"version\":\"3.3.0\",\"stateDir\":\"$D\",\"childPID\":0,\"portDriver\":{\"driver\":\"builtin\",\"protos\":[\"tcp\",\"tcp4\",\"tcp6\",\"udp\",\"udp4\",\"udp6\"]}}" info http://x/v1/info
 api 200 null "no ports" http://x/v1/ports
 api 201 "{\"id\":1,\"spec\":{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":80,\"childIP\":\"10.0.2.100\"}}" "add" \
   -d "{\"proto\":\"tcp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":80,\"childIP\":\"10.0.2.100\"}" \
@@ -62,9 +62,17 @@ api 400 '{"message":"bad id abc: strconv.Atoi: parsing \"abc\": invalid syntax"}
 api 200 "" "delete" -X DELETE http://x/v1/ports/1
 api 400 '{"message":"unknown id: 1"}
 ' "twice" -X DELETE http://x/v1/ports/1
-is "$(curl -sS --head -o /dev/null -w '%{http_code}' --unix-socket "$D/api.sock" http://x/v1/info)" 405 "HEAD"
-for m in PUT PATCH; do api 405 "" "$m" -X $m http://x/v1/ports; done
-api 405 "" "GET of one port" http://x/v1/ports/1
+is "$(curl -sS --head -o /dev/null -w '%{http_code}' --unix-socket "$D/api.sock" http://x/v1/info)" 200 "HEAD"
+for m in PUT PATCH; do
+  api 405 "Method Not Allowed
+" "$m" -X $m http://x/v1/ports
+done
+api 405 "Method Not Allowed
+" "GET of one port" http://x/v1/ports/1
+for p in "/v1/info:GET, HEAD" "/v1/ports:GET, HEAD, POST" "/v1/ports/1:DELETE"; do
+  is "$(curl -sS -i -X PUT --unix-socket "$D/api.sock" "http://x${p%%:*}" | tr -d '\r' | sed -n 's/^Allow: //p')" \
+    "${p#*:}" "405 of ${p%%:*} says what is allowed"
+done
 for p in /v2/info /v1/info/ /v1/ports/ /v1/ports/1/2 /v1 /; do api 404 "404 page not found
 " "$p" -X DELETE "http://x$p"; done
 api 301 "" "//v1/info" http://x//v1/info
@@ -78,6 +86,12 @@ end "$(cat "$T"/spawn.*.err 2>/dev/null > /dev/null; echo "${tap_pids##* }")"
 not_ok "SIGTERM removes the socket" test -e "$D/api.sock"
 run rk-apid -o foo=bar "$D"; is "$rc $err" '100 rk-apid: fatal: unknown key "foo"' "an unknown option for ports"
 run rk-apid ""; is "$rc $err" "100 rk-apid: fatal: the state directory must not be empty" "an empty directory name"
+mkdir -m 700 "$T/kept"
+spawn rk-portd "$T/kept"
+spawn rk-apid -o srcip=loopback "$T/kept"
+wait_until test -S "$T/kept/api.sock"
+like "$(curl -sS --unix-socket "$T/kept/api.sock" http://x/v1/info)" \
+  '"extra":{"sourceIPTransparentBackend":"nft"}}}$' "how clients' addresses are kept"
 spawn rk-apid -P none "$D"; wait_until test -S "$D/api.sock"
 api 400 '{"message":"no PortDriver is available"}
 ' "no port driver" http://x/v1/ports

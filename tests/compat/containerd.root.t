@@ -36,7 +36,7 @@ run in_it ctr run --rm --cgroup "" --cpu-shares 0 --snapshotter native docker.io
   'echo hi; id -u'
 is "$rc $out" "0 hi
 0" "ctr run" || diag "$err"
-is "$(engine rootlesskit --version)" "rootlesskit version 3.0.1" "the version is a dotted number"
+is "$(engine rootlesskit --version)" "rootlesskit version 3.3.0" "the version is a dotted number"
 kill -TERM "$p"; ok "SIGTERM ends it" wait_gone "$p"; wait "$p"
 is "$?" 0 "with containerd's status"
 not_ok "and the state directory is gone" test -e "$S"

@@ -37,9 +37,9 @@ for f in debug help version print-semver state-dir net pasta-binary slirp4netns-
   printf '%s\n' "$out" | grep -Eq "^ *--$f( |\$|,)" || missing="$missing $f"
 done
 is "$missing" "" "every flag of RootlessKit is in the help"
-is "$(rootlesskit --version)" "rootlesskit version 3.0.1" "version"
+is "$(rootlesskit --version)" "rootlesskit version 3.3.0" "version"
 is "$(rk-run -v | cut -d' ' -f1,2)" "rk-run version" "rk-run has its own"
-is "$(rootlesskit --print-semver=major)$(rootlesskit --print-semver minor)$(rootlesskit -print-semver patch)" 301 \
+is "$(rootlesskit --print-semver=major)$(rootlesskit --print-semver minor)$(rootlesskit -print-semver patch)" 330 \
   "--print-semver"
 run rootlesskit --print-semver=x
 is "$rc $err" '1 [rootlesskit:parent] error: expected --print-semver=(major|minor|patch), got "x"' "--print-semver=x"

@@ -56,29 +56,34 @@ c add-ports "127.0.0.1:0$((P + 5)):+80/tcp" "x:1:1/tcp"; is "$rc $out" "1 " \
   "all specs are parsed before the first is sent"
 c add-ports "127.0.0.1: 0$((P + 5)):+080/tcp"; is "$rc" 0 "leading zeros, signs and blanks are numbers"
 c info
-is "$out" "- REST API version: 1.1.1
-- Implementation version: 3.0.1
+is "$out" "- REST API version: 1.1.3
+- Implementation version: 3.3.0
 - State Directory: $D
 - Child PID: 0
 - Port Driver: builtin
   - Supported protocols: [tcp tcp4 tcp6 udp udp4 udp6]" "info"
-printf 'slirp4netns\n' | { mkdir "$D/net"; cat > "$D/net/driver"; }; echo 10.0.2.100 > "$D/net/ip"; printf \
-  '10.0.2.3 fd00::3\n' > "$D/net/dns"; printf 77 > "$D/child_pid"
+printf 'slirp4netns\n' | { mkdir "$D/net"; cat > "$D/net/driver"; }
+echo 10.0.2.100 > "$D/net/ip"
+echo 10.0.2.3 > "$D/net/dns"
+echo fd00::3 > "$D/net/dns6"
+echo fd00::100 > "$D/net/ip6"
+printf 77 > "$D/child_pid"
 c info
 is "$(printf '%s\n' "$out" | sed -n 4,7p)" "- Child PID: 0
 - Network Driver: slirp4netns
   - DNS: [10.0.2.3 fd00::3]
   - IP: 10.0.2.100" "info with a network; a child_pid that nobody proves is not told"
 c info --json
-is "$(printf '%s\n' "$out" | sed -n '1,2p;6,13p')" '{
-    "apiVersion": "1.1.1",
+is "$(printf '%s\n' "$out" | sed -n '1,2p;6,14p')" '{
+    "apiVersion": "1.1.3",
     "networkDriver": {
         "driver": "slirp4netns",
         "dns": [
             "10.0.2.3",
             "fd00::3"
         ],
-        "childIP": "10.0.2.100"
+        "childIP": "10.0.2.100",
+        "ipv6": true
     },' "info --json is indented by four blanks"
 run env ROOTLESSKIT_STATE_DIR="$D" rootlessctl list-ports --json; is "$rc" 0 "the state directory from the environment"
 run rootlessctl list-ports; is "$rc $err" "1 error: please specify --socket or set \$ROOTLESSKIT_STATE_DIR" "neither"
@@ -94,6 +99,6 @@ c, _ = s.accept(); c.recv(9999); c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 
 wait_until test -S "$T/cut"
 run rootlessctl --socket "$T/cut" list-ports; is "$rc $out$err" "1 error: unexpected EOF" \
   "an answer that is cut off is none"
-is "$(rootlessctl -v)" "rootlessctl version 3.0.1" "version"
+is "$(rootlessctl -v)" "rootlessctl version 3.3.0" "version"
 for h in help h --help -h; do run rootlessctl $h; is "$rc $(printf '%s\n' "$out" | grep -c list-ports)" "0 1" "$h"; done
 done_testing

@@ -3,7 +3,7 @@
 #define COMPAT_VERSION_H
 
 /* The release of RootlessKit whose command line and API this program speaks. */
-#define COMPAT_VERSION "3.0.1"
-#define COMPAT_API "1.1.1"
+#define COMPAT_VERSION "3.3.0"
+#define COMPAT_API "1.1.3"
 
 #endif
