@@ -172,7 +172,7 @@ def send():
     echoed()
     raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     raw.bind(("tap0", 0))
-    mine = open("/sys/class/net/tap0/address").read().strip()
+    mine = raw.getsockname()[4].hex()
     neighbours = subprocess.check_output("ip neigh show dev tap0", shell=True, text=True).split()
     macs = ["ff:ff:ff:ff:ff:ff", "52:55:0a:00:02:02", "33:33:00:00:00:01"]
     macs += [neighbours[i + 1] for i, word in enumerate(neighbours[:-1]) if word == "lladdr"]

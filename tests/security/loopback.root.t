@@ -2,7 +2,7 @@
 # The host's loopback is closed to root inside, whatever it sends: TCP, UDP, IPv4, IPv6, mapped addresses, routes,
 # raw frames, fragments, source routes, to every link-layer address that it can learn
 . "${RK_TEST_LIB:-tests/lib.sh}"
-need python3 slirp4netns pasta ip
+need python3 slirp4netns pasta ip nsenter
 outer
 mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"
 spawn python3 tests/security/loopback.py serve "$T/seen"
@@ -22,6 +22,8 @@ for driver in slirp4netns pasta; do
   is "$(cat "$T/seen")" ready "$driver: and nothing arrives"
   attack rk-net -s -6 -d $driver rk-copyup /etc rk-net -w
   is "$rc $out $(cat "$T/seen")" "0 sent all ready" "$driver: in two steps" || diag "$err"
+  attack rk-net -D -6 -d $driver nsenter --net="$T/u/st/netns"
+  is "$rc $out $(cat "$T/seen")" "0 sent all ready" "$driver: into a detached network" || diag "$err"
 done
 attack rk-net -d slirp4netns rk-pidns
 is "$rc $out $(cat "$T/seen")" "0 sent all ready" "without IPv6, in a pid namespace" || diag "$err"
