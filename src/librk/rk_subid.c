@@ -81,8 +81,9 @@ static int owns(struct rk_subid_owner const *o, char const *s, size_t len)
 {
   uint64_t id;
 
-  if (o->name && strlen(o->name) == len && !memcmp(o->name, s, len))
-    return 1;
+  for (char const *const *name = o->names; name && *name; name++)
+    if (strlen(*name) == len && !memcmp(*name, s, len))
+      return 1;
   if (!len || s[0] < '0' || s[0] > '9')
     return 0;
   return number(s, len, &id) && id == o->id;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "idmap.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include <skalibs/types.h>
 
+#include <rk/fail.h>
 #include <rk/spawn.h>
 #include <rk/subid.h>
 
@@ -86,16 +88,17 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
   static char path[PATH_MAX];
   struct rk_spawn h[ASKED] = {{0}};
   char uid[UINT_FMT];
-  char const *const owner[ASKED] = {who->name, uid};
+  char const *const owner[ASKED] = {who->names[0], uid};
   char const *argv[ASKED][4] = {{"getsubids"}, {"getsubids"}};
   struct sigaction old;
   int answers = 0;
+  int late = 0;
   int pending;
 
   uid[uint_fmt(uid, who->uid)] = 0;
-  rk_subid_begin(s, (struct rk_subid_owner){.name = who->name, .id = who->uid}, 1);
+  rk_subid_begin(s, (struct rk_subid_owner){.names = who->names, .id = who->uid}, 1);
   if (find_program(path, sizeof path) == -1)
-    return -1;
+    return rk_fail(EIO);
   expect_children(&old, &pending);
   for (int i = 0; i < ASKED; i++) {
     char const **a = argv[i] + 1;
@@ -113,11 +116,49 @@ int idmap_getsubids(struct idmap_who const *who, int kind, struct rk_subids *s)
       .data = &answer[i],
     };
     if (rk_spawn_start(&h[i]) == -1)
-      h[i].late = 1;
+      h[i].argv = NULL;
   }
   rk_spawn_wait(h, ASKED, -1, rk_spawn_time());
   forget_children(&old, pending);
-  for (int i = 0; i < ASKED; i++)
+  for (int i = 0; i < ASKED; i++) {
     answers += read_answer(&h[i], &answer[i], s);
-  return answers ? 0 : -1;
+    late |= h[i].late;
+  }
+  if (answers)
+    return 0;
+  return rk_fail(late ? ETIMEDOUT : EIO);
+}
+
+void idmap_getent(uint32_t uid, char *text, size_t size)
+{
+  static struct answer answer;
+  static char path[PATH_MAX];
+  char number[UINT_FMT];
+  char const *argv[] = {"getent", "passwd", number, NULL};
+  struct rk_spawn h = {
+    .path = path,
+    .argv = argv,
+    .quiet = 1,
+    .take = keep_answer,
+    .data = &answer,
+  };
+  struct sigaction old;
+  int pending;
+  size_t len = 0;
+
+  text[0] = 0;
+  number[uint_fmt(number, uid)] = 0;
+  if (rk_which("getent", path, sizeof path) == -1)
+    return;
+  expect_children(&old, &pending);
+  if (rk_spawn_start(&h) == 0) {
+    rk_spawn_wait(&h, 1, -1, rk_spawn_time());
+    if (!h.late && h.status == 0)
+      len = answer.len;
+  }
+  forget_children(&old, pending);
+  if (len > size - 1)
+    len = size - 1;
+  memcpy(text, answer.text, len);
+  text[len] = 0;
 }

@@ -6,8 +6,8 @@
             inheritable capabilities cleared
    fds/env  asks rk-outside through RK_OUTSIDE_FD; reads RK_UID, RK_GID, RK_OUTSIDE_CAPS,
             RK_OUTSIDE_ROOT, GETSUBIDS, RK_HELPER_TIMEOUT, PATH
-   forks    getsubids, waited for, if that is the source; newuidmap and newgidmap are rk-outside's
-            children
+   forks    getsubids, waited for, if that is the source, getent for a uid that /etc/passwd has not;
+            newuidmap and newgidmap are rk-outside's children
    exits    100 usage, 102 no subordinate ids or a helper that cannot work, 111 a system call
             failed, 126/127 prog
  */
@@ -243,7 +243,6 @@ int main(int argc, char const *const *argv)
   int drop = -1;
   int keep = 0;
   uint32_t min = 1;
-  uint32_t uid;
   struct idmap_who who;
 
   PROG = "rk-idmap";
@@ -271,9 +270,11 @@ int main(int argc, char const *const *argv)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
   if (mode == SINGLE && min > 1)
     strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
-  uid = id_from_env("RK_UID");
-  who = idmap_look_up(uid, id_from_env("RK_GID"));
-  who.host_root = getenv("RK_OUTSIDE_ROOT") != NULL;
+  who = (struct idmap_who){
+    .uid = id_from_env("RK_UID"),
+    .gid = id_from_env("RK_GID"),
+    .host_root = getenv("RK_OUTSIDE_ROOT") != NULL,
+  };
   /* else the host's group 0 would come along */
   if (drop == -1)
     drop = who.host_root && (mode == AUTO || mode == SUBIDS);

@@ -8,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/types.h>
 
+#include <rk/fail.h>
 #include <rk/proc.h>
 #include <rk/subid.h>
-
-enum { COUNT = 65536, FIRST = 100000 }; /* what a usermod line of ours gives */
+#include <rk/text.h>
 
 /* By kind: uids, gids. */
 static char const *const FILES[2] = {"/etc/subuid", "/etc/subgid"};
@@ -31,15 +32,22 @@ struct search {
   struct rk_cause *why;
 };
 
+/* As newuidmap opens it, which follows no symbolic link there; errno is then ELOOP, and ENXIO if
+   it is no regular file. */
 static int from_file(char const *path, struct rk_subid_owner owner, struct rk_subids *s)
 {
   char buf[8192];
   ssize_t r;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  struct stat st;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK);
 
   rk_subid_begin(s, owner, 0);
   if (fd == -1)
     return -1;
+  if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
+    close(fd);
+    return rk_fail(ENXIO);
+  }
   while ((r = fd_read(fd, buf, sizeof buf)) > 0)
     rk_subid_feed(s, buf, (size_t)r);
   rk_subid_end(s);
@@ -92,7 +100,7 @@ static char const *fault_text(enum rk_subid_wrong wrong)
 static void diagnose_fault(struct search const *x, int kind)
 {
   struct rk_subids const *s = &x->found[kind];
-  char const *name = x->who->name ? x->who->name : "UID";
+  char const *name = x->who->names[0] ? x->name : "UID";
   char const *where = FILES[kind];
   char line[UINT_FMT];
   char other[UINT_FMT];
@@ -115,39 +123,72 @@ static void diagnose_fault(struct search const *x, int kind)
       line, where, fault_text(s->wrong), line, where, name);
 }
 
-/* usermod finds no free range by itself: after the last one that anybody has. */
+/* Has the user no line for the other kind of ids either? */
+static int lacks_gids(struct search const *x)
+{
+  struct rk_subids *s = &x->found[1];
+  struct rk_subid_owner const owner = {.names = x->who->names, .id = x->who->uid};
+
+  if (from_file(FILES[1], owner, s) == -1)
+    return errno == ENOENT;
+  return !s->n && !s->wrong;
+}
+
+/* " --add-subuids FIRST-LAST" */
+static void add_option(struct rk_text *t, int kind, uint32_t first)
+{
+  rk_text_add(t, " --add-sub", KINDS[kind], "s ");
+  rk_text_num(t, first);
+  rk_text_str(t, "-");
+  rk_text_num(t, (long long)first + IDMAP_COUNT - 1);
+}
+
+/* The user as the last word of a command. */
+static void add_user(struct rk_text *t, char const *name)
+{
+  char word[200];
+  struct rk_text w = rk_text_in(word, sizeof word);
+
+  rk_text_shell(&w, name);
+  rk_text_add(t, *name == '-' ? " -- " : " ", w.cut ? "NAME" : word);
+}
+
+/* usermod finds no free range by itself. One command for both kinds, if both are missing. */
 static void advise_usermod(struct search const *x, int kind)
 {
-  char first[UINT64_FMT];
-  char last[UINT64_FMT];
+  char fix[sizeof x->why->fix];
+  struct rk_text t = rk_text_in(fix, sizeof fix);
   char const *absent = " has no line of that user";
-  char const *before = "";
-  char const *name = x->who->name;
-  uint64_t next = x->found[kind].beyond;
+  char const *name = x->who->names[0];
+  uint32_t first = idmap_free_range(x->who);
 
-  if (next < FIRST || next > UINT32_MAX - COUNT)
-    next = FIRST;
-  first[uint64_fmt(first, next)] = 0;
-  last[uint64_fmt(last, next + COUNT - 1)] = 0;
   if (x->unread)
     absent = " does not exist";
-  if (!name) {
-    before = "give the uid a name, then: ";
-    name = "NAME";
+  if (!name)
+    rk_text_str(&t, "give the uid a name, then: ");
+  if (!first) {
+    rk_text_str(&t, "no 65536 ids in a row are free: remove ranges that nobody uses from "
+                    "/etc/subuid and /etc/subgid");
+  } else {
+    rk_text_str(&t, "usermod");
+    add_option(&t, kind, first);
+    if (!kind && lacks_gids(x))
+      add_option(&t, 1, first);
+    add_user(&t, name ? name : "NAME");
   }
-  rk_cause_set(x->why, "I1", "no subordinate %s for %: %%\n%usermod --add-sub%s %-% %", KINDS[kind],
-               x->name, FILES[kind], absent, before, KINDS[kind], first, last, name);
+  rk_cause_set(x->why, "I1", "no subordinate %s for %: %%\n%", KINDS[kind], x->name, FILES[kind],
+               absent, fix);
 }
 
 /* Does /etc/subgid name the user's group? (It is found again for that.) 1: so it is explained. */
 static int diagnose_group(struct search const *x)
 {
   struct rk_subids *s = &x->found[1];
-  char const *group = idmap_group(x->who->gid);
-  struct rk_subid_owner const owner = {.name = group, .id = x->who->gid};
+  char const *const *group = idmap_group(x->who->gid);
+  struct rk_subid_owner const owner = {.names = group, .id = x->who->gid};
   char line[UINT_FMT];
 
-  if (!group || from_file(FILES[1], owner, s) == -1)
+  if (!group[0] || from_file(FILES[1], owner, s) == -1)
     return 0;
   if (!s->n && !s->wrong)
     return 0;
@@ -156,8 +197,28 @@ static int diagnose_group(struct search const *x)
     x->why, "I2",
     "no line for % in /etc/subgid: line % names the group %\n"
     "begin line % of /etc/subgid with the name of the user, %, not with that of the group",
-    x->name, line, group, line, x->name);
+    x->name, line, group[0], line, x->name);
   return 1;
+}
+
+static void diagnose_kind_of_file(struct search const *x, char const *file)
+{
+  if (x->unread != ELOOP)
+    rk_cause_set(x->why, "I1",
+                 "% is not a regular file\n"
+                 "mv % %.old && install -m 0644 /dev/null %",
+                 file, file, file, file);
+  else if (access(file, F_OK) == 0)
+    rk_cause_set(x->why, "I1",
+                 "% is a symbolic link, which newuidmap and newgidmap do not follow\n"
+                 "install -m 0644 % %.new && mv -f %.new %",
+                 file, file, file, file, file);
+  else
+    rk_cause_set(
+      x->why, "I1",
+      "% is a symbolic link that leads nowhere, and newuidmap and newgidmap follow none\n"
+      "rm % && install -m 0644 /dev/null %",
+      file, file, file);
 }
 
 /* No line of the user's: the known mistakes that look like it. */
@@ -165,7 +226,12 @@ static void diagnose_none(struct search const *x, int kind)
 {
   char const *file = FILES[kind];
 
-  if (x->source == IDMAP_DYNAMIC && x->unread) {
+  if (x->source == IDMAP_DYNAMIC && x->unread == ETIMEDOUT) {
+    rk_cause_set(x->why, "I9",
+                 "getsubids did not answer in time and was killed\n"
+                 "find out what getsubids waits for (a directory service?); "
+                 "RK_HELPER_TIMEOUT=SECONDS gives it more time");
+  } else if (x->source == IDMAP_DYNAMIC && x->unread) {
     rk_cause_set(
       x->why, "I13",
       "unable to run getsubids for %\n"
@@ -177,6 +243,8 @@ static void diagnose_none(struct search const *x, int kind)
       "getsubids names no %s for %\n"
       "have the source that nsswitch.conf names under subid give % a range, or use -s static",
       KINDS[kind], x->name, x->name);
+  } else if (x->unread == ELOOP || x->unread == ENXIO) {
+    diagnose_kind_of_file(x, file);
   } else if (x->unread && x->unread != ENOENT) {
     rk_cause_set(x->why, "I1", "unable to read %: %\nchmod 0644 %", file, strerror(x->unread),
                  file);
@@ -196,13 +264,13 @@ static void diagnose_none(struct search const *x, int kind)
 static int find_kind(struct search *x, int kind)
 {
   struct idmap_who const *who = x->who;
-  struct rk_subid_owner const owner = {.name = who->name, .id = who->uid};
+  struct rk_subid_owner const owner = {.names = who->names, .id = who->uid};
   struct rk_subids *s = &x->found[kind];
 
   x->unread = 0;
   if (x->source == IDMAP_DYNAMIC) {
     if (idmap_getsubids(who, kind, s) == -1)
-      x->unread = EIO;
+      x->unread = errno;
   } else if (from_file(FILES[kind], owner, s) == -1) {
     x->unread = errno;
   }
@@ -264,14 +332,19 @@ uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source,
                      struct rk_req_idmap *ask, struct rk_cause *why)
 {
   static struct rk_subids found[2];
-  struct search x = {.who = who, .found = found};
-  char number[UINT_FMT];
+  struct idmap_who me = *who;
+  char name[256];
+  struct rk_text t = rk_text_in(name, sizeof name);
+  struct search x = {.who = &me, .name = name, .found = found};
   uint32_t uids;
   uint32_t gids;
   int r;
 
-  number[uint_fmt(number, who->uid)] = 0;
-  x.name = who->name ? who->name : number;
+  me.names = idmap_user(who->uid);
+  if (me.names[0])
+    rk_text_safe(&t, me.names[0], strlen(me.names[0]));
+  else
+    rk_text_num(&t, who->uid);
   if (source == IDMAP_AUTO)
     r = find_auto(&x, why);
   else

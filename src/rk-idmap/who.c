@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC
-   The user's names, from the files only: a static program has no other name services, and libc's
-   getpwuid(3) would double this one. */
+   The user's names, from the files, else from getent: a static program has no other name services,
+   and libc's getpwuid(3) would double this one. */
 #include "idmap.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -48,42 +47,68 @@ static int next_line(buffer *b, char line[LINE])
   return r == 1 || len;
 }
 
-/* The name of the id in such a file, in line. NULL: there is none. */
-static char const *find_name(char const *file, uint32_t id, char line[LINE])
+void idmap_each_line(char const *file, void (*take)(void *data, char *line), void *data)
 {
   char room[4096];
+  char line[LINE];
   buffer b;
-  int found = 0;
-  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 
   if (fd == -1)
-    return NULL;
+    return;
   buffer_init(&b, &buffer_read, fd, room, sizeof room);
-  while (!found && next_line(&b, line))
-    found = matches(line, id);
+  while (next_line(&b, line))
+    take(data, line);
   close(fd);
-  return found ? line : NULL;
 }
 
-struct idmap_who idmap_look_up(uint32_t uid, uint32_t gid)
-{
-  static char line[LINE];
-  struct idmap_who who = {
-    .uid = uid,
-    .gid = gid,
-    .name = find_name("/etc/passwd", uid, line),
-  };
+enum { NAMES = 32 };
 
-  if (!who.name)
-    who.name = getenv("USER");
-  if (who.name && !*who.name)
-    who.name = NULL;
-  return who;
+struct names {
+  uint32_t id;
+  size_t n;
+  char const *list[NAMES + 1];
+  size_t used;
+  char text[4096];
+};
+
+/* Keep the name if the line is one of the id. */
+static void take_name(void *data, char *line)
+{
+  struct names *to = data;
+  char *at = to->text + to->used;
+  size_t size;
+
+  if (to->n == NAMES || !matches(line, to->id))
+    return;
+  size = strlen(line) + 1;
+  if (size > sizeof to->text - to->used)
+    return;
+  memcpy(at, line, size);
+  to->used += size;
+  to->list[to->n] = at;
+  to->n++;
 }
 
-char const *idmap_group(uint32_t gid)
+char const *const *idmap_user(uint32_t uid)
 {
-  static char line[LINE];
+  static struct names names;
+  char line[LINE];
 
-  return find_name("/etc/group", gid, line);
+  names.id = uid;
+  idmap_each_line("/etc/passwd", take_name, &names);
+  if (!names.n) {
+    idmap_getent(uid, line, sizeof line);
+    take_name(&names, line);
+  }
+  return names.list;
+}
+
+char const *const *idmap_group(uint32_t gid)
+{
+  static struct names names;
+
+  names.id = gid;
+  idmap_each_line("/etc/group", take_name, &names);
+  return names.list;
 }

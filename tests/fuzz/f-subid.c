@@ -13,6 +13,7 @@ static void expect(int ok)
 
 int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
 {
+  static char const *const owner[] = {"u", "second name", NULL};
   static struct rk_subids s;
   static struct rk_idrange map[RK_MAP_MAX];
   uint32_t ids, sum = 0;
@@ -21,7 +22,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
   if (!size)
     return 0;
   cut = data[0] % size;
-  rk_subid_begin(&s, (struct rk_subid_owner){"u", 1000}, data[0] & 1);
+  rk_subid_begin(&s, (struct rk_subid_owner){owner, 1000}, data[0] & 1);
   rk_subid_feed(&s, (char const *)data, cut);
   rk_subid_feed(&s, (char const *)data + cut, size - cut);
   rk_subid_end(&s);

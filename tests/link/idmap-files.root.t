@@ -39,10 +39,67 @@ files 'N:0x493e0:10\n'; takes "hexadecimal, as newuidmap" '1 300000 10,'
 files 'other\nother:x:y\nN:300000:10\nN:300010:0\n'; takes "other people's faulty lines, an empty range" '1 300000 10,'
 
 files ''; refuses "no line" I1 "no subordinate uids for $n: /etc/subuid has no line of that user" \
-  "usermod --add-subuids 100000-165535 $n"
+  "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $n$"
 files 'a:100000:65536\nb:400000:65536\n' 'N:300000:10'; refuses "no line, the next free range" I1 \
   "no subordinate uids" "usermod --add-subuids 465536-531071 $n"
-files 'N:300000:10' 'a:1:1'; refuses "no gid line" I1 "no subordinate gids" "usermod --add-subgids"
+files 'N:300000:10' 'a:1:1'; refuses "no gid line" I1 "no subordinate gids" "usermod --add-subgids 300010-365545 $n\$"
+files 'a:1:1' 'N:300000:10'; refuses "no uid line" I1 "no subordinate uids" "usermod --add-subuids 300010-365545 $n\$"
+files 'a:165536:65536\nb:100000:65536\nc:4294836224:65536\nd:300000:1\n' 'e:231072:0x10000\n'
+refuses "a range near the last id: the first gap that nobody has, in uids and gids" I1 "no subordinate uids" \
+  "usermod --add-subuids 300001-365536 --add-subgids 300001-365536 $n\$"
+files 'a:4294836224:65536\nb:300000:10\n'; cp /etc/passwd "$T/passwd"; cp /etc/group "$T/group"
+echo "far:x:120000:120000::/:/bin/sh" >> /etc/passwd; echo "far:x:150000:" >> /etc/group
+refuses "an account and a group in the way" I1 "no subordinate uids" "usermod --add-subuids 150001-215536"
+cp "$T/passwd" /etc/passwd; cp "$T/group" /etc/group
+files 'a:100000:599934464\n'; refuses "a range up to the last one that useradd gives" I1 "no subordinate uids" \
+  "usermod --add-subuids 600034464-600099999"
+files 'a:1000:4294966000\n'; refuses "no ids are left" I1 "no subordinate uids" "no 65536 ids in a row are free"
+
+# what is printed is pasted: it works, whatever the name (glibc knows no name that begins with -)
+for name in 'CORP\\alice' "o'hara" 'a b' '$(touch pasted)'; do
+  awk -F: -v OFS=: -v u="$u" -v name="$name" '$3 == u { $1 = name } { print }' "$T/passwd" > /etc/passwd
+  files 'a:100000:65536\n'
+  run as_user rk-userns rk-idmap -m subids true
+  fix=$(printf '%s\n' "$err" | sed -n 's/^rk-idmap: info: I1: //p')
+  (cd "$T" && sh -c "$fix") || diag "$fix"
+  run as_user rk-userns rk-idmap -m subids -n 65537 true
+  is "$rc$err" 0 "the fix for the name $name works"
+done
+cp "$T/passwd" /etc/passwd
+ok "no name was executed" test ! -e "$T/pasted"
+
+# names come from the uid: all of them, and none from USER
+as_user() { setpriv --reuid="$u" --regid="$RK_TEST_GID" --clear-groups --inh-caps=-all "$@"; }
+echo "second:x:$u:$g::/:/bin/sh" >> /etc/passwd; files 'second:300000:10\n'
+takes "the second name of the uid" '1 300000 10,'
+cp "$T/passwd" /etc/passwd; files 'a:1:1\n'
+USER=a refuses "another user's name in USER" I1 "no subordinate uids for $n:"
+sed -i "/^$n:/d" /etc/passwd
+USER=root refuses "USER is root, the uid has no name" I1 "no subordinate uids for $u:" \
+  "give the uid a name, then: .* NAME\$"
+USER='x
+rk-idmap: info: I4: chmod' refuses "a line in USER" I1 "no subordinate uids for $u:"
+mkdir "$T/bin"; printf '#!/bin/sh\necho "remote:*:%s:%s::/:/bin/sh"\n' "$u" "$g" > "$T/bin/getent"
+chmod 0755 "$T" "$T/bin" "$T/bin/getent"
+PATH=$T/bin:$PATH refuses "a name that a directory service has" I1 "no subordinate uids for remote:" \
+  "usermod .* remote\$"
+cp "$T/passwd" /etc/passwd; rm -r "$T/bin"
+
+# newuidmap opens without following links
+files 'N:300000:10'; mv /etc/subuid /etc/elsewhere; ln -s elsewhere /etc/subuid
+refuses "a link" I1 "/etc/subuid is a symbolic link, which newuidmap" "install"
+sh -c "$(printf '%s\n' "$err" | sed -n 's/^rk-idmap: info: I1: //p')"; takes "the fix for a link" '1 300000 10,'
+ln -sf nowhere /etc/subgid
+refuses "a dangling link" I1 "/etc/subgid is a symbolic link that leads nowhere" "rm"
+sh -c "$(printf '%s\n' "$err" | sed -n 's/^rk-idmap: info: I1: //p')"
+refuses "the fix for a dangling link leads on" I1 "no subordinate gids" "usermod --add-subgids"
+for make in mkdir mkfifo; do
+  rm -rf /etc/subuid /etc/subuid.old; "$make" /etc/subuid
+  refuses "$make /etc/subuid" I1 "/etc/subuid is not a regular file" "mv"
+  sh -c "$(printf '%s\n' "$err" | sed -n 's/^rk-idmap: info: I1: //p')"
+  refuses "the fix after $make leads on" I1 "no subordinate uids" "usermod"
+done
+rm -rf /etc/subuid.old
 files '#\nN:300000\n'; refuses "two fields" I6 "line 2 of /etc/subuid is malformed" "correct line 2"
 files 'N:300000:10' 'N:300000:x\n'; refuses "no number" I6 "line 1 of /etc/subgid has a field that is no number"
 files 'N:300000:10\n#\nN:300009:1\n'; refuses "an overlap" I6 "lines 1 and 3 of /etc/subuid overlap"

@@ -73,7 +73,7 @@ refuse_dynamic "getsubids knows nobody" 'getsubids names no uids for'
 fake getsubids 'echo nonsense'
 refuse_dynamic "getsubids talks nonsense" 'line 1 of getsubids is malformed'
 fake getsubids 'exec /bin/sleep 600'
-refuse_dynamic "getsubids hangs" 'unable to run getsubids'
+refuse_dynamic "getsubids hangs" 'info: I9: find out what getsubids waits for'
 rm "$T/p/getsubids"
 refuse_dynamic "no getsubids" 'info: I13: install getsubids'
 # shellcheck disable=SC2016

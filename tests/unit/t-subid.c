@@ -31,6 +31,7 @@ static struct row {
   {"u:1:18446744073709551616\n", "HIGH 1 0", "a count past 64 bits", 0},
   {"u:0x186a0:010\n", "100000+8", "hexadecimal and octal", 0},
   {"u:5:0\nu:7:1\n", "7+1", "an empty range", 0},
+  {"second name:3:4\nsecond:5:6\nu:7:8\n", "3+4 7+8", "by each name of the id", 0},
   {"garbage\nv:x:y\nv\nu:7:1\n", "7+1", "other people's malformed lines", 0},
   {"v:1:1\nu\n", "FORMAT 2 0", "an own line without fields", 0},
   {"u:1\n", "FORMAT 1 0", "two fields", 0},
@@ -60,11 +61,12 @@ static struct row {
 enum { ROWS = sizeof rows / sizeof *rows };
 
 static char const *const names[] = {"", "FORMAT", "NUMBER", "HIGH", "OVERLAP", "OWN", "MANY"};
+static char const *const owner[] = {"u", "second name", NULL};
 static struct rk_subids s;
 
 static void read_in_pieces(char const *text, size_t len, size_t piece, int dynamic)
 {
-  rk_subid_begin(&s, (struct rk_subid_owner){"u", 1000}, dynamic);
+  rk_subid_begin(&s, (struct rk_subid_owner){owner, 1000}, dynamic);
   for (size_t i = 0; i < len; i += piece)
     rk_subid_feed(&s, text + i, len - i < piece ? len - i : piece);
   rk_subid_end(&s);

@@ -28,10 +28,10 @@ enum rk_subid_wrong {
                           map */
 };
 
-/* Whose lines count: those that begin with this name (null: none does), or with this id in
-   decimal. */
+/* Whose lines count: those that begin with one of these names (a list that ends with NULL; null:
+   no name does), or with this id in decimal. */
 struct rk_subid_owner {
-  char const *name;
+  char const *const *names;
   uint32_t id;
 };
 
@@ -57,7 +57,7 @@ struct rk_subids {
 };
 
 /* Begin a source. dynamic: it is in the words of getsubids, whose every line is the owner's. The
-   name is not copied. */
+   names are not copied. */
 void rk_subid_begin(struct rk_subids *s, struct rk_subid_owner owner, int dynamic);
 
 /* Read on: any piece of the text, cut anywhere. */
