@@ -81,6 +81,9 @@ char *apid_list(struct apid const *a);
 
 /* A fresh id, recorded as used. -1 with errno. */
 long apid_new_id(struct apid const *a);
+/* A request with this id has failed, and nothing of it is left: if no later id has been given, it
+   is the next again. */
+void apid_return_id(struct apid const *a, long id);
 
 /* File name of an id, or 0: there is none. Valid until the next refresh. */
 char const *apid_name(struct apid const *a, long id);

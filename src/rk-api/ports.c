@@ -346,6 +346,14 @@ long apid_new_id(struct apid const *a)
   return ids->next++;
 }
 
+void apid_return_id(struct apid const *a, long id)
+{
+  struct ids *ids = &a->table->ids;
+
+  if (id == ids->next - 1)
+    ids->next = id;
+}
+
 char const *apid_name(struct apid const *a, long id)
 {
   struct apid_table const *t = a->table;

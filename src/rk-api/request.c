@@ -14,7 +14,7 @@
 
 enum { BODY_MAX = 1 << 20, ANSWER_MS = 10000, STOP_MS = 5000 };
 
-enum wait { WAIT_NONE, WAIT_ADD, WAIT_REMOVE };
+enum wait { WAIT_NONE, WAIT_ADD, WAIT_UNDO, WAIT_REMOVE };
 
 struct request {
   struct requests *all;
@@ -243,11 +243,25 @@ void request_completed(void *cls, struct MHD_Connection *c, void **state,
   *state = NULL;
 }
 
+/* rk-portd has refused the port. The answer waits until rk-portd has forgotten it: the next request
+   may get the same id, and must not find this one's status. */
+static void undo(struct request *q, int64_t now)
+{
+  struct apid *a = q->all->apid;
+  char err[RK_PORTSPEC_ERRMAX];
+
+  ports_status(a->dirfd, q->name, err, sizeof err); /* the reason */
+  ports_remove(a->dirfd, q->name);
+  q->status = 400;
+  q->text = apid_message(err);
+  q->wait = WAIT_UNDO;
+  q->deadline = now + STOP_MS;
+}
+
 /* What has become of a suspended request? 1: the answer is ready. */
 static int settle(struct request *q, int64_t now)
 {
   struct apid *a = q->all->apid;
-  char err[RK_PORTSPEC_ERRMAX];
   enum ports_state state = apid_state(a, q->name);
   int late = now >= q->deadline;
 
@@ -259,17 +273,25 @@ static int settle(struct request *q, int64_t now)
       q->text = apid_message("the port is still being closed");
     return 1;
   }
+  if (q->wait == WAIT_UNDO) {
+    if (state == PORTS_GONE)
+      apid_return_id(a, q->id);
+    return state == PORTS_GONE || late;
+  }
   if (state == PORTS_LISTENING) {
     q->status = 201;
     q->text = apid_text(apid_status(q->id, &q->spec, 0), "");
     return 1;
   }
-  if (state != PORTS_FAILED && !late)
+  if (state == PORTS_FAILED) {
+    undo(q, now);
     return 0;
-  ports_status(a->dirfd, q->name, err, sizeof err); /* the reason */
+  }
+  if (!late)
+    return 0;
   ports_remove(a->dirfd, q->name);
   q->status = 400;
-  q->text = apid_message(state == PORTS_FAILED ? err : "rk-portd does not answer");
+  q->text = apid_message("rk-portd does not answer");
   return 1;
 }
 

@@ -44,8 +44,8 @@ msg 'invalid ChildIP: \"::1%lo\"' "no address inside" '{"proto":"tcp","childIP":
 msg 'invalid ParentPort: 0' "no port" '{"proto":"tcp","childPort":1}'
 msg 'invalid ChildPort: 70000' "no port inside" '{"proto":"tcp","parentPort":1,"childPort":70000}'
 msg 'unsupported port protocol sctp' "sctp" "{\"proto\":\"sctp\",\"parentPort\":$P,\"childPort\":1}"
-api 201 "{\"id\":4,\"spec\":{\"proto\":\"udp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":53}}" \
-  "chunked, expecting 100" \
+api 201 "{\"id\":2,\"spec\":{\"proto\":\"udp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":53}}" \
+  "chunked, expecting 100; what was refused has used no id" \
   -H 'Transfer-Encoding: chunked' -H 'Expect: 100-continue' -d \
   "{\"proto\":\"udp\",\"parentIP\":\"127.0.0.1\",\"parentPort\":$P,\"childPort\":53}" http://x/v1/ports
 echo "127.0.0.1:$((P + 1)):80/tcp" > "$D/ports/by-hand"
