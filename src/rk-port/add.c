@@ -246,7 +246,7 @@ int verb_add(int argc, char const *const *argv)
   /* all of them before the first is there */
   for (int i = 1; i < argc; i++)
     compose(argv[i], &options, text, sizeof text);
-  port_open(&d, argv[0], 1);
+  port_open(&d, argv[0], 1, seconds);
   if (!nowait)
     port_watch(&w, &d);
   for (int i = 1; i < argc; i++) {

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
@@ -22,7 +23,7 @@
 #include <rk/exit.h>
 #include <rk/state.h>
 #include <rk/portstatus.h>
-enum { REFRESH_MS = 1000 };
+enum { REFRESH_MS = 1000, LOOK_AGAIN_MS = 20 };
 
 static int open_dir(int dir, char const *name, int make, char const *path)
 {
@@ -32,13 +33,32 @@ static int open_dir(int dir, char const *name, int make, char const *path)
   return fd;
 }
 
-void port_open(struct port_dirs *d, char const *path, int make)
+/* The directory, as soon as there is one; its parents may be missing as well, so there is nothing
+   to put an inotify watch on: it is looked for again. Signals still end us here. -1 with errno. */
+static int await_dir(char const *path, unsigned int seconds)
+{
+  struct timespec const pause = {.tv_nsec = LOOK_AGAIN_MS * 1000000L};
+  int64_t deadline = rk_clock_ms() + (int64_t)seconds * 1000;
+
+  for (;;) {
+    int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir != -1 || errno != ENOENT)
+      return dir;
+    if (rk_clock_ms() >= deadline)
+      break;
+    nanosleep(&pause, NULL);
+  }
+  errno = ENOENT;
+  return -1;
+}
+
+void port_open(struct port_dirs *d, char const *path, int make, unsigned int seconds)
 {
   int dir;
 
   if (!*path)
     strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
-  dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  dir = await_dir(path, seconds);
   if (dir == -1)
     strerr_diefusys(RK_EXIT_SYS, "open the state directory ", path);
   d->path = path;

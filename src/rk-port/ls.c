@@ -227,12 +227,17 @@ int verb_ls(int argc, char const *const *argv)
   char const *const *names;
   int json = 0;
   int nul = 0;
+  unsigned int seconds = 10;
   int opt;
 
-  while ((opt = subgetopt_r(argc, argv, "j0", &l)) != -1)
+  while ((opt = subgetopt_r(argc, argv, "j0t:", &l)) != -1)
     switch (opt) {
       case 'j': json = 1; break;
       case '0': nul = 1; break;
+      case 't':
+        if (!uint0_scan(l.arg, &seconds))
+          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
+        break;
       default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
     }
   argc -= l.ind;
@@ -241,7 +246,7 @@ int verb_ls(int argc, char const *const *argv)
     strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
   for (int i = 1; i < argc; i++)
     port_check_name(argv[i]);
-  port_open(&d, argv[0], 0);
+  port_open(&d, argv[0], 0, seconds);
   for (int i = 1; i < argc; i++)
     if (missing(&d, argv[i]))
       strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);

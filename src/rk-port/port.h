@@ -15,8 +15,9 @@ struct port_dirs {
   int status; /* the same */
 };
 
-/* Open them, made if make is set. Dies. */
-void port_open(struct port_dirs *d, char const *path, int make);
+/* Open them, made if make is set. If the state directory itself is missing, wait so many seconds
+   for rk-portd or rk-state to make it: in a shell both may have been started a moment ago. Dies. */
+void port_open(struct port_dirs *d, char const *path, int make, unsigned int seconds);
 
 /* Does an rk-portd serve it? 1 or 0. */
 int port_served(struct port_dirs const *d);
@@ -72,7 +73,7 @@ int verb_wait(int argc, char const *const *argv);
 
 #define PORT_USAGE_ADD "rk-port add [ -n name ] [ -o key=value ] [ -t seconds ] [ -N ] dir spec..."
 #define PORT_USAGE_RM "rk-port rm [ -i ] [ -t seconds ] dir name..."
-#define PORT_USAGE_LS "rk-port ls [ -j | -0 ] dir [ name... ]"
+#define PORT_USAGE_LS "rk-port ls [ -j | -0 ] [ -t seconds ] dir [ name... ]"
 #define PORT_USAGE_WAIT "rk-port wait [ -c ] [ -t seconds ] dir [ name... ]"
 
 #endif

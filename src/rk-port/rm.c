@@ -55,7 +55,7 @@ int verb_rm(int argc, char const *const *argv)
   if (!byid)
     for (int i = 1; i < argc; i++)
       port_check_name(argv[i]);
-  port_open(&d, argv[0], 1);
+  port_open(&d, argv[0], 1, seconds);
   port_watch(&w, &d);
   port_wait_for(&w, seconds);
   for (int i = 1; i < argc; i++) {

@@ -55,7 +55,7 @@ int verb_wait(int argc, char const *const *argv)
     strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
   for (int i = 1; i < argc; i++)
     port_check_name(argv[i]);
-  port_open(&d, argv[0], 1);
+  port_open(&d, argv[0], 1, seconds);
   port_watch(&w, &d);
   port_wait_for(&w, seconds);
   names = argv + 1;

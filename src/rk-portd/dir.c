@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,6 +211,29 @@ int dir_status_again(struct dir *dir)
   return 0;
 }
 
+/* Make the directory, and those above it that are missing (0755, as rk-state does). 0, or -1 with
+   errno. */
+static int make_all(char const *path)
+{
+  char buf[PATH_MAX];
+  size_t len = strlen(path);
+
+  if (len >= sizeof buf) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(buf, path, len + 1);
+  for (char *p = strchr(buf + 1, '/'); p; p = strchr(p + 1, '/')) {
+    *p = 0;
+    /* One that is there may be in a file system where nothing can be made: the last call tells. */
+    mkdir(buf, 0755);
+    *p = '/';
+  }
+  if (mkdir(buf, 0700) == -1 && errno != EEXIST)
+    return -1;
+  return 0;
+}
+
 void dir_open(struct dir *dir, char const *path, struct rk_loop *loop,
               void (*event)(void *ctx, enum dir_event event, char const *name), void *ctx)
 {
@@ -221,7 +245,7 @@ void dir_open(struct dir *dir, char const *path, struct rk_loop *loop,
   dir->ctx = ctx;
   if (!*path)
     strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
-  if (mkdir(path, 0700) == -1 && errno != EEXIST)
+  if (make_all(path) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make directory ", path);
   if (!realpath(path, dir->path))
     strerr_diefusys(RK_EXIT_SYS, "resolve ", path);

@@ -72,6 +72,33 @@ run rk-port rm "$D" ../lock; is "$rc" 100 "also in rm"
 run rk-port add -o "srcip=no
 refuse=backend" "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: an option of a port is one line' "an option of two lines"
 run rk-port ls ""; is "$rc $err" '100 rk-port: fatal: the state directory must not be empty' "an empty directory name"
+run rk-port ls -t 0 "$T/none"
+is "$rc $err" "111 rk-port: fatal: unable to open the state directory $T/none: No such file or directory" \
+  "a directory that nobody makes in time"
+run rk-port add -t 0 "$T/none" "127.0.0.1:$p:80/tcp"; is "$rc" 111 "add: the same"
+run rk-port rm -t 0 "$T/none" http; is "$rc" 111 "rm: the same"
+run rk-port wait -t 0 "$T/none" http; is "$rc" 111 "wait: the same"
+
+# two lines of shell: whichever of them is first, and the parents of the directory are missing too
+n=0 good=0
+while [ $n -lt 20 ]; do
+  n=$((n + 1))
+  spawn rk-portd "$T/new/$n/web"
+  portd=$pid
+  case $((n % 4)) in
+    0) rk-port add -n http "$T/new/$n/web" "127.0.0.5:$q:80/tcp" > "$T/said" 2>&1 && good=$((good + 1)) ;;
+    1) rk-port ls "$T/new/$n/web" > "$T/said" 2>&1 && good=$((good + 1)) ;;
+    2) rk-port wait "$T/new/$n/web" > "$T/said" 2>&1 && good=$((good + 1)) ;;
+    3)
+      rk-port rm "$T/new/$n/web" http > "$T/said" 2>&1
+      [ "$(cat "$T/said")" != "rk-port: fatal: no such port: http" ] || good=$((good + 1))
+      ;;
+  esac
+  end "$portd"
+done
+is "$good" 20 "rk-portd DIR & rk-port add, ls, wait, rm DIR: 20 of 20"
+is "$(stat -c %a "$T/new/1/web")" 700 "the directory that rk-portd made is the user's"
+
 for a in "" "foo" "add" "add $D" "rm $D" "ls" "wait -x $D" "add -n x $D 1:1/tcp 2:2/tcp"; do
   run rk-port $a; is "$rc" 100 "usage: rk-port $a"
 done
