@@ -273,31 +273,70 @@ static void check_net(struct run *r)
   run_die("unknown network mode: %s", r->net);
 }
 
+static void parse_port(struct run const *r, size_t i, struct rk_portspec *spec)
+{
+  char const *text = r->publish.item[i];
+  char err[RK_PORTSPEC_ERRMAX];
+
+  if (rk_portspec_parse(text, strlen(text), RK_PORTSPEC_ROOTLESSKIT, spec, err, sizeof err) == -1 ||
+      rk_portspec_check(spec, err, sizeof err) == -1)
+    run_die("%s", err);
+}
+
+/* Each -p alone, then against those before it: rk-portd takes them in no order, and might refuse
+   the first of two. */
+static void check_publish(struct run const *r)
+{
+  struct rk_portspec spec, other;
+
+  for (size_t i = 0; i < r->publish.len; i++)
+    parse_port(r, i, &spec);
+  for (size_t i = 1; i < r->publish.len; i++) {
+    parse_port(r, i, &spec);
+    for (size_t k = 0; k < i; k++) {
+      parse_port(r, k, &other);
+      if (rk_portspec_conflict(&other, &spec))
+        run_die("failed to expose port {%s %s %lld %lld %s}: conflict with ID %zu",
+                rk_proto_name(spec.proto), spec.parentip, (long long)spec.parentport,
+                (long long)spec.childport, spec.childip, k + 1);
+    }
+  }
+}
+
+static void check_builtin(struct run const *r)
+{
+  static char const *const backends[] = {"auto", "nft", "iptables", NULL};
+
+  if (is(r->net, "host"))
+    run_die("port driver requires non-host network");
+  if (!one_of(r->srcip_backend, backends))
+    run_die("unknown source-ip-transparent-backend: %s", r->srcip_backend);
+}
+
 static void check_ports(struct run const *r)
 {
   static char const *const known[] = {"none",        "implicit",         "builtin",
-                                      "slirp4netns", "gvisor-tap-vsock", 0};
-  struct rk_portspec spec;
-  char err[RK_PORTSPEC_ERRMAX];
+                                      "slirp4netns", "gvisor-tap-vsock", NULL};
 
+  if (is(r->port_driver, "pasta"))
+    run_die("unknown port driver \"pasta\": did you mean \"implicit\"?");
+  if (is(r->port_driver, "pesto"))
+    run_die("port driver \"pesto\" is not supported: use --port-driver=implicit");
   if (!one_of(r->port_driver, known))
     run_die("unknown port driver: %s", r->port_driver);
   if (is(r->port_driver, "none") && r->publish.len)
     run_die("port driver \"none\" does not support publishing ports");
   if (is(r->port_driver, "implicit") && !is(r->net, "pasta"))
-    run_die("port driver requires pasta network");
+    run_die("port driver \"implicit\" requires --net=pasta");
   if (is(r->port_driver, "slirp4netns") && !is(r->net, "slirp4netns"))
     run_die("port driver requires slirp4netns network");
-  if ((is(r->port_driver, "builtin") || is(r->port_driver, "gvisor-tap-vsock")) &&
-      is(r->net, "host"))
+  if (is(r->port_driver, "gvisor-tap-vsock") && is(r->net, "host"))
     run_die("port driver requires non-host network");
   if (is(r->port_driver, "gvisor-tap-vsock"))
     run_die("gvisor-tap-vsock port driver disabled by build tag no_gvisortapvsock");
-  for (size_t i = 0; i < r->publish.len; i++)
-    if (rk_portspec_parse(r->publish.item[i], strlen(r->publish.item[i]), RK_PORTSPEC_ROOTLESSKIT,
-                          &spec, err, sizeof err) < 0 ||
-        rk_portspec_check(&spec, err, sizeof err) < 0)
-      run_die("%s", err);
+  if (is(r->port_driver, "builtin"))
+    check_builtin(r);
+  check_publish(r);
 }
 
 static void warn_sysctl(char const *path, unsigned long low, char const *fmt)

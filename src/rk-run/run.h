@@ -15,7 +15,7 @@ struct run {
   char const *print;     /* 0: run; else the language of the printed chain */
   char const *service;   /* 0: run; else the kind of service directory */
   char const *state_dir; /* absolute after run_check; "" for a temporary one */
-  char const *net, *pasta, *slirp, *slirp_sandbox, *slirp_seccomp, *vpnkit, *lxc, *bridge;
+  char const *net, *pasta, *pesto, *slirp, *slirp_sandbox, *slirp_seccomp, *vpnkit, *lxc, *bridge;
   long long mtu;
   char const *cidr, *ifname;
   int no_host_loopback, ipv6, detach_netns;

@@ -60,7 +60,14 @@ warns 'vpnkit is known to have issues with non-1500 MTU' --net=vpnkit --vpnkit-b
 fails 'custom cidr is not supported for --net=lxc-user-nic' --net=lxc-user-nic --cidr=10.0.3.0/24
 fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=lxc-user-nic --lxc-user-nic-binary=/nonesuch
 fails 'port driver "none" does not support publishing ports' -p 127.0.0.1:1:1/tcp
-fails 'port driver requires pasta network' --port-driver=implicit
+fails 'port driver "implicit" requires --net=pasta' --port-driver=implicit
+fails 'unknown port driver "pasta": did you mean "implicit"?' --port-driver=pasta
+fails 'port driver "pesto" is not supported: use --port-driver=implicit' --port-driver=pesto --pesto-binary=nonesuch
+fails 'unknown source-ip-transparent-backend: x' --net=none --port-driver=builtin --source-ip-transparent-backend=x
+fails 'failed to expose port {tcp 127.0.0.1 8080 81 }: conflict with ID 1' --net=none --port-driver=builtin \
+  -p 127.0.0.1:8080:80/tcp -p 127.0.0.1:8080:81/tcp
+fails 'failed to expose port {tcp 127.0.0.2 8081 80 }: conflict with ID 2' --net=none --port-driver=builtin \
+  -p 127.0.0.1:8081:80/tcp -p 127.0.0.2:8081:80/tcp -p 127.0.0.2:8081:80/tcp
 fails 'port driver requires slirp4netns network' --port-driver=slirp4netns
 fails 'port driver requires non-host network' --port-driver=builtin
 fails 'unknown port driver: x' --port-driver=x

@@ -28,8 +28,8 @@ is "$rc $err" "0 " "help goes to stdout"
 ok "and has --detach-netns as a word" sh -c 'printf "%s" "$1" | grep -qw -- --detach-netns' - "$out"
 is "$(rootlesskit -h)" "$out" "-h is the same"
 missing=
-for f in debug help version print-semver state-dir net pasta-binary slirp4netns-binary slirp4netns-sandbox \
-  slirp4netns-seccomp vpnkit-binary \
+for f in debug help version print-semver state-dir net pasta-binary pesto-binary slirp4netns-binary \
+  slirp4netns-sandbox slirp4netns-seccomp vpnkit-binary \
   lxc-user-nic-binary lxc-user-nic-bridge mtu cidr ifname disable-host-loopback ipv6 detach-netns copy-up copy-up-mode \
   propagation port-driver \
   publish source-ip-transparent source-ip-transparent-backend pidns cgroupns utsns ipcns reaper evacuate-cgroup2 \
