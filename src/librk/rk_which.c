@@ -6,10 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/stat.h>
 
 #include <rk/fail.h>
 
+static int is_file(char const *path)
+{
+  struct stat st;
+
+  return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
 ssize_t rk_which(char const *name, char *path, size_t size)
+{
+  return rk_which_good(name, path, size, NULL, NULL);
+}
+
+ssize_t rk_which_good(char const *name, char *path, size_t size,
+                      int (*is_good)(void const *data, char const *path), void const *data)
 {
   char const *dir = getenv("PATH");
   size_t nlen = strlen(name);
@@ -31,7 +45,7 @@ ssize_t rk_which(char const *name, char *path, size_t size)
       try[len++] = '/';
     memcpy(try + len, name, nlen + 1);
     len += nlen;
-    if (access(try, F_OK) == 0) {
+    if (is_file(try) && (!is_good || is_good(data, try))) {
       int good = access(try, X_OK) == 0;
       if (good || !denied)
         memcpy(path, try, len + 1);

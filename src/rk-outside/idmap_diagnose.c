@@ -106,6 +106,38 @@ static char const *capability(struct outside_map const *map)
   return map->cap == CAP_SETUID ? "cap_setuid" : "cap_setgid";
 }
 
+int idmap_has_privilege(void const *data, char const *path)
+{
+  struct outside_map const *map = data;
+  struct stat st;
+  struct statvfs vfs;
+
+  if (stat(path, &st) == -1 || statvfs(path, &vfs) == -1 || vfs.f_flag & ST_NOSUID)
+    return 0;
+  if (rk_caps_of_file(path, (int)map->cap) == 1)
+    return 1;
+  return st.st_mode & S_ISUID && !st.st_uid;
+}
+
+/* Only a file that the distribution has put there may be told to become setuid root: what another
+   user, or anybody, has written would then run as root. */
+static int is_of_distribution(char const *path)
+{
+  static char const *const dirs[] = {"/usr/bin/", "/bin/", "/usr/sbin/", "/sbin/"};
+  struct stat st;
+
+  if (lstat(path, &st) == -1 || !S_ISREG(st.st_mode) || st.st_uid || st.st_mode & 022)
+    return 0;
+  for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++)
+    if (!strncmp(path, dirs[i], strlen(dirs[i])) && !strchr(path + strlen(dirs[i]), '/'))
+      return 1;
+  return 0;
+}
+
+static char const REINSTALL[] = "install the package uidmap (Debian, Ubuntu), shadow-utils "
+                                "(Fedora) or shadow-subids (Alpine), and let its directory come "
+                                "first in PATH";
+
 /* What keeps the helper's file from giving it its privilege; root needs none of this. Like those
    below it returns whether it has found the reason. */
 static int without_privilege(struct rk_cause *why, struct outside_map const *map,
@@ -123,17 +155,21 @@ static int without_privilege(struct rk_cause *why, struct outside_map const *map
     return 0;
   if (stat(h->path, &st) == 0 && rk_caps_of_file(h->path, (int)map->cap) != 1) {
     if (!(st.st_mode & S_ISUID)) {
-      rk_cause_set(why, "I4",
-                   "% is neither setuid root nor has the file capability %\n"
-                   "chmod u+s %, or setcap %+ep %",
-                   h->path, capability(map), h->path, capability(map), h->path);
+      if (is_of_distribution(h->path))
+        rk_cause_set(why, "I4",
+                     "% is neither setuid root nor has the file capability %\n"
+                     "chmod u+s %",
+                     h->path, capability(map), h->path);
+      else
+        rk_cause_set(why, "I4", "% is neither setuid root nor has the file capability %\n%",
+                     h->path, capability(map), REINSTALL);
       return 1;
     }
     if (st.st_uid) {
       rk_cause_set(why, "I4",
                    "% is setuid, but does not belong to root here\n"
-                   "chown root % && chmod u+s %",
-                   h->path, h->path, h->path);
+                   "%",
+                   h->path, REINSTALL);
       return 1;
     }
   }
@@ -170,7 +206,12 @@ void idmap_diagnose(struct rk_cause *why, struct outside_map const *map,
                  "shadow-subids (Alpine)",
                  name);
   } else if (h->end == OUTSIDE_NOEXEC) {
-    rk_cause_set(why, "I13", "% is not executable\nchmod 4755 %", h->path, h->path);
+    rk_cause_set(why, "I13", "% is not executable\n%", h->path, REINSTALL);
+  } else if (!fits(map)) {
+    rk_cause_set(why, "I4",
+                 "not all of the ids are mapped in the user namespace outside, see % there\n"
+                 "let the container outside map more ids, or give the user a range within its own",
+                 map->ownfile);
   } else if (geteuid() && without_privilege(why, map, h)) {
     return;
   } else if (h->end == OUTSIDE_LATE) {
@@ -185,11 +226,6 @@ void idmap_diagnose(struct rk_cause *why, struct outside_map const *map,
                  "let the service or container that runs this keep % (systemd: "
                  "CapabilityBoundingSet=, Docker: --cap-add)",
                  capability(map), name, capability(map));
-  } else if (!fits(map)) {
-    rk_cause_set(why, "I4",
-                 "not all of the ids are mapped in the user namespace outside, see % there\n"
-                 "let the container outside map more ids, or give the user a range within its own",
-                 map->ownfile);
   } else {
     quote_helper(why, map, h);
   }

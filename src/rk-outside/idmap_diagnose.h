@@ -40,6 +40,10 @@ struct outside_helper {
 void idmap_diagnose(struct rk_cause *why, struct outside_map const *map,
                     struct outside_helper const *h);
 
+/* Would executing this file give the privilege that the helper of the map (data, struct
+   outside_map) needs? */
+int idmap_has_privilege(void const *data, char const *path);
+
 /* Next line of a map: v = inside, outside, count; *s moves on. 0 at the end. */
 int outside_mapline(char **s, uint32_t v[3]);
 

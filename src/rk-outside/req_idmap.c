@@ -83,12 +83,16 @@ static int chain_is_gone(struct chain const *chain)
   return poll(&x, 1, 0) != 0;
 }
 
+/* One without its privilege that is first in PATH, such as a copy, hides the real one. */
 static void find_helper(struct job *j)
 {
   struct outside_helper *h = &j->helper;
+  int (*const good)(void const *, char const *) = idmap_has_privilege;
 
   j->path[0] = 0;
   h->path = j->path;
+  if (geteuid() && rk_which_good(j->map.helper, j->path, sizeof j->path, good, &j->map) != -1)
+    return;
   if (rk_which(j->map.helper, j->path, sizeof j->path) != -1)
     return;
   h->end = OUTSIDE_MISSING;

@@ -60,19 +60,27 @@ is "$rc" 102 "a single id cannot become two: 102"
 h=$T/h; mkdir "$h"; mount -t tmpfs -o mode=0755 helpers "$h"
 at_exit "umount -l $h"
 cp "$(command -v newuidmap)" "$(command -v newgidmap)" "$h"
-user() { as_user env PATH="$h:$PATH" rk-userns rk-idmap "$@"; }
+user() { as_user env PATH="$h:$RK_TEST_INST/bin:$RK_TEST_INST/libexec/rk" rk-userns rk-idmap "$@"; }
 chmod 0755 "$h"/*
+run as_user env PATH="$h:$PATH" rk-userns rk-idmap -m subids true
+is "$rc$err" 0 "copies without privilege are first in PATH: the next ones are taken"
+mkdir -p "$T/d/newuidmap" "$T/d/newgidmap"; chmod -R 0755 "$T/d"
+run as_user env PATH="$T/d:$PATH" rk-userns rk-idmap -m subids true
+is "$rc$err" 0 "directories of these names are no programs"
+run as_user unshare -Uc rk-userns rk-idmap -m subids true
+is "$rc" 102 "a single id outside: 102"
+like "$err" "not all of the ids are mapped in the user namespace outside" "and that is the reason"
 refuses "neither setuid nor capable" I4 "$h/newuidmap is neither setuid root nor has the file capability cap_setuid" \
   user -m subids
 setcap cap_setuid+ep "$h/newuidmap" && setcap cap_setgid+ep "$h/newgidmap"
-run user -m subids true
+run user -m subids /bin/true
 is "$rc$err" 0 "file capabilities serve as well"
 setcap cap_chown+ep "$h/newgidmap"
 refuses "the wrong file capability" I4 "$h/newgidmap is neither setuid root nor has the file capability cap_setgid" \
   user -m subids
 chmod 04755 "$h"/*; mount -o remount,nosuid "$h"
 refuses "on a file system mounted nosuid" I4 "$h/newuidmap lies on a file system mounted nosuid" user -m subids
-run user cat /proc/self/uid_map
+run user /bin/cat /proc/self/uid_map
 is "$rc $(squeeze "$out")" "0 0 $u 1," "auto: the own id"
 like "$err" "^rk-idmap: info: only the own id is mapped \(I4: .*nosuid\)\$" "and why"
 # shellcheck disable=SC2016

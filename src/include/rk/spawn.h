@@ -52,4 +52,8 @@ int rk_spawn_time(void);
    ENAMETOOLONG. */
 ssize_t rk_which(char const *name, char *path, size_t size);
 
+/* The same among those files only for which is_good says 1. */
+ssize_t rk_which_good(char const *name, char *path, size_t size,
+                      int (*is_good)(void const *data, char const *path), void const *data);
+
 #endif
