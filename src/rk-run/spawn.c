@@ -51,6 +51,7 @@ static int become(void *ctx)
 static void prepare_env(struct child *c)
 {
   static char const NAME[] = "LISTEN_PID=";
+  static char const INODE[] = "LISTEN_PIDFDID=";
   char const *pid = getenv("LISTEN_PID");
   size_t n = 0;
 
@@ -66,6 +67,13 @@ static void prepare_env(struct child *c)
     n++;
   c->env[n] = run_text("%s%*s", NAME, PID_SIZE, "");
   c->listen = c->env[n] + sizeof NAME - 1;
+  /* systemd 258: the inode of our pidfd. It would contradict, and sd_listen_fds(3) then ignores the
+     sockets; without it LISTEN_PID alone counts. */
+  n = 0;
+  while (c->env[n] && strncmp(c->env[n], INODE, sizeof INODE - 1))
+    n++;
+  for (; c->env[n]; n++)
+    c->env[n] = c->env[n + 1];
 }
 
 /* CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns the program has been

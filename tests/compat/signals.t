@@ -108,6 +108,13 @@ for n in 1 2 3; do
       "$flags $n sockets reach the command, which is LISTEN_PID"
   done
 done
+for flags in '' --pidns; do
+  # shellcheck disable=SC2086 # words
+  run env LISTEN_PIDFDID=7 python3 "$T/activate.py" 1 self rootlesskit $flags sh -c 'echo "${LISTEN_PIDFDID-unset}"'
+  is "$out" unset "$flags the pidfd of another process is not the command's"
+done
+run env LISTEN_PIDFDID=7 python3 "$T/activate.py" 1 1 rootlesskit sh -c 'echo "$LISTEN_PIDFDID"'
+is "$out" 7 "somebody else's LISTEN_PIDFDID is left alone"
 run python3 "$T/activate.py" 1 1 rootlesskit sh -c 'echo "$LISTEN_PID $LISTEN_FDS"'
 is "$out" "1 1" "somebody else's LISTEN_PID is left alone"
 done_testing
