@@ -131,6 +131,17 @@ static int claim(char const *dir, int fd, int *live)
   return 1;
 }
 
+/* open(2) with O_DIRECTORY and O_NOFOLLOW fails at a link with ENOTDIR, which readlink(2) tells
+   from a file. e: its errno. */
+static void refuse_link(char const *dir, int e)
+{
+  char to;
+
+  if ((e == ELOOP || e == ENOTDIR) && readlink(dir, &to, 1) != -1)
+    run_die("the state directory %s is a symbolic link: name the directory that it leads to", dir);
+  errno = e;
+}
+
 void run_state_claim(char const *dir)
 {
   int64_t begun = rk_clock_ms();
@@ -142,6 +153,8 @@ void run_state_claim(char const *dir)
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), live = 0, claimed;
     if (fd == -1 && errno == ENOENT)
       return; /* rk-state makes it */
+    if (fd == -1)
+      refuse_link(dir, errno);
     if (fd == -1)
       run_die("creating a state directory %s: mkdir %s: %s", dir, dir,
               errno == ENOTDIR || errno == ELOOP ? "not a directory" : go_errno(errno));

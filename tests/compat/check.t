@@ -92,5 +92,10 @@ is "$err" "[rootlesskit:parent] error: unknown reaper mode: x" "sandbox=auto and
 mkdir "$T/data"; echo precious > "$T/data/file"
 run rootlesskit --state-dir="$T/data" true
 is "$rc $(cat "$T/data/file")" "1 precious" "a directory with data is no state directory"
+mkdir "$T/real"
+ln -s real "$T/link"
+run rootlesskit --state-dir="$T/link" true
+like "$err" "error: the state directory $T/link is a symbolic link: name the directory that it leads to$" \
+  "a link is refused as what it is"
 is "$(ls -A "$TMPDIR")" "" "no check has left anything in TMPDIR"
 done_testing
