@@ -213,6 +213,10 @@ static void start_chain(struct supervisor *s)
   chain = run_chain(s->r, 1, gate, s->dir);
   for (char const *const *e = run_driver_env(s->r); *e; e++)
     putenv((char *)(uintptr_t)*e);
+  if (chain[0][0] == '/' && access(chain[0], F_OK) == -1 && errno == ENOENT)
+    run_die("%s is missing: rootlesskit needs rk's other programs beside it; install all of them, "
+            "or make a symbolic link to it instead of a copy",
+            chain[0]);
   run_debug(s->r, "starts the chain: %s", run_words(chain));
   s->pid = run_spawn(&s->was, chain, -1);
   if (s->pid == -1) {

@@ -97,5 +97,11 @@ ln -s real "$T/link"
 run rootlesskit --state-dir="$T/link" true
 like "$err" "error: the state directory $T/link is a symbolic link: name the directory that it leads to$" \
   "a link is refused as what it is"
+mkdir "$T/copy"
+cp "$(readlink -f "$(command -v rootlesskit)")" "$T/copy/rootlesskit"
+run "$T/copy/rootlesskit" true
+is "$rc $(printf '%s\n' "$err" | grep -c .)" "1 1" "a copy of rootlesskit alone fails with one line"
+like "$err" "error: $T/copy/rk-state is missing: rootlesskit needs rk.s other programs beside it" \
+  "which says what is missing"
 is "$(ls -A "$TMPDIR")" "" "no check has left anything in TMPDIR"
 done_testing
