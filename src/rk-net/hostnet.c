@@ -18,12 +18,14 @@
 
 enum { USED_MAX = 4096, WIDE = 8 };
 
-static struct used {
-  uint32_t network;
-  unsigned int prefix;
-} used[USED_MAX];
-static unsigned int nused;
-static int six; /* the host has fd00::/64, or a part or the whole of it */
+struct hostnet {
+  struct used {
+    uint32_t network;
+    unsigned int prefix;
+  } used[USED_MAX];
+  unsigned int nused;
+  int six; /* the host has fd00::/64, or a part or the whole of it */
+};
 
 static int is_six(unsigned char const *a, unsigned int prefix)
 {
@@ -36,11 +38,11 @@ static int is_six(unsigned char const *a, unsigned int prefix)
 
 static int note(struct nlmsghdr const *m, void *data)
 {
+  struct hostnet *h = data;
   size_t len = 0;
   unsigned char const *addr;
   unsigned int prefix, family;
 
-  (void)data;
   if (m->nlmsg_type == RTM_NEWADDR) {
     struct ifaddrmsg a;
     memcpy(&a, NLMSG_DATA(m), sizeof a);
@@ -60,7 +62,7 @@ static int note(struct nlmsghdr const *m, void *data)
   if (!addr || !prefix)
     return 0;
   if (family == AF_INET6 && len == 16)
-    six |= is_six(addr, prefix);
+    h->six |= is_six(addr, prefix);
   if (family != AF_INET || len != 4)
     return 0;
   uint32_t net;
@@ -70,12 +72,12 @@ static int note(struct nlmsghdr const *m, void *data)
     return 0;
   if (prefix < 32)
     net &= ~(0xffffffffU >> prefix);
-  if (nused < USED_MAX)
-    used[nused++] = (struct used){net, prefix};
+  if (h->nused < USED_MAX)
+    h->used[h->nused++] = (struct used){.network = net, .prefix = prefix};
   return 0;
 }
 
-static void dump(int fd, uint16_t type, unsigned char family)
+static void dump(struct hostnet *h, int fd, uint16_t type, unsigned char family)
 {
   static struct rk_nl b;
   union {
@@ -91,19 +93,19 @@ static void dump(int fd, uint16_t type, unsigned char family)
     body.a.ifa_family = family;
   rk_nl_init(&b);
   rk_nl_msg(&b, type, 0, &body, type == RTM_GETROUTE ? sizeof body.r : sizeof body.a, "list");
-  if (rk_nl_dump(fd, &b, note, 0) == -1 && errno != EINTR && family == AF_INET)
+  if (rk_nl_dump(fd, &b, note, h) == -1 && errno != EINTR && family == AF_INET)
     strerr_diefusys(RK_EXIT_SYS, "read the host's addresses and routes");
 }
 
 /* The first of the host's networks that the plan overlaps; wide ones (a VPN's 10.0.0.0/8) only if
    asked. */
-static struct used const *clash(uint32_t network, unsigned int prefix, int wide)
+static struct used const *clash(struct hostnet const *h, uint32_t network, unsigned int prefix,
+                                int wide)
 {
-  for (unsigned int i = 0; i < nused; i++)
-    if ((wide || used[i].prefix > WIDE) &&
-        plan_overlap(network, prefix, used[i].network, used[i].prefix))
-      return used + i;
-  return 0;
+  for (struct used const *u = h->used; u < h->used + h->nused; u++)
+    if ((wide || u->prefix > WIDE) && plan_overlap(network, prefix, u->network, u->prefix))
+      return u;
+  return NULL;
 }
 
 static void parse(char const *cidr, struct plan *p)
@@ -127,12 +129,12 @@ static void parse(char const *cidr, struct plan *p)
   }
 }
 
-static void find_free(struct plan *p)
+static void find_free(struct hostnet const *h, struct plan *p)
 {
   p->prefix = 24;
   for (int wide = 1; wide >= 0; wide--)
     for (unsigned int i = 0; (p->network = plan_candidate(i)); i++)
-      if (!clash(p->network, p->prefix, wide)) {
+      if (!clash(h, p->network, p->prefix, wide)) {
         plan_fill(p);
         return;
       }
@@ -140,68 +142,93 @@ static void find_free(struct plan *p)
                            "172.16.0.0/12 and 192.168.0.0/16; give one with -a");
 }
 
-void hostnet_plan(struct net *n, char const *cidr)
+/* The network that was asked for; returns whether one is still to be found. */
+static int wanted(struct net const *n, char const *cidr, struct plan *p)
 {
-  struct plan p;
-  struct used const *u;
-  char a[PLAN_TEXT], b[PLAN_TEXT];
-  int automatic = cidr && !strcmp(cidr, "auto"), fd = -1;
-
   if (n->driver->network) {
     if (cidr && strcmp(cidr, n->driver->network))
       strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " knows no other network than ",
                   n->driver->network);
     cidr = n->driver->network;
   }
-  if (!automatic)
-    parse(cidr ? cidr : "10.0.2.0/24", &p);
-  if (n->driver->tap) {
-    fd = rk_nl_open(NETLINK_ROUTE);
-    if (fd == -1)
-      strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
-    dump(fd, RTM_GETADDR, AF_INET);
-    dump(fd, RTM_GETROUTE, AF_INET);
-    if (n->ipv6)
-      dump(fd, RTM_GETADDR, AF_INET6), dump(fd, RTM_GETROUTE, AF_INET6);
-    close(fd);
+  if (cidr && !strcmp(cidr, "auto"))
+    return 1;
+  parse(cidr ? cidr : "10.0.2.0/24", p);
+  return 0;
+}
+
+static void read_host(struct net const *n, struct hostnet *h)
+{
+  int fd = rk_nl_open(NETLINK_ROUTE);
+
+  if (fd == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+  dump(h, fd, RTM_GETADDR, AF_INET);
+  dump(h, fd, RTM_GETROUTE, AF_INET);
+  if (n->ipv6) {
+    dump(h, fd, RTM_GETADDR, AF_INET6);
+    dump(h, fd, RTM_GETROUTE, AF_INET6);
   }
-  if (automatic)
-    find_free(&p);
-  if (p.prefix > n->driver->longest) {
-    plan_text(a, p.network, p.prefix);
-    strerr_dief(RK_EXIT_USAGE, "invalid network: ", a, ": ", n->driver->name,
-                " serves prefixes up to /25");
-  }
-  u = clash(p.network, p.prefix, 1);
+  close(fd);
+}
+
+static void warn(struct net const *n, struct hostnet const *h, struct plan const *p)
+{
+  struct used const *u = clash(h, p->network, p->prefix, 1);
+  char a[PLAN_TEXT], b[PLAN_TEXT];
+
   if (u) {
-    plan_text(a, p.network, p.prefix);
+    plan_text(a, p->network, p->prefix);
     plan_text(b, u->network, u->prefix);
     strerr_warnw("the network ", a, " overlaps ", b,
                  " of the host: those hosts cannot be reached from inside (-a auto avoids it)");
   }
-  if (n->ipv6 && six)
+  if (n->ipv6 && h->six)
     strerr_warnw(
       "the network fd00::/64 overlaps one of the host: those hosts cannot be reached from inside");
+}
+
+static void tell(struct net *n, struct plan *p)
+{
+  if (n->driver->ip)
+    p->ip = p->network + n->driver->ip;
+  if (n->driver->gateway)
+    p->gateway = p->network + n->driver->gateway;
+  if (n->driver->dns)
+    p->dns = p->network + n->driver->dns;
+  n->ask.ip.s_addr = htonl(p->ip);
+  n->ask.gateway.s_addr = htonl(p->gateway);
+  n->ask.dns.s_addr = htonl(p->dns);
+  if (!n->ipv6)
+    return;
+  /* fd00::100, fd00::2, fd00::3: slirp4netns knows no other network */
+  n->ask.ip6.s6_addr[0] = n->ask.gateway6.s6_addr[0] = n->ask.dns6.s6_addr[0] = 0xfd;
+  n->ask.ip6.s6_addr[14] = 1;
+  n->ask.gateway6.s6_addr[15] = 2;
+  n->ask.dns6.s6_addr[15] = 3;
+}
+
+void hostnet_plan(struct net *n, char const *cidr)
+{
+  struct hostnet h = {0};
+  struct plan p;
+  char text[PLAN_TEXT];
+  int automatic = wanted(n, cidr, &p);
+
+  if (n->driver->tap)
+    read_host(n, &h);
+  if (automatic)
+    find_free(&h, &p);
+  if (p.prefix > n->driver->longest) {
+    plan_text(text, p.network, p.prefix);
+    strerr_dief(RK_EXIT_USAGE, "invalid network: ", text, ": ", n->driver->name,
+                " serves prefixes up to /25");
+  }
+  warn(n, &h, &p);
   n->ask.network.s_addr = htonl(p.network);
   n->ask.prefix = p.prefix;
-  if (!n->driver->tap)
-    return;
-  if (n->driver->ip)
-    p.ip = p.network + n->driver->ip;
-  if (n->driver->gateway)
-    p.gateway = p.network + n->driver->gateway;
-  if (n->driver->dns)
-    p.dns = p.network + n->driver->dns;
-  n->ask.ip.s_addr = htonl(p.ip);
-  n->ask.gateway.s_addr = htonl(p.gateway);
-  n->ask.dns.s_addr = htonl(p.dns);
-  if (n->ipv6) {
-    /* fd00::100, fd00::2, fd00::3: slirp4netns knows no other network */
-    n->ask.ip6.s6_addr[0] = n->ask.gateway6.s6_addr[0] = n->ask.dns6.s6_addr[0] = 0xfd;
-    n->ask.ip6.s6_addr[14] = 1;
-    n->ask.gateway6.s6_addr[15] = 2;
-    n->ask.dns6.s6_addr[15] = 3;
-  }
+  if (n->driver->tap)
+    tell(n, &p);
 }
 
 /* Ports the kernel picks inside must not be those it picks outside: programs publish their random
@@ -220,10 +247,12 @@ void hostnet_ports(struct net *n)
   at = uint_scan(text, &lo);
   if (!at || !uint_scan(text + at + strspn(text + at, " \t"), &hi) || hi > 65535 || lo > hi)
     return;
-  if (65535 - hi > lo - FIRST || lo < FIRST)
-    from = hi + 1, to = 65535;
-  else
-    from = FIRST, to = lo - 1;
+  from = FIRST;
+  to = lo - 1;
+  if (65535 - hi > lo - FIRST || lo < FIRST) {
+    from = hi + 1;
+    to = 65535;
+  }
   if (from > to || to - from < LEAST) {
     strerr_warnw("the host's ephemeral ports leave no room for others: those inside are the same "
                  "(net.ipv4.ip_local_port_range)");

@@ -64,15 +64,19 @@ void netns_refuse_second(void)
     strerr_dief(RK_EXIT_USAGE, "this chain already has a network of its own");
 }
 
-static void (*job)(struct net *);
+struct visit {
+  struct net *n;
+  void (*fn)(struct net *);
+};
 
 static int child(void *arg)
 {
-  struct net *n = arg;
+  struct visit const *visit = arg;
+  struct net *n = visit->n;
 
   if (n->inner != -1 && setns(n->inner, CLONE_NEWNET) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
-  job(n);
+  visit->fn(n);
   /* clone(3) exits with it; _exit here, on a stack that is not the program's, alarms the address
      sanitizer */
   return 0;
@@ -84,6 +88,7 @@ static int child(void *arg)
 void netns_do(struct net *n, void (*fn)(struct net *))
 {
   static _Alignas(16) char stack[65536];
+  struct visit visit = {.n = n, .fn = fn};
   int status;
   pid_t pid;
 
@@ -91,8 +96,7 @@ void netns_do(struct net *n, void (*fn)(struct net *))
     fn(n);
     return;
   }
-  job = fn;
-  pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, n);
+  pid = clone(child, stack + sizeof stack, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &visit);
   if (pid == -1 || waitpid(pid, &status, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!WIFEXITED(status))
@@ -237,11 +241,15 @@ static void ping_groups(char *text)
     return;
   for (char const *s = map; *s;) {
     s += strspn(s, " \n");
-    if (!(n = uint_scan(s, &inside)))
+    n = uint_scan(s, &inside);
+    if (!n)
       break;
-    s += n, s += strspn(s, " ");
-    s += uint_scan(s, &outside), s += strspn(s, " ");
-    if (!(n = uint_scan(s, &count)))
+    s += n;
+    s += strspn(s, " ");
+    s += uint_scan(s, &outside);
+    s += strspn(s, " ");
+    n = uint_scan(s, &count);
+    if (!n)
       break;
     s += n;
     if (inside == end)

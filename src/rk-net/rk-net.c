@@ -180,82 +180,99 @@ static void resume(struct net *n)
   mounts_own();
 }
 
+/* Returns how many arguments are options. */
+static int options(int argc, char const *const *argv, struct net *n, struct options *o)
+{
+  subgetopt l = SUBGETOPT_ZERO;
+  int opt, halves = 0, plan = 0;
+
+  while ((opt = subgetopt_r(argc, argv, "d:a:m:i:6luDswf:k", &l)) != -1) {
+    switch (opt) {
+      case 'd': o->driver = l.arg; break;
+      case 'a': o->cidr = l.arg; break;
+      case 'm': o->mtu = l.arg; break;
+      case 'i': o->ifname = l.arg; break;
+      case '6': n->ipv6 = 1; break;
+      case 'l': n->ask.host_loopback = 1; break;
+      case 'u': o->shared = 1; break;
+      case 'D': n->ask.detached = 1; break;
+      case 's':
+      case 'w':
+        o->half = opt;
+        halves++;
+        break;
+      case 'f':
+        if (!rk_fds_list_valid(l.arg))
+          strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
+        o->keep_fds = l.arg;
+        break;
+      case 'k': n->keep = 1; break;
+      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    }
+    plan += !strchr("swk", opt);
+  }
+  if (l.ind == argc)
+    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  if (halves > 1 || (o->half == 's' && n->ask.detached))
+    strerr_dief(RK_EXIT_USAGE, "-s, -w and -D exclude one another");
+  if (o->half == 'w' && plan)
+    strerr_dief(RK_EXIT_USAGE, "-w goes with no other option than -k: give them to rk-net -s");
+  if (geteuid())
+    strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net");
+  return l.ind;
+}
+
+/* -s: the next links run meanwhile. */
+static void started(struct net *n)
+{
+  if (n->ask.wall)
+    wall_keep(n);
+  else if (setenv("RK_NET_STARTED", "1", 1) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
+}
+
+/* All that the program must find. */
+static void finish(struct net *n, int outside)
+{
+  int connected = !n->driver || n->driver->mtu;
+
+  if (!n->ask.detached)
+    mounts_sysfs();
+  if (!n->ask.detached && connected && n->etc == RK_ETC_NONE)
+    mounts_etc(n);
+  if (outside) {
+    finish_await(n);
+    if (n->say.plan.wall && n->hop == -1)
+      strerr_dief(RK_EXIT_USAGE, "invalid RK_NET_STARTED");
+    if (connected && !n->say.plan.host_loopback)
+      netns_do(n, probe_send);
+    net_verify(n);
+  }
+  if (n->hop != -1)
+    netns_do(n, netns_lo_up);
+  wall_end(n);
+  close(n->rtnl);
+  close(n->netns);
+  if (n->inner != n->netns)
+    close(n->inner);
+}
+
 int main(int argc, char const *const *argv)
 {
   static struct net n = {
     .netns = -1, .inner = -1, .rtnl = -1, .hoprtnl = -1, .hop = -1, .tcp = {-1, -1, -1, -1}};
   struct options o = {0};
-  int outside = 1, connected, halves = 0, plan = 0;
+  int outside = 1;
 
   PROG = "rk-net";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "d:a:m:i:6luDswf:k", &l)) != -1;
-         plan += !strchr("swk", opt))
-      switch (opt) {
-        case 'd': o.driver = l.arg; break;
-        case 'a': o.cidr = l.arg; break;
-        case 'm': o.mtu = l.arg; break;
-        case 'i': o.ifname = l.arg; break;
-        case '6': n.ipv6 = 1; break;
-        case 'l': n.ask.host_loopback = 1; break;
-        case 'u': o.shared = 1; break;
-        case 'D': n.ask.detached = 1; break;
-        case 's':
-        case 'w':
-          o.half = opt;
-          halves++;
-          break;
-        case 'f':
-          if (!rk_fds_list_valid(l.arg))
-            strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
-          o.keep_fds = l.arg;
-          break;
-        case 'k': n.keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (halves > 1 || (o.half == 's' && n.ask.detached))
-    strerr_dief(RK_EXIT_USAGE, "-s, -w and -D exclude one another");
-  if (o.half == 'w' && plan)
-    strerr_dief(RK_EXIT_USAGE, "-w goes with no other option than -k: give them to rk-net -s");
-  if (geteuid())
-    strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net");
+  argv += options(argc, argv, &n, &o);
   if (o.half == 'w')
     resume(&n);
   else
     outside = start(&n, &o);
-  if (o.half == 's') {
-    if (n.ask.wall)
-      wall_keep(&n);
-    else if (setenv("RK_NET_STARTED", "1", 1) == -1)
-      strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
-    rk_link_exec(argv, n.keep);
-  }
-
-  connected = !n.driver || n.driver->mtu;
-  if (!n.ask.detached)
-    mounts_sysfs();
-  if (!n.ask.detached && connected && n.etc == RK_ETC_NONE)
-    mounts_etc(&n);
-  if (outside) {
-    finish_await(&n);
-    if (n.say.plan.wall && n.hop == -1)
-      strerr_dief(RK_EXIT_USAGE, "invalid RK_NET_STARTED");
-    if (connected && !n.say.plan.host_loopback)
-      netns_do(&n, probe_send);
-    net_verify(&n);
-  }
-  if (n.hop != -1)
-    netns_do(&n, netns_lo_up);
-  wall_end(&n);
-  close(n.rtnl);
-  close(n.netns);
-  if (n.inner != n.netns)
-    close(n.inner);
+  if (o.half == 's')
+    started(&n);
+  else
+    finish(&n, outside);
   rk_link_exec(argv, n.keep);
 }
