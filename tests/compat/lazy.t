@@ -13,7 +13,7 @@ is "$(helpers "$p")$(stat -c '%a %F' "$D/api.sock")" "600 socket" "the command r
 kill -IO "$p"
 ok "SIGIO of a user is passed on" wait_until grep -q io "$T/spawn.$p.out"
 is "$(helpers "$p")" "" "and starts nothing"
-like "$(api http://x/v1/info)" '^\{"apiVersion":"1\.1\.1"' "the first client is answered"
+like "$(api http://x/v1/info)" '^\{"apiVersion":"1\.1\.3"' "the first client is answered"
 is "$(helpers "$p")" "rk-apid " "by rk-apid, started for it"
 is "$(rk-port add "$D" "127.0.0.1:$P:80/tcp" > /dev/null && grep -h ^state= "$D"/ports.status/*)" "state=listening" \
   "the first port file is served"

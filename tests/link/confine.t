@@ -59,7 +59,7 @@ run rk-confine true
 is "$rc/$err" "100/rk-confine: fatal: not allowed to enter a Landlock domain: put rk-userns rk-idmap before rk-confine" "without privilege"
 run rk-userns rk-idmap rk-confine -r /nowhere true
 is "$rc/$err" "111/rk-confine: fatal: unable to open /nowhere: No such file or directory" "a path that is not there"
-for ports in '' , 80, 5-3 65536 x 1-; do
+for ports in '' ',' '80,' 5-3 65536 x 1-; do
   run rk-userns rk-idmap rk-confine -c "$ports" true
   is "$rc/$err" "100/rk-confine: fatal: invalid ports: \"$ports\": wanted: PORT or FIRST-LAST, separated by commas" \
     "bad ports: '$ports'"

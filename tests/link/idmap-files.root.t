@@ -83,7 +83,7 @@ mkdir "$T/bin"; printf '#!/bin/sh\necho "remote:*:%s:%s::/:/bin/sh"\n' "$u" "$g"
 chmod 0755 "$T" "$T/bin" "$T/bin/getent"
 PATH=$T/bin:$PATH refuses "a name that a directory service has" I1 "no subordinate uids for remote:" \
   "usermod .* remote\$"
-cp "$T/passwd" /etc/passwd; rm -r "$T/bin"
+cp "$T/passwd" /etc/passwd; rm -r "${T:?}/bin"
 
 # newuidmap opens without following links
 files 'N:300000:10'; mv /etc/subuid /etc/elsewhere; ln -s elsewhere /etc/subuid
