@@ -6,7 +6,7 @@ import os
 import sys
 
 libc = ctypes.CDLL(None, use_errno=True)
-SEIZE, DETACH = 0x4206, 17
+SEIZE, INTERRUPT, DETACH, WALL = 0x4206, 0x4207, 17, 0x40000000
 while not os.path.exists(sys.argv[1]):
     pass
 session = open(sys.argv[1]).read().strip()
@@ -28,6 +28,9 @@ def attack(pid):
         return
     tried.add((pid, comm))
     if libc.ptrace(SEIZE, int(pid), None, None) == 0:
+        # only a stopped process can be let go, and one that ends meanwhile is ours to reap, before its parent can
+        libc.ptrace(INTERRUPT, int(pid), None, None)
+        os.waitpid(int(pid), WALL)
         libc.ptrace(DETACH, int(pid), None, None)
         caught(pid, comm, "traced ")
     for link in ("ns/user", "ns/net", "ns/mnt", "root", "cwd", "exe", "fd/3"):
