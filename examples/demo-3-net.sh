@@ -26,8 +26,8 @@ check "and at 127.0.0.1" sh -c "! rk-enter -s $S curl -s -m 3 http://127.0.0.1:$
 
 for i in 1 2 3; do
   d=''
-  until [ -n "$d" ]; do # the user may run others: ours has this chain's pid in its environment
-    for p in $(pgrep -u "$(id -u)" -x slirp4netns); do ! grep -qs "RK_NET_PID=$chain" "/proc/$p/environ" || d=$p; done
+  until [ -n "$d" ]; do # the user may run others: ours is a child of this directory's rk-outside
+    for o in $(pgrep -u "$(id -u)" -fx "rk-outside $S"); do d=$(pgrep -P "$o" -x slirp4netns || :); done
   done
   kill -KILL "$d"; echo "killed slirp4netns, pid $d"
   until rk-enter -s "$S" ping -c 1 -W 1 10.0.2.2 > /dev/null 2>&1 || rk-enter -s "$S" python3 -c '
