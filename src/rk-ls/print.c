@@ -40,7 +40,7 @@ static void since(struct rk_text *t, int64_t s)
     if (s < unit[i] && unit[i] != 1)
       continue;
     rk_text_num(t, s / unit[i]);
-    rk_text_mem(t, "dhms" + i, 1);
+    rk_text_mem(t, &"dhms"[i], 1);
     return;
   }
 }
