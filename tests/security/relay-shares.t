@@ -46,7 +46,8 @@ out=$(timeout 60 python3 "$tools/clients.py" waves "$host" "$port" 30)
 like "$out" "answered=30 first=[0-9]+ resets=0" "30 connections at once are served"
 unlike "$(cat "$T/portd.err")" "accepting is paused" "... none has to wait"
 now 2
-ok "... for UDP has given way" test "${now:-999}" -lt 64
+# a relay that is slow (sanitizers) serves them one after another, and has no need to end sessions
+ok "... and UDP holds no more than before" test "${now:-999}" -le 64
 exec 8>&-
 echo quit >&9
 done_testing
