@@ -22,17 +22,40 @@
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/exec.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 
-#define USAGE "rk-state [ -t ] [ -d fd ] dir prog..."
+struct options {
+  int temporary;
+  int readyfd;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 't',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, temporary),
+   .text = "make a directory for this chain only in dir, and remove it at the end"},
+  {.letter = 'd',
+   .kind = RK_OPTION_FD,
+   .at = offsetof(struct options, readyfd),
+   .arg = "fd",
+   .text = "write the directory's path to fd when it is locked, then close fd"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-state",
+  .summary = "lock and export a state directory, then execute a program",
+  .operands = "dir prog...",
+  .options = OPTIONS,
+};
 
 /* How long the rk-outside of an ended chain may take to end its driver and clear the directory,
    milliseconds. */
@@ -187,17 +210,6 @@ static void make_temporary(struct place *p, char const *dir)
   p->made = 1;
 }
 
-static int fd_of(char const *s)
-{
-  unsigned int fd;
-
-  if (!uint0_scan(s, &fd) || fd > INT_MAX)
-    strerr_dieinvalid(RK_EXIT_USAGE, "fd of -d");
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
-    strerr_dieinvalid(RK_EXIT_USAGE, "fd of -d");
-  return (int)fd;
-}
-
 /* dir: the state directory, or a directory in it. */
 static void write_fact(struct place const *p, int dir, char const *name, char const *value)
 {
@@ -345,28 +357,14 @@ int main(int argc, char const *const *argv)
   struct place p = {.fd = -1};
   char fate[16] = "";
   int lockfd;
-  int temporary = 0;
-  int readyfd = -1;
+  struct options o = {.readyfd = -1};
 
   PROG = "rk-state";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "td:", &l)) != -1)
-      switch (opt) {
-        case 't': temporary = 1; break;
-        case 'd': readyfd = fd_of(l.arg); break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (argc < 2)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
   if (!*argv[1])
     strerr_dief(127, "the program's name is empty");
 
-  if (temporary) {
+  if (o.temporary) {
     make_temporary(&p, argv[0]);
   } else {
     if (!argv[0][0])
@@ -376,21 +374,21 @@ int main(int argc, char const *const *argv)
   }
   p.fd = state_own(p.path, 0, p.made);
   lockfd = claim(&p);
-  if (!temporary) {
+  if (!o.temporary) {
     check_owner(&p);
     /* a killed chain's directory keeps its fate */
     rk_fact_read(p.fd, ".made", fate, sizeof fate);
     clear_stale(&p);
   }
-  if (temporary)
+  if (o.temporary)
     fill(&p, "temporary");
   else if (p.made)
     fill(&p, "made");
   else
     fill(&p, fate);
   hand_on_lock(&p, lockfd);
-  if (readyfd != -1)
-    notify_ready(&p, readyfd);
+  if (o.readyfd != -1)
+    notify_ready(&p, o.readyfd);
   exec(argv + 1);
   {
     int e = errno;

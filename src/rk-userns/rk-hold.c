@@ -15,14 +15,31 @@
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/options.h>
 
-#define USAGE "rk-hold [ -d fd ]"
+struct options {
+  int readyfd;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'd',
+   .kind = RK_OPTION_FD,
+   .at = offsetof(struct options, readyfd),
+   .arg = "fd",
+   .text = "write a newline to fd when the namespaces are held, then close it"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-hold",
+  .summary = "hold the namespaces of a chain, so that programs in them may come and go",
+  .operands = "",
+  .options = OPTIONS,
+};
 
 /* INT and HUP too: from a terminal, it must not survive its window. If the caller ignores them
    (nohup, a background job), so does this. */
@@ -38,24 +55,12 @@ static void add_unless_ignored(sigset_t *set, int sig)
 int main(int argc, char const *const *argv)
 {
   struct sigaction const ignore = {.sa_handler = SIG_IGN};
-  unsigned int readyfd = 0;
-  int ready = 0;
+  struct options o = {.readyfd = -1};
   int sig;
   sigset_t end;
 
   PROG = "rk-hold";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "d:", &l)) != -1) {
-      if (opt != 'd' || !uint0_scan(l.arg, &readyfd) || readyfd > 0x7fffffff)
-        strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      ready = 1;
-    }
-    argc -= l.ind;
-  }
-  if (argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  rk_options(&USAGE, argc, argv, &o);
 
   sigaction(SIGCHLD, &ignore, NULL); /* the kernel reaps them */
   sigemptyset(&end);
@@ -66,10 +71,10 @@ int main(int argc, char const *const *argv)
   if (chdir("/") == -1)
     strerr_diefusys(RK_EXIT_SYS, "change to /");
   rk_ctl_close();
-  if (ready) {
-    if (fd_write((int)readyfd, "\n", 1) < 1)
+  if (o.readyfd != -1) {
+    if (fd_write(o.readyfd, "\n", 1) < 1)
       strerr_diefusys(RK_EXIT_SYS, "say ready");
-    close((int)readyfd);
+    close(o.readyfd);
   }
   while (sigwait(&end, &sig)) {
   }

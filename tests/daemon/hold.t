@@ -42,7 +42,14 @@ read -r line < "$T/ready"
 kill -HUP $pid; ok "an ignored SIGHUP stays ignored" kill -0 $pid
 kill -TERM $pid; wait $pid; is $? 0 "then SIGTERM"
 usage="rk-hold: usage: rk-hold [ -d fd ]"
-run rk-hold -d x; is "$rc/$err" "100/$usage" "a bad fd number"
-run rk-hold prog; is "$rc/$err" "100/$usage" "it has no program"
-run rk-hold -d 77; is "$rc/$err" "111/rk-hold: fatal: unable to say ready: Bad file descriptor" "a closed fd"
+wrong="rk-hold: fatal: option -d needs the number of an open file descriptor: got"
+run rk-hold -d x
+is "$rc/$err" "100/$wrong \"x\"
+$usage" "a bad fd number"
+run rk-hold -d 77
+is "$rc/$err" "100/$wrong \"77\"
+$usage" "a closed fd"
+run rk-hold prog
+is "$rc/$err" "100/rk-hold: fatal: unexpected operand prog
+$usage" "it has no program"
 done_testing

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: ISC
+   The options of a program, in one table: its usage line, --help, --version and what is said of
+   wrong arguments come from it. Its page and the shells' completions are compared with it. */
+#ifndef RK_OPTIONS_H
+#define RK_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What an option does, and the type of the member at its offset. */
+enum rk_option_kind {
+  RK_OPTION_FLAG,   /* int: becomes 1. The only kind without a value (no arg) */
+  RK_OPTION_TEXT,   /* char const *: the value, if valid (where given) says that it is one */
+  RK_OPTION_NUMBER, /* uint32_t: from min up to max (0: no limit) */
+  RK_OPTION_WORD,   /* int: which of arg's words, as in "auto|subids|single", from 0 on */
+  RK_OPTION_FD,     /* int: an open file descriptor, made close-on-exec */
+  RK_OPTION_CALL,   /* take(into, value) does the rest. It may die by strerr_dief */
+};
+
+struct rk_option {
+  char letter; /* 0 ends the table; h and V are there already */
+  enum rk_option_kind kind;
+  size_t at;        /* offsetof(struct of the program's options, member) */
+  char const *arg;  /* the value's name in the usage line */
+  char const *text; /* what it does: one line of --help */
+  char const *join; /* usage line: " | " or " " between it and the next, in the same brackets */
+  int many;         /* usage line: may be given more than once */
+  uint32_t min;
+  uint32_t max;
+  char const *aliases; /* RK_OPTION_WORD: other names, as "||old-single": word by word as in arg */
+  int (*valid)(char const *value);
+  void (*take)(void *into, char const *value);
+};
+
+struct rk_usage {
+  char const *name;     /* "rk-state"; "rk-port add" */
+  char const *summary;  /* what the program does, the words after the name in its page */
+  char const *operands; /* as in the usage line: "dir prog...", "[ dir... ]", "" */
+  struct rk_option const *options;
+};
+
+/* Read the options of argv into the struct at into, whose members the caller has given their
+   defaults. Options end at the first argument that is none, or after "--". Returns the number of
+   the first operand; there are as many as usage->operands asks for.
+
+   --help, -h, --version and -V print on stdout and exit: 0, or 111 if that cannot be written. What
+   is wrong is told in one line, then the usage line follows: exit 100. PROG is set before. */
+int rk_options(struct rk_usage const *usage, int argc, char const *const *argv, void *into);
+
+/* The same end for what only the program knows to be wrong; the rest: the pieces of the line. */
+#define rk_usage_die(usage, ...) \
+  rk_usage_diev((usage), (char const *const[]){PROG, ": fatal: ", __VA_ARGS__}, \
+                sizeof((char const *const[]){PROG, ": fatal: ", __VA_ARGS__}) / \
+                  sizeof(char const *))
+void rk_usage_diev(struct rk_usage const *usage, char const *const *text, size_t n)
+  __attribute__((noreturn));
+
+#endif
