@@ -16,7 +16,7 @@
 enum {
   USAGE_MAX = 512, /* of a usage line */
   HELP_MAX = 4096,
-  COLUMN_MAX = 16, /* where --help's texts begin; a longer option pushes its own aside */
+  COLUMN_MAX = 16, /* where --help's texts begin; a longer option has a line before its own */
 };
 
 static void usage_line(struct rk_text *t, struct rk_usage const *u)
@@ -62,6 +62,10 @@ static void help_option(struct rk_text *t, char const *option, char const *arg, 
   size_t len = strlen(option) + strlen(arg);
 
   rk_text_add(t, "  ", option, arg);
+  if (len > column) {
+    rk_text_str(t, "\n  ");
+    len = 0;
+  }
   for (; len < column; len++)
     rk_text_str(t, " ");
   rk_text_add(t, "  ", text, "\n");

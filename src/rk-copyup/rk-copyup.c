@@ -21,49 +21,49 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
+#include <rk/options.h>
 
-#define USAGE "rk-copyup [ -m symlink|overlay|copy ] [ -p propagation ] [ -k ] dirs prog..."
+/* In the order of -m's words. */
+enum mode { SYMLINK, OVERLAY, COPY };
 
-static struct mode {
-  char const *name;
-  void (*cover)(struct copyup const *dir);
-} const modes[] = {
-  {.name = "symlink", .cover = &copyup_symlink},
-  {.name = "overlay", .cover = &copyup_overlay},
-  {.name = "copy", .cover = &copyup_copy},
+/* In the order of -p's words. */
+static unsigned long const PROPAGATIONS[] = {
+  MS_REC | MS_PRIVATE, MS_PRIVATE, MS_REC | MS_SLAVE, MS_SLAVE, MS_REC | MS_SHARED, MS_SHARED,
 };
 
-static struct propagation {
-  char const *name;
-  unsigned long flags;
-} const propagations[] = {
-  {.name = "rprivate", .flags = MS_REC | MS_PRIVATE}, {.name = "private", .flags = MS_PRIVATE},
-  {.name = "rslave", .flags = MS_REC | MS_SLAVE},     {.name = "slave", .flags = MS_SLAVE},
-  {.name = "rshared", .flags = MS_REC | MS_SHARED},   {.name = "shared", .flags = MS_SHARED},
+struct options {
+  int mode;
+  int propagation;
+  int keep;
 };
 
-static struct mode const *mode_of(char const *name)
-{
-  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-    if (!strcmp(name, modes[i].name))
-      return modes + i;
-  strerr_dief(RK_EXIT_USAGE, "unknown mode: ", name, " (symlink, overlay, copy)");
-}
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'm',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, mode),
+   .arg = "symlink|overlay|copy",
+   .text = "cover each with links to what is there, an overlay, or a copy",
+   .aliases = "tmpfs+symlink||"},
+  {.letter = 'p',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, propagation),
+   .arg = "rprivate|private|rslave|slave|rshared|shared",
+   .text = "how mounts pass between outside and inside (mount_namespaces(7))"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
 
-static struct propagation const *propagation_of(char const *name)
-{
-  for (size_t i = 0; i < sizeof propagations / sizeof *propagations; i++)
-    if (!strcmp(name, propagations[i].name))
-      return propagations + i;
-  strerr_dief(RK_EXIT_USAGE, "unknown propagation: ", name,
-              " (private, rprivate, slave, rslave, shared, rshared)");
-}
+static struct rk_usage const USAGE = {
+  .name = "rk-copyup",
+  .summary = "new mount namespace, make directories writable in it, then execute a program",
+  .operands = "dirs prog...",
+  .options = OPTIONS,
+};
 
 /* 0, 1 and 2 may be closed: what is opened here must not get these numbers, or a message would be
    written into it. */
@@ -108,9 +108,8 @@ static void check_readable(char const *path)
 }
 
 /* Everything that can be known before something is done. */
-static void check_path(char const *path, struct mode const *mode)
+static void check_path(char const *path, enum mode mode)
 {
-  int overlay = mode->cover == &copyup_overlay;
   struct copyup c;
 
   if (!*path)
@@ -122,28 +121,29 @@ static void check_path(char const *path, struct mode const *mode)
     strerr_dief(RK_EXIT_USAGE, "neither a directory nor a regular file: ", path);
   if (S_ISDIR(c.st.st_mode)) {
     refuse_root(&c);
-    if (overlay)
+    if (mode == OVERLAY)
       copyup_overlay_check(&c);
   }
-  if (!overlay || S_ISREG(c.st.st_mode))
+  if (mode != OVERLAY || S_ISREG(c.st.st_mode))
     check_readable(path);
   close(c.fd);
 }
 
-static void cover_path(char const *path, struct mode const *mode)
+static void cover_path(char const *path, enum mode mode)
 {
+  static void (*const cover[])(struct copyup const *) = {
+    [SYMLINK] = copyup_symlink, [OVERLAY] = copyup_overlay, [COPY] = copyup_copy};
   struct copyup c;
 
   open_path(&c, path);
   if (S_ISDIR(c.st.st_mode))
-    mode->cover(&c);
+    cover[mode](&c);
   else
     copyup_file(&c);
   close(c.fd);
 }
 
-static void for_each(char const *dirs, struct mode const *mode,
-                     void (*f)(char const *, struct mode const *))
+static void for_each(char const *dirs, enum mode mode, void (*f)(char const *, enum mode))
 {
   static char path[PATH_MAX];
 
@@ -212,30 +212,18 @@ static void keep_state(int state, char const *path)
 
 int main(int argc, char const *const *argv)
 {
-  struct mode const *mode = modes;
-  struct propagation const *propagation = propagations;
+  struct options o = {0};
+  enum mode mode;
+  unsigned long propagation;
   char const *statedir = getenv("RK_STATE_DIR");
   static char here[PATH_MAX]; /* the working directory by name, empty if it has none */
-  int keep = 0;
   int state = -1;
   char const *dirs;
 
   PROG = "rk-copyup";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "m:p:k", &l)) != -1)
-      switch (opt) {
-        case 'm': mode = mode_of(l.arg); break;
-        case 'p': propagation = propagation_of(l.arg); break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (argc < 2)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
+  mode = (enum mode)o.mode;
+  propagation = PROPAGATIONS[o.propagation];
   dirs = argv[0];
   guard_stdio();
   for_each(dirs, mode, &check_path);
@@ -248,21 +236,21 @@ int main(int argc, char const *const *argv)
      within one user namespace they would stay shared, and covering a directory would cover it
      outside. shared comes last for the same reason: a clone that is a peer of what it was cloned
      from would be covered with it. */
-  if (propagation->flags == (MS_REC | MS_PRIVATE))
+  if (propagation == (MS_REC | MS_PRIVATE))
     propagate(MS_REC | MS_PRIVATE);
   else
     propagate(MS_REC | MS_SLAVE);
-  if (propagation->flags == MS_PRIVATE)
+  if (propagation == MS_PRIVATE)
     propagate(MS_PRIVATE);
   if (*dirs)
     state = open_state(statedir);
   for_each(dirs, mode, &cover_path);
   if (state != -1)
     keep_state(state, statedir);
-  if (propagation->flags & MS_SHARED)
-    propagate(propagation->flags);
+  if (propagation & MS_SHARED)
+    propagate(propagation);
 
   if (*dirs && *here && chdir(here) == -1)
     copyup_die("enter again", here, "");
-  rk_link_exec(argv + 1, keep);
+  rk_link_exec(argv + 1, o.keep);
 }

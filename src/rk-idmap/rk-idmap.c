@@ -20,7 +20,6 @@
 #include <sys/prctl.h>
 #include <linux/capability.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -28,16 +27,58 @@
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/proc.h>
 #include <rk/spawn.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 
-#define USAGE \
-  "rk-idmap [ -m auto|subids|single|direct ] [ -s auto|static|dynamic ] [ -n min ] [ -g " \
-  "keep|drop ] [ -k ] prog..."
-
+/* In the order of -m's words. */
 enum mode { AUTO, SUBIDS, SINGLE, DIRECT };
+
+/* In the order of -g's words; UNSAID: as the host's root does it. */
+enum groups { UNSAID = -1, KEEP, DROP };
+
+struct options {
+  int mode;
+  int source; /* enum idmap_source */
+  uint32_t min;
+  int groups;
+  int keep;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'm',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, mode),
+   .arg = "auto|subids|single|direct",
+   .text = "map the ids in this way or fail; auto: the first that works"},
+  {.letter = 's',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, source),
+   .arg = "auto|static|dynamic",
+   .text = "find subordinate ids in files (static) or by getsubids (dynamic)"},
+  {.letter = 'n',
+   .kind = RK_OPTION_NUMBER,
+   .at = offsetof(struct options, min),
+   .arg = "min",
+   .text = "fail unless at least min uids and as many gids are mapped",
+   .min = 1},
+  {.letter = 'g',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, groups),
+   .arg = "keep|drop",
+   .text = "keep or drop the supplementary groups"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-idmap",
+  .summary = "map the ids of a new user namespace, become its root, then execute a program",
+  .operands = "prog...",
+  .options = OPTIONS,
+};
 
 static uint32_t id_from_env(char const *name)
 {
@@ -49,14 +90,6 @@ static uint32_t id_from_env(char const *name)
   if (!uint320_scan(s, &v))
     strerr_dieinvalid(RK_EXIT_USAGE, name);
   return v;
-}
-
-static int word_of(char const *what, char const *s, char const *const *words)
-{
-  for (int i = 0; words[i]; i++)
-    if (!strcmp(s, words[i]))
-      return i;
-  strerr_dief(RK_EXIT_USAGE, "unknown ", what, " ", s, " (usage: " USAGE ")");
 }
 
 /* Only in a namespace that is new may the ids be mapped, and only once. */
@@ -235,54 +268,30 @@ static void map_ids(enum mode mode, enum idmap_source source, uint32_t min,
 
 int main(int argc, char const *const *argv)
 {
-  static char const *const modes[] = {"auto", "subids", "single", "direct", NULL};
-  static char const *const sources[] = {"auto", "static", "dynamic", NULL};
-  static char const *const groups[] = {"keep", "drop", NULL};
-  enum mode mode = AUTO;
-  enum idmap_source source = IDMAP_AUTO;
-  int drop = -1;
-  int keep = 0;
-  uint32_t min = 1;
+  struct options o = {.mode = AUTO, .source = IDMAP_AUTO, .min = 1, .groups = UNSAID};
+  int drop;
   struct idmap_who who;
 
   PROG = "rk-idmap";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "m:s:n:g:k", &l)) != -1)
-      switch (opt) {
-        case 'm': mode = (enum mode)word_of("mode", l.arg, modes); break;
-        case 's': source = (enum idmap_source)word_of("source", l.arg, sources); break;
-        case 'n':
-          if (!uint320_scan(l.arg, &min) || !min)
-            strerr_dief(RK_EXIT_USAGE, "-n: ", l.arg, " is no count of ids");
-          break;
-        case 'g': drop = word_of("treatment of groups", l.arg, groups); break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
   if (rk_spawn_time() == -1)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
-  if (mode == SINGLE && min > 1)
-    strerr_dief(RK_EXIT_USAGE, "-m single maps one id, -n asks for more");
+  if (o.mode == SINGLE && o.min > 1)
+    rk_usage_die(&USAGE, "-m single maps one id, -n asks for more");
   who = (struct idmap_who){
     .uid = id_from_env("RK_UID"),
     .gid = id_from_env("RK_GID"),
     .host_root = getenv("RK_OUTSIDE_ROOT") != NULL,
   };
+  drop = o.groups == DROP;
   /* else the host's group 0 would come along */
-  if (drop == -1)
-    drop = who.host_root && (mode == AUTO || mode == SUBIDS);
+  if (o.groups == UNSAID)
+    drop = who.host_root && (o.mode == AUTO || o.mode == SUBIDS);
   refuse_mapped();
 
-  map_ids(mode, source, min, &who);
+  map_ids((enum mode)o.mode, (enum idmap_source)o.source, o.min, &who);
   if (drop)
     drop_groups();
   become_root();
-  rk_link_exec(argv, keep);
+  rk_link_exec(argv, o.keep);
 }

@@ -25,18 +25,54 @@
 #include <linux/magic.h>
 
 #include <skalibs/exec.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
 #include <rk/fds.h>
 #include <rk/host.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/sys.h>
 #include <rk/tty.h>
 #include <rk/wait.h>
 
-#define USAGE "rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -T ] [ -k ] prog..."
+struct options {
+  int no_reaper;
+  int same_signal;
+  char const *keep_fds;
+  int tty;
+  int keep;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'R',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, no_reaper),
+   .text = "no reaper: prog is pid 1 itself, and must reap orphans"},
+  {.letter = 's',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, same_signal),
+   .text = "end by the signal that ended prog, without a core, instead of 128 + n"},
+  {.letter = 'f',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, keep_fds),
+   .arg = "fd,...|all",
+   .text = "pass on these inherited directories although they lead to the old /proc",
+   .valid = rk_fds_list_valid},
+  {.letter = 'T',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, tty),
+   .text = "let prog insert input into its terminal"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-pidns",
+  .summary = "run a program in a new pid namespace with its own /proc",
+  .operands = "prog...",
+  .options = OPTIONS,
+};
 
 static void make_namespaces(void)
 {
@@ -114,40 +150,18 @@ static void become(struct rk_wait const *w, char const *const *argv, int tty, in
 int main(int argc, char const *const *argv)
 {
   struct rk_wait w;
-  char const *keep_fds = NULL;
-  int reaper = 1;
-  int tty = 0;
-  int keep = 0;
-  unsigned int same = 0;
+  struct options o = {0};
+  unsigned int same;
   pid_t init;
   pid_t child;
 
   PROG = "rk-pidns";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "Rsf:Tk", &l)) != -1)
-      switch (opt) {
-        case 'R': reaper = 0; break;
-        case 's': same = RK_WAIT_SAME; break;
-        case 'f':
-          if (!rk_fds_list_valid(l.arg))
-            strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
-          keep_fds = l.arg;
-          break;
-        case 'T': tty = 1; break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
+  same = o.same_signal ? RK_WAIT_SAME : 0;
 
   /* From a directory of the mount namespace that is left, "../.." leads to its /proc, and that
      shows every process. */
-  rk_fds_refuse(keep_fds, RK_FDS_FILES, 0);
+  rk_fds_refuse(o.keep_fds, RK_FDS_FILES, 0);
   make_namespaces();
   if (rk_wait_begin(&w) == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
@@ -155,18 +169,18 @@ int main(int argc, char const *const *argv)
   if (init == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
   if (!init) {
-    if (reaper)
+    if (!o.no_reaper)
       reap(&w);
     if (rk_wait_tie(&w) == -1)
       _exit(RK_EXIT_SYS);
-    become(&w, argv, tty, keep);
+    become(&w, argv, o.tty, o.keep);
   }
-  if (!reaper)
+  if (o.no_reaper)
     _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
   child = fork();
   if (child == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
   if (!child)
-    become(&w, argv, tty, keep);
+    become(&w, argv, o.tty, o.keep);
   _exit(rk_wait_for(&w, child, init, same));
 }

@@ -12,14 +12,48 @@
 #include <sched.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/link.h>
+#include <rk/options.h>
 
-#define USAGE "rk-unshare [ -u ] [ -i ] [ -c ] [ -t ] [ -k ] prog..."
+struct options {
+  int uts;
+  int ipc;
+  int cgroup;
+  int time;
+  int keep;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'u',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, uts),
+   .text = "uts: a host and domain name of its own"},
+  {.letter = 'i',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, ipc),
+   .text = "ipc: System V IPC and POSIX message queues, empty"},
+  {.letter = 'c',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, cgroup),
+   .text = "cgroup: the present control group becomes the root"},
+  {.letter = 't',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, time),
+   .text = "time: the monotonic and boot-time clocks, which start with the present offsets"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-unshare",
+  .summary = "enter new uts, ipc, cgroup or time namespaces, then execute a program",
+  .operands = "prog...",
+  .options = OPTIONS,
+};
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080
@@ -55,40 +89,20 @@ static void enter_time(void)
 
 int main(int argc, char const *const *argv)
 {
-  int uts = 0;
-  int ipc = 0;
-  int cgroup = 0;
-  int time = 0;
-  int keep = 0;
+  struct options o = {0};
 
   PROG = "rk-unshare";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "uictk", &l)) != -1)
-      switch (opt) {
-        case 'u': uts = 1; break;
-        case 'i': ipc = 1; break;
-        case 'c': cgroup = 1; break;
-        case 't': time = 1; break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
 
-  if (uts)
+  if (o.uts)
     make_namespace(CLONE_NEWUTS, "uts", "sysctl -w user.max_uts_namespaces=28633");
-  if (ipc)
+  if (o.ipc)
     make_namespace(CLONE_NEWIPC, "ipc", "sysctl -w user.max_ipc_namespaces=28633");
-  if (cgroup)
+  if (o.cgroup)
     make_namespace(CLONE_NEWCGROUP, "cgroup", "sysctl -w user.max_cgroup_namespaces=28633");
-  if (time) {
+  if (o.time) {
     make_namespace(CLONE_NEWTIME, "time", "sysctl -w user.max_time_namespaces=28633");
     enter_time();
   }
-  rk_link_exec(argv, keep);
+  rk_link_exec(argv, o.keep);
 }

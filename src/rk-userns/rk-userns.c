@@ -24,7 +24,6 @@
 #include <sys/wait.h>
 
 #include <skalibs/posixplz.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -33,12 +32,32 @@
 #include <rk/host.h>
 #include <rk/keyring.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 
-#define USAGE "rk-userns [ -K ] [ -k ] prog..."
+struct options {
+  int keyring;
+  int keep;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'K',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, keyring),
+   .text = "keep the user's session keyring"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-userns",
+  .summary = "enter a new user namespace, then execute a program",
+  .operands = "prog...",
+  .options = OPTIONS,
+};
 
 /* Is fd the lock of that directory? rk-outside will clear it. */
 static int is_lock_of(int fd, char const *dir)
@@ -253,24 +272,10 @@ int main(int argc, char const *const *argv)
   static struct outside outside;
   char file[PATH_MAX];
   int control;
-  int keep = 0;
-  int keyring = 0;
+  struct options o = {0};
 
   PROG = "rk-userns";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    int opt;
-    while ((opt = subgetopt_r(argc, argv, "Kk", &l)) != -1)
-      switch (opt) {
-        case 'K': keyring = 1; break;
-        case 'k': keep = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (!argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
   outside.lock = take_lock();
   rk_ctl_close(); /* of a chain outside of this one: to it, this is the program */
   if (rk_libexec("rk-outside", file, sizeof file) == -1)
@@ -290,11 +295,11 @@ int main(int argc, char const *const *argv)
   if (outside.lock != -1)
     close(outside.lock);
 
-  if (!keyring)
+  if (!o.keyring)
     rk_keyring_new_or_die(); /* not before: rk-outside keeps the user's */
   if (unshare(CLONE_NEWUSER) == -1)
     userns_die(errno);
   raise_caps();
   export_number("RK_OUTSIDE_FD", (unsigned int)control);
-  rk_link_exec(argv, keep);
+  rk_link_exec(argv, o.keep);
 }

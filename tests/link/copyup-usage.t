@@ -8,9 +8,10 @@ bad() { # CODE TEXT ARGS...
   run rk_chain rk-copyup "$@" "$T/dir" sh -c 'echo ran'
   is "$rc $out" "$want " "$text: $want"
   like "$err" "^rk-copyup: (fatal|usage): .*" "$text: said"
-  is "$(printf '%s\n' "$err" | wc -l)" 1 "$text: in one line"
+  is "$(printf '%s\n' "$err" | grep -vc '^rk-copyup: usage: ')" 1 "$text: in one line, before the usage if any"
 }
 bad 100 "unknown mode" -m link
+run rk_chain rk-copyup -m tmpfs+symlink "$T/dir" true; is "$rc/$err" 0/ "RootlessKit's name for the mode"
 bad 100 "unknown propagation" -p shard
 bad 100 "unknown option" -x
 bad 100 "a dot" . --

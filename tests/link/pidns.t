@@ -43,8 +43,9 @@ pid=$!
 ok "prog closes a pipe: its reader sees the end" timeout 60 cat "$T/p"
 kill -KILL $pid; wait $pid 2> /dev/null
 
-run rk-pidns; is "$rc/$err" "100/rk-pidns: usage: rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -T ] [ -k ] prog..." \
-  "no program"
+run rk-pidns
+is "$rc/$err" "100/rk-pidns: fatal: no program given
+rk-pidns: usage: rk-pidns [ -R ] [ -s ] [ -f fd,...|all ] [ -T ] [ -k ] prog..." "no program"
 run rk-pidns -x true; is "$rc" 100 "an unknown option"
 run rk-pidns ./nothing; is "$rc" 127 "no such program"
 run rk-pidns /etc/passwd; is "$rc" 126 "not a program"

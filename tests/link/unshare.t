@@ -21,8 +21,12 @@ is "$out" elsewhere "the host name can be changed"
 isnt "$(hostname)" elsewhere "and only inside"
 
 usage="rk-unshare: usage: rk-unshare [ -u ] [ -i ] [ -c ] [ -t ] [ -k ] prog..."
-run rk-unshare -u; is "$rc/$err" "100/$usage" "no program"
-run rk-unshare -x true; is "$rc/$err" "100/$usage" "an unknown option"
+run rk-unshare -u
+is "$rc/$err" "100/rk-unshare: fatal: no program given
+$usage" "no program"
+run rk-unshare -x true
+is "$rc/$err" "100/rk-unshare: fatal: unknown option -x
+$usage" "an unknown option"
 run rk-unshare -u ./nothing; is "$rc" 127 "no such program"
 # a namespace of which this user namespace may have none
 run rk-userns rk-idmap -m single sh -c 'echo 0 > /proc/sys/user/max_uts_namespaces; exec rk-unshare -u true'

@@ -39,6 +39,13 @@ struct rk_usage {
   struct rk_option const *options;
 };
 
+/* The row that links share; its member is an int keep. */
+#define RK_OPTION_KEEP(type) \
+  { \
+    .letter = 'k', .kind = RK_OPTION_FLAG, .at = offsetof(type, keep), \
+    .text = "keep the control socket open for prog although it is not a link" \
+  }
+
 /* Read the options of argv into the struct at into, whose members the caller has given their
    defaults. Options end at the first argument that is none, or after "--". Returns the number of
    the first operand; there are as many as usage->operands asks for.
