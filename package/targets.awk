@@ -51,7 +51,7 @@ function rule(   i, out, objs, libs, alias, script, files, file, count) {
   if ($2 == "test") tests = tests " " out
   else progs = progs " " out
   if (alias != "")
-    printf "%s: %s/%s/%s\n\tln -sfn %s $@\n", out, B, $2, alias, alias
+    printf "%s: %s/%s/%s\n\tln -f $< $@\n", out, B, $2, alias
   else if (script != "")
     printf "%s: %s\n\t@mkdir -p $(@D)\n\tinstall -m 0755 $< $@\n", out, script
   else {

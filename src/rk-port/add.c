@@ -137,10 +137,11 @@ static void failed(char const *spec, char const *error) __attribute__((noreturn)
 static void failed(char const *spec, char const *error)
 {
   if (!strncmp(error, "cannot expose privileged port ", 30))
-    rk_die_host("N11",
-                "sysctl -w net.ipv4.ip_unprivileged_port_start=0, or setcap "
-                "cap_net_bind_service=ep on rk-portd, or hand the socket in (listen-fd=)",
-                "unable to publish ", spec, ": ", error);
+    rk_die_host(
+      "N11",
+      "sysctl -w net.ipv4.ip_unprivileged_port_start=0, or setcap "
+      "cap_net_bind_service=ep on rootlesskit or rk-portd, or hand the socket in (listen-fd=)",
+      "unable to publish ", spec, ": ", error);
   strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": ", error);
 }
 

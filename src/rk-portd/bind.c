@@ -82,7 +82,8 @@ static void privileged(struct rk_text *t, int64_t port)
   rk_text_str(t, ", you can add 'net.ipv4.ip_unprivileged_port_start=");
   rk_text_num(t, port);
   rk_text_add(t, "' to /etc/sysctl.conf (currently ", start,
-              "), or set CAP_NET_BIND_SERVICE on rk-portd binary, or choose a larger port number "
+              "), or set CAP_NET_BIND_SERVICE on rootlesskit binary (without rk-run: on rk-portd), "
+              "or choose a larger port number "
               "(>= ",
               start, "): ");
 }

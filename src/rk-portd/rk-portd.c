@@ -28,6 +28,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/caps.h>
 #include <rk/dump.h>
 #include <rk/exit.h>
 #include "portd.h"
@@ -134,6 +135,9 @@ int main(int argc, char const *const *argv)
     strerr_diefusys(RK_EXIT_USAGE, "use the fd of -d");
 
   rk_no_dump_or_die();
+  /* ambient ones, of rk-run or a supervisor, are not for rk-relay */
+  if (rk_caps_settle() == -1)
+    strerr_diefusys(RK_EXIT_SYS, "clear the inheritable capabilities");
   raise_limit();
   listenfds_init(&portd.forward.bind.given);
   catch_signals(&signals);

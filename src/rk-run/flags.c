@@ -17,6 +17,7 @@
 #define RK_TRIPLET "linux-gnu"
 #endif
 static struct run const DEFAULT = {
+  .portd_dir = -1,
   .print_semver = "",
   .state_dir = "",
   .net = "host",

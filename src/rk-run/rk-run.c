@@ -6,11 +6,13 @@
    changes  nothing itself
    fds/env  passes everything on; LISTEN_PID is corrected when it names this process
    forks    the chain, rk-portd, rk-apid: all die with it
-   holds    the user's host ids; nothing is privileged
+   holds    the user's host ids; of its file's capabilities only CAP_NET_BIND_SERVICE, not effective:
+            it goes to rk-portd alone (privilege.c)
    lives    as long as the chain's process
    exits    the command's status; 255 when a signal ended it; 1 for every error of its own
             (doc/rk-run.1)
  */
+#include "privilege.h"
 #include "run.h"
 #include "state.h"
 #include <string.h>
@@ -20,10 +22,12 @@
 int main(int argc, char const *const *argv)
 {
   struct run r;
+  int portd_dir = privilege_take();
   char const *name = argc ? strrchr(argv[0], '/') : 0;
 
   PROG = name ? name + 1 : argc ? argv[0] : "rk-run";
   run_flags(&r, argv + (argc > 0));
+  r.portd_dir = portd_dir;
   if (r.print)
     run_print(&r);
   if (r.service)

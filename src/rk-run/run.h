@@ -26,6 +26,7 @@ struct run {
   char const *srcip_backend;
   int pidns, cgroupns, utsns, ipcns;
   char const *reaper, *evacuate, *subid_source;
+  int portd_dir;              /* privilege_take() */
   char const *keep_fds;       /* for -f of rk-net and rk-pidns, "" for none; null when a chain is
                                  only printed */
   char const *const *given;   /* the whole command line after the program's name */

@@ -82,10 +82,10 @@ static char const *const *words(char const *const *list, size_t n)
   return argv;
 }
 
-static struct service service(struct serve const *s, char const *name, int fd)
+static struct service service(struct serve const *s, char const *name, struct spawn_what what)
 {
   return (struct service){
-    .name = name, .fd = fd, .r = s->r, .loop = s->loop, .was = s->was, .pidfd = {.fd = -1}};
+    .name = name, .what = what, .r = s->r, .loop = s->loop, .was = s->was, .pidfd = {.fd = -1}};
 }
 
 static void plan_services(struct serve *s, int managed)
@@ -96,10 +96,13 @@ static void plan_services(struct serve *s, int managed)
     sibling("rk-apid"), "-l",  run_text("%d", fd), "-P", managed ? s->r->port_driver : "none", "-o",
     srcip(s->r),        s->dir};
 
-  s->portd = service(s, "rk-portd", -1);
-  s->portd.argv = words(portd, sizeof portd / sizeof *portd);
-  s->apid = service(s, "rk-apid", fd);
-  s->apid.argv = words(apid, sizeof apid / sizeof *apid);
+  s->portd = service(s, "rk-portd",
+                     (struct spawn_what){.argv = words(portd, sizeof portd / sizeof *portd),
+                                         .fd = -1,
+                                         .dir = s->r->portd_dir});
+  s->apid = service(
+    s, "rk-apid",
+    (struct spawn_what){.argv = words(apid, sizeof apid / sizeof *apid), .fd = fd, .dir = -1});
 }
 
 /* The i-th -p; it has been checked. */
@@ -155,17 +158,17 @@ static void on_answer(void *ctx, short revents)
 static void start_portd_ready(struct serve *s)
 {
   struct service *h = &s->portd;
-  char const *const *plain = h->argv;
+  char const *const *plain = h->what.argv;
   int fd[2];
 
   if (pipe2(fd, O_CLOEXEC) == -1)
     run_die("pipe: %s", go_errno(errno));
   char const *const ready[] = {plain[0], "-d", run_text("%d", fd[1]), plain[1], plain[2], plain[3]};
-  h->argv = words(ready, sizeof ready / sizeof *ready);
-  h->fd = fd[1];
+  h->what.argv = words(ready, sizeof ready / sizeof *ready);
+  h->what.fd = fd[1];
   service_start(h);
-  h->argv = plain;
-  h->fd = -1;
+  h->what.argv = plain;
+  h->what.fd = -1;
   close(fd[1]);
   s->answer = (struct rk_watch){.fd = fd[0], .events = POLLIN, .ready = on_answer, .ctx = s};
   rk_loop_add(s->loop, &s->answer);

@@ -22,14 +22,14 @@ static int try_start(struct service *h)
   int e;
 
   h->since = rk_clock_ms();
-  h->pid = run_spawn(h->was, h->argv, h->fd);
+  h->pid = run_spawn(h->was, &h->what);
   if (h->pid == -1) {
     h->pid = 0;
     return -1;
   }
   h->pidfd.fd = rk_pidfd_open(h->pid, 0);
   if (h->pidfd.fd != -1) {
-    run_debug(h->r, "starts %s as process %ld: %s", h->name, (long)h->pid, run_words(h->argv));
+    run_debug(h->r, "starts %s as process %ld: %s", h->name, (long)h->pid, run_words(h->what.argv));
     return 0;
   }
   e = errno;
@@ -42,7 +42,7 @@ static int try_start(struct service *h)
 void service_start(struct service *h)
 {
   if (try_start(h) == -1)
-    run_die("failed to start the child: fork/exec %s: %s", h->argv[0], go_errno(errno));
+    run_die("failed to start the child: fork/exec %s: %s", h->what.argv[0], go_errno(errno));
 }
 
 static void start_again(void *ctx);

@@ -15,8 +15,7 @@
 /* The caller sets the first group, and keeps the struct where it is. */
 struct service {
   char const *name;
-  char const *const *argv; /* terminated by NULL; the first is a path */
-  int fd;                  /* one that it is given open under the same number, or -1 */
+  struct spawn_what what;
   struct run const *r;
   struct rk_loop *loop;
   struct spawn_was const *was;

@@ -14,6 +14,7 @@
 
 #include <compat/go.h>
 
+#include "privilege.h"
 #include "run.h"
 
 enum { STACK = 65536, PID_SIZE = 16 };
@@ -21,12 +22,27 @@ enum { STACK = 65536, PID_SIZE = 16 };
 /* What the child reads, in memory that it shares with us until it execs. */
 struct child {
   struct spawn_was const *was;
-  char const *const *argv;
+  struct spawn_what const *what;
   char **env;
   char *listen; /* where its LISTEN_PID is to be written, or NULL */
   pid_t parent;
-  int fd;
 };
+
+/* With a capability by the directory's fd, so that it is the one that was looked at. Its name there
+   becomes the process's, as with a path (execveat(2)). */
+static void execute(struct spawn_what const *what, char **env)
+{
+  char **argv = (char **)(uintptr_t)what->argv;
+  char const *slash = strrchr(what->argv[0], '/');
+
+  if (what->dir == -1 || !slash) {
+    execve(argv[0], argv, env);
+    return;
+  }
+  if (privilege_hand_on() == -1)
+    run_warn("unable to hand CAP_NET_BIND_SERVICE to %s: %s", slash + 1, go_errno(errno));
+  syscall(SYS_execveat, what->dir, slash + 1, argv, env, AT_SYMLINK_NOFOLLOW);
+}
 
 static int become(void *ctx)
 {
@@ -39,10 +55,11 @@ static int become(void *ctx)
     return 1; /* the parent died before the line above */
   if (c->listen)
     snprintf(c->listen, PID_SIZE, "%ld", (long)getpid());
-  if (c->fd != -1)
-    fcntl(c->fd, F_SETFD, 0);
-  execve(c->argv[0], (char **)(uintptr_t)c->argv, c->env);
-  run_error("parent", "failed to start the child: fork/exec %s: %s", c->argv[0], go_errno(errno));
+  if (c->what->fd != -1)
+    fcntl(c->what->fd, F_SETFD, 0);
+  execute(c->what, c->env);
+  run_error("parent", "failed to start the child: fork/exec %s: %s", c->what->argv[0],
+            go_errno(errno));
   return 127;
 }
 
@@ -78,10 +95,10 @@ static void prepare_env(struct child *c)
 
 /* CLONE_VM | CLONE_VFORK (clone(2)): no page is copied, and when it returns the program has been
    executed, or has said why not. */
-pid_t run_spawn(struct spawn_was const *was, char const *const *argv, int fd)
+pid_t run_spawn(struct spawn_was const *was, struct spawn_what const *what)
 {
   _Alignas(16) char stack[STACK];
-  struct child c = {.was = was, .argv = argv, .parent = getpid(), .fd = fd};
+  struct child c = {.was = was, .what = what, .parent = getpid()};
 
   prepare_env(&c);
   return clone(become, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &c);

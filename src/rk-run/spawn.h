@@ -12,9 +12,15 @@ struct spawn_was {
   void (*sigpipe)(int); /* what SIGPIPE does */
 };
 
-/* Start argv[0], a path, as a child that is killed when we die; fd, if not -1, stays open in it.
-   Returns its pid, or -1 with errno. A program that cannot be executed says so itself and ends with
-   127. */
-pid_t run_spawn(struct spawn_was const *was, char const *const *argv, int fd);
+/* What to start. */
+struct spawn_what {
+  char const *const *argv; /* terminated by NULL; the first is a path */
+  int fd;                  /* -1, or one that stays open in it */
+  int dir; /* -1, or the directory that privilege_take() has found: it gets the capability */
+};
+
+/* Start it as a child that is killed when we die. Returns its pid, or -1 with errno. A program that
+   cannot be executed says so itself and ends with 127. */
+pid_t run_spawn(struct spawn_was const *was, struct spawn_what const *what);
 
 #endif

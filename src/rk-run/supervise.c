@@ -218,7 +218,7 @@ static void start_chain(struct supervisor *s)
             "or make a symbolic link to it instead of a copy",
             chain[0]);
   run_debug(s->r, "starts the chain: %s", run_words(chain));
-  s->pid = run_spawn(&s->was, chain, -1);
+  s->pid = run_spawn(&s->was, &(struct spawn_what){.argv = chain, .fd = -1, .dir = -1});
   if (s->pid == -1) {
     s->pid = 0;
     run_die("failed to start the child: fork/exec %s: %s", chain[0], go_errno(errno));

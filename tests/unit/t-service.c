@@ -18,8 +18,7 @@ static struct spawn_was was;
 static struct service service(char const *const *argv)
 {
   return (struct service){.name = "t-service's",
-                          .argv = argv,
-                          .fd = -1,
+                          .what = {.argv = argv, .fd = -1, .dir = -1},
                           .r = &r,
                           .loop = &loop,
                           .was = &was,
