@@ -6,7 +6,7 @@
    changes  nothing itself
    fds/env  passes everything on; LISTEN_PID is corrected when it names this process
    forks    the chain, rk-portd, rk-apid: all die with it
-   holds    the user's host ids; of its file's capabilities only CAP_NET_BIND_SERVICE, not effective:
+   holds    the user's host ids; of its file's capabilities CAP_NET_BIND_SERVICE, not effective:
             it goes to rk-portd alone (privilege.c)
    lives    as long as the chain's process
    exits    the command's status; 255 when a signal ended it; 1 for every error of its own

@@ -20,14 +20,17 @@ child() { # PID NAME: the child of that name
   return 1
 }
 publish() { # PROGRAM ARGS...
-  as_user env TMPDIR="$T/u" LD_LIBRARY_PATH="$T/u" "$@" --state-dir="$D" --net=none --port-driver=builtin \
-    -p 127.0.0.1:80:80/tcp sh -c 'env > "$0/env"; exec busybox httpd -f -p 80 -h "$1"' "$T/u" "$T/www" > "$T/u/out" 2> "$T/u/err" & p=$!
+  as_user env TMPDIR="$T/u" LD_LIBRARY_PATH="$T/u" "$@" --state-dir="$D" --net=none \
+    --port-driver=builtin \
+    -p 127.0.0.1:80:80/tcp \
+    sh -c 'env > "$0/env"; exec busybox httpd -f -p 80 -h "$1"' "$T/u" "$T/www" \
+    > "$T/u/out" 2> "$T/u/err" & p=$!
   tap_pids="$tap_pids $p"
 }
 publish "$bin/rootlesskit"; wait "$p"
-like "$(cat "$T/u/err")" "failed to expose port \{tcp 127.0.0.1 80 80 \}: cannot expose privileged port 80, you can add \
-'net.ipv4.ip_unprivileged_port_start=80' to /etc/sysctl.conf \(currently 1024\), or set CAP_NET_BIND_SERVICE \
-on rootlesskit binary" \
+like "$(cat "$T/u/err")" "failed to expose port \{tcp 127.0.0.1 80 80 \}: cannot expose privileged port 80, \
+you can add 'net.ipv4.ip_unprivileged_port_start=80' to /etc/sysctl.conf \(currently 1024\), or set \
+CAP_NET_BIND_SERVICE on rootlesskit binary" \
   "without it port 80 fails, with RootlessKit's words"
 setcap cap_net_bind_service=ep "$bin/rootlesskit" 2> "$T/err" || skip_all "file capabilities cannot be set here"
 like "$(getcap "$bin/rootlesskit")" 'cap_net_bind_service' "rootlesskit is a file that setcap takes"
