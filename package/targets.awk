@@ -50,7 +50,9 @@ function rule(   i, out, objs, libs, alias, script, files, file, count) {
   }
   if ($2 == "test") tests = tests " " out
   else progs = progs " " out
-  if (alias != "")
+  if (alias ~ /^\//)
+    printf "%s:\n\t@mkdir -p $(@D)\n\t@ln -sfn %s $@\n", out, alias
+  else if (alias != "")
     printf "%s: %s/%s/%s\n\tln -f $< $@\n", out, B, $2, alias
   else if (script != "")
     printf "%s: %s\n\t@mkdir -p $(@D)\n\tinstall -m 0755 $< $@\n", out, script

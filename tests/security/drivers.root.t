@@ -32,7 +32,7 @@ for driver in slirp4netns pasta; do
   isnt "$(readlink "/proc/$v/ns/mnt")" "$(readlink "/proc/$p/ns/mnt")" "with the host's mounts"
   is "$(attack "$v")" "" "root inside gets nothing of it"
   like "$(cat "$T/attack")" '^ptrace EPERM$' "(it was tried)"
-  is "$(cat "/proc/$v/comm")" rk-t-visitor "it keeps its name"
+  is "$(cat "/proc/$v/comm")" "$driver" "it has the name of the driver"
   is "$(named)" "" "and neither its program nor its pid file has a name that root inside could use"
   : > "$T/v/go"
   ok "$driver: the chain is ready" wait_until test -s "$D/child_pid"

@@ -21,11 +21,11 @@ char const *driver_program(char const *name);
    Returns a close-on-exec fd. Dies if it cannot be made: 102 (limits), 111. */
 int driver_private(void);
 
-/* Become argv: driver_program(argv[0]), looked up in PATH, as a copy in dir (of driver_private)
-   that its user cannot read, and so non-dumpable from the start on (where fs.suid_dumpable is not
-   1). As it is, if it is a script, set-user-id, has file capabilities, or cannot be read. Dies if
-   it is not there: 102, with that fix; 126 if it cannot be executed. */
-void driver_become(int dir, char const *const *argv, char const *fix) __attribute__((noreturn));
+/* Become argv: driver_program(argv[0]), looked up in PATH, as a copy in memory that its user cannot
+   read, and so non-dumpable from the start on (where fs.suid_dumpable is not 1). Its process is
+   called argv[0]. As it is, if it is a script, set-user-id, has file capabilities, or cannot be
+   read. Dies if it is not there: 102, with that fix; 126 if it cannot be executed. */
+void driver_become(char const *const *argv, char const *fix) __attribute__((noreturn));
 
 /* The chain's tap, opened and attached to, non-blocking; the driver itself enters nothing. A
    close-on-exec fd. Dies if it cannot be opened: 111. */

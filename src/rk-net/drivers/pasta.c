@@ -306,5 +306,5 @@ int main(void)
     fcntl(fd, F_SETFD, FD_CLOEXEC);
   if (fchdir(dir) == -1)
     strerr_diefusys(RK_EXIT_SYS, "change to a private directory");
-  driver_become(dir, a.argv, "install the package passt");
+  driver_become(a.argv, "install the package passt");
 }

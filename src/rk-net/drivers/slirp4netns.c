@@ -5,7 +5,7 @@
    changes  -
    fds/env  3-6 and RK_NET_* as in rk-net-drivers(7); RK_PORT_DRIVER, RK_STATE_DIR: its API socket;
             RK_SLIRP4NETNS_SECCOMP=no: without its filter; RK_DRIVER_PROGRAM
-   forks    a child that makes a private directory, and is gone; becomes slirp4netns (1.0 or newer)
+   forks    no; becomes slirp4netns (1.0 or newer)
    exits    102 slirp4netns is not installed, 126 it cannot be executed
 */
 #include "driver.h"
@@ -73,5 +73,5 @@ int main(void)
   argv[n++] = "--"; /* what follows is no option, whatever it begins with */
   argv[n++] = "/proc/self/fd/3";
   argv[n++] = driver_plan("RK_NET_IFNAME");
-  driver_become(driver_private(), argv, "install the package slirp4netns");
+  driver_become(argv, "install the package slirp4netns");
 }

@@ -3,8 +3,9 @@
    chain's user namespace while dumpable, root inside may trace, and take its fds and its root
    directory, which are the host's (ptrace(2)). prctl(2) PR_SET_DUMPABLE does not survive an exec;
    but a program that its user cannot read is non-dumpable (would_dump() in fs/exec.c). So what is
-   executed is a copy of mode 0111, in the driver's private directory: no name leads there, so
-   nobody can put another file in its place. */
+   executed is a copy of mode 0111 in memory (memfd_create(2)): it has no name, so nobody can put
+   another file in its place. The kernel takes a process's name from the path that is executed; so
+   that path is an installed symlink, libexec/rk/self/NAME, to /proc/self/fd/99. */
 #include "driver.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -24,9 +26,16 @@
 #include <rk/caps.h>
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/link.h>
 #include <rk/proc.h>
 #include <rk/spawn.h>
 #include <rk/text.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+enum { SELF = 99 }; /* to where the links in libexec/rk/self lead (package/targets) */
 
 /* passt of x86-64 executes its twin with AVX2 by the name of its own file, which a copy has not:
    take that one at once. */
@@ -67,39 +76,52 @@ static int is_to_copy(int fd)
   return !memcmp(magic, "\177ELF", sizeof magic);
 }
 
-static void copy_file(int from, int dir, char const *name)
+/* The copy, ready to be executed: open for reading or writing it could not be (ETXTBSY, EACCES). */
+static int copy_file(int from, char const *path)
 {
-  int to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+  char place[RK_PROCPATH_MAX];
   ssize_t r;
+  int copy;
+  int to = memfd_create("driver", MFD_CLOEXEC | MFD_EXEC);
 
+  if (to == -1 && errno == EINVAL) /* Linux before 6.3 */
+    to = memfd_create("driver", MFD_CLOEXEC);
+  if (to == -1 && errno == EACCES)
+    rk_die_host("D12", "sysctl vm.memfd_noexec=1", "unable to make a copy of ", path,
+                ": vm.memfd_noexec forbids programs in memory");
   if (to == -1)
-    strerr_diefusys(RK_EXIT_SYS, "create a copy of ", name);
+    strerr_diefusys(RK_EXIT_SYS, "make a copy of ", path);
   while ((r = sendfile(to, from, NULL, SSIZE_MAX / 2)) > 0)
     ;
   if (r == -1 || fchmod(to, 0111) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "copy ", name);
-  close(to); /* what is open for writing cannot be executed */
+    strerr_diefusys(RK_EXIT_SYS, "copy ", path);
+  copy = open(rk_procpath_fd(place, "fd", to), O_PATH | O_CLOEXEC);
+  if (copy == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a copy of ", path);
+  close(to);
+  return copy;
 }
 
-static void exec_copy(int fd, int dir, char const *path, char const *const *argv)
+static void exec_copy(int fd, char const *path, char const *const *argv)
 {
   static int const readers[] = {CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH};
-  char place[RK_PROCPATH_MAX + NAME_MAX];
-  struct rk_text t = {.s = place, .size = sizeof place};
-  char const *slash = strrchr(path, '/');
-  char const *name = slash ? slash + 1 : path;
+  char name[NAME_MAX];
+  char self[PATH_MAX];
+  struct rk_text t = rk_text_in(name, sizeof name);
 
-  copy_file(fd, dir, name);
-  t.len = strlen(rk_procpath_fd(place, "fd", dir));
-  rk_text_add(&t, "/", name);
+  rk_text_add(&t, "self/", argv[0]);
+  if (rk_libexec(name, self, sizeof self) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "find ", name);
+  if (dup3(copy_file(fd, path), SELF, O_CLOEXEC) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "arrange fds");
   /* To root every file is readable by these. The exec gives them back. */
   if (rk_caps_lower(readers, sizeof readers / sizeof *readers) == -1)
     strerr_diefusys(RK_EXIT_SYS, "lower capabilities");
-  execve(place, (char **)(uintptr_t)argv, environ);
+  execve(self, (char **)(uintptr_t)argv, environ);
   strerr_dieexec(126, path);
 }
 
-void driver_become(int dir, char const *const *argv, char const *fix)
+void driver_become(char const *const *argv, char const *fix)
 {
   char path[PATH_MAX];
   char const *file = driver_program(argv[0]);
@@ -113,7 +135,7 @@ void driver_become(int dir, char const *const *argv, char const *fix)
   prefer_twin(path);
   fd = open(path, O_RDONLY | O_CLOEXEC);
   if (is_to_copy(fd))
-    exec_copy(fd, dir, path, argv);
+    exec_copy(fd, path, argv);
   if (fd != -1)
     close(fd);
   execve(path, (char **)(uintptr_t)argv, environ);
