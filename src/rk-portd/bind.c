@@ -10,15 +10,13 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
-#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
+#include <rk/bind.h>
 #include <rk/clock.h>
 #include <rk/proc.h>
 #include <rk/text.h>
 #include "errtext.h"
-
-enum { BACKLOG = 65535 }; /* the kernel cuts it to net.core.somaxconn */
 
 /* The host's first IPv4 address that is not loopback, 0: none. */
 static in_addr_t hostip(void)
@@ -119,37 +117,6 @@ static int set(int fd, int level, int option, int value)
   return setsockopt(fd, level, option, &value, sizeof value);
 }
 
-static int set_and_bind(int fd, struct sockaddr_storage const *sa, int v6only, int tcp)
-{
-  socklen_t len = sizeof(struct sockaddr_in6);
-
-  if (sa->ss_family == AF_INET)
-    len = sizeof(struct sockaddr_in);
-  if (sa->ss_family == AF_INET6 && set(fd, IPPROTO_IPV6, IPV6_V6ONLY, v6only) == -1)
-    return -1;
-  if (tcp && set(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
-    return -1;
-  if (bind(fd, (struct sockaddr const *)sa, len) == -1)
-    return -1;
-  return tcp ? listen(fd, BACKLOG) : 0;
-}
-
-/* One bound socket, listening if TCP; or -1. SO_REUSEADDR lets a restarted rk-portd bind while
-   connections of the old one go on; two listeners still exclude each other (tcp,
-   inet_csk_bind_conflict). On UDP it would let anybody share the port. */
-static int as_family(struct sockaddr_storage const *sa, int v6only, int tcp)
-{
-  int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-  int fd = socket(sa->ss_family, type, 0);
-
-  if (fd == -1)
-    return -1;
-  if (set_and_bind(fd, sa, v6only, tcp) == 0)
-    return fd;
-  fd_close(fd); /* keeps errno */
-  return -1;
-}
-
 /* TCP sockets are IPv6's, for IPv4 addresses too: the kernel then takes no address shorter than 24
    bytes from connect and bind (tcp_v6_connect, inet6_bind), and rk-relay's filter lets none longer
    than 16 pass. So a relay that was taken over cannot connect from the host's network by such a
@@ -159,10 +126,10 @@ static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
   struct sockaddr_storage wide = mapped(sa);
 
   if (!tcp || sa->ss_family != AF_INET)
-    return as_family(sa, v6only, tcp);
-  int fd = as_family(&wide, 0, tcp);
+    return rk_bind(sa, v6only, tcp);
+  int fd = rk_bind(&wide, 0, tcp);
   if (fd == -1 && errno == EAFNOSUPPORT)
-    return as_family(sa, v6only, tcp);
+    return rk_bind(sa, v6only, tcp);
   return fd;
 }
 
@@ -203,7 +170,7 @@ static int borrow(struct bind const *bind, struct published *p, struct rk_text *
     rk_text_str(why, tcp ? ": not a TCP socket" : ": not a UDP socket");
     return -1;
   }
-  if (tcp && option(fd, SO_ACCEPTCONN) != 1 && listen(fd, BACKLOG) == -1) {
+  if (tcp && option(fd, SO_ACCEPTCONN) != 1 && listen(fd, RK_BACKLOG) == -1) {
     rk_text_add(why, ": listen: ", errtext(errno));
     return -1;
   }
@@ -303,6 +270,6 @@ void bind_listen_again(struct published *p)
   for (uint32_t i = 0; i < p->nfds; i++) {
     if (!p->borrowed)
       set(p->fds[i], SOL_SOCKET, SO_REUSEADDR, 1);
-    listen(p->fds[i], BACKLOG);
+    listen(p->fds[i], RK_BACKLOG);
   }
 }
