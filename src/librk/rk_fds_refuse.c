@@ -4,6 +4,7 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/listen.h>
 #include <rk/text.h>
 
 struct found {
@@ -20,7 +21,7 @@ static int note_leading(int fd, void *data)
   struct found *f = data;
   char const *is;
 
-  if (rk_fds_listed(f->keep, fd))
+  if (rk_fds_listed(f->keep, fd) || rk_listen_made(fd))
     return 0;
   is = rk_fd_leads(fd, f->what, f->own);
   if (!is)

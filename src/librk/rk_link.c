@@ -18,6 +18,7 @@
 #include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/fail.h>
+#include <rk/listen.h>
 #include <rk/spawn.h>
 #include <rk/text.h>
 
@@ -256,6 +257,13 @@ static int is_link(char const *prog, char *path)
   return 0;
 }
 
+int rk_link_is(char const *prog)
+{
+  char path[PATH_MAX];
+
+  return is_link(prog, path);
+}
+
 void rk_link_exec(char const *const *argv, int keep)
 {
   char path[PATH_MAX];
@@ -273,6 +281,7 @@ void rk_link_exec(char const *const *argv, int keep)
     if (control != -1 && fcntl(control, F_SETFD, 0) == -1)
       strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
   } else {
+    rk_listen_end(argv[0]);
     rk_ctl_close();
   }
   xexec_a(file, argv);

@@ -4,7 +4,7 @@
 
    where    inside, or anywhere with CAP_SYS_ADMIN in its user namespace; last before prog
    changes  a Landlock domain and a seccomp filter, both for ever
-   fds/env  -
+   fds/env  removes RK_LISTEN_OPEN
    forks    no
    exits    100, 102 the kernel's Landlock lacks what is needed, 111, 126, 127
  */
@@ -18,6 +18,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/landlock.h>
@@ -161,5 +162,6 @@ int main(int argc, char const *const *argv)
   if (rk_confine_calls() == -1)
     die_refused("install a seccomp filter");
   close(c.ruleset);
+  rk_env_unset("RK_LISTEN_OPEN");
   rk_link_exec(argv + used, keep);
 }

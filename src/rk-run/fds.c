@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <rk/fds.h>
+#include <rk/listen.h>
 
 enum { FIRST = 3, STANDARD = 2 };
 
@@ -35,7 +36,7 @@ static int decide(int fd, void *data)
 
   if (!is)
     return 0;
-  if (fd <= l->last) {
+  if (fd <= l->last || rk_listen_made(fd)) {
     run_debug(l->r, "fd %d, %s, is passed to the command, which can reach the outside through it",
               fd, is);
     l->list = run_text("%s%s%d", l->list, *l->list ? "," : "", fd);

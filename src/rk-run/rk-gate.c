@@ -23,6 +23,7 @@
 #include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/listen.h>
 
 #define USAGE "rk-gate [ -e ] readyfd gofd prog..."
 
@@ -101,6 +102,8 @@ int main(int argc, char const *const *argv)
   readyfd = given(argv[0], "READYFD");
   gofd = given(argv[1], "GOFD");
 
+  if (!rk_link_is(argv[2]))
+    rk_listen_end(argv[2]);
   if (early)
     rk_ctl_close();
   if (allwrite(readyfd, "\n", 1) < 1)

@@ -19,6 +19,7 @@
 
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/listen.h>
 #include <rk/options.h>
 
 struct options {
@@ -70,6 +71,7 @@ int main(int argc, char const *const *argv)
   sigprocmask(SIG_BLOCK, &end, NULL);
   if (chdir("/") == -1)
     strerr_diefusys(RK_EXIT_SYS, "change to /");
+  rk_listen_end(PROG);
   rk_ctl_close();
   if (o.readyfd != -1) {
     if (fd_write(o.readyfd, "\n", 1) < 1)

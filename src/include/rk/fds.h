@@ -41,7 +41,8 @@ int rk_fds_listed(char const *list, int fd);
 int rk_fds_each(int (*use)(int fd, void *data), void *data);
 
 /* Dies, with 100 and every number in one line, if this process would hand prog an fd that leads out
-   and that keep does not list; with 111 if they cannot be listed. */
+   and that neither keep lists nor rk-listen has made (rk/listen.h); with 111 if they cannot
+   be listed. */
 void rk_fds_refuse(char const *keep, unsigned int what, uint64_t own);
 
 #endif

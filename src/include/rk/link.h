@@ -48,10 +48,14 @@ enum rk_ctl_closed {
 enum rk_ctl_closed rk_ctl_try_close(void);
 void rk_ctl_close_die(enum rk_ctl_closed failed) __attribute__((noreturn));
 
+/* Is prog one of our own links, as rk_link_exec decides it? */
+int rk_link_is(char const *prog);
+
 /* Become argv. The next program inherits the control socket if it is a link of this toolkit (a name
    that package/targets marks as a link, found as exec(3) finds it, and the same file as the one of
-   that name in the directory of the running program), or if keep is set. Else rk_ctl_close is
-   called and the variables between links are removed. Never returns: 126/127 as xexec. */
+   that name in the directory of the running program), or if keep is set. Else rk_listen_end
+   (rk/listen.h) and rk_ctl_close are called and the variables between links are removed. Never
+   returns: 126/127 as xexec. */
 void rk_link_exec(char const *const *argv, int keep) __attribute__((noreturn));
 
 /* Absolute path of a program of libexec/rk ("rk-outside", "net/pasta") beside the running one's own
