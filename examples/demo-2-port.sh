@@ -29,8 +29,8 @@ show rk-port add -n web state "127.0.0.1:$port:80/tcp"
 [ -z "$other" ] || show rk-port add -n lan state "$other:$port:80/tcp"
 printf '\nA client comes before the server is there, and waits:\n$ curl http://127.0.0.1:%s/ &\n' "$port"
 curl -sS -m 30 "http://127.0.0.1:$port/" > early & early=$!
-printf '\n$ rk-state state rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns nginx -c nginx.conf &\n'
-rk-state "$S" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns nginx -c "$here/nginx.conf" & chain=$!
+printf '\n$ rk-state state rk-userns rk-idmap rk-copyup /etc rk-net -n slirp4netns nginx -c nginx.conf &\n'
+rk-state "$S" rk-userns rk-idmap rk-copyup /etc rk-net -n slirp4netns nginx -c "$here/nginx.conf" & chain=$!
 wait $early
 check "the early client got its page" grep -q Hello early
 show rk-port wait -c state

@@ -13,16 +13,16 @@ trap 'kill $host ${chain:-} 2>/dev/null || :; wait' EXIT
 until port=$(sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' host.log) && [ -n "$port" ]; do sleep 0.05; done
 check "the host has a server on 127.0.0.1:$port" sh -c "curl -s http://127.0.0.1:$port/secret | grep -q secret"
 
-printf '\n$ rk-state state rk-userns rk-idmap rk-copyup /etc:/run rk-net -d slirp4netns python3 -m http.server -d www 80 &\n'
-rk-state "$S" rk-userns rk-idmap rk-copyup /etc:/run rk-net -d slirp4netns python3 -u -m http.server -d www 80 > web.log 2>&1 & chain=$!
+printf '\n$ rk-state state rk-userns rk-idmap rk-copyup /etc:/run rk-net -n slirp4netns python3 -m http.server -d www 80 &\n'
+rk-state "$S" rk-userns rk-idmap rk-copyup /etc:/run rk-net -n slirp4netns python3 -u -m http.server -d www 80 > web.log 2>&1 & chain=$!
 until grep -q '^Serving' web.log; do sleep 0.05; done
 (cd state/net && show head -n 20 -- *)
-show rk-enter -s "$S" ip -brief addr
-show rk-enter -s "$S" cat /etc/resolv.conf
-show rk-enter -s "$S" curl -sS http://10.0.2.100/
+show rk-enter "$S" ip -brief addr
+show rk-enter "$S" cat /etc/resolv.conf
+show rk-enter "$S" curl -sS http://10.0.2.100/
 check "root inside has port 80; the pid is the one that was started" test "$(cat state/child_pid)" = "$chain"
-check "the host's loopback is out of reach at the gateway" sh -c "! rk-enter -s $S curl -s -m 3 http://10.0.2.2:$port/secret"
-check "and at 127.0.0.1" sh -c "! rk-enter -s $S curl -s -m 3 http://127.0.0.1:$port/secret"
+check "the host's loopback is out of reach at the gateway" sh -c "! rk-enter $S curl -s -m 3 http://10.0.2.2:$port/secret"
+check "and at 127.0.0.1" sh -c "! rk-enter $S curl -s -m 3 http://127.0.0.1:$port/secret"
 
 for i in 1 2 3; do
   d=''
@@ -30,7 +30,7 @@ for i in 1 2 3; do
     for o in $(pgrep -u "$(id -u)" -fx "rk-outside $S"); do d=$(pgrep -P "$o" -x slirp4netns || :); done
   done
   kill -KILL "$d"; echo "killed slirp4netns, pid $d"
-  until rk-enter -s "$S" ping -c 1 -W 1 10.0.2.2 > /dev/null 2>&1 || rk-enter -s "$S" python3 -c '
+  until rk-enter "$S" ping -c 1 -W 1 10.0.2.2 > /dev/null 2>&1 || rk-enter "$S" python3 -c '
 import socket, struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_ICMP); s.settimeout(1)
 s.sendto(struct.pack("!BBHHH", 8, 0, 0, 0, 1), ("10.0.2.2", 0)); s.recv(64)' 2> /dev/null; do sleep 0.05; done

@@ -25,6 +25,8 @@ static void usage_line(struct rk_text *t, struct rk_usage const *u)
 
   rk_text_str(t, u->name);
   for (struct rk_option const *o = u->options; o->letter; o++) {
+    if (!o->text)
+      continue;
     rk_text_add(t, before, "-");
     rk_text_mem(t, &o->letter, 1);
     if (o->arg)
@@ -86,11 +88,15 @@ static void __attribute__((noreturn)) help(struct rk_usage const *u)
   usage_line(&t, u);
   rk_text_add(&t, "\n", u->name, ": ", u->summary, "\n");
   for (struct rk_option const *o = u->options; o->letter; o++) {
+    if (!o->text)
+      continue;
     char option[] = {'-', o->letter, o->arg ? ' ' : 0, 0};
     help_option(&t, option, o->arg ? o->arg : "", o->text, column);
   }
   help_option(&t, "-h, --help", "", "print this and exit", column);
   help_option(&t, "-V, --version", "", "print the version and exit", column);
+  if (u->more)
+    rk_text_add(&t, u->more, "\n");
   print(&t);
 }
 
@@ -191,7 +197,10 @@ static void set(struct rk_usage const *u, struct rk_option const *o, char const 
     case RK_OPTION_NUMBER: *(uint32_t *)at = number(u, o, value); break;
     case RK_OPTION_WORD: *(int *)at = word(u, o, value); break;
     case RK_OPTION_FD: *(int *)at = descriptor(u, o, value); break;
-    case RK_OPTION_CALL: o->take(into, value); break;
+    case RK_OPTION_CALL:
+      if (!o->take(into, value))
+        needs(u, o, o->arg, value);
+      break;
   }
 }
 
@@ -200,7 +209,7 @@ static struct rk_option const *named(struct rk_usage const *u, char letter)
   char const option[] = {'-', letter, 0};
 
   for (struct rk_option const *o = u->options; o->letter; o++)
-    if (o->letter == letter)
+    if (o->letter == letter || (o->other && o->other == letter))
       return o;
   common(u, option);
 }
@@ -237,7 +246,7 @@ missing(struct rk_usage const *u, char const *operand, size_t len)
 /* Are there as many as the usage line names? */
 static void check_operands(struct rk_usage const *u, char const *const *argv)
 {
-  int optional = 0, many = 0;
+  int optional = 0, many = 0, more = 0;
 
   for (char const *s = u->operands; *s;) {
     size_t width = strcspn(s, " ");
@@ -246,13 +255,16 @@ static void check_operands(struct rk_usage const *u, char const *const *argv)
       optional = *s == '[';
     } else {
       many = len < width;
+      more += optional;
       if (!*argv && !optional)
         missing(u, s, len);
-      argv += *argv != NULL;
+      argv += *argv && !optional;
     }
     s += width;
     s += strspn(s, " ");
   }
+  for (; *argv && more; more--)
+    argv++;
   if (*argv && !many)
     rk_usage_die(u, "unexpected operand ", *argv);
 }

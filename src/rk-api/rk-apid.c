@@ -23,17 +23,15 @@
 #include <sys/socket.h>
 
 #include <skalibs/allreadwrite.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/chain.h>
 #include <rk/dump.h>
 #include <rk/exit.h>
+#include <rk/options.h>
 #include <rk/host.h>
 #include <rk/loop.h>
-
-#define USAGE "rk-apid [ -d fd ] [ -l fd ] [ -P none|builtin|slirp4netns ] [ -o option ]... dir"
 
 enum { IDLE_S = 120, MEMORY = 16384 };
 
@@ -118,69 +116,86 @@ static void serve(struct server *s, int sigfd, int portsfd)
       strerr_diefusys(RK_EXIT_SYS, "poll");
 }
 
-static void ready(char const *s)
+static void ready(int fd)
 {
-  unsigned int fd;
-
-  if (!uint0_scan(s, &fd) || fd > INT_MAX)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (allwrite((int)fd, "\n", 1) < 1)
-    strerr_diefusys(RK_EXIT_SYS, "write to fd ", s);
-  close((int)fd);
+  if (allwrite(fd, "\n", 1) < 1)
+    strerr_diefusys(RK_EXIT_SYS, "write to the fd of -d");
+  close(fd);
 }
 
 /* A socket that somebody listens at for us. */
-static int given(char const *s)
+static void check_given(int fd)
 {
   int on = 0;
   socklen_t len = sizeof on;
-  unsigned int fd;
 
-  if (!uint0_scan(s, &fd) || fd > INT_MAX)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == -1 || !on)
-    strerr_dief(RK_EXIT_USAGE, "fd ", s, " is no listening socket");
-  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1 || fcntl((int)fd, F_SETFL, O_NONBLOCK) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "use fd ", s);
-  return (int)fd;
+  if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == -1 || !on)
+    strerr_dief(RK_EXIT_USAGE, "the fd of -l is no listening socket");
+  if (fcntl(fd, F_SETFL, O_NONBLOCK) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "use the fd of -l");
 }
 
-static void choose_driver(struct apid *a, char const *name)
+struct options {
+  struct apid *apid;
+  int readyfd;
+  int listenfd;
+  int driver; /* enum apid_driver, in the order of -P's words */
+  size_t n;   /* options of ports */
+};
+
+static int take_option(void *into, char const *value)
 {
-  if (!strcmp(name, "builtin")) {
-    a->driver = APID_BUILTIN;
-  } else if (!strcmp(name, "slirp4netns")) {
-    a->driver = APID_SLIRP;
-  } else if (!strcmp(name, "none")) {
-    a->driver = APID_NONE;
-  } else {
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  }
+  struct options *o = into;
+
+  if (o->n == sizeof o->apid->option / sizeof *o->apid->option - 1)
+    strerr_dief(RK_EXIT_USAGE, "too many options -o");
+  apid_option_check(value);
+  o->apid->option[o->n] = value;
+  o->n++;
+  return 1;
 }
 
-static void options(struct apid *a, int argc, char const *const *argv, char const **readyfd,
-                    char const **listenfd)
-{
-  subgetopt l = SUBGETOPT_ZERO;
-  size_t n = 0;
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'd',
+   .kind = RK_OPTION_FD,
+   .at = offsetof(struct options, readyfd),
+   .arg = "fd",
+   .text = "write a newline to fd when the socket is there, then close it"},
+  {.letter = 'l',
+   .kind = RK_OPTION_FD,
+   .at = offsetof(struct options, listenfd),
+   .arg = "fd",
+   .text = "serve the listening socket fd instead of making one"},
+  {.letter = 'P',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, driver),
+   .arg = "none|builtin|slirp4netns",
+   .text = "the port driver that the API names; relay is builtin",
+   .aliases = "|relay|"},
+  {.letter = 'o',
+   .kind = RK_OPTION_CALL,
+   .arg = "option",
+   .text = "a line (key=value) for every port file that it writes",
+   .many = 1,
+   .take = take_option},
+  {0},
+};
 
-  for (int opt; (opt = subgetopt_r(argc, argv, "d:l:P:o:", &l)) != -1;)
-    switch (opt) {
-      case 'd': *readyfd = l.arg; break;
-      case 'l': *listenfd = l.arg; break;
-      case 'o':
-        if (n == sizeof a->option / sizeof *a->option - 1)
-          strerr_dief(RK_EXIT_USAGE, "too many options -o");
-        apid_option_check(l.arg);
-        a->option[n++] = l.arg;
-        break;
-      case 'P': choose_driver(a, l.arg); break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-  if (argc - l.ind != 1)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  a->dir = argv[l.ind];
-  if (!*a->dir)
+static struct rk_usage const USAGE = {
+  .name = "rk-apid",
+  .summary = "RootlessKit's REST API for a state directory",
+  .operands = "dir",
+  .options = OPTIONS,
+};
+
+static void options(struct options *o, int argc, char const *const *argv)
+{
+  argv += rk_options(&USAGE, argc, argv, o);
+  o->apid->driver = (enum apid_driver)o->driver;
+  if (o->listenfd != -1)
+    check_given(o->listenfd);
+  o->apid->dir = *argv;
+  if (!**argv)
     strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
 }
 
@@ -223,13 +238,13 @@ static void start(struct server *s, int fd)
 
 int main(int argc, char const *const *argv)
 {
-  char const *readyfd = NULL, *listenfd = NULL;
-  struct server s = {.apid = {.driver = APID_BUILTIN}, .requests = {.apid = &s.apid}};
+  struct server s = {.requests = {.apid = &s.apid}};
+  struct options o = {.apid = &s.apid, .readyfd = -1, .listenfd = -1, .driver = APID_BUILTIN};
   struct apid_socket own = {.fd = -1};
   int sigfd, portsfd = -1;
 
   PROG = "rk-apid";
-  options(&s.apid, argc, argv, &readyfd, &listenfd);
+  options(&o, argc, argv);
   enter(&s.apid);
   sigfd = catch_signals();
   if (sigfd == -1)
@@ -241,13 +256,13 @@ int main(int argc, char const *const *argv)
     if (portsfd == -1)
       strerr_diefusys(RK_EXIT_SYS, "watch ", s.apid.dir, "/ports");
   }
-  if (!listenfd && apid_listen("api.sock", &own) == -1)
+  if (o.listenfd == -1 && apid_listen("api.sock", &own) == -1)
     strerr_diefusys(RK_EXIT_SYS, "listen at ", s.apid.dir, "/api.sock");
-  start(&s, listenfd ? given(listenfd) : own.fd);
-  if (readyfd)
-    ready(readyfd);
+  start(&s, o.listenfd != -1 ? o.listenfd : own.fd);
+  if (o.readyfd != -1)
+    ready(o.readyfd);
   serve(&s, sigfd, portsfd);
-  if (!listenfd)
+  if (o.listenfd == -1)
     apid_unlisten("api.sock", &own);
   _exit(0);
 }

@@ -2,10 +2,10 @@
    rk-cgroup: prepare the process's cgroup v2 group for programs that make groups below it, then
    become prog.
 
-   where    -d: outside, as root. -e: outside or inside, before rk-pidns, in a group delegated to
+   where    -D: outside, as root. -e: outside or inside, before rk-pidns, in a group delegated to
             the user. The mount: inside, in a mount namespace and a cgroup namespace (rk-unshare -c)
             of the chain's own
-   changes  with -d this process's control group; with -e the control group of every process in this
+   changes  with -D this process's control group; with -e the control group of every process in this
             one, its subtree_control; the mount of cgroup2
    fds/env  -
    forks    no
@@ -19,16 +19,76 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/ns.h>
 #include <rk/sys.h>
 
-#define USAGE "rk-cgroup [ -d path -u uid:gid | -e group ] [ -w ] [ -m point ] [ -k ] prog..."
+/* What the command line says. */
+struct options {
+  char const *name;  /* -e */
+  char const *path;  /* -D */
+  char const *point; /* -m */
+  uid_t uid;         /* -u */
+  gid_t gid;
+  int lenient;
+  int keep;
+};
+
+/* UID:GID, or UID. */
+static int take_owner(void *into, char const *value)
+{
+  struct options *o = into;
+  size_t n = uid_scan(value, &o->uid);
+
+  if (!n || o->uid == (uid_t)-1)
+    return 0;
+  if (!value[n])
+    return 1;
+  return value[n] == ':' && gid0_scan(value + n + 1, &o->gid);
+}
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'D',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, path),
+   .arg = "path",
+   .text = "as root: delegate this control group, a path below the root of cgroup v2",
+   .join = " "},
+  {.letter = 'u',
+   .kind = RK_OPTION_CALL,
+   .arg = "uid:gid",
+   .text = "the user and group that it is given to",
+   .take = take_owner,
+   .join = " | "},
+  {.letter = 'e',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, name),
+   .arg = "group",
+   .text = "evacuate into this group below, and enable its controllers"},
+  {.letter = 'w',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, lenient),
+   .text = "with -e: warn instead of failing if no controller is delegated"},
+  {.letter = 'm',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, point),
+   .arg = "point",
+   .text = "mount cgroup2 on this directory, not where it was"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-cgroup",
+  .summary = "delegate a control group, or prepare a delegated one for groups below it",
+  .operands = "prog...",
+  .options = OPTIONS,
+};
 
 enum { INIT_CGROUP_NS = 0xEFFFFFFB }; /* include/linux/proc_ns.h of the kernel */
 
@@ -68,19 +128,6 @@ static int make_mount(void)
   return mnt;
 }
 
-static void scan_owner(char const *s, uid_t *uid, gid_t *gid)
-{
-  size_t n = uid_scan(s, uid);
-
-  if (!n || *uid == (uid_t)-1)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  s += n;
-  if (!*s)
-    return;
-  if (*s != ':' || !gid0_scan(s + 1, gid))
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-}
-
 static int is_name(char const *s, size_t len)
 {
   if (!len || len > NAME_MAX || *s == '.')
@@ -102,51 +149,18 @@ static int is_path(char const *s)
   return 1;
 }
 
-/* What the command line says. */
-struct options {
-  char const *name;  /* -e */
-  char const *path;  /* -d */
-  char const *point; /* -m */
-  uid_t uid;
-  gid_t gid;
-  int lenient;
-  int keep;
-};
-
 static void check_options(struct options const *o)
 {
   if (o->path && (o->name || o->point))
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    rk_usage_die(&USAGE, "-D goes with -u and -k only");
   if (o->lenient && !o->name)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    rk_usage_die(&USAGE, "-w needs -e");
   if (!o->path == (o->uid != (uid_t)-1))
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    rk_usage_die(&USAGE, "-D and -u need one another");
   if (o->path && !is_path(o->path))
-    strerr_dief(RK_EXIT_USAGE, "not a path of control groups: ", o->path);
+    rk_usage_die(&USAGE, "-D: not a path of control groups: ", o->path);
   if (o->name && (strchr(o->name, '/') || !is_name(o->name, strlen(o->name))))
-    strerr_dief(RK_EXIT_USAGE, "not a name for one control group: ", o->name);
-}
-
-/* Returns how many arguments were options. */
-static int parse_options(int argc, char const *const *argv, struct options *o)
-{
-  subgetopt l = SUBGETOPT_ZERO;
-  int opt;
-
-  while ((opt = subgetopt_r(argc, argv, "d:u:e:wm:k", &l)) != -1)
-    switch (opt) {
-      case 'd': o->path = l.arg; break;
-      case 'u': scan_owner(l.arg, &o->uid, &o->gid); break;
-      case 'e': o->name = l.arg; break;
-      case 'w': o->lenient = 1; break;
-      case 'm': o->point = l.arg; break;
-      case 'k': o->keep = 1; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-  if (l.ind == argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  check_options(o);
-  return l.ind;
+    rk_usage_die(&USAGE, "-e: not a name for one control group: ", o->name);
 }
 
 static void delegate(struct cgroup const *g, struct options const *o)
@@ -181,7 +195,8 @@ int main(int argc, char const *const *argv)
   int mnt = -1;
 
   PROG = "rk-cgroup";
-  argv += parse_options(argc, argv, &o);
+  argv += rk_options(&USAGE, argc, argv, &o);
+  check_options(&o);
   cgroup_find(&g);
   if (o.path) {
     delegate(&g, &o);

@@ -14,7 +14,6 @@
 #include <unistd.h>
 #include <sys/stat.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -23,13 +22,13 @@
 #include <rk/host.h>
 #include <rk/landlock.h>
 #include <rk/link.h>
-
-#define USAGE "rk-confine [ -b ports ] [ -c ports ] [ -r path ]... [ -w path ]... [ -k ] prog..."
+#include <rk/options.h>
 
 struct confine {
   int abi;        /* of the kernel's Landlock */
   int ruleset;    /* fd */
   uint64_t files; /* rights over files that are taken away, 0: none */
+  int keep;
 };
 
 static void check_kernel(struct confine *c)
@@ -100,36 +99,81 @@ static void allow_path(struct confine const *c, uint64_t rights, char const *pat
   close(fd);
 }
 
-/* Walk the options. Before there is a ruleset: note what it is to hold. Then: allow what they
-   name. */
-static int options(struct confine *c, int argc, char const *const *argv, int *keep)
+/* The options are read twice. Before there is a ruleset: note what it is to hold. Then: allow what
+   they name. */
+static int take_bind(void *into, char const *value)
 {
-  subgetopt l = SUBGETOPT_ZERO;
-  int opt;
+  struct confine const *c = into;
 
-  while ((opt = subgetopt_r(argc, argv, "b:c:r:w:k", &l)) != -1) {
-    switch (opt) {
-      case 'b':
-        if (c->ruleset != -1)
-          allow_ports(c, RK_LANDLOCK_BIND, l.arg);
-        break;
-      case 'c':
-        if (c->ruleset != -1)
-          allow_ports(c, RK_LANDLOCK_CONNECT, l.arg);
-        break;
-      case 'r':
-      case 'w':
-        if (c->ruleset == -1)
-          c->files = ~0ULL;
-        else
-          allow_path(c, opt == 'r' ? RK_LANDLOCK_READ : c->files, l.arg);
-        break;
-      case 'k': *keep = 1; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-  }
-  return l.ind;
+  if (c->ruleset != -1)
+    allow_ports(c, RK_LANDLOCK_BIND, value);
+  return 1;
 }
+
+static int take_connect(void *into, char const *value)
+{
+  struct confine const *c = into;
+
+  if (c->ruleset != -1)
+    allow_ports(c, RK_LANDLOCK_CONNECT, value);
+  return 1;
+}
+
+static int take_read(void *into, char const *value)
+{
+  struct confine *c = into;
+
+  if (c->ruleset == -1)
+    c->files = ~0ULL;
+  else
+    allow_path(c, RK_LANDLOCK_READ, value);
+  return 1;
+}
+
+static int take_write(void *into, char const *value)
+{
+  struct confine *c = into;
+
+  if (c->ruleset == -1)
+    c->files = ~0ULL;
+  else
+    allow_path(c, c->files, value);
+  return 1;
+}
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'b',
+   .kind = RK_OPTION_CALL,
+   .arg = "ports",
+   .text = "prog may bind these TCP ports: 80,8000-8010; 0: one that the kernel chooses",
+   .take = take_bind},
+  {.letter = 'c',
+   .kind = RK_OPTION_CALL,
+   .arg = "ports",
+   .text = "prog may connect to these TCP ports",
+   .take = take_connect},
+  {.letter = 'r',
+   .kind = RK_OPTION_CALL,
+   .arg = "path",
+   .text = "prog may read and execute this file, or all in this directory; no others",
+   .many = 1,
+   .take = take_read},
+  {.letter = 'w',
+   .kind = RK_OPTION_CALL,
+   .arg = "path",
+   .text = "the same, for every access that its permissions allow",
+   .many = 1,
+   .take = take_write},
+  RK_OPTION_KEEP(struct confine),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-confine",
+  .summary = "take TCP connect and bind, and files, from a program, then execute it",
+  .operands = "prog...",
+  .options = OPTIONS,
+};
 
 static void __attribute__((noreturn)) die_refused(char const *what)
 {
@@ -142,13 +186,10 @@ static void __attribute__((noreturn)) die_refused(char const *what)
 int main(int argc, char const *const *argv)
 {
   struct confine c = {.ruleset = -1};
-  int keep = 0;
   int used;
 
   PROG = "rk-confine";
-  used = options(&c, argc, argv, &keep);
-  if (used == argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  used = rk_options(&USAGE, argc, argv, &c);
   check_kernel(&c);
   c.files &= rk_landlock_files(c.abi);
   if (c.files)
@@ -156,12 +197,12 @@ int main(int argc, char const *const *argv)
   c.ruleset = rk_landlock_ruleset(c.files, RK_LANDLOCK_BIND | RK_LANDLOCK_CONNECT);
   if (c.ruleset == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a Landlock ruleset");
-  options(&c, argc, argv, &keep);
+  rk_options(&USAGE, argc, argv, &c);
   if (rk_landlock_enter(c.ruleset) == -1)
     die_refused("enter a Landlock domain");
   if (rk_confine_calls() == -1)
     die_refused("install a seccomp filter");
   close(c.ruleset);
   rk_env_unset("RK_LISTEN_OPEN");
-  rk_link_exec(argv + used, keep);
+  rk_link_exec(argv + used, c.keep);
 }

@@ -23,7 +23,6 @@
 #include <unistd.h>
 #include <sys/prctl.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -32,12 +31,11 @@
 #include <rk/host.h>
 #include <rk/keyring.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/proc.h>
 #include <rk/sys.h>
 #include <rk/tty.h>
 #include <rk/wait.h>
-
-#define USAGE "rk-enter [ -s dir | -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] prog..."
 
 /* From the first setns until exec this process holds fds of the outside in reach of the namespace's
    root, so it must not be dumpable. A change of ids, or capabilities gained in a namespace that is
@@ -138,6 +136,7 @@ static void join_detached(char const *path)
 /* What the command line says. */
 struct options {
   char const *dir;
+  uint32_t pid;
   char const *keep_fds;
   int detached;
   int keep;
@@ -145,40 +144,61 @@ struct options {
   int tty;
 };
 
-/* Returns how many arguments were options. */
-static int parse_options(int argc, char const *const *argv, struct options *o, unsigned int *pid)
-{
-  subgetopt l = SUBGETOPT_ZERO;
-  int opt;
+static struct rk_option const OPTIONS[] = {
+  {.letter = 's', .kind = RK_OPTION_TEXT, .at = offsetof(struct options, dir), .arg = "dir"},
+  {.letter = 'p',
+   .kind = RK_OPTION_NUMBER,
+   .at = offsetof(struct options, pid),
+   .arg = "pid",
+   .text = "enter the chain of this process; there is no dir then",
+   .min = 1,
+   .max = INT_MAX},
+  {.letter = 'n',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, detached),
+   .text = "join the detached network namespace dir/netns as well"},
+  {.letter = 'f',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, keep_fds),
+   .arg = "fd,...|all",
+   .text = "pass on these inherited sockets and directories although they lead outside",
+   .valid = rk_fds_list_valid},
+  {.letter = 'K',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, keyring),
+   .text = "keep the session keyring"},
+  {.letter = 'T',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, tty),
+   .text = "let prog insert input into its terminal"},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
 
-  while ((opt = subgetopt_r(argc, argv, "s:p:nf:KTk", &l)) != -1)
-    switch (opt) {
-      case 's': o->dir = l.arg; break;
-      case 'p':
-        if (!uint0_scan(l.arg, pid) || !*pid || *pid > INT_MAX)
-          strerr_dieusage(RK_EXIT_USAGE, USAGE);
-        break;
-      case 'n': o->detached = 1; break;
-      case 'f':
-        if (!rk_fds_list_valid(l.arg))
-          strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
-        o->keep_fds = l.arg;
-        break;
-      case 'K': o->keyring = 1; break;
-      case 'T': o->tty = 1; break;
-      case 'k': o->keep = 1; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-  if (l.ind == argc || (o->dir && *pid))
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (!o->dir && (o->detached || !*pid))
+static struct rk_usage const USAGE = {
+  .name = "rk-enter",
+  .summary = "run a program in the namespaces of a running chain",
+  .operands = "[ dir ] prog...",
+  .options = OPTIONS,
+};
+
+/* Returns the number of the first argument of prog. */
+static int parse_options(int argc, char const *const *argv, struct options *o)
+{
+  int prog = rk_options(&USAGE, argc, argv, o);
+
+  if (o->dir && o->pid)
+    rk_usage_die(&USAGE, "-s and -p exclude one another");
+  if (o->pid && o->detached)
     o->dir = getenv("RK_STATE_DIR");
-  if (!o->dir && !*pid)
-    strerr_dief(RK_EXIT_USAGE, "which chain? Give -s dir or -p pid, or set RK_STATE_DIR");
-  if (!o->dir && o->detached)
-    strerr_dief(RK_EXIT_USAGE,
-                "option -n needs the state directory: give -s dir, or set RK_STATE_DIR");
-  return l.ind;
+  if (o->pid && o->detached && !o->dir)
+    rk_usage_die(&USAGE, "-n needs the state directory: give dir, or set RK_STATE_DIR");
+  if (o->pid || o->dir)
+    return prog;
+  if (argc - prog < 2)
+    rk_usage_die(&USAGE, "which chain? Give its state directory before the program, or -p pid");
+  o->dir = argv[prog];
+  return prog + 1;
 }
 
 static int forks(struct target const *t)
@@ -215,7 +235,8 @@ int main(int argc, char const *const *argv)
   uint64_t own_netns = 0;
 
   PROG = "rk-enter";
-  argv += parse_options(argc, argv, &o, &t.pid);
+  argv += parse_options(argc, argv, &o);
+  t.pid = o.pid;
   if (o.detached)
     find_detached(o.dir, netns, sizeof netns);
   if (t.pid)

@@ -38,11 +38,12 @@ struct options {
   int keep;
 };
 
-static void take_form(void *into, char const *value)
+static int take_form(void *into, char const *value)
 {
   struct options *o = into;
 
   listen_form(&o->forms, value);
+  return 1;
 }
 
 static struct rk_option const OPTIONS[] = {

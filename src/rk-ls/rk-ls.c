@@ -7,13 +7,36 @@
    forks    no
    exits    1 a chain that was named does not run, 100, 111
 */
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/options.h>
 #include "ls.h"
 
-#define USAGE "rk-ls [ -j | -m ] [ dir... ]"
+struct options {
+  int json;
+  int metrics;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'j',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, json),
+   .text = "JSON, one object on each line",
+   .join = " | "},
+  {.letter = 'm',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, metrics),
+   .text = "metrics in the text format of Prometheus"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-ls",
+  .summary = "list running chains",
+  .operands = "[ dir... ]",
+  .options = OPTIONS,
+};
 
 struct listing {
   enum ls_form form;
@@ -31,21 +54,17 @@ static void list(char const *dir, void *data)
 int main(int argc, char const *const *argv)
 {
   struct listing l = {.form = LS_TABLE};
-  subgetopt options = SUBGETOPT_ZERO;
-  int opt, forms = 0, missing = 0;
+  struct options o = {0};
+  int missing = 0;
 
   PROG = "rk-ls";
-  while ((opt = subgetopt_r(argc, argv, "jm", &options)) != -1) {
-    switch (opt) {
-      case 'j': l.form = LS_JSON; break;
-      case 'm': l.form = LS_METRICS; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-    forms++;
-  }
-  argv += options.ind;
-  if (forms > 1)
-    strerr_dief(RK_EXIT_USAGE, "-j and -m exclude one another");
+  argv += rk_options(&USAGE, argc, argv, &o);
+  if (o.json && o.metrics)
+    rk_usage_die(&USAGE, "-j and -m exclude one another");
+  if (o.json)
+    l.form = LS_JSON;
+  if (o.metrics)
+    l.form = LS_METRICS;
   ls_begin(l.form);
   for (char const *const *dir = argv; *dir; dir++) {
     list(*dir, &l);

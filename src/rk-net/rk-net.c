@@ -21,19 +21,15 @@
 #include <unistd.h>
 #include <net/if.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/fds.h>
 #include <rk/link.h>
+#include <rk/options.h>
 #include <rk/netlink.h>
 #include <rk/text.h>
-
-#define USAGE \
-  "rk-net [ -d driver ] [ -a cidr|auto ] [ -m mtu ] [ -i ifname ] [ -6 ] [ -l ] [ -u ] [ -D ] [ " \
-  "-s | -w ] [ -f fd,...|all ] [ -k ] prog..."
 
 /* A tap's frame of 65535 bytes less the Ethernet header (tun.c: MAX_MTU); RFC 791 wants 576, RFC
    8200 1280. */
@@ -42,8 +38,75 @@ enum { MTU_MIN = 576, MTU_MIN6 = 1280, MTU_MAX = 65521 };
 struct options {
   char const *driver, *cidr, *mtu, *ifname;
   char const *keep_fds; /* that lead outside: -f */
-  int half;             /* 's': start only, 'w': wait for what was started; 0: both */
-  int shared;           /* no wall: -u */
+  int ipv6, loopback, detached;
+  int start;  /* half of it: let the driver be started */
+  int wait;   /* the other half: wait for what was started */
+  int shared; /* no wall: -u */
+  int keep;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'n',
+   .other = 'd',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, driver),
+   .arg = "driver",
+   .text = "slirp4netns, pasta, gvisor-tap-vsock, vpnkit, lxc-user-nic, none or your own"},
+  {.letter = 'a',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, cidr),
+   .arg = "cidr|auto",
+   .text = "the IPv4 network; auto: the first /24 from 10.0.2.0 on that overlaps none"},
+  {.letter = 'm',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, mtu),
+   .arg = "mtu",
+   .text = "576 to 65521; 65520 by default with most drivers"},
+  {.letter = 'i',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, ifname),
+   .arg = "ifname",
+   .text = "name of the interface"},
+  {.letter = '6',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, ipv6),
+   .text = "IPv6 as well"},
+  {.letter = 'l',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, loopback),
+   .text = "let the gateway's address reach the host's loopback"},
+  {.letter = 'u',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, shared),
+   .text = "no wall: prog shares the driver's user and network namespace"},
+  {.letter = 'D',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, detached),
+   .text = "detach: bind the namespace to dir/netns, prog stays in the host's network"},
+  {.letter = 's',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, start),
+   .text = "start the driver, and execute prog, a link, without waiting for it",
+   .join = " | "},
+  {.letter = 'w',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, wait),
+   .text = "wait for the driver that -s started"},
+  {.letter = 'f',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, keep_fds),
+   .arg = "fd,...|all",
+   .text = "pass on these inherited sockets and directories although they lead outside",
+   .valid = rk_fds_list_valid},
+  RK_OPTION_KEEP(struct options),
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-net",
+  .summary = "make a network namespace, connect it, then execute a program",
+  .operands = "prog...",
+  .options = OPTIONS,
 };
 
 static void set_mtu(struct net *n, char const *s)
@@ -144,10 +207,10 @@ static int start(struct net *n, struct options const *o)
   if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR")))
     rk_ctl_die("connect the network");
   /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
-  if (o->half && !n->driver->tap)
+  if (o->start && !n->driver->tap)
     strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 
-  if (!o->half && !n->ask.wall)
+  if (!o->start && !n->ask.wall)
     mounts_own();
   netns_do(n, netns_make);
   if (outside)
@@ -155,10 +218,10 @@ static int start(struct net *n, struct options const *o)
   /* The driver starts meanwhile. */
   if (n->ask.wall) {
     /* Behind the wall the mounts that are there cannot be undone, nor told to be the chain's. */
-    if (!o->half && !n->ask.detached && mounts_are_own())
+    if (!o->start && !n->ask.detached && mounts_are_own())
       mounts_etc(n);
-    wall_make(n, o->half);
-    if (!o->half)
+    wall_make(n, o->start);
+    if (!o->start)
       mounts_own();
     netns_do(n, netns_name);
   }
@@ -180,46 +243,29 @@ static void resume(struct net *n)
   mounts_own();
 }
 
+static int plans(struct options const *o)
+{
+  if (o->driver || o->cidr || o->mtu || o->ifname || o->keep_fds)
+    return 1;
+  return o->ipv6 || o->loopback || o->shared || o->detached;
+}
+
 /* Returns how many arguments are options. */
 static int options(int argc, char const *const *argv, struct net *n, struct options *o)
 {
-  subgetopt l = SUBGETOPT_ZERO;
-  int opt, halves = 0, plan = 0;
+  int first = rk_options(&USAGE, argc, argv, o);
 
-  while ((opt = subgetopt_r(argc, argv, "d:a:m:i:6luDswf:k", &l)) != -1) {
-    switch (opt) {
-      case 'd': o->driver = l.arg; break;
-      case 'a': o->cidr = l.arg; break;
-      case 'm': o->mtu = l.arg; break;
-      case 'i': o->ifname = l.arg; break;
-      case '6': n->ipv6 = 1; break;
-      case 'l': n->ask.host_loopback = 1; break;
-      case 'u': o->shared = 1; break;
-      case 'D': n->ask.detached = 1; break;
-      case 's':
-      case 'w':
-        o->half = opt;
-        halves++;
-        break;
-      case 'f':
-        if (!rk_fds_list_valid(l.arg))
-          strerr_dief(RK_EXIT_USAGE, "-f takes numbers with commas between, or all");
-        o->keep_fds = l.arg;
-        break;
-      case 'k': n->keep = 1; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-    plan += !strchr("swk", opt);
-  }
-  if (l.ind == argc)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (halves > 1 || (o->half == 's' && n->ask.detached))
-    strerr_dief(RK_EXIT_USAGE, "-s, -w and -D exclude one another");
-  if (o->half == 'w' && plan)
-    strerr_dief(RK_EXIT_USAGE, "-w goes with no other option than -k: give them to rk-net -s");
+  if (o->start && (o->wait || o->detached))
+    rk_usage_die(&USAGE, "-s, -w and -D exclude one another");
+  if (o->wait && plans(o))
+    rk_usage_die(&USAGE, "-w goes with no other option than -k: give them to rk-net -s");
   if (geteuid())
     strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net");
-  return l.ind;
+  n->ipv6 = o->ipv6;
+  n->ask.host_loopback = (uint32_t)o->loopback;
+  n->ask.detached = (uint32_t)o->detached;
+  n->keep = o->keep;
+  return first;
 }
 
 /* -s: the next links run meanwhile. */
@@ -266,11 +312,11 @@ int main(int argc, char const *const *argv)
 
   PROG = "rk-net";
   argv += options(argc, argv, &n, &o);
-  if (o.half == 'w')
+  if (o.wait)
     resume(&n);
   else
     outside = start(&n, &o);
-  if (o.half == 's')
+  if (o.start)
     started(&n);
   else
     finish(&n, outside);

@@ -9,11 +9,11 @@
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/buffer.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/options.h>
 #include <rk/host.h>
 #include <rk/portspec.h>
 #include <rk/portstatus.h>
@@ -29,13 +29,13 @@
 enum { OPTION_MAX = 16 };
 
 /* The lines after the spec, from -o. */
-struct options {
+struct lines {
   char const *line[OPTION_MAX];
   unsigned int n;
 };
 
 /* The port file for one spec; dies if rk-portd would refuse it. */
-static size_t compose(char const *spec, struct options const *options, char *buf, size_t size)
+static size_t compose(char const *spec, struct lines const *options, char *buf, size_t size)
 {
   struct rk_text t = rk_text_in(buf, size);
   struct rk_portfile file;
@@ -208,53 +208,83 @@ static void print(struct port_dirs const *d, char const *name)
   strerr_diefusys(RK_EXIT_SYS, "write to stdout: ", name, " is withdrawn");
 }
 
+struct options {
+  char const *name;
+  struct lines lines;
+  uint32_t seconds;
+  int nowait;
+};
+
+static int take_line(void *into, char const *value)
+{
+  struct lines *l = &((struct options *)into)->lines;
+
+  if (l->n == OPTION_MAX)
+    strerr_dief(RK_EXIT_USAGE, "a port takes at most 16 options -o");
+  l->line[l->n] = value;
+  l->n++;
+  return 1;
+}
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'n',
+   .kind = RK_OPTION_TEXT,
+   .at = offsetof(struct options, name),
+   .arg = "name",
+   .text = "the name of the file in ports, for one spec"},
+  {.letter = 'o',
+   .kind = RK_OPTION_CALL,
+   .arg = "key=value",
+   .text = "a line of the port file, see rk-ports(5)",
+   .many = 1,
+   .take = take_line},
+  {.letter = 't',
+   .kind = RK_OPTION_NUMBER,
+   .at = offsetof(struct options, seconds),
+   .arg = "seconds",
+   .text = "wait so long at most; 10 by default"},
+  {.letter = 'N',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, nowait),
+   .text = "do not wait until the port listens"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-port add",
+  .summary = "publish a port for each spec, and print its name",
+  .operands = "dir spec...",
+  .options = OPTIONS,
+};
+
 int verb_add(int argc, char const *const *argv)
 {
-  subgetopt l = SUBGETOPT_ZERO;
+  struct options o = {.seconds = 10};
+  int first = rk_options(&USAGE, argc, argv, &o);
+  char const *given = o.name;
   struct port_dirs d;
   char text[RK_PORTFILE_MAX + 1];
   char name[PORT_NAME_MAX + 1];
   char stamp[UINT64_FMT];
-  char const *given = NULL;
-  struct options options = {.n = 0};
   struct port_wait w;
-  unsigned int seconds = 10;
-  int nowait = 0;
-  int opt;
 
-  while ((opt = subgetopt_r(argc, argv, "n:o:t:N", &l)) != -1)
-    switch (opt) {
-      case 'n': given = l.arg; break;
-      case 'o':
-        if (options.n == OPTION_MAX)
-          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_ADD);
-        options.line[options.n] = l.arg;
-        options.n++;
-        break;
-      case 't':
-        if (!uint0_scan(l.arg, &seconds))
-          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_ADD);
-        break;
-      case 'N': nowait = 1; break;
-      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_ADD);
-    }
-  argc -= l.ind;
-  argv += l.ind;
-  if (argc < 2 || (given && argc > 2))
-    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_ADD);
+  argc -= first;
+  argv += first;
+  if (given && argc > 2)
+    rk_usage_die(&USAGE, "-n names one port, and there are several specs");
   if (given)
     port_check_name(given);
   /* all of them before the first is there */
   for (int i = 1; i < argc; i++)
-    compose(argv[i], &options, text, sizeof text);
-  port_open(&d, argv[0], 1, seconds);
-  if (!nowait)
+    compose(argv[i], &o.lines, text, sizeof text);
+  port_open(&d, argv[0], 1, o.seconds);
+  if (!o.nowait)
     port_watch(&w, &d);
   for (int i = 1; i < argc; i++) {
-    size_t len = compose(argv[i], &options, text, sizeof text);
+    size_t len = compose(argv[i], &o.lines, text, sizeof text);
     publish(&d, given, text, len, name, stamp);
-    if (!nowait) {
-      port_wait_for(&w, seconds);
+    if (!o.nowait) {
+      port_wait_for(&w, o.seconds);
       await(&d, &w, name, argv[i], stamp);
     }
     print(&d, name);

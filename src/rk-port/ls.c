@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include <skalibs/buffer.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/options.h>
 #include <rk/state.h>
 #include <rk/text.h>
 #include "port.h"
@@ -219,34 +219,52 @@ static void print_nul(char const *name, char const *text)
   out("", 1);
 }
 
+struct options {
+  int json;
+  int nul;
+  uint32_t seconds;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'j',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, json),
+   .text = "JSON, one object on each line",
+   .join = " | "},
+  {.letter = '0',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, nul),
+   .text = "fields key=value, each ended by a zero byte; an empty one ends a port"},
+  {.letter = 't',
+   .kind = RK_OPTION_NUMBER,
+   .at = offsetof(struct options, seconds),
+   .arg = "seconds",
+   .text = "wait so long at most; 10 by default"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-port ls",
+  .summary = "list ports: all, or those named",
+  .operands = "dir [ name... ]",
+  .options = OPTIONS,
+};
+
 int verb_ls(int argc, char const *const *argv)
 {
-  subgetopt l = SUBGETOPT_ZERO;
+  struct options o = {.seconds = 10};
+  int first = rk_options(&USAGE, argc, argv, &o);
   struct port_dirs d;
   char text[PORT_STATUS_MAX];
   char const *const *names;
-  int json = 0;
-  int nul = 0;
-  unsigned int seconds = 10;
-  int opt;
 
-  while ((opt = subgetopt_r(argc, argv, "j0t:", &l)) != -1)
-    switch (opt) {
-      case 'j': json = 1; break;
-      case '0': nul = 1; break;
-      case 't':
-        if (!uint0_scan(l.arg, &seconds))
-          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
-        break;
-      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
-    }
-  argc -= l.ind;
-  argv += l.ind;
-  if (argc < 1 || (json && nul))
-    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_LS);
+  argc -= first;
+  argv += first;
+  if (o.json && o.nul)
+    rk_usage_die(&USAGE, "-j and -0 exclude one another");
   for (int i = 1; i < argc; i++)
     port_check_name(argv[i]);
-  port_open(&d, argv[0], 0, seconds);
+  port_open(&d, argv[0], 0, o.seconds);
   for (int i = 1; i < argc; i++)
     if (missing(&d, argv[i]))
       strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
@@ -254,12 +272,12 @@ int verb_ls(int argc, char const *const *argv)
   names = argv + 1;
   if (argc == 1)
     names = (char const *const *)port_names(&d);
-  if (!json && !nul)
+  if (!o.json && !o.nul)
     table(&d, names);
   else
     for (; *names; names++) {
       read_status(&d, *names, text, sizeof text);
-      if (json)
+      if (o.json)
         print_json(*names, text);
       else
         print_nul(*names, text);

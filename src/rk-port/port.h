@@ -71,9 +71,4 @@ int verb_rm(int argc, char const *const *argv);
 int verb_ls(int argc, char const *const *argv);
 int verb_wait(int argc, char const *const *argv);
 
-#define PORT_USAGE_ADD "rk-port add [ -n name ] [ -o key=value ] [ -t seconds ] [ -N ] dir spec..."
-#define PORT_USAGE_RM "rk-port rm [ -i ] [ -t seconds ] dir name..."
-#define PORT_USAGE_LS "rk-port ls [ -j | -0 ] [ -t seconds ] dir [ name... ]"
-#define PORT_USAGE_WAIT "rk-port wait [ -c ] [ -t seconds ] dir [ name... ]"
-
 #endif

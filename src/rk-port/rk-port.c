@@ -13,9 +13,18 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/options.h>
 #include "port.h"
 
-#define USAGE "rk-port add|rm|ls|wait [ options ] dir [ spec... | name... ]"
+static struct rk_option const NONE[] = {{0}};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-port",
+  .summary = "publish, withdraw and list ports, and wait for them",
+  .more = "rk-port add --help, rk-port ls --help, ... tell the options of each.",
+  .operands = "add|rm|ls|wait [ arguments... ]",
+  .options = NONE,
+};
 
 int main(int argc, char const *const *argv)
 {
@@ -30,9 +39,11 @@ int main(int argc, char const *const *argv)
   };
 
   PROG = "rk-port";
-  if (argc > 1)
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-      if (!strcmp(argv[1], verbs[i].verb))
-        return verbs[i].run(argc - 1, argv + 1);
-  strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  int first = rk_options(&USAGE, argc, argv, NULL);
+  argc -= first;
+  argv += first;
+  for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+    if (!strcmp(argv[0], verbs[i].verb))
+      return verbs[i].run(argc, argv);
+  rk_usage_die(&USAGE, "unknown verb ", argv[0]);
 }

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/options.h>
 #include "port.h"
 
 /* Until rk-portd has closed it: its status is gone. */
@@ -30,37 +30,49 @@ static void await_closed(struct port_dirs const *d, struct port_wait *w, char co
   }
 }
 
+struct options {
+  int ids;
+  uint32_t seconds;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'i',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, ids),
+   .text = "the operands are ids instead of names"},
+  {.letter = 't',
+   .kind = RK_OPTION_NUMBER,
+   .at = offsetof(struct options, seconds),
+   .arg = "seconds",
+   .text = "wait so long at most; 10 by default"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-port rm",
+  .summary = "withdraw ports, and wait until they are closed",
+  .operands = "dir name...",
+  .options = OPTIONS,
+};
+
 int verb_rm(int argc, char const *const *argv)
 {
-  subgetopt l = SUBGETOPT_ZERO;
+  struct options o = {.seconds = 10};
+  int first = rk_options(&USAGE, argc, argv, &o);
   struct port_dirs d;
   struct port_wait w;
-  unsigned int seconds = 10;
-  int byid = 0;
-  int opt;
 
-  while ((opt = subgetopt_r(argc, argv, "it:", &l)) != -1)
-    switch (opt) {
-      case 'i': byid = 1; break;
-      case 't':
-        if (!uint0_scan(l.arg, &seconds))
-          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_RM);
-        break;
-      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_RM);
-    }
-  argc -= l.ind;
-  argv += l.ind;
-  if (argc < 2)
-    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_RM);
-  if (!byid)
+  argc -= first;
+  argv += first;
+  if (!o.ids)
     for (int i = 1; i < argc; i++)
       port_check_name(argv[i]);
-  port_open(&d, argv[0], 1, seconds);
+  port_open(&d, argv[0], 1, o.seconds);
   port_watch(&w, &d);
-  port_wait_for(&w, seconds);
+  port_wait_for(&w, o.seconds);
   for (int i = 1; i < argc; i++) {
     char const *name = argv[i];
-    if (byid)
+    if (o.ids)
       name = port_by_id(&d, argv[i]);
     if (!name)
       strerr_dief(RK_EXIT_NO, "no port has the id ", argv[i]);

@@ -3,11 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/options.h>
 #include "port.h"
 
 /* Is it there? 1 yes, 0 not yet, -1 it failed (err is why). */
@@ -30,40 +30,52 @@ static int there(struct port_dirs const *d, char const *name, int chain, char *e
   return !strcmp(value, "attached");
 }
 
+struct options {
+  int chain;
+  uint32_t seconds;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'c',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, chain),
+   .text = "until a chain serves them as well"},
+  {.letter = 't',
+   .kind = RK_OPTION_NUMBER,
+   .at = offsetof(struct options, seconds),
+   .arg = "seconds",
+   .text = "wait so long at most; 10 by default"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-port wait",
+  .summary = "wait until ports listen",
+  .operands = "dir [ name... ]",
+  .options = OPTIONS,
+};
+
 int verb_wait(int argc, char const *const *argv)
 {
-  subgetopt l = SUBGETOPT_ZERO;
+  struct options o = {.seconds = 10};
+  int first = rk_options(&USAGE, argc, argv, &o);
   struct port_dirs d;
   struct port_wait w;
-  unsigned int seconds = 10;
-  int chain = 0;
-  int opt;
   char const *const *names;
 
-  while ((opt = subgetopt_r(argc, argv, "ct:", &l)) != -1)
-    switch (opt) {
-      case 'c': chain = 1; break;
-      case 't':
-        if (!uint0_scan(l.arg, &seconds))
-          strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
-        break;
-      default: strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
-    }
-  argc -= l.ind;
-  argv += l.ind;
-  if (argc < 1)
-    strerr_dieusage(RK_EXIT_USAGE, PORT_USAGE_WAIT);
+  argc -= first;
+  argv += first;
   for (int i = 1; i < argc; i++)
     port_check_name(argv[i]);
-  port_open(&d, argv[0], 1, seconds);
+  port_open(&d, argv[0], 1, o.seconds);
   port_watch(&w, &d);
-  port_wait_for(&w, seconds);
+  port_wait_for(&w, o.seconds);
   names = argv + 1;
   if (argc == 1)
     names = (char const *const *)port_names(&d);
   while (*names) {
     char err[PORT_STATUS_MAX];
-    int r = there(&d, *names, chain, err, sizeof err);
+    int r = there(&d, *names, o.chain, err, sizeof err);
     if (r == -1)
       strerr_dief(RK_EXIT_NO, "port ", *names, ": ", err);
     if (r == 1) {

@@ -24,16 +24,14 @@
 #include <sys/wait.h>
 
 #include <skalibs/allreadwrite.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/caps.h>
 #include <rk/dump.h>
 #include <rk/exit.h>
+#include <rk/options.h>
 #include "portd.h"
-
-#define USAGE "rk-portd [ -d fd ] [ -P relay|slirp4netns|implicit ] dir"
 
 enum { FLUSH_MAX = 32 };
 
@@ -96,43 +94,47 @@ static void raise_limit(void)
     strerr_warnwusys("raise the limit of open files");
 }
 
-static struct forwarder const *driver_named(char const *name)
-{
-  static struct forwarder const *const all[] = {&forward_relay, &forward_slirp, &forward_pasta};
+/* In the order of -P's words. */
+static struct forwarder const *const FORWARDERS[] = {&forward_relay, &forward_slirp,
+                                                     &forward_pasta};
 
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-    if (!strcmp(all[i]->name, name))
-      return all[i];
-  strerr_dief(RK_EXIT_USAGE, "unknown port driver ", name, ": relay, slirp4netns or implicit");
-}
+struct options {
+  int readyfd;
+  int driver;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'd',
+   .kind = RK_OPTION_FD,
+   .at = offsetof(struct options, readyfd),
+   .arg = "fd",
+   .text = "write a newline to fd when binding has been tried for every file, then close it"},
+  {.letter = 'P',
+   .kind = RK_OPTION_WORD,
+   .at = offsetof(struct options, driver),
+   .arg = "relay|slirp4netns|implicit",
+   .text = "how ports are forwarded: by rk-relay (builtin: the same) or the network driver",
+   .aliases = "builtin"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-portd",
+  .summary = "publish the ports that files ask for",
+  .operands = "dir",
+  .options = OPTIONS,
+};
 
 int main(int argc, char const *const *argv)
 {
-  subgetopt l = SUBGETOPT_ZERO;
-  struct portd portd = {.forward.ops = &forward_relay};
+  struct portd portd = {0};
   struct signals signals = {.portd = &portd};
-  unsigned int readyfd = 0;
-  int notify = 0;
+  struct options o = {.readyfd = -1};
   int busy;
-  int opt;
 
   PROG = "rk-portd";
-  while ((opt = subgetopt_r(argc, argv, "d:P:", &l)) != -1)
-    switch (opt) {
-      case 'd':
-        if (!uint0_scan(l.arg, &readyfd))
-          strerr_dieusage(RK_EXIT_USAGE, USAGE);
-        notify = 1;
-        break;
-      case 'P': portd.forward.ops = driver_named(l.arg); break;
-      default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-    }
-  argc -= l.ind;
-  argv += l.ind;
-  if (argc != 1)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
-  if (notify && (readyfd > INT_MAX || fcntl((int)readyfd, F_SETFD, FD_CLOEXEC) == -1))
-    strerr_diefusys(RK_EXIT_USAGE, "use the fd of -d");
+  argv += rk_options(&USAGE, argc, argv, &o);
+  portd.forward.ops = FORWARDERS[o.driver];
 
   rk_no_dump_or_die();
   /* ambient ones, of rk-run or a supervisor, are not for rk-relay */
@@ -142,9 +144,9 @@ int main(int argc, char const *const *argv)
   listenfds_init(&portd.forward.bind.given);
   catch_signals(&signals);
   portd_start(&portd, argv[0]);
-  if (notify) {
-    fd_write((int)readyfd, "\n", 1); /* whoever asked may have stopped listening */
-    close((int)readyfd);
+  if (o.readyfd != -1) {
+    fd_write(o.readyfd, "\n", 1); /* whoever asked may have stopped listening */
+    close(o.readyfd);
   }
 
   for (;;) {

@@ -16,7 +16,6 @@
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/exec.h>
-#include <skalibs/sgetopt.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
@@ -24,8 +23,26 @@
 #include <rk/exit.h>
 #include <rk/link.h>
 #include <rk/listen.h>
+#include <rk/options.h>
 
-#define USAGE "rk-gate [ -e ] readyfd gofd prog..."
+struct options {
+  int early;
+};
+
+static struct rk_option const OPTIONS[] = {
+  {.letter = 'e',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, early),
+   .text = "close the control socket before the newline on readyfd"},
+  {0},
+};
+
+static struct rk_usage const USAGE = {
+  .name = "rk-gate",
+  .summary = "report that the chain is set up, wait for permission, then execute a program",
+  .operands = "readyfd gofd prog...",
+  .options = OPTIONS,
+};
 
 /* Spoken to a network driver outside: of no use to prog. */
 static char const *const DRIVERS[] = {"RK_PORT_DRIVER", "RK_DRIVER_PROGRAM",
@@ -36,7 +53,7 @@ static int given(char const *s, char const *name)
   unsigned int fd;
 
   if (!uint0_scan(s, &fd) || fd > INT_MAX)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+    rk_usage_die(&USAGE, name, " is not the number of a file descriptor: ", s);
   if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
     strerr_diefusys(RK_EXIT_USAGE, "use ", name, " ", s);
   return (int)fd;
@@ -84,34 +101,24 @@ static void close_control(int readyfd)
 
 int main(int argc, char const *const *argv)
 {
-  int readyfd, gofd, early = 0, e;
+  struct options o = {0};
+  int readyfd, gofd, e;
 
   PROG = "rk-gate";
-  {
-    subgetopt l = SUBGETOPT_ZERO;
-    for (int opt; (opt = subgetopt_r(argc, argv, "e", &l)) != -1;)
-      switch (opt) {
-        case 'e': early = 1; break;
-        default: strerr_dieusage(RK_EXIT_USAGE, USAGE);
-      }
-    argc -= l.ind;
-    argv += l.ind;
-  }
-  if (argc < 3)
-    strerr_dieusage(RK_EXIT_USAGE, USAGE);
+  argv += rk_options(&USAGE, argc, argv, &o);
   readyfd = given(argv[0], "READYFD");
   gofd = given(argv[1], "GOFD");
 
   if (!rk_link_is(argv[2]))
     rk_listen_end(argv[2]);
-  if (early)
+  if (o.early)
     rk_ctl_close();
   if (allwrite(readyfd, "\n", 1) < 1)
     strerr_diefusys(RK_EXIT_SYS, "write to READYFD");
   wait_for_go(gofd);
   close(gofd);
   /* Only now: who finds child_pid finds everything else as well. */
-  if (!early)
+  if (!o.early)
     close_control(readyfd);
 
   for (size_t i = 0; i < sizeof DRIVERS / sizeof *DRIVERS; i++)

@@ -61,7 +61,7 @@ run in_group "$D" rk-userns rk-idmap rk-copyup '' rk-unshare -c rk-cgroup sh -c 
 like "$rc/$out" "^0/[0-9]+" "without -e: the mount alone"
 
 # root delegates by a link, too
-run rk-cgroup -d "rk-t-$$/deep/web" -u "$RK_TEST_UID:$RK_TEST_GID" as_user sh -c \
+run rk-cgroup -D "rk-t-$$/deep/web" -u "$RK_TEST_UID:$RK_TEST_GID" as_user sh -c \
   'sed -n s/^0:://p /proc/self/cgroup; exec "$@"' sh \
   rk-userns rk-idmap rk-copyup '' rk-unshare -c rk-cgroup -e a sh -c \
   'grep ^0: /proc/self/cgroup; cat "$0/cgroup.subtree_control"; mkdir "$0/b"; stat -c %u "$0" "$0/b"' "$root"
@@ -74,11 +74,11 @@ $controllers
 is "$(stat -c %u:%g "$D/deep/web" "$D/deep/web/cgroup.procs" "$D/deep/web/cgroup.subtree_control" "$D/deep" "$D/deep/web/cgroup.events" | tr '\n' ' ')" \
   "$RK_TEST_UID:$RK_TEST_GID $RK_TEST_UID:$RK_TEST_GID $RK_TEST_UID:$RK_TEST_GID 0:0 0:0 " \
   "and nothing above it or else in it"
-run rk-cgroup -d "/rk-t-$$/deep/web/" -u "$RK_TEST_UID" true; is "$rc/$err" 0/ "again, as when a service is restarted"
+run rk-cgroup -D "/rk-t-$$/deep/web/" -u "$RK_TEST_UID" true; is "$rc/$err" 0/ "again, as when a service is restarted"
 sh -c 'echo $$ > "$0/cgroup.procs"; exec rk-t-hold' "$D/deep/web/b" & held=$!; tap_pids="$tap_pids $!"
 wait_until grep -qx "$held" "$D/deep/web/b/cgroup.procs"
 for c in $controllers; do echo "+$c" > "$D/deep/web/cgroup.subtree_control"; done
-run rk-cgroup -d "/rk-t-$$/deep/web/" -u "$RK_TEST_UID" true
+run rk-cgroup -D "/rk-t-$$/deep/web/" -u "$RK_TEST_UID" true
 is "$rc/$err" "111/rk-cgroup: fatal: control group /rk-t-$$/deep/web/ is in use: there are processes in groups below it" "not under what still runs"
 end "$held"
 wait_until rmdir "$D/deep/web/b"; wait_until rmdir "$D/deep/web/a"; wait_until rmdir "$D/deep/web"; rmdir "$D/deep"
@@ -92,17 +92,17 @@ refused() { # CODE TEXT NAME CMD...
 refused 100 "nothing to do: neither -e, nor a cgroup namespace of the chain's own to mount (rk-unshare -c)" \
   "nothing to do" rk-cgroup true
 for bad in "" a/b . .. cgroup.procs; do
-  refused 100 "not a name for one control group: $bad" "bad name '$bad'" rk-cgroup -e "$bad" true
+  refused 100 "-e: not a name for one control group: $bad" "bad name '$bad'" rk-cgroup -e "$bad" true
 done
 for bad in "" / a/../b a//b .a/b a/cgroup.procs; do
-  refused 100 "not a path of control groups: $bad" "bad path '$bad'" rk-cgroup -d "$bad" -u 1 true
+  refused 100 "-D: not a path of control groups: $bad" "bad path '$bad'" rk-cgroup -D "$bad" -u 1 true
 done
 for bad in "-d a" "-u 1" "-d a -u 1 -e b" "-d a -u x" "-d a -u 1:x" "-d a -u 1x"; do
   # shellcheck disable=SC2086 # words
   run rk-cgroup $bad true; is "$rc" 100 "wrong usage: $bad"
 done
 refused 111 "unable to open cgroup.subtree_control of control group rk-t-$$/y: Permission denied" "-d by a user" \
-  as_user rk-cgroup -d "rk-t-$$/y" -u 1 true
+  as_user rk-cgroup -D "rk-t-$$/y" -u 1 true
 refused 111 "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before" \
   "no own mount namespace" \
   in_group "$D" rk-userns rk-idmap rk-unshare -c rk-cgroup true

@@ -11,54 +11,60 @@ start() { # DIR LINKS...
 }
 start "$D" rk-copyup '' rk-unshare -ui
 chain=$pid
-is "$(rk-enter -s "$D" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" \
+is "$(rk-enter "$D" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" \
   "all namespaces, by state directory"
 is "$(rk-enter -p "$chain" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$chain/ns"/* | sort)" \
   "and by pid"
-run env RK_STATE_DIR="$D" rk-enter id -u; is "$rc/$out" 0/0 "RK_STATE_DIR names the chain"
-changes rk-enter -s "$D"
+run rk-enter -s "$D" id -u; is "$rc/$out" 0/0 "-s DIR means the same"
+changes rk-enter "$D"
 is "$(echo "$changed" | tr ' ' '\n' | grep -vE '^(mount\.|CapBnd)' | tr '\n' ' ')" \
   "CapEff CapPrm Gid Groups Seccomp Uid gid_map ns.ipc ns.mnt ns.user ns.uts uid_map " "what it changes" || diag "$diff"
 is "$(attr Uid)/$(attr Gid)" "0 0 0 0/0 0 0 0" "root"
 is "$(attr dumpable)" "$(rk-t-probe | sed -n 's/^dumpable=//p')" "dumpable as before"
-run rk-enter -s "$D" sh -c 'echo $$ $PPID; exit 7' ; is "$rc" 7 "status"
+run rk-enter "$D" sh -c 'echo $$ $PPID; exit 7' ; is "$rc" 7 "status"
 sh -c 'echo $$ > "$0"; exec rk-enter -s "$1" sh -c "echo \$\$"' "$T/a" "$D" > "$T/b"
 is "$(cat "$T/b")" "$(cat "$T/a")" "the same pid, where the pid namespace is shared"
 mkdir "$T/here"; cd "$T/here" || exit
-run rk-enter -s "$D" pwd; is "$out/$err" "$T/here/" "the working directory stays"
+run rk-enter "$D" pwd; is "$out/$err" "$T/here/" "the working directory stays"
 start "$T/two" rk-copyup /usr/share rk-unshare -t
 is "$(rk-enter -p "$pid" sh -c 'readlink /proc/self/ns/*' | sort)" "$(readlink "/proc/$pid/ns"/* | sort)" \
   "the time namespace too"
 two=$pid
 mkdir "$T/gone"; cd "$T/gone" || exit; rmdir "$T/gone"
-run rk-enter -s "$D" pwd
+run rk-enter "$D" pwd
 is "$out/$err" "//rk-enter: warning: unable to stay in $T/gone (deleted) (now in /): No such file or directory" \
   "or it says so"
 cd "$T" || exit
 
 # refusals
-usage="rk-enter: usage: rk-enter [ -s dir | -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] prog..."
+usage="rk-enter: usage: rk-enter [ -p pid ] [ -n ] [ -f fd,...|all ] [ -K ] [ -T ] [ -k ] [ dir ] prog..."
 refused() { # CODE TEXT NAME ARGS...
   refused_code=$1 refused_text=$2 refused_name=$3; shift 3
   run rk-enter "$@" true
   is "$rc/$err" "$refused_code/rk-enter: $refused_text" "$refused_name"
 }
+wrong() { # TEXT NAME ARGS...
+  wrong_text=$1 wrong_name=$2; shift 2
+  run rk-enter "$@"
+  is "$rc/$err" "100/rk-enter: fatal: $wrong_text
+$usage" "$wrong_name"
+}
 unset RK_STATE_DIR
-run rk-enter -s "$D"; is "$rc/$err" "100/$usage" "no program"
-run rk-enter -s "$D" -p 1 true; is "$rc/$err" "100/$usage" "both -s and -p"
-run rk-enter -p 1x true; is "$rc/$err" "100/$usage" "no number"
-refused 100 "fatal: which chain? Give -s dir or -p pid, or set RK_STATE_DIR" "neither"
-refused 100 "fatal: option -n needs the state directory: give -s dir, or set RK_STATE_DIR" "-n without a directory" -n \
-  -p "$chain"
+wrong "no program given" "neither a directory nor a program"
+wrong "no program given" "a pid and no program" -p 1
+wrong "-s and -p exclude one another" "both -s and -p" -s "$D" -p 1 true
+wrong 'option -p needs a number from 1 to 2147483647: got "1x"' "no number" -p 1x true
+wrong "which chain? Give its state directory before the program, or -p pid" "a directory or a program alone" true
+wrong "-n needs the state directory: give dir, or set RK_STATE_DIR" "-n without a directory" -n -p "$chain" true
 refused 111 "fatal: nothing to enter: process $$ has the same namespaces as this one" "ourselves" -p $$
 refused 111 "fatal: not allowed to enter process 1: it belongs to another user, or to a chain beside this one, which is entered from outside" "another user's" -p 1
-refused 111 "fatal: no chain is running in $T/nothing: there is no such directory" "no directory" -s "$T/nothing"
-refused 100 "fatal: the state directory must not be empty" "an empty name" -s ""
+refused 111 "fatal: no chain is running in $T/nothing: there is no such directory" "no directory" "$T/nothing"
+refused 100 "fatal: the state directory must not be empty" "an empty name" ""
 mkdir "$T/empty"; refused 111 "fatal: no chain is running in $T/empty" "an empty directory" -s "$T/empty"
-run rk-enter -s "$D" rk-enter -p "$two" true
+run rk-enter "$D" rk-enter -p "$two" true
 is "$rc/${err##*: it }" "111/belongs to another user, or to a chain beside this one, which is entered from outside" \
   "a chain beside it, from inside"
-run rk-enter -s "$D" -n true
+run rk-enter -n "$D" true
 like "$err" "unable to open the detached network namespace $D/netns" "-n, and no detached network namespace"
 rk-userns rk-t-hold > "$T/o" 2>&1 & raw=$!; tap_pids="$tap_pids $raw"
 wait_until grep -q rk-t-hold "/proc/$raw/comm"

@@ -27,13 +27,14 @@ static int has_five_bytes(char const *value)
   return strlen(value) == 5;
 }
 
-static void count(void *into, char const *value)
+static int count(void *into, char const *value)
 {
   struct values *v = into;
 
   if (!strcmp(value, "no"))
-    strerr_dief(100, "this is none: ", value);
+    return 0;
   v->calls++;
+  return 1;
 }
 
 static struct rk_option const OPTIONS[] = {
@@ -79,7 +80,14 @@ static struct rk_option const OPTIONS[] = {
    .at = offsetof(struct values, fd),
    .arg = "fd",
    .text = "an fd"},
-  {.letter = 'c', .kind = RK_OPTION_CALL, .arg = "what", .text = "calls", .take = count, .many = 1},
+  {.letter = 'q', .kind = RK_OPTION_FLAG, .at = offsetof(struct values, flag)},
+  {.letter = 'c',
+   .other = 'C',
+   .kind = RK_OPTION_CALL,
+   .arg = "what",
+   .text = "calls",
+   .take = count,
+   .many = 1},
   {0},
 };
 
@@ -158,12 +166,14 @@ static void accepted(void)
   is_num(got.few, 9, "one in its range");
   is_num(got.word, 2, "a word");
   is_num(got.fd, 0, "an fd");
-  is_num(CALL("-fon", "4294967295", "-cc", "-c", "", "x"), 6, "letters in one argument");
+  is_num(CALL("-fon", "4294967295", "-cc", "-C", "", "x"), 6, "letters in one argument");
   is_num(got.flag + got.other, 2, "both flags");
   is_num(got.number, 4294967295, "the largest number");
   is_num(got.calls, 2, "an option twice");
   is_num(CALL("-wzwei", "--", "-f"), 3, "-- ends the options");
   is_num(got.word, 1, "an alias");
+  is_num(CALL("-q", "x"), 2, "one that only the page tells");
+  is_num(got.flag, 1, "is known all the same");
   is_num(CALL("-"), 1, "- is an operand");
 }
 
@@ -184,8 +194,7 @@ static void refused(void)
   WRONG("option -d needs the number of an open file descriptor: got \"-1\"", "-d", "-1", "y");
   WRONG("option -d needs the number of an open file descriptor: got \"99\"", "-d99", "y");
   WRONG("no dir given", "-f");
-  is_num(CALL("-c", "no", "y"), 100, "what take refuses");
-  is_str(said, "rk-test: fatal: this is none: no\n", "in its own words");
+  WRONG("option -c needs what: got \"no\"", "-c", "no", "y");
 }
 
 static void operands(void)
@@ -194,6 +203,14 @@ static void operands(void)
   is_num(CALL("d", "p", "q"), 1, "prog... has arguments");
   is_num(CALL("d"), 100, "no program");
   is_str(strtok(said, "\n"), "rk-test: fatal: no program given", "is told");
+  usage.operands = "[ dir ] prog...";
+  is_num(CALL("p"), 1, "an operand that may be missing");
+  is_num(CALL(""), 1, "an empty one");
+  is_num(CALL("-f"), 100, "no program");
+  is_str(strtok(said, "\n"), "rk-test: fatal: no program given", "is told");
+  usage.operands = "[ dir ]";
+  is_num(CALL("p"), 1, "one that may be missing");
+  is_num(CALL("p", "q"), 100, "one too many");
   usage.operands = "";
   is_num(call((char const *const[]){"rk-test", NULL}), 1, "no operand");
   is_num(call((char const *const[]){NULL}), 0, "not even a name");

@@ -14,22 +14,23 @@ enum rk_option_kind {
   RK_OPTION_NUMBER, /* uint32_t: from min up to max (0: no limit) */
   RK_OPTION_WORD,   /* int: which of arg's words, as in "auto|subids|single", from 0 on */
   RK_OPTION_FD,     /* int: an open file descriptor, made close-on-exec */
-  RK_OPTION_CALL,   /* take(into, value) does the rest. It may die by strerr_dief */
+  RK_OPTION_CALL,   /* take(into, value) does the rest, and returns whether value is right */
 };
 
 struct rk_option {
   char letter; /* 0 ends the table; h and V are there already */
+  char other;  /* a letter that means the same; only the page tells it */
   enum rk_option_kind kind;
   size_t at;        /* offsetof(struct of the program's options, member) */
   char const *arg;  /* the value's name in the usage line */
-  char const *text; /* what it does: one line of --help */
+  char const *text; /* what it does: one line of --help; NULL: only the page tells it */
   char const *join; /* usage line: " | " or " " between it and the next, in the same brackets */
   int many;         /* usage line: may be given more than once */
   uint32_t min;
   uint32_t max;
   char const *aliases; /* RK_OPTION_WORD: other names, as "||old-single": word by word as in arg */
   int (*valid)(char const *value);
-  void (*take)(void *into, char const *value);
+  int (*take)(void *into, char const *value);
 };
 
 struct rk_usage {
@@ -37,6 +38,7 @@ struct rk_usage {
   char const *summary;  /* what the program does, the words after the name in its page */
   char const *operands; /* as in the usage line: "dir prog...", "[ dir... ]", "" */
   struct rk_option const *options;
+  char const *more; /* NULL, or one more line for --help */
 };
 
 /* The row that links share; its member is an int keep. */
