@@ -15,7 +15,7 @@ struct piece {
 struct parse {
   struct rk_portfile *file;
   int spec;          /* the first line has been seen */
-  unsigned int seen; /* bits 1 << KEY_*: the keys given */
+  unsigned int seen; /* bits 1 << place in keys: those given */
   char *err;
   size_t errsize;
 };
@@ -51,18 +51,10 @@ static int one_of(char const *const *choices, struct piece p)
   return -1;
 }
 
-enum { KEY_SRCIP, KEY_IDLE, KEY_REFUSE, KEY_LISTENFD };
-
-static char const *const KEYS[] = {
-  [KEY_SRCIP] = "srcip",
-  [KEY_IDLE] = "idle",
-  [KEY_REFUSE] = "refuse",
-  [KEY_LISTENFD] = "listen-fd",
-  NULL,
-};
 static char const *const SRCIP[] = {"prefer", "require", "no", "plain", "loopback", NULL};
 static char const *const REFUSE[] = {"client", "backend", NULL};
 
+/* 0 to 86400, -1: not such a number. */
 static int seconds(struct piece p, uint32_t *out)
 {
   uint32_t n = 0;
@@ -74,61 +66,89 @@ static int seconds(struct piece p, uint32_t *out)
       return -1;
     n = n * 10 + (uint32_t)(p.s[i] - '0');
   }
-  if (!n || n > RK_PORTFILE_IDLEMAX)
+  if (n > RK_PORTFILE_SECONDSMAX)
     return -1;
   *out = n;
   return 0;
 }
 
-static int set_option(struct parse const *in, int key, struct piece v)
+static int set_srcip(struct parse const *in, struct piece v)
 {
-  struct rk_portfile *file = in->file;
-  int choice;
+  int choice = one_of(SRCIP, v);
 
-  switch (key) {
-    case KEY_SRCIP:
-      choice = one_of(SRCIP, v);
-      if (choice == -1)
-        return refuse_text(in, "srcip must be prefer, require, no, plain or loopback, not ", v);
-      file->srcip = (enum rk_relay_srcip)choice;
-      break;
-    case KEY_IDLE:
-      if (seconds(v, &file->idle) == -1)
-        return refuse_text(in, "idle must be 1 to 86400 seconds, not ", v);
-      break;
-    case KEY_REFUSE:
-      choice = one_of(REFUSE, v);
-      if (choice == -1)
-        return refuse_text(in, "refuse must be client or backend, not ", v);
-      file->refuse_backend = choice;
-      break;
-    default:
-      if (!v.len || v.len >= sizeof file->listenfd || memchr(v.s, 0, v.len))
-        return refuse_text(in, "listen-fd must be a name of 1 to 63 bytes, not ", v);
-      memcpy(file->listenfd, v.s, v.len);
-      file->listenfd[v.len] = 0;
-  }
+  if (choice == -1)
+    return refuse_text(in, "srcip must be prefer, require, no, plain or loopback, not ", v);
+  in->file->srcip = (enum rk_relay_srcip)choice;
   return 0;
 }
+
+static int set_idle(struct parse const *in, struct piece v)
+{
+  if (seconds(v, &in->file->idle) == -1 || !in->file->idle)
+    return refuse_text(in, "idle must be 1 to 86400 seconds, not ", v);
+  return 0;
+}
+
+static int set_refuse(struct parse const *in, struct piece v)
+{
+  int choice = one_of(REFUSE, v);
+
+  if (choice == -1)
+    return refuse_text(in, "refuse must be client or backend, not ", v);
+  in->file->refuse_backend = choice;
+  return 0;
+}
+
+static int set_wait(struct parse const *in, struct piece v)
+{
+  in->file->wait = RK_WAIT_EVER;
+  if (is_word(v, "forever"))
+    return 0;
+  in->file->wait = RK_WAIT_FOR;
+  if (seconds(v, &in->file->wait_s) == -1)
+    return refuse_text(in, "wait must be 0 to 86400 seconds or forever, not ", v);
+  return 0;
+}
+
+static int set_listenfd(struct parse const *in, struct piece v)
+{
+  char *name = in->file->listenfd;
+
+  if (!v.len || v.len >= sizeof in->file->listenfd || memchr(v.s, 0, v.len))
+    return refuse_text(in, "listen-fd must be a name of 1 to 63 bytes, not ", v);
+  memcpy(name, v.s, v.len);
+  name[v.len] = 0;
+  return 0;
+}
+
+static struct key {
+  char const *name;
+  int (*set)(struct parse const *in, struct piece value);
+} const keys[] = {
+  {"srcip", set_srcip}, {"idle", set_idle},          {"refuse", set_refuse},
+  {"wait", set_wait},   {"listen-fd", set_listenfd},
+};
+enum { NKEYS = sizeof keys / sizeof *keys };
 
 static int parse_option(struct parse *in, struct piece line)
 {
   char const *eq = memchr(line.s, '=', line.len);
   struct piece name;
   struct piece value;
-  int key;
+  unsigned int key = 0;
 
   if (!eq)
     return refuse_text(in, "not a key=value line: ", line);
   name = (struct piece){.s = line.s, .len = (size_t)(eq - line.s)};
   value = (struct piece){.s = eq + 1, .len = line.len - name.len - 1};
-  key = one_of(KEYS, name);
-  if (key == -1)
+  while (key < NKEYS && !is_word(name, keys[key].name))
+    key++;
+  if (key == NKEYS)
     return refuse_text(in, "unknown key ", name);
   if (in->seen & 1U << key)
     return refuse_text(in, "key given twice: ", name);
   in->seen |= 1U << key;
-  return set_option(in, key, value);
+  return keys[key].set(in, value);
 }
 
 static int is_blank(char c)
@@ -175,6 +195,8 @@ static int check_whole(struct parse const *in)
     return refuse(in, "idle is for udp");
   if (file->refuse_backend && !rk_proto_is_tcp(file->spec.proto))
     return refuse(in, "refuse=backend is for tcp");
+  if (file->refuse_backend && file->wait != RK_WAIT_START)
+    return refuse(in, "refuse=backend and wait= exclude each other");
   return 0;
 }
 
@@ -200,4 +222,11 @@ int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, un
   }
   *line = 0;
   return check_whole(&in);
+}
+
+int rk_portfile_needs_relay(struct rk_portfile const *file)
+{
+  if (file->refuse_backend || file->idle || file->wait != RK_WAIT_START)
+    return 1;
+  return file->srcip == RK_SRCIP_NO || file->srcip == RK_SRCIP_PLAIN;
 }

@@ -38,9 +38,9 @@ static enum forwarded pasta_check(struct published const *p, struct rk_text *why
     rk_text_str(why, "pasta publishes on all addresses, not on one");
   } else if (s->parentport != s->childport || s->childip[0]) {
     rk_text_str(why, "pasta cannot change the number of a port or its address inside");
-  } else if (p->file.listenfd[0] || p->file.refuse_backend || p->file.idle ||
-             p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN) {
-    rk_text_str(why, "pasta does not support listen-fd=, refuse=, idle=, srcip=no or srcip=plain");
+  } else if (p->file.listenfd[0] || rk_portfile_needs_relay(&p->file)) {
+    rk_text_str(why, "pasta does not support listen-fd=, refuse=, wait=, idle=, srcip=no or "
+                     "srcip=plain");
   } else {
     return FORWARD_LISTENING;
   }

@@ -83,6 +83,8 @@ static struct rk_relay_add request(struct published const *p)
     .srcip = (uint8_t)p->file.srcip,
     .refuse = (uint8_t)p->file.refuse_backend,
     .idle = p->file.idle,
+    .wait = (uint8_t)p->file.wait,
+    .wait_s = p->file.wait_s,
   };
   struct sockaddr_storage sa;
   struct sockaddr_in const *four = (void const *)&sa;

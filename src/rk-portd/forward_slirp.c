@@ -212,9 +212,8 @@ static enum forwarded slirp_check(struct published const *p, struct rk_text *why
     rk_text_add(why, "slirp4netns does not reach the loopback address inside: ", s->childip);
   } else if (p->file.listenfd[0]) {
     rk_text_str(why, "listen-fd= cannot be handed to slirp4netns");
-  } else if (p->file.refuse_backend || p->file.idle || p->file.srcip == RK_SRCIP_NO ||
-             p->file.srcip == RK_SRCIP_PLAIN) {
-    rk_text_str(why, "slirp4netns does not support refuse=, idle=, srcip=no or srcip=plain");
+  } else if (rk_portfile_needs_relay(&p->file)) {
+    rk_text_str(why, "slirp4netns does not support refuse=, wait=, idle=, srcip=no or srcip=plain");
   } else {
     return FORWARD_LISTENING;
   }

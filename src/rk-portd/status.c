@@ -72,6 +72,8 @@ static void counters(struct rk_text *t, struct published const *p)
     field(t, "paused", "yes");
   if (now->state & RK_RELAY_REFUSING)
     field(t, "refusing", "yes");
+  if (now->state & RK_RELAY_WAITING)
+    field(t, "waiting", "yes");
 }
 
 /* What servers see of clients. */

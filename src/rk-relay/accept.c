@@ -161,6 +161,8 @@ void accept_event(struct relay *r, struct listener *l, uint32_t events)
     return;
   if (events & EPOLLHUP) /* somebody shut it down */
     return listener_suspect(r, l);
+  if (!listener_takes(r, l))
+    return;
   struct conn *c = tcp_new(r);
   if (!c)
     return pause_listener(r, l, errno);

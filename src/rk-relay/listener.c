@@ -11,7 +11,11 @@
    While a chain starts its programs do not listen yet, but those who waited for it in the backlog
    are there already: taking them now would be to refuse them. So they wait, though not those of
    long ranges, of which few ports are ever served, and no more once there is DNAT: it may lead to a
-   listener that cannot be seen from here. */
+   listener that cannot be seen from here.
+
+   wait=SECONDS: before each client is taken, the kernel is asked whether its backend listens. If
+   not, the listener is left alone for so long, and its clients wait in the backlog, of UDP their
+   datagrams in its queue. Nothing is asked while there is no client, so an idle relay sleeps. */
 #include <errno.h>
 #include <unistd.h>
 #include <sys/epoll.h>
@@ -23,8 +27,10 @@
 #include "relay.h"
 
 enum {
-  BACKLOG = 4096,    /* cut to net.core.somaxconn */
-  PATIENT_RANGE = 16 /* longest range whose clients wait */
+  BACKLOG = 4096,       /* cut to net.core.somaxconn */
+  PATIENT_RANGE = 16,   /* longest range whose clients wait */
+  ASKED_AT_ONCE = 1000, /* so many listeners have their backend asked for in one turn */
+  REFUSED_FOR = 1000 /* ms: after a wait in vain, who comes in this time is not made to wait anew */
 };
 
 union address listener_backend(struct listener const *l, socklen_t *len)
@@ -188,7 +194,11 @@ static void leave(struct relay *r, struct listener *l)
       p->refusing--;
       port_touch(p);
       break;
-    case LISTENER_WAITING: take_out(&r->listeners.absent, l); break;
+    case LISTENER_WAITING:
+      take_out(&r->listeners.absent, l);
+      p->waiting--;
+      port_touch(p);
+      break;
     default: break;
   }
 }
@@ -212,6 +222,8 @@ static void enter(struct relay *r, struct listener *l)
       break;
     case LISTENER_WAITING:
       append(&r->listeners.absent, l);
+      p->waiting++;
+      port_touch(p);
       timer_arm(r, TIMER_REFUSE);
       break;
     default: break;
@@ -272,7 +284,36 @@ static int patient(struct relay *r)
 
 static int may_wait(struct relay const *r, struct target const *t)
 {
-  return !t->routed && t->n <= PATIENT_RANGE && listener_can_ask(r, t->port->proto);
+  if (t->port->wait != RK_WAIT_START || t->routed)
+    return 0;
+  return t->n <= PATIENT_RANGE && listener_can_ask(r, t->port->proto);
+}
+
+static int can_be_absent(struct relay *r, struct listener const *l)
+{
+  return !l->target->routed && !nft_active(r);
+}
+
+int listener_takes(struct relay *r, struct listener *l)
+{
+  struct port const *p = l->target->port;
+
+  if (p->wait == RK_WAIT_START)
+    return 1;
+  if (!can_be_absent(r, l) || backend_there(r, l)) {
+    l->until = 0;
+    return 1;
+  }
+  if (r->now >= l->until && r->now - l->until < REFUSED_FOR)
+    return 1; /* the wait was in vain: these are refused */
+  if (p->wait == RK_WAIT_EVER)
+    l->until = UINT64_MAX;
+  else
+    l->until = r->now + (uint64_t)p->wait_s * 1000;
+  if (r->now >= l->until)
+    return 1;
+  handle(r, l, LISTENER_EV_AWAIT);
+  return 0;
 }
 
 void listener_begin(struct relay *r, struct listener *l)
@@ -334,20 +375,41 @@ int listener_resume(struct relay *r)
   return 0; /* one that finds no fd arms it again */
 }
 
+/* patience: whether the chain is still starting. 0: it is absent still. */
+static int look(struct relay *r, struct listener *l, int patience)
+{
+  int wait = patience;
+
+  if (l->state == LISTENER_REFUSING) {
+    if (!backend_there(r, l) || listen_again(l) == -1)
+      return 0;
+    handle(r, l, LISTENER_EV_RESUMED);
+    return 1;
+  }
+  if (l->target->port->wait != RK_WAIT_START)
+    wait = r->now < l->until && can_be_absent(r, l);
+  if (wait && !backend_there(r, l))
+    return 0;
+  l->until = r->now; /* in vain or not */
+  handle(r, l, LISTENER_EV_PRESENT);
+  return 1;
+}
+
 int listener_poll(struct relay *r)
 {
-  struct listener *next;
+  struct listener_queue *q = &r->listeners.absent;
+  struct listener *again = NULL; /* the first one that stays */
   /* once for all: there may be a thousand */
-  int wait = r->listeners.absent.first && patient(r);
+  int patience = q->first && patient(r);
 
-  for (struct listener *l = r->listeners.absent.first; l; l = next) {
-    next = l->queued;
-    if (l->state == LISTENER_WAITING) {
-      if (!wait || backend_there(r, l))
-        handle(r, l, LISTENER_EV_PRESENT);
-    } else if (backend_there(r, l) && listen_again(l) == 0) {
-      handle(r, l, LISTENER_EV_RESUMED);
-    }
+  for (int n = 0; n < ASKED_AT_ONCE && q->first && q->first != again; n++) {
+    struct listener *l = q->first;
+    if (look(r, l, patience))
+      continue;
+    if (!again)
+      again = l;
+    take_out(q, l);
+    append(q, l);
   }
-  return r->listeners.absent.first != NULL;
+  return q->first != NULL;
 }

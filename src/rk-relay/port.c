@@ -178,6 +178,8 @@ static struct port *new_port(struct relay *r, struct rk_relay_add const *add)
   p->proto = add->proto;
   p->srcip = add->srcip;
   p->refuse = add->refuse;
+  p->wait = add->wait;
+  p->wait_s = add->wait_s;
   p->idle = add->idle ? add->idle : 90;
   p->changed = 1;
   if (r->table.last)
@@ -190,13 +192,13 @@ static struct port *new_port(struct relay *r, struct rk_relay_add const *add)
 
 static int valid(struct relay const *r, struct rk_relay_add const *add, struct port const *p)
 {
-  if (!add->id || add->srcip > RK_SRCIP_LOOPBACK)
+  if (!add->id || add->srcip > RK_SRCIP_LOOPBACK || add->wait > RK_WAIT_EVER)
     return rk_fail(EINVAL);
   if (add->proto != IPPROTO_TCP && add->proto != IPPROTO_UDP)
     return rk_fail(EPROTONOSUPPORT);
   if (p && p->proto != add->proto)
     return rk_fail(EINVAL);
-  if (add->refuse && !listener_can_ask(r, add->proto))
+  if ((add->refuse || add->wait) && !listener_can_ask(r, add->proto))
     return rk_fail(EOPNOTSUPP);
   return 0;
 }
@@ -302,6 +304,8 @@ static uint32_t state_of(struct port const *p)
     state |= RK_RELAY_PAUSED;
   if (p->refusing)
     state |= RK_RELAY_REFUSING;
+  if (p->waiting)
+    state |= RK_RELAY_WAITING;
   return state;
 }
 

@@ -80,12 +80,15 @@ struct port {
   struct conn *conns;
   struct ages ages; /* UDP */
   uint32_t idle;
+  uint32_t wait_s;
+  uint8_t wait; /* enum rk_relay_wait */
   uint8_t proto;
   uint8_t srcip;
   uint8_t refuse;
   uint8_t changed;       /* its counters have, since they were last told */
   unsigned int paused;   /* listeners in that state */
   unsigned int refusing; /* likewise */
+  unsigned int waiting;  /* likewise */
   struct rk_relay_stat stat;
 };
 
@@ -106,6 +109,7 @@ struct listener {
   uint16_t batch;  /* UDP: datagrams to ask for at once */
   uint8_t state;   /* enum listener_state; only listener.c changes it */
   uint8_t suspect; /* its backend may have stopped listening */
+  uint64_t until;  /* its clients wait for the backend so long; 0: they did not have to */
   struct target *target;
   struct listener *next;         /* of the target */
   struct listener *queued;       /* the next one in the queue of its state */
@@ -328,6 +332,8 @@ int listener_can_ask(struct relay const *r, uint8_t proto); /* can this kernel s
 void listener_begin(struct relay *r, struct listener *l);   /* a new one, watched already */
 void listener_pause(struct relay *r, struct listener *l);   /* there is no fd or no memory */
 void listener_close(struct relay *r, struct listener *l);
+/* May a client be taken now? 0: it waits for the backend, and so does the listener from now on. */
+int listener_takes(struct relay *r, struct listener *l);
 /* Its backend may have stopped listening: to be asked when the batch is over. */
 void listener_suspect(struct relay *r, struct listener *l);
 void listener_settle(struct relay *r); /* the batch is over */

@@ -462,6 +462,8 @@ void udp_event(struct relay *r, struct listener *l, uint32_t events)
     return;
   if (events & EPOLLERR)
     errors(r, l);
+  if (!listener_takes(r, l))
+    return;
   for (int round = 0; round < ROUNDS; round++) {
     struct batch out;
     uint16_t batch = l->batch;

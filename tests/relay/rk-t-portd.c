@@ -4,6 +4,7 @@
    rk-t-portd [-i IFNAME] [-g GATEWAY4] [-n DNS4] RELAY PID|NETNS-FILE [SPEC...]
      SPEC:
      tcp|udp,LISTENADDR,PORT,DESTADDR,DESTPORT[,COUNT][,require|prefer|no|plain][,refuse][,idle=N]
+     [,wait=N|forever]
    Binds, starts RELAY in the namespace of PID, hands the sockets over, writes "ready RELAYPID" and
    then obeys stdin, one answer a line:
      stats | del ID | add SPEC | close (the control socket: a dead rk-portd) | quit
@@ -134,7 +135,10 @@ static int add(char *spec)
       a.srcip = RK_SRCIP_PLAIN;
     else if (!strcmp(s, "refuse"))
       a.refuse = 1;
-    else if (!strncmp(s, "idle=", 5))
+    else if (!strncmp(s, "wait=", 5)) {
+      a.wait = strcmp(s + 5, "forever") ? RK_WAIT_FOR : RK_WAIT_EVER;
+      a.wait_s = (uint32_t)atoi(s + 5);
+    } else if (!strncmp(s, "idle=", 5))
       a.idle = (uint32_t)atoi(s + 5);
     else
       count = (unsigned int)atoi(s);

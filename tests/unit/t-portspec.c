@@ -84,8 +84,9 @@ static char const *file(char const *text, size_t len)
   if (rk_portfile_parse(text, len, &f, &line, err, sizeof err) < 0)
     snprintf(out, sizeof out, "%u: %.400s", line, err);
   else
-    snprintf(out, sizeof out, "%s srcip %d idle %u refuse %d fd %s", rk_proto_name(f.spec.proto),
-             f.srcip, f.idle, f.refuse_backend, f.listenfd);
+    snprintf(out, sizeof out, "%s srcip %d idle %u refuse %d wait %d %u fd %s",
+             rk_proto_name(f.spec.proto), f.srcip, f.idle, f.refuse_backend, (int)f.wait, f.wait_s,
+             f.listenfd);
   return out;
 }
 
@@ -223,13 +224,21 @@ static struct {
 static struct {
   char const *text, *want;
 } const files[] = {
-  {"127.0.0.1:8080:80/tcp\n", "tcp srcip 0 idle 0 refuse 0 fd "},
-  {"127.0.0.1:8080:80/tcp", "tcp srcip 0 idle 0 refuse 0 fd "},
+  {"127.0.0.1:8080:80/tcp\n", "tcp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
+  {"127.0.0.1:8080:80/tcp", "tcp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
   {"# web\n\n  127.0.0.1:8080:80/tcp \r\nsrcip=require\nrefuse=backend\nlisten-fd=http\n",
-   "tcp srcip 1 idle 0 refuse 1 fd http"},
-  {":1:1/tcp\nsrcip=loopback", "tcp srcip 4 idle 0 refuse 0 fd "},
-  {":1:1/tcp\nsrcip=plain", "tcp srcip 3 idle 0 refuse 0 fd "},
-  {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 fd "},
+   "tcp srcip 1 idle 0 refuse 1 wait 0 0 fd http"},
+  {":1:1/tcp\nsrcip=loopback", "tcp srcip 4 idle 0 refuse 0 wait 0 0 fd "},
+  {":1:1/tcp\nwait=0", "tcp srcip 0 idle 0 refuse 0 wait 1 0 fd "},
+  {":1:1/tcp\nwait=86400", "tcp srcip 0 idle 0 refuse 0 wait 1 86400 fd "},
+  {":1:1/udp\nwait=forever", "udp srcip 0 idle 0 refuse 0 wait 2 0 fd "},
+  {":1:1/tcp\nwait=86401", "2: wait must be 0 to 86400 seconds or forever, not \"86401\""},
+  {":1:1/tcp\nwait=", "2: wait must be 0 to 86400 seconds or forever, not \"\""},
+  {":1:1/tcp\nwait=-1", "2: wait must be 0 to 86400 seconds or forever, not \"-1\""},
+  {":1:1/tcp\nwait=1\nwait=2", "3: key given twice: \"wait\""},
+  {":1:1/tcp\nwait=1\nrefuse=backend", "0: refuse=backend and wait= exclude each other"},
+  {":1:1/tcp\nsrcip=plain", "tcp srcip 3 idle 0 refuse 0 wait 0 0 fd "},
+  {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 wait 0 0 fd "},
   {"", "0: no port spec in the file"},
   {"# nothing\n\n", "0: no port spec in the file"},
   {"x\n", "1: missing proto in PortSpec string: \"x\""},

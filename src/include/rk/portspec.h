@@ -81,13 +81,17 @@ void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip,
 
 /* A port file: the spec on its first line, then key=value lines. Empty lines and lines beginning
    with # are skipped. */
-enum { RK_PORTFILE_MAX = 4096, RK_PORTFILE_NAMEMAX = 64, RK_PORTFILE_IDLEMAX = 86400 };
+enum { RK_PORTFILE_MAX = 4096, RK_PORTFILE_NAMEMAX = 64, RK_PORTFILE_SECONDSMAX = 86400 };
 struct rk_portfile {
   struct rk_portspec spec;
   enum rk_relay_srcip srcip;          /* srcip=prefer|require|no|plain|loopback (rk/relay.h); prefer
                                          if not said */
   uint32_t idle;                      /* idle=SECONDS: UDP clients are forgotten after so long; 0:
                                          the default */
+  enum rk_relay_wait wait;            /* wait=SECONDS|forever (rk/relay.h): how long clients wait
+                                         for a server that does not listen; RK_WAIT_START if not
+                                         said */
+  uint32_t wait_s;                    /* SECONDS */
   int refuse_backend;                 /* refuse=backend: the port refuses while nothing listens
                                          inside; refuse=client (default) */
   char listenfd[RK_PORTFILE_NAMEMAX]; /* listen-fd=NAME: take this socket instead of binding; "":
@@ -98,5 +102,8 @@ struct rk_portfile {
    of the faulty line (from 1; 0: the file as a whole). */
 int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, unsigned int *line,
                       char *err, size_t errsize);
+
+/* Does it have a key that only rk-relay can serve (listen-fd= not counted)? 1 or 0. */
+int rk_portfile_needs_relay(struct rk_portfile const *file);
 
 #endif

@@ -34,7 +34,7 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-enum { RK_RELAY_VERSION = 3 };
+enum { RK_RELAY_VERSION = 4 };
 enum { RK_RELAY_CONTROL_FD = 3, RK_RELAY_NETNS_FD = 4, RK_RELAY_CHAIN_FD = 5 };
 enum { RK_RELAY_FDS_MAX = 250 }; /* with one message; the kernel's SCM_MAX_FD is 253 */
 
@@ -64,9 +64,10 @@ struct rk_relay_start {
              or with the gateway's, is not shown as itself */
   struct in6_addr dns6;
   char ifname[16];
-  uint32_t patience; /* ms from now in which clients of a port (not a long range, not behind DNAT)
-                        whose backend does not listen yet wait for it: the chain is starting. After
-                        that, and once it has listened, who finds no backend is refused */
+  uint32_t patience; /* ms from now in which clients of a port with RK_WAIT_START (not a long
+                        range, not behind DNAT) whose backend does not listen yet wait for it: the
+                        chain is starting. After that, and once it has listened, who finds no
+                        backend is refused */
   uint32_t six;      /* it will be given destinations of IPv6, or UDP sockets bound to an address of
                         IPv6 that are to refuse: its filter then lets longer addresses through.
                         Without it, such an ADD has the error EAFNOSUPPORT: start another relay */
@@ -93,10 +94,18 @@ enum rk_relay_srcip {
                            RootlessKit since 3.0 */
 };
 
+/* How long a client waits, in the queue of its listening socket, for a backend that does not
+   listen. Nothing is known of one behind DNAT or in another namespace: there nobody waits. */
+enum rk_relay_wait {
+  RK_WAIT_START = 0, /* while the chain starts (patience) */
+  RK_WAIT_FOR = 1,   /* at most wait_s; 0: not at all */
+  RK_WAIT_EVER = 2   /* as long as it takes */
+};
+
 /* One socket or a run of them. The k-th fd of the message leads to port dest.port + index + k: a
    range is as many messages with growing index as it needs. The same id again adds to it (another
-   family, another address); only its first message sets srcip, refuse and idle. Errors: EINVAL (a
-   field or a socket of another type), EMFILE (not all fds arrived), EPROTONOSUPPORT; nothing of
+   family, another address); only its first message sets srcip, refuse, idle and wait. Errors: EINVAL
+   (a field or a socket of another type), EMFILE (not all fds arrived), EPROTONOSUPPORT; nothing of
    that message is then kept. */
 struct rk_relay_dest {
   uint16_t family; /* AF_INET or AF_INET6 */
@@ -108,15 +117,16 @@ struct rk_relay_dest {
 };
 struct rk_relay_add {
   struct rk_relay_head head;
-  uint32_t id;    /* rk-portd's own number, not 0 */
-  uint8_t proto;  /* IPPROTO_TCP or IPPROTO_UDP */
-  uint8_t srcip;  /* enum rk_relay_srcip */
-  uint8_t refuse; /* refuse=backend: the port does not listen while its backend does not. Its TCP
+  uint32_t id;     /* rk-portd's own number, not 0 */
+  uint8_t proto;   /* IPPROTO_TCP or IPPROTO_UDP */
+  uint8_t srcip;   /* enum rk_relay_srcip */
+  uint8_t refuse;  /* refuse=backend: the port does not listen while its backend does not. Its TCP
                      socket must be bound with SO_REUSEADDR, to a port that was named (tcp_set_state
                      gives a chosen one back); the relay takes that option off while the port
                      refuses, so that nobody else can take it */
-  uint8_t pad;
-  uint32_t idle; /* UDP: seconds without a datagram until a session ends; 0: 90 */
+  uint8_t wait;    /* enum rk_relay_wait; not with refuse */
+  uint32_t wait_s; /* seconds */
+  uint32_t idle;   /* UDP: seconds without a datagram until a session ends; 0: 90 */
   uint32_t index;
   struct rk_relay_dest dest;
 };
@@ -128,7 +138,8 @@ struct rk_relay_del {
 /* Counters of one id since this relay's first ADD of it. in: from clients to the backend. */
 enum {
   RK_RELAY_PAUSED = 1 /* out of fds or memory: clients wait */,
-  RK_RELAY_REFUSING = 2 /* some socket of it does not listen */
+  RK_RELAY_REFUSING = 2 /* some socket of it does not listen */,
+  RK_RELAY_WAITING = 4 /* clients of some socket wait for the backend */
 };
 struct rk_relay_stat {
   uint32_t id;
