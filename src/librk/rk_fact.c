@@ -158,7 +158,7 @@ int rk_state_sub(int dirfd, char const *name, int make)
   struct stat above, st;
   int fd;
 
-  if (make && mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST)
+  if (make && rk_mkdirat(dirfd, name, 0700) == -1 && errno != EEXIST)
     return -1;
   fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd == -1)

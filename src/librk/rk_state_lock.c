@@ -13,6 +13,7 @@
 static int open_lock(int dir, int create)
 {
   struct stat st;
+  int fd;
 
   if (fstatat(dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0) {
     if (!S_ISREG(st.st_mode) || st.st_uid != geteuid()) {
@@ -24,7 +25,10 @@ static int open_lock(int dir, int create)
         errno = 0; /* if it matters, the open fails */
     }
   }
-  return rk_regular_open(dir, "lock", O_RDWR | create);
+  fd = rk_regular_open(dir, "lock", O_RDWR | create);
+  if (fd != -1 && create)
+    fchmod(fd, 0600); /* whatever the umask */
+  return fd;
 }
 
 int rk_state_locked(int dir, int lockfd)

@@ -34,7 +34,7 @@ int ports_write(int dirfd, char const *name, struct rk_portspec const *spec,
       return rk_fail(E2BIG);
     n += (size_t)r;
   }
-  if (mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
+  if (rk_mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
     return -1;
   return rk_fact_write(dirfd, path_of(path, "ports", name), text, n, 0600);
 }
@@ -91,7 +91,7 @@ int ports_watch(int dirfd, int *ports, int *status)
   if (ports)
     p = *ports = watch(fd, dirfd, "ports",
                        IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
-  else if (mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
+  else if (rk_mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
     p = -1;
   /* rk-portd alone writes there, and only by rename: do not wake for what it has not finished */
   s = p == -1 ? -1 : watch(fd, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);

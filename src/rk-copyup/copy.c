@@ -20,6 +20,7 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 
@@ -150,7 +151,7 @@ static int make_point(struct copy const *c, struct level const *at, char const *
   int fd;
 
   if (S_ISDIR(mode))
-    return made(c, name, mkdirat(at->out, name, 0700));
+    return made(c, name, rk_mkdirat(at->out, name, 0700));
   fd = make_file(c, at, name);
   if (fd == -1)
     return 0;
@@ -206,7 +207,7 @@ static int make_links_here(struct copy const *c, char const *name)
 
   if (fstatat(c->level[0].in, c->linksname, &st, AT_SYMLINK_NOFOLLOW) == 0)
     return 0;
-  if (mkdirat(c->cover, c->linksname, 0700) == 0)
+  if (rk_mkdirat(c->cover, c->linksname, 0700) == 0)
     return 1;
   if (errno != EEXIST)
     die(c, name);
@@ -333,7 +334,7 @@ static enum outcome enter(struct copy *c, struct level const *at, char const *na
   }
   if (fstat(below->in, &below->st) == -1)
     die(c, name);
-  if (!made(c, name, mkdirat(at->out, name, 0700))) {
+  if (!made(c, name, rk_mkdirat(at->out, name, 0700))) {
     close(below->in);
     return DONE;
   }

@@ -4,6 +4,7 @@
 #ifndef COPYUP_H
 #define COPYUP_H
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -18,6 +19,12 @@ struct copyup {
 /* "unable to VERB PATH/NAME: strerror" (111); without the slash if name is empty. Errors keep
    errno. */
 void copyup_die(char const *verb, char const *path, char const *name) __attribute__((noreturn));
+
+/* The path of dir by the kernel's names (proc_pid_fd(5)), or die. */
+void copyup_real_path(struct copyup const *dir, char real[PATH_MAX]);
+
+/* Is path, by the kernel's names, the directory real or something below it? Not for the root. */
+int copyup_is_below(char const *path, char const *real);
 
 /* Modes: cover the directory with what is writable. */
 void copyup_symlink(struct copyup const *dir);
@@ -44,6 +51,9 @@ int copyup_fs_mount(int fsfd, char const *fsname);
 /* A detached clone of what name is below dirfd ("": dirfd itself), with all that is mounted below
    it. path: of dirfd, for the message. */
 int copyup_clone(int dirfd, char const *name, char const *path);
+
+/* Detach the attached mount whose root mountfd is, or die. */
+void copyup_detach(int mountfd);
 
 /* Mount what mountfd holds on name below dirfd ("": dirfd itself); path: of dirfd, for the
    message. */

@@ -3,7 +3,6 @@
 #include "copyup.h"
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
 #include <skalibs/strerr.h>
@@ -29,23 +28,6 @@ static int copy_into(struct copyup const *file, int tmpfs, char const *name)
   return (int)lost;
 }
 
-/* Detach the tmpfs that is mounted on "/". */
-static int detach(int tmpfs)
-{
-  int r;
-  int here = open(".", O_PATH | O_CLOEXEC);
-
-  if (here == -1)
-    return -1;
-  if (fchdir(tmpfs) == -1)
-    return -1;
-  if (umount2(".", MNT_DETACH) == -1)
-    return -1;
-  r = fchdir(here);
-  close(here);
-  return r;
-}
-
 void copyup_file(struct copyup const *file)
 {
   int tmpfs = copyup_tmpfs(0700);
@@ -63,7 +45,6 @@ void copyup_file(struct copyup const *file)
   copy = copyup_clone(tmpfs, "file", file->path);
   copyup_attach(copy, file->fd, "", file->path);
   close(copy);
-  if (detach(tmpfs) == -1)
-    copyup_die("detach", "a tmpfs", "");
+  copyup_detach(tmpfs);
   close(tmpfs);
 }

@@ -9,7 +9,6 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include <rk/host.h>
 #include <rk/mountinfo.h>
 #include <rk/proc.h>
+#include <rk/state.h>
 #include <rk/sys.h>
 
 static char const MOUNTINFO[] = "/proc/self/mountinfo";
@@ -52,7 +52,7 @@ static int make_layer(int fd, char const *name, struct stat const *st)
 {
   int layer = -1;
 
-  if (mkdirat(fd, name, 0700) == 0)
+  if (rk_mkdirat(fd, name, 0700) == 0)
     layer = copyup_read_dir(fd, name);
   if (layer == -1 || set_up_layer(layer, st) == -1)
     copyup_die("make the layer", name, "");
@@ -128,25 +128,12 @@ static unsigned int mount_id(int fd)
   return id;
 }
 
-/* The directory's path by the kernel's names. */
-static void real_path(struct copyup const *dir, char real[PATH_MAX])
-{
-  int here = open(".", O_PATH | O_CLOEXEC);
-
-  if (here == -1 || fchdir(dir->fd) == -1)
-    copyup_die("find the real path of", dir->path, "");
-  if (syscall(SYS_getcwd, real, (unsigned long)PATH_MAX) == -1 || fchdir(here) == -1)
-    copyup_die("find the real path of", dir->path, "");
-  close(here);
-}
-
 /* Where a line of mountinfo says that a mount lies on that one, below the directory real, NULL: it
    says another thing. */
 static char *mounted_below(char *line, unsigned int id, char const *real)
 {
   char *parent = rk_mountinfo_field(line, 2);
   char *at = rk_mountinfo_field(line, 5);
-  size_t len = strlen(real);
   unsigned int n;
 
   if (!at || !uint_scan(parent, &n))
@@ -154,7 +141,7 @@ static char *mounted_below(char *line, unsigned int id, char const *real)
   if (n != id)
     return NULL;
   rk_mountinfo_unescape(at);
-  if (strncmp(at, real, len) || at[len] != '/')
+  if (!strcmp(at, real) || !copyup_is_below(at, real))
     return NULL;
   return at;
 }
@@ -167,7 +154,7 @@ void copyup_overlay_check(struct copyup const *dir)
   unsigned int id = mount_id(dir->fd);
   int r;
 
-  real_path(dir, real);
+  copyup_real_path(dir, real);
   l.len = 0;
   l.pos = 0;
   l.fd = open(MOUNTINFO, O_RDONLY | O_CLOEXEC);

@@ -107,9 +107,17 @@ static void check_readable(char const *path)
   close(fd);
 }
 
+/* What is done to each element of dirs. */
+struct work {
+  enum mode mode;
+  char here[PATH_MAX]; /* the working directory by name, empty if it has none */
+  int covered;         /* boolean: it lies in one of the directories */
+};
+
 /* Everything that can be known before something is done. */
-static void check_path(char const *path, enum mode mode)
+static void check_path(char const *path, struct work *work)
 {
+  enum mode mode = work->mode;
   struct copyup c;
 
   if (!*path)
@@ -129,21 +137,25 @@ static void check_path(char const *path, enum mode mode)
   close(c.fd);
 }
 
-static void cover_path(char const *path, enum mode mode)
+static void cover_path(char const *path, struct work *work)
 {
   static void (*const cover[])(struct copyup const *) = {
     [SYMLINK] = copyup_symlink, [OVERLAY] = copyup_overlay, [COPY] = copyup_copy};
+  static char real[PATH_MAX];
   struct copyup c;
 
   open_path(&c, path);
-  if (S_ISDIR(c.st.st_mode))
-    cover[mode](&c);
-  else
+  if (S_ISDIR(c.st.st_mode)) {
+    copyup_real_path(&c, real);
+    work->covered |= copyup_is_below(work->here, real);
+    cover[work->mode](&c);
+  } else {
     copyup_file(&c);
+  }
   close(c.fd);
 }
 
-static void for_each(char const *dirs, enum mode mode, void (*f)(char const *, enum mode))
+static void for_each(char const *dirs, struct work *work, void (*f)(char const *, struct work *))
 {
   static char path[PATH_MAX];
 
@@ -155,7 +167,7 @@ static void for_each(char const *dirs, enum mode mode, void (*f)(char const *, e
       strerr_dief(RK_EXIT_USAGE, "path too long in dirs: more than 4095 bytes");
     memcpy(path, dirs, len);
     path[len] = 0;
-    f(path, mode);
+    f(path, work);
     if (!dirs[len])
       return;
     dirs += len + 1;
@@ -212,24 +224,23 @@ static void keep_state(int state, char const *path)
 
 int main(int argc, char const *const *argv)
 {
+  static struct work work;
   struct options o = {0};
-  enum mode mode;
   unsigned long propagation;
   char const *statedir = getenv("RK_STATE_DIR");
-  static char here[PATH_MAX]; /* the working directory by name, empty if it has none */
   int state = -1;
   char const *dirs;
 
   PROG = "rk-copyup";
   argv += rk_options(&USAGE, argc, argv, &o);
-  mode = (enum mode)o.mode;
+  work.mode = (enum mode)o.mode;
   propagation = PROPAGATIONS[o.propagation];
   dirs = argv[0];
   guard_stdio();
-  for_each(dirs, mode, &check_path);
+  for_each(dirs, &work, &check_path);
   /* (libc's brings malloc with it) */
-  if (syscall(SYS_getcwd, here, sizeof here) == -1 || *here != '/')
-    *here = 0;
+  if (syscall(SYS_getcwd, work.here, sizeof work.here) == -1 || *work.here != '/')
+    work.here[0] = 0;
 
   new_mounts();
   /* A namespace of another user's mounts gets them as slaves from the kernel (mount_namespaces(7));
@@ -244,13 +255,13 @@ int main(int argc, char const *const *argv)
     propagate(MS_PRIVATE);
   if (*dirs)
     state = open_state(statedir);
-  for_each(dirs, mode, &cover_path);
+  for_each(dirs, &work, &cover_path);
   if (state != -1)
     keep_state(state, statedir);
   if (propagation & MS_SHARED)
     propagate(propagation);
 
-  if (*dirs && *here && chdir(here) == -1)
-    copyup_die("enter again", here, "");
+  if (work.covered && chdir(work.here) == -1)
+    copyup_die("enter again", work.here, "");
   rk_link_exec(argv + 1, o.keep);
 }

@@ -21,6 +21,7 @@
 
 #include <skalibs/types.h>
 
+#include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
 
@@ -65,7 +66,7 @@ static void next_ro(struct cover *c, char ro[RO_MAX])
 static void mount_ro(struct cover *c, int mountfd, char ro[RO_MAX])
 {
   next_ro(c, ro);
-  if (mkdirat(c->fd, ro, 0700) == -1)
+  if (rk_mkdirat(c->fd, ro, 0700) == -1)
     copyup_die("make", c->dir->path, ro);
   copyup_attach(mountfd, c->fd, ro, c->dir->path);
 }

@@ -102,9 +102,9 @@ static int etc_is_ours(void)
 /* A new empty file of tmpfs over an old one, wherever a symlink leads. */
 static void cover(int tmpfs, char const *name, char const *path)
 {
-  int fd = openat(tmpfs, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644), tree;
+  int fd = openat(tmpfs, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), tree;
 
-  if (fd == -1)
+  if (fd == -1 || fchmod(fd, 0644) == -1) /* whatever the umask */
     strerr_diefusys(RK_EXIT_SYS, "create a file on a tmpfs");
   close(fd);
   tree = rk_open_tree(tmpfs, name, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

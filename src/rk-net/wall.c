@@ -228,7 +228,7 @@ static void await(struct net *n)
 void wall_keep(struct net *n)
 {
   char number[UINT_FMT];
-  int fd = fcntl(n->hop, F_DUPFD, RK_FD_BASE);
+  int fd = rk_fd_high(n->hop, F_DUPFD);
 
   if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "keep a socket open");
@@ -248,7 +248,7 @@ int wall_take(struct net *n)
 
   if (!s)
     return 0;
-  if (uint0_scan(s, &fd) && fd >= RK_FD_BASE && fd < 0x7fffffff &&
+  if (uint0_scan(s, &fd) && fd > 2 && fd < 0x7fffffff &&
       getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_SEQPACKET &&
       fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
     n->hop = (int)fd;

@@ -226,10 +226,10 @@ static int make_all(char const *path)
   for (char *p = strchr(buf + 1, '/'); p; p = strchr(p + 1, '/')) {
     *p = 0;
     /* One that is there may be in a file system where nothing can be made: the last call tells. */
-    mkdir(buf, 0755);
+    rk_mkdirat(AT_FDCWD, buf, 0755);
     *p = '/';
   }
-  if (mkdir(buf, 0700) == -1 && errno != EEXIST)
+  if (rk_mkdirat(AT_FDCWD, buf, 0700) == -1 && errno != EEXIST)
     return -1;
   return 0;
 }
@@ -259,7 +259,7 @@ void dir_open(struct dir *dir, char const *path, struct rk_loop *loop,
   why = rk_chain_foreign(dir->fd);
   if (why)
     rk_die_host("T7", RK_CHAIN_OWN, "state directory ", dir->path, " ", why);
-  if (mkdirat(dir->fd, "ports", 0700) == -1 && errno != EEXIST)
+  if (rk_mkdirat(dir->fd, "ports", 0700) == -1 && errno != EEXIST)
     strerr_diefusys(RK_EXIT_SYS, "make directory ", dir->path, "/ports");
   if (lock_status(dir) == -1)
     strerr_dief(RK_EXIT_SYS, "another rk-portd serves ", dir->path);

@@ -16,6 +16,7 @@
 #include <compat/go.h>
 #include <rk/clock.h>
 #include <rk/link.h>
+#include <rk/state.h>
 
 #include "../rk-api/ports_dir.h"
 #include "script.h"
@@ -63,7 +64,7 @@ static void listen_api(struct serve *s)
 
   snprintf(sa.sun_path, sizeof sa.sun_path, "/proc/self/fd/%d/.new-api.sock", s->dirfd);
   /* out of the way of LISTEN_FDS in rk-apid */
-  fd = low == -1 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, RK_FD_BASE);
+  fd = low == -1 ? -1 : rk_fd_high(low, F_DUPFD_CLOEXEC);
   if (fd == -1 || bind(low, (struct sockaddr *)&sa, sizeof sa) == -1 || listen(low, 128) == -1 ||
       renameat(s->dirfd, ".new-api.sock", s->dirfd, "api.sock") == -1)
     run_die("listen at %s/api.sock: %s", s->dir, go_errno(errno));
@@ -263,7 +264,7 @@ static int has_ports(int fd)
    fs.dir-notify-enable). */
 static int await_ports(struct serve *s)
 {
-  if (mkdirat(s->dirfd, "ports", 0700) == -1 && errno != EEXIST)
+  if (rk_mkdirat(s->dirfd, "ports", 0700) == -1 && errno != EEXIST)
     run_die("mkdir %s/ports: %s", s->dir, go_errno(errno));
   s->portsfd = openat(s->dirfd, "ports", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (s->portsfd == -1)

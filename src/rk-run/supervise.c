@@ -49,9 +49,9 @@ static int make_pipe(int reads, int *theirs)
 
   if (pipe2(fd, O_CLOEXEC) == -1)
     run_die("pipe: %s", go_errno(errno));
-  *theirs = fcntl(fd[reads], F_DUPFD, RK_FD_BASE);
-  if (*theirs == -1) /* fcntl(2): EINVAL if the limit is below RK_FD_BASE */
-    run_die("dup: %s", go_errno(errno == EINVAL ? EMFILE : errno));
+  *theirs = rk_fd_high(fd[reads], F_DUPFD);
+  if (*theirs == -1)
+    run_die("dup: %s", go_errno(errno));
   close(fd[reads]);
   return fd[!reads];
 }

@@ -90,7 +90,7 @@ static void undo(struct place const *p)
 /* Returns whether it was made now. */
 static int make_dir(char const *path, mode_t mode)
 {
-  if (mkdir(path, mode) == 0)
+  if (rk_mkdirat(AT_FDCWD, path, mode) == 0)
     return 1;
   if (errno != EEXIST)
     strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
@@ -187,6 +187,8 @@ static void set_runtime_path(struct place *p)
 
 static void make_temporary(struct place *p, char const *dir)
 {
+  char const *made;
+  mode_t mask;
   int parent;
 
   if (*dir) {
@@ -205,7 +207,10 @@ static void make_temporary(struct place *p, char const *dir)
   if (strlen(p->path) + sizeof "/rk.XXXXXX" > RK_STATE_PATH_MAX)
     strerr_dief(RK_EXIT_USAGE, "path too long for a socket in a directory below it: ", p->path);
   strcat(p->path, "/rk.XXXXXX");
-  if (!mkdtemp(p->path))
+  mask = umask(077); /* see rk_mkdirat */
+  made = mkdtemp(p->path);
+  umask(mask);
+  if (!made)
     strerr_diefusys(RK_EXIT_SYS, "create a directory like ", p->path);
   p->made = 1;
 }
@@ -341,10 +346,7 @@ static void hand_on_lock(struct place const *p, int lockfd)
 {
   char number[UINT_FMT];
 
-  lockfd = fcntl(lockfd, F_DUPFD, RK_FD_BASE);
-  /* the limit of open files is below RK_FD_BASE */
-  if (lockfd == -1 && errno == EINVAL)
-    errno = EMFILE;
+  lockfd = rk_fd_high(lockfd, F_DUPFD);
   if (lockfd == -1)
     die(p, "duplicate the lock's fd");
   number[uint_fmt(number, (unsigned int)lockfd)] = 0;

@@ -181,16 +181,6 @@ static void raise_caps(void)
     strerr_diefusys(RK_EXIT_SYS, "raise the ambient capabilities");
 }
 
-/* fcntl(2) says EINVAL if the limit of open files is below RK_FD_BASE. */
-static int high(int fd)
-{
-  int r = fcntl(fd, F_DUPFD_CLOEXEC, RK_FD_BASE);
-
-  if (r == -1 && errno == EINVAL)
-    errno = EMFILE;
-  return r;
-}
-
 /* Is this the host's root, or a user who is 0 in a namespace only? The files of procfs that belong
    to no process belong to the host's 0, which shows as another id where it is not mapped to 0
    (user_namespaces(7)). */
@@ -233,7 +223,7 @@ static void export_outside(void)
 
 static int high_or_die(int fd)
 {
-  int r = high(fd);
+  int r = rk_fd_high(fd, F_DUPFD_CLOEXEC);
 
   if (r == -1)
     strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");

@@ -34,4 +34,16 @@ for mode in symlink copy; do
   is "$rc $err" "111 rk-copyup: fatal: unable to read $D: Permission denied" \
     "$mode: a directory that cannot be read is refused"
 done
+chmod 0755 "$D"; mkdir -m 0700 "$T/closed" "$D/closed"
+for mode in symlink overlay copy; do
+  cd "$T/closed" || exit
+  run as_user rk-userns rk-idmap rk-copyup -m "$mode" "$D:$D/plain" sh -c "cat $D/plain"
+  is "$rc $out" "0 x" "$mode: a working directory elsewhere that may not be searched is left alone"
+  cd "$D/closed" || exit
+  run as_user rk-userns rk-idmap rk-copyup -m "$mode" "$D" true
+  like "$rc $(printf '%s\n' "$err" | tail -n 1)" \
+    "^111 rk-copyup: fatal: unable to enter again $D/closed: (Permission denied|No such file or directory)\$" \
+    "$mode: one that is covered is refused"
+done
+cd / || exit
 done_testing

@@ -21,10 +21,12 @@ is "$(cut -d ' ' -f 2- /proc/self/mountinfo)" "$mounts" "no mount is left"
 is "$(find "$T" -mindepth 1 -maxdepth 1 ! -name '.*' -printf '%f\n' | sort | tr '\n' ' ')" "d out trace " \
   "and no scratch directory"
 # the last calls fail instead: one line, 111, nothing left
+cd "$D" || exit # it is entered again
 for call in open_tree fsopen fsmount move_mount unshare mount symlinkat mkdirat chdir; do
   run rk_chain strace -qq -o "$T/trace" -e trace=$call -e inject=$call:error=EIO rk-copyup "$D" echo ran
   is "$rc $out" "111 " "$call fails: 111"
   is "$(printf '%s\n' "$err" | grep -c '^rk-copyup: fatal: unable to .*: I/O error$\|^rk-copyup: fatal: unable to .*: Input/output error$')" 1 "$call fails: one line"
 done
+cd / || exit
 is "$(list)" "$want" "the directory is as it was"
 done_testing

@@ -9,6 +9,12 @@
    (LISTEN_FDS). */
 enum { RK_FD_BASE = 100 };
 
+/* Duplicate fd out of the way of the user's: at RK_FD_BASE or above, or, where the limit of open
+   files is lower than that, in the upper half of what it allows. command: F_DUPFD or
+   F_DUPFD_CLOEXEC. Returns the new one, or -1 with errno as of fcntl(2), EMFILE if there is no
+   room. */
+int rk_fd_high(int fd, int command);
+
 /* The control socket: this process's end of the socket pair to rk-outside, from RK_OUTSIDE_FD. It
    is made close-on-exec. -1 with errno ENOENT: the variable is not set (no rk-userns before, or it
    was closed); EBADF: it names no socket. The caller does not close it. */

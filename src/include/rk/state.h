@@ -38,6 +38,10 @@ void rk_temp_name(char const *prefix, char const *name, char *buf);
    the file are the caller's; mode 0600, close-on-exec. -1 with errno. */
 int rk_temp_open(int dirfd, char const *name, char *temp);
 
+/* mkdirat(2), but the umask takes no right away from the owner: a directory that rk makes is one
+   that rk can use. */
+int rk_mkdirat(int dirfd, char const *path, mode_t mode);
+
 /* Open the subdirectory name, made with mode 0700 if it is missing and make is set. The fd is the
    caller's. -1 with errno: ENOTDIR for a symbolic link and whatever else is no directory, EPERM for
    one that does not belong to the owner of dirfd. */
