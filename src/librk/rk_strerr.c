@@ -7,11 +7,9 @@
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/resource.h>
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/text.h>
@@ -68,37 +66,14 @@ void strerr_diev(int code, char const *const *texts, unsigned int n)
   _exit(code);
 }
 
-/* Is it this process's limit that is reached? inotify_init(2) says EMFILE for another one. */
-static int no_fd_left(void)
-{
-  int fd = dup(2);
-
-  if (fd != -1)
-    close(fd);
-  return fd == -1 && errno == EMFILE;
-}
-
-/* The second line of a message that tells of too few open files: N15 of rk-host-settings(7). */
-static void say_limit(void)
-{
-  struct rlimit files;
-  char number[UINT_FMT];
-  char const *const texts[] = {
-    PROG, ": info: N15: raise the limit of open files (ulimit -n), which is ", number};
-
-  if (getrlimit(RLIMIT_NOFILE, &files) == -1)
-    return;
-  number[uint_fmt(number, (unsigned int)files.rlim_cur)] = 0;
-  strerr_warnv(texts, sizeof texts / sizeof *texts);
-}
-
+/* inotify_init(2), whose EMFILE is of another limit, has a message of its own. */
 void strerr_dievsys(int code, char const *const *texts, unsigned int n)
 {
-  int limited = errno == EMFILE && code == RK_EXIT_SYS;
+  int few = errno == EMFILE && code == RK_EXIT_SYS;
 
   strerr_warnvsys(texts, n);
-  if (!limited || !no_fd_left())
+  if (!few)
     _exit(code);
-  say_limit();
-  _exit(RK_EXIT_HOST);
+  /* rk-host-settings(7) */
+  strerr_diev(RK_EXIT_HOST, (char const *const[]){PROG, ": info: N15: raise RLIMIT_NOFILE"}, 2);
 }

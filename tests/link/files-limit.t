@@ -21,12 +21,11 @@ is "$rc $err" "0 " "64 files: rootlesskit with a port"
 
 # the fds that links hand on stay out of the way of those that the user hands on
 limited 64 rk-userns -k sh -c 'echo "$RK_OUTSIDE_FD"'
-like "$out" '^([3-9][0-9])$' "64 files: the control socket is in the upper half"
+like "$out" '^[1-6][0-9]$' "64 files: the control socket has no single digit"
 
-for n in 5 7 9; do
+for n in 7 10 11 12; do
   limited $n rk-state "$T/few" rk-userns rk-idmap -m single rk-copyup /etc true
   is "$rc" 102 "$n files: refused"
-  like "$err" "^rk-[a-z]*: info: N15: raise the limit of open files \\(ulimit -n\\), which is $n\$" \
-    "and what to do is said"
+  like "$err" "^rk-[a-z]*: info: N15: raise RLIMIT_NOFILE\$" "and what to do is said"
 done
 done_testing

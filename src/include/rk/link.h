@@ -10,9 +10,8 @@
 enum { RK_FD_BASE = 100 };
 
 /* Duplicate fd out of the way of the user's: at RK_FD_BASE or above, or, where the limit of open
-   files is lower than that, in the upper half of what it allows. command: F_DUPFD or
-   F_DUPFD_CLOEXEC. Returns the new one, or -1 with errno as of fcntl(2), EMFILE if there is no
-   room. */
+   files does not allow that, at 10 or above. command: F_DUPFD or F_DUPFD_CLOEXEC. Returns the new
+   one, or -1 with errno, EMFILE if there is no room. */
 int rk_fd_high(int fd, int command);
 
 /* The control socket: this process's end of the socket pair to rk-outside, from RK_OUTSIDE_FD. It

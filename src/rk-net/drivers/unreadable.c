@@ -5,7 +5,7 @@
    but a program that its user cannot read is non-dumpable (would_dump() in fs/exec.c). So what is
    executed is a copy of mode 0111 in memory (memfd_create(2)): it has no name, so nobody can put
    another file in its place. The kernel takes a process's name from the path that is executed; so
-   that path is an installed symlink, libexec/rk/self/NAME, to /proc/self/fd/99. */
+   that path is an installed symlink, libexec/rk/self/NAME, to /proc/self/fd/20. */
 #include "driver.h"
 
 #include <errno.h>
@@ -35,7 +35,7 @@
 #define MFD_EXEC 0x0010U
 #endif
 
-enum { SELF = 99 }; /* to where the links in libexec/rk/self lead (package/targets) */
+enum { SELF = 20 }; /* to where the links in libexec/rk/self lead (package/targets) */
 
 /* passt of x86-64 executes its twin with AVX2 by the name of its own file, which a copy has not:
    take that one at once. */
