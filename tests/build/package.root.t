@@ -2,7 +2,7 @@
 # make install, make dist, package/deps
 . "${RK_TEST_LIB:-tests/lib.sh}"
 [ "$RK_TEST_MODE" = static ] || skip_all "reproducible builds are tested with MODE=static"
-plan 14
+plan 16
 chmod 0755 "$T"
 for d in one two; do
   mkdir "$T/$d"
@@ -16,6 +16,11 @@ is "$rc/$err" 0/ "make install"
 is "$(cd "$T/image" && find . -type d ! -perm 755)" "" "directories have mode 0755"
 is "$(cd "$T/image" && find . -type f -path '*bin/*' ! -perm 755)" "" "programs have mode 0755"
 is "$(cd "$T/image" && find . -type f -path '*/man/*' ! -perm 644)" "" "pages have mode 0644"
+is "$(cd "$T/image/usr/share/bash-completion/completions" && ls -L | tr '\n' ' ')" \
+  "$(cd "$T/image/usr/bin" && ls | grep -Ev '^(rk-run|rootless.*)$' | (cat; echo rk) | LC_ALL=C sort | tr '\n' ' ')" \
+  "completions for bash, by the name of each program"
+ok "and for zsh and fish" test -s "$T/image/usr/share/zsh/site-functions/_rk" -a \
+  -s "$T/image/usr/share/fish/vendor_completions.d/rk-net.fish"
 ok "the overview page is there" test -s "$T/image/usr/share/man/man7/rk.7"
 not_ok "test programs are not" sh -c 'find "$1" -name "rk-t-*" -o -name "t-*" | grep -q .' sh "$T/image"
 run as_user env PATH="$T/image/usr/bin:/usr/bin:/bin" rk-userns rk-idmap id -u
