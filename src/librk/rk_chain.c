@@ -105,8 +105,12 @@ static int reach(struct question *q, int dirfd)
   return failed(q, "connect to .child");
 }
 
-/* The sender, and the last fd that came with it; the others are closed. Returns how many came. */
-static int unpack(struct msghdr *msg, struct ucred *from, int *fd)
+/* At most so many fds come with an answer: a pidfd, a ruleset. */
+enum { FDS_MAX = 2 };
+
+/* The sender, and the fds that came with it, -1 where there is none; what there is no room for is
+   closed. Returns how many came. */
+static int unpack(struct msghdr *msg, struct ucred *from, int fds[FDS_MAX])
 {
   int n = 0;
 
@@ -117,22 +121,35 @@ static int unpack(struct msghdr *msg, struct ucred *from, int *fd)
       memcpy(from, CMSG_DATA(c), sizeof *from);
     if (c->cmsg_type != SCM_RIGHTS)
       continue;
-    for (size_t at = 0; CMSG_LEN(at + sizeof *fd) <= c->cmsg_len; at += sizeof *fd) {
-      if (*fd != -1)
-        close(*fd);
-      memcpy(fd, CMSG_DATA(c) + at, sizeof *fd);
+    for (size_t at = 0; CMSG_LEN(at + sizeof *fds) <= c->cmsg_len; at += sizeof *fds) {
+      int fd;
+      memcpy(&fd, CMSG_DATA(c) + at, sizeof fd);
+      if (n < FDS_MAX)
+        fds[n] = fd;
+      else
+        close(fd);
       n++;
     }
   }
   return n;
 }
 
-/* One message, its sender, and the fd that came with it or -1. */
-static int hear(struct question *q, struct rk_reply_child *say, struct ucred *from, int *fd)
+static void close_all(int fds[FDS_MAX])
+{
+  for (int i = 0; i < FDS_MAX; i++) {
+    if (fds[i] != -1)
+      fd_close(fds[i]);
+    fds[i] = -1;
+  }
+}
+
+/* One message, its sender, and the fds that came with it or -1. */
+static int hear(struct question *q, struct rk_reply_child *say, struct ucred *from,
+                int fds[FDS_MAX])
 {
   union {
     struct cmsghdr align;
-    char buf[CMSG_SPACE(sizeof *from) + CMSG_SPACE(sizeof *fd)];
+    char buf[CMSG_SPACE(sizeof *from) + CMSG_SPACE(FDS_MAX * sizeof *fds)];
   } control;
   struct iovec iov = {.iov_base = say, .iov_len = sizeof *say};
   struct msghdr msg = {
@@ -144,9 +161,10 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
   struct pollfd p = {.fd = q->sock, .events = POLLIN};
   int64_t left = q->until - rk_clock_ms();
   ssize_t n;
-  int fds;
+  int came;
 
-  *fd = -1;
+  for (int i = 0; i < FDS_MAX; i++)
+    fds[i] = -1;
   *from = (struct ucred){0};
   if (poll(&p, 1, left > 0 ? (int)left : 0) == 0)
     return refuse(q, ETIMEDOUT, "no answer at .child");
@@ -157,12 +175,11 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
     return -1;
   if (n == -1)
     return failed(q, "receive an answer at .child");
-  fds = unpack(&msg, from, fd);
-  if (fds <= 1 && n == sizeof *say && say->version == RK_OUTSIDE_VERSION &&
+  came = unpack(&msg, from, fds);
+  if (came <= FDS_MAX && n == sizeof *say && say->version == RK_OUTSIDE_VERSION &&
       !(msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
     return 0;
-  if (*fd != -1)
-    close(*fd);
+  close_all(fds);
   return refuse(q, EPROTO, "what answers at .child is not an rk-outside of this version");
 }
 
@@ -171,12 +188,12 @@ static int meet(struct question *q, struct rk_chain *chain)
 {
   struct rk_reply_child say;
   struct ucred from;
-  int fd, userns, r;
+  int fds[FDS_MAX];
+  int userns, r;
 
-  if (hear(q, &say, &from, &fd) == -1)
+  if (hear(q, &say, &from, fds) == -1)
     return -1;
-  if (fd != -1)
-    close(fd);
+  close_all(fds);
   if (from.uid != q->dir.st_uid)
     return refuse(q, EPERM, "what answers at .child is another user's");
   if (from.pid <= 0)
@@ -209,10 +226,15 @@ static int ask(struct question *q, struct rk_chain *chain)
 {
   struct rk_reply_child say;
   struct ucred from;
+  int fds[FDS_MAX];
+  int r;
 
   if (send(q->sock, "?", 1, MSG_NOSIGNAL) == -1)
     return rk_fail(ECONNRESET);
-  if (hear(q, &say, &from, &chain->pidfd) == -1)
+  r = hear(q, &say, &from, fds);
+  chain->pidfd = fds[0];
+  chain->ruleset = fds[1];
+  if (r == -1)
     return -1;
   if (from.pid != q->speaker || ended(q->speakerfd))
     return refuse(q, EPERM, "what answers at .child has changed");
@@ -222,6 +244,8 @@ static int ask(struct question *q, struct rk_chain *chain)
     return refuse(q, EAGAIN, "the chain is not ready yet");
   if (say.error || chain->pidfd == -1)
     return refuse(q, EPROTO, "what answers at .child names no process");
+  if (!say.confined != (chain->ruleset == -1))
+    return refuse(q, EPROTO, "what answers at .child does not say how the chain is confined");
   return 0;
 }
 
@@ -268,8 +292,11 @@ static void forget(struct rk_chain *chain)
     fd_close(chain->pidfd);
   if (chain->userns != -1)
     fd_close(chain->userns);
+  if (chain->ruleset != -1)
+    fd_close(chain->ruleset);
   chain->pidfd = -1;
   chain->userns = -1;
+  chain->ruleset = -1;
 }
 
 static int once(struct question *q, int dirfd, struct rk_chain *chain)
@@ -294,12 +321,13 @@ static int once(struct question *q, int dirfd, struct rk_chain *chain)
   return r;
 }
 
-int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
+int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
 {
   struct question q = {.until = rk_clock_ms() + ms, .why = why};
 
   chain->pidfd = -1;
   chain->userns = -1;
+  chain->ruleset = -1;
   if (fstat(dirfd, &q.dir) == -1)
     return failed(&q, "look at the state directory");
   /* rk-outside may be busy with another (a full queue), or its answer may have been killed: ask
@@ -311,6 +339,16 @@ int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why
       return refuse(&q, ETIMEDOUT, "no answer at .child");
     poll(NULL, 0, 5);
   }
+  return 0;
+}
+
+int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
+{
+  if (rk_chain_enter(dirfd, ms, chain, why) == -1)
+    return -1;
+  if (chain->ruleset != -1)
+    close(chain->ruleset);
+  chain->ruleset = -1;
   return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <linux/audit.h>
@@ -51,6 +52,9 @@ enum { FASTOPEN = 0x20000000 /* MSG_FASTOPEN, <linux/socket.h> */, X32 = 0x40000
 #endif
 
 static struct sock_filter const native[] = {
+  LOAD(offsetof(struct seccomp_data, arch)),
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 1, 0),
+  RETURN(SECCOMP_RET_ALLOW),
   LOAD(offsetof(struct seccomp_data, nr)),
 #if defined(__x86_64__)
   /* x32 has numbers of its own for the three */
@@ -77,6 +81,9 @@ enum { F_SOCKETCALL = 102, F_SENDTO = 290, F_SENDMSG = 296, F_SENDMMSG = 374 };
 #endif
 
 static struct sock_filter const foreign[] = {
+  LOAD(offsetof(struct seccomp_data, arch)),
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 1),
+  RETURN(SECCOMP_RET_ALLOW),
 #ifdef FOREIGN
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FOREIGN, 1, 0),
 #endif
@@ -92,17 +99,20 @@ static struct sock_filter const foreign[] = {
 #endif
 };
 
+static int install(struct sock_filter const *code, size_t len)
+{
+  struct sock_fprog const prog = {
+    .len = (unsigned short)len,
+    .filter = (struct sock_filter *)(uintptr_t)code,
+  };
+
+  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0);
+}
+
 int rk_confine_calls(void)
 {
-  struct sock_filter code[2 + COUNT(native) + COUNT(foreign)] = {
-    LOAD(offsetof(struct seccomp_data, arch)),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, COUNT(native)),
-  };
-  struct sock_fprog const prog = {.len = COUNT(code), .filter = code};
-
-  for (size_t i = 0; i < COUNT(native); i++)
-    code[2 + i] = native[i];
-  for (size_t i = 0; i < COUNT(foreign); i++)
-    code[2 + COUNT(native) + i] = foreign[i];
-  return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0);
+  _Static_assert(RK_CONFINE_FILTERS == 2, "as many as are installed here");
+  if (install(native, COUNT(native)) == -1)
+    return -1;
+  return install(foreign, COUNT(foreign));
 }

@@ -24,7 +24,7 @@
 
 /* Removed before the program: they mean nothing to it. */
 static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_OUTSIDE_ROOT",
-                                       "RK_NET_STARTED"};
+                                       "RK_NET_STARTED", "RK_CONFINED"};
 
 static char const LIBEXEC[] = "/libexec/rk/";
 

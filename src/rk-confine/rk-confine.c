@@ -4,19 +4,21 @@
 
    where    inside, or anywhere with CAP_SYS_ADMIN in its user namespace; last before prog
    changes  a Landlock domain and a seccomp filter, both for ever
-   fds/env  removes RK_LISTEN_OPEN
+   fds/env  reads RK_OUTSIDE_FD; writes RK_CONFINED; removes RK_LISTEN_OPEN
    forks    no
    exits    100, 102 the kernel's Landlock lacks what is needed, 111, 126, 127
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/ctl.h>
 #include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/host.h>
@@ -183,6 +185,25 @@ static void __attribute__((noreturn)) die_refused(char const *what)
   strerr_diefusys(RK_EXIT_SYS, what);
 }
 
+/* rk-enter brings other programs into the chain: they are to be confined likewise. */
+static void tell_outside(int ruleset)
+{
+  struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_CONFINE};
+  struct rk_reply say;
+
+  if (rk_ctl_fd() == -1) {
+    if (errno != ENOENT)
+      rk_ctl_die("tell of the confinement");
+    if (getenv("RK_STATE_DIR"))
+      strerr_warnw("programs that rk-enter brings into this chain will not be confined: rk-outside "
+                   "cannot be told (give -k to the link before the program that is no link)");
+    return;
+  }
+  rk_ctl_call_or_die("tell of the confinement", &ask, sizeof ask, ruleset, &say, sizeof say);
+  if (setenv("RK_CONFINED", "1", 1) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "set RK_CONFINED");
+}
+
 int main(int argc, char const *const *argv)
 {
   struct confine c = {.ruleset = -1};
@@ -190,6 +211,8 @@ int main(int argc, char const *const *argv)
 
   PROG = "rk-confine";
   used = rk_options(&USAGE, argc, argv, &c);
+  if (getenv("RK_CONFINED"))
+    strerr_dief(RK_EXIT_USAGE, "rk-confine stands twice in this chain: give one all options");
   check_kernel(&c);
   c.files &= rk_landlock_files(c.abi);
   if (c.files)
@@ -202,6 +225,7 @@ int main(int argc, char const *const *argv)
     die_refused("enter a Landlock domain");
   if (rk_confine_calls() == -1)
     die_refused("install a seccomp filter");
+  tell_outside(c.ruleset);
   close(c.ruleset);
   rk_env_unset("RK_LISTEN_OPEN");
   rk_link_exec(argv + used, c.keep);

@@ -4,8 +4,9 @@
    where    outside: as the user whose chain it is, or as root
    changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0;
             capabilities; with another user's chain the supplementary groups; session keyring; a
-            seccomp filter (rk/tty.h); cwd if it does not exist inside; into a pid namespace also
-            LISTEN_PID, WATCHDOG_PID and pdeathsig
+            seccomp filter (rk/tty.h), and rk-confine's, with its Landlock domain, if the chain has
+            them; cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
+            WATCHDOG_PID and pdeathsig
    fds/env  refuses fds that lead outside (-f keeps them); reads RK_STATE_DIR
    forks    only into a pid namespace, which a process cannot enter itself: then it stays as
             rk-pidns does. prog gets SIGKILL when this one ends.
@@ -26,10 +27,12 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/fds.h>
 #include <rk/host.h>
 #include <rk/keyring.h>
+#include <rk/landlock.h>
 #include <rk/link.h>
 #include <rk/options.h>
 #include <rk/proc.h>
@@ -226,10 +229,21 @@ static void enter_pidns(struct target const *t, struct rk_wait const *w)
     close(w->ttyfd);
 }
 
+/* As rk-confine did it with the chain's program. */
+static void confine(int ruleset)
+{
+  if (rk_landlock_enter(ruleset) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter a Landlock domain as the chain's");
+  if (rk_confine_calls() == -1)
+    strerr_diefusys(RK_EXIT_SYS, "install a seccomp filter");
+  close(ruleset);
+  rk_env_unset("RK_LISTEN_OPEN");
+}
+
 int main(int argc, char const *const *argv)
 {
   static char netns[PATH_MAX];
-  struct target t = {.children = -1};
+  struct target t = {.children = -1, .ruleset = -1};
   struct options o = {0};
   struct rk_wait w;
   uint64_t own_netns = 0;
@@ -245,6 +259,7 @@ int main(int argc, char const *const *argv)
     enter_state(&t, o.dir);
   enter_compare(&t);
   enter_check_ids(&t);
+  enter_check_confined(&t);
   /* Root inside can trace prog and fetch its descriptors (pidfd_getfd(2)). */
   if (!o.detached && !(t.flags & CLONE_NEWNET))
     own_netns = rk_netns_cookie();
@@ -264,5 +279,7 @@ int main(int argc, char const *const *argv)
     close(t.children);
   if (!o.tty && (t.flags & CLONE_NEWUSER))
     rk_tty_no_input_or_die();
+  if (t.ruleset != -1)
+    confine(t.ruleset);
   rk_link_exec(argv, o.keep);
 }

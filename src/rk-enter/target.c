@@ -13,6 +13,7 @@
 
 #include <rk/chain.h>
 #include <rk/exit.h>
+#include <rk/landlock.h>
 #include <rk/proc.h>
 #include <rk/state.h>
 #include <rk/sys.h>
@@ -63,6 +64,7 @@ static void open_proc(struct target *t)
 void enter_process(struct target *t)
 {
   t->name[uint_fmt(t->name, t->pid)] = 0;
+  t->confined = ENTER_UNASKED;
   t->pidfd = rk_pidfd_open((pid_t)t->pid, 0);
   if (t->pidfd == -1 && errno == ESRCH)
     die_gone(t);
@@ -89,6 +91,18 @@ static void die_unknown(int dirfd, char const *dir, struct rk_text const *why)
   strerr_dief(RK_EXIT_SYS, "unable to find the process of the chain in ", dir, ": ", why->s);
 }
 
+static int same_file(struct stat const *a, struct stat const *b)
+{
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+static int in_our_userns(struct stat const *userns)
+{
+  struct stat ours;
+
+  return stat("/proc/self/ns/user", &ours) == 0 && same_file(&ours, userns);
+}
+
 /* The program of the chain in dir. Its files are not believed: root inside can write them. */
 void enter_state(struct target *t, char const *dir)
 {
@@ -107,18 +121,15 @@ void enter_state(struct target *t, char const *dir)
     strerr_diefusys(RK_EXIT_SYS, "open ", dir);
   if (geteuid() != 0 && st.st_uid != geteuid())
     strerr_dief(RK_EXIT_SYS, dir, " belongs to another user");
-  if (rk_chain_find(fd, ANSWER_MS, &chain, &why) == -1)
+  if (rk_chain_enter(fd, ANSWER_MS, &chain, &why) == -1)
     die_unknown(fd, dir, &why);
   t->pidfd = chain.pidfd;
+  t->ruleset = chain.ruleset;
+  t->confined = in_our_userns(&chain.outer) ? ENTER_ASKED : ENTER_FOREIGN;
   t->pid = (unsigned int)chain.pid;
   open_proc(t);
   close(chain.userns);
   close(fd);
-}
-
-static int same_file(struct stat const *a, struct stat const *b)
-{
-  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 /* fstatat(2) of a file of the target's directory. */
@@ -189,18 +200,56 @@ static ssize_t read_of(struct target const *t, char const *name, char *buf, size
   return len;
 }
 
-/* The value of "Groups:" in the text of /proc/PID/status, NULL: there is no such line. */
-static char const *groups_in(char const *line)
+/* The value of a line of /proc/PID/status, whose name is given with its colon; NULL: there is no
+   such line. */
+static char const *value_in(char const *line, char const *name)
 {
-  while (line && strncmp(line, "Groups:", 7)) {
+  size_t len = strlen(name);
+
+  while (line && strncmp(line, name, len)) {
     line = strchr(line, '\n');
     if (line)
       line++;
   }
   if (!line)
     return NULL;
-  line += 7;
+  line += len;
   return line + strspn(line, " \t");
+}
+
+static unsigned int filters_in(char const *status)
+{
+  char const *value = value_in(status, "Seccomp_filters:");
+  unsigned int n = 0;
+
+  if (value)
+    uint_scan(value, &n);
+  return n;
+}
+
+/* /proc does not show a Landlock domain, but how many filters there are. */
+void enter_check_confined(struct target const *t)
+{
+  static char text[4096];
+  unsigned int own;
+
+  if (t->confined == ENTER_ASKED)
+    return;
+  if (rk_slurp("/proc/self/status", text, sizeof text) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/status");
+  own = filters_in(text);
+  read_of(t, "status", text, sizeof text);
+  if (filters_in(text) < own + RK_CONFINE_FILTERS)
+    return;
+  /* Root inside can answer at .child for a namespace below the chain's, and so be given a program
+     without the chain's confinement. */
+  if (t->confined == ENTER_FOREIGN)
+    strerr_dief(RK_EXIT_SYS, "unable to tell whether process ", t->name,
+                " is confined by rk-confine: what answers at .child is itself inside a user "
+                "namespace. To execute the program unconfined, name the process with -p");
+  strerr_warnw("process ", t->name,
+               " may be confined by rk-confine, and the program here will not be: its number does "
+               "not tell; -s instead of -p asks rk-outside");
 }
 
 /* Is it mapped, and which groups does it have? Its user's own groups may come along if the program
@@ -218,7 +267,7 @@ void enter_check_ids(struct target *t)
                 " is not ready yet: its ids are not mapped");
   stat_of(t, ".", &st);
   read_of(t, "status", text, sizeof text);
-  groups = groups_in(text);
+  groups = value_in(text, "Groups:");
   if (st.st_uid != geteuid() || !groups || *groups == '\n')
     t->drop = getgroups(0, NULL) > 0;
 }

@@ -10,6 +10,13 @@
 #define CLONE_NEWTIME 0x00000080
 #endif
 
+/* What is known of rk-confine in the chain. */
+enum enter_confined {
+  ENTER_ASKED,   /* rk-outside has said it */
+  ENTER_FOREIGN, /* somebody has who is in another user namespace than ours */
+  ENTER_UNASKED  /* -p */
+};
+
 struct target {
   unsigned int pid;
   char name[UINT_FMT];
@@ -18,6 +25,8 @@ struct target {
   int children; /* the pid namespace of its children if that is another one, else -1 */
   int drop;     /* supplementary groups must not come along */
   int flags;    /* the namespaces that differ from ours */
+  int ruleset;  /* Landlock ruleset of the chain's rk-confine, -1: none is known */
+  enum enter_confined confined;
 };
 
 /* t->pid's process, as it is now. */
@@ -31,6 +40,9 @@ void enter_compare(struct target *t);
 
 /* If the user namespace does: are its ids mapped, and must supplementary groups be dropped? */
 void enter_check_ids(struct target *t);
+
+/* Can prog be confined as the process is? Warns or dies if that is not known. */
+void enter_check_confined(struct target const *t);
 
 /* Dies if the process has ended meanwhile. */
 void enter_alive(struct target const *t);

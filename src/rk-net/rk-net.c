@@ -199,6 +199,9 @@ static int start(struct net *n, struct options const *o)
   refuse_fds(n, o);
   hostnet_plan(n, o->cidr);
   hostnet_ports(n);
+  if (getenv("RK_CONFINED"))
+    strerr_dief(RK_EXIT_USAGE, "put rk-confine after rk-net, whose test of the host's loopback it "
+                               "would hide");
   if (n->ask.detached && !getenv("RK_STATE_DIR"))
     strerr_dief(RK_EXIT_USAGE, "-D needs a state directory: put rk-state before rk-userns");
   /* Driver none has nothing to ask for, and asks all the same: the request is granted once, and

@@ -27,6 +27,7 @@ struct chain {
   char made[16];           /* "temporary" or "made": rk-state made it; "": it was there before */
   int program; /* pidfd of the program's process (below rk-pidns not the chain's), -1: it has not
                   been started */
+  int ruleset; /* of rk-confine, -1: the chain is not confined */
   struct network *network;
 };
 

@@ -27,14 +27,16 @@
 #include <rk/sys.h>
 
 /* How long an answer may take, in seconds: no client holds up the others for longer. */
-enum { ANSWER_S = 3, CONNECTION = 0, PROGRAM = 1 };
+enum { ANSWER_S = 3, CONNECTION = 0, PROGRAM = 1, RULESET = 2 };
 
-static int send_answer(struct rk_reply_child const *answer, int pidfd)
+/* With the first n of these fds. */
+static int send_answer(struct rk_reply_child const *answer, size_t n)
 {
   union {
     struct cmsghdr align;
-    char buf[CMSG_SPACE(sizeof pidfd)];
+    char buf[CMSG_SPACE(2 * sizeof(int))];
   } control = {0};
+  int const fds[2] = {PROGRAM, RULESET};
   struct iovec iov = {
     .iov_base = (void *)(uintptr_t)answer,
     .iov_len = sizeof *answer,
@@ -45,48 +47,60 @@ static int send_answer(struct rk_reply_child const *answer, int pidfd)
   };
   struct cmsghdr *c;
 
-  if (pidfd != -1) {
+  if (n) {
     msg.msg_control = control.buf;
-    msg.msg_controllen = sizeof control.buf;
+    msg.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof *fds);
     c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof pidfd);
-    memcpy(CMSG_DATA(c), &pidfd, sizeof pidfd);
+    c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof *fds);
+    memcpy(CMSG_DATA(c), fds, n * sizeof *fds);
   }
   return (int)sendmsg(CONNECTION, &msg, MSG_NOSIGNAL);
+}
+
+/* The connection and n of the chain's fds get the numbers that they have here; nothing else stays
+   open. All that are open already are above these numbers (rk-outside's stdio and 3, 4, 5). */
+static void take_fds(int connection, struct chain const *chain, unsigned int n)
+{
+  if (dup2(connection, CONNECTION) == -1)
+    _exit(1);
+  if (n > 0 && dup2(chain->program, PROGRAM) == -1)
+    _exit(1);
+  if (n > 1 && dup2(chain->ruleset, RULESET) == -1)
+    _exit(1);
+  rk_close_range(PROGRAM + n, UINT_MAX, 0);
 }
 
 /* In the child. The limit of 1 byte also keeps a core from a program that core_pattern pipes it to
    (core(5)); raising it would take CAP_SYS_RESOURCE outside. Without capabilities, anybody of the
    same user may look (PTRACE_MODE_READ_FSCREDS of ptrace(2)). */
-static void answer_connection(int connection, int program, struct rk_reply_child *answer)
+static void answer_connection(int connection, struct chain const *chain,
+                              struct rk_reply_child *answer)
 {
   struct rlimit const no_core = {.rlim_cur = 1, .rlim_max = 1};
   struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct none[2] = {{0}};
-  int pidfd = program == -1 ? -1 : PROGRAM;
+  unsigned int n = 0;
   char question;
 
   alarm(ANSWER_S);
-  if (dup2(connection, CONNECTION) == -1)
-    _exit(1);
-  if (program != -1 && dup2(program, PROGRAM) == -1)
-    _exit(1);
-  rk_close_range(program == -1 ? PROGRAM : PROGRAM + 1, UINT_MAX, 0);
+  if (chain->program != -1)
+    n = chain->ruleset == -1 ? 1 : 2;
+  take_fds(connection, chain, n);
   if (setrlimit(RLIMIT_CORE, &no_core) == -1)
     _exit(1);
   if (syscall(SYS_capset, &head, none) == -1)
     _exit(1);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
     _exit(1);
-  if (send_answer(answer, -1) == -1)
+  if (send_answer(answer, 0) == -1)
     _exit(1);
   if (recv(CONNECTION, &question, 1, 0) != 1)
     _exit(1);
-  if (program == -1)
+  if (!n)
     answer->error = EAGAIN;
-  if (send_answer(answer, pidfd) == -1)
+  if (send_answer(answer, n) == -1)
     _exit(1);
   /* The client is sure of the answer only while this process lives: wait until it hangs up. */
   recv(CONNECTION, &question, 1, 0);
@@ -101,11 +115,12 @@ static int start_answer(struct child *child, int connection)
 
   if (fstat(child->chain->state, &st) == -1)
     return -1;
+  answer.confined = child->chain->ruleset != -1;
   answer.dev = st.st_dev;
   answer.ino = st.st_ino;
   child->pid = fork();
   if (child->pid == 0)
-    answer_connection(connection, child->chain->program, &answer);
+    answer_connection(connection, child->chain, &answer);
   if (child->pid == -1)
     return -1;
   child->answer.fd = rk_pidfd_open(child->pid, 0);

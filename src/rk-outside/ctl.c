@@ -33,6 +33,7 @@ static struct request {
       .handle = req_net_verify,
     },
   [RK_OP_READY] = {.size = sizeof(struct rk_req), .handle = req_ready},
+  [RK_OP_CONFINE] = {.size = sizeof(struct rk_req), .takes_fd = 1, .handle = req_confine},
   [RK_OP_AWAIT] = {.size = sizeof(struct rk_req), .handle = req_net_await},
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };

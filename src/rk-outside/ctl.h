@@ -29,6 +29,7 @@ ctl_handler req_net;        /* req_net.c */
 ctl_handler req_net_await;  /* req_net.c */
 ctl_handler req_net_verify; /* req_net.c */
 ctl_handler req_ready;      /* req_ready.c */
+ctl_handler req_confine;    /* req_ready.c */
 
 /* ctl.c: serve the control socket in chain->control.fd from now on. 0, or -1 with errno of
    rk_loop_add. */

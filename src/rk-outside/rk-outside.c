@@ -190,6 +190,7 @@ int main(void)
     .lock = -1,
     .state = -1,
     .program = -1,
+    .ruleset = -1,
     .network = &network,
   };
 

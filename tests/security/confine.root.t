@@ -28,27 +28,8 @@ except OSError:
     pass
 print("rc", done.returncode, "hits", hits)
 E2
-cat > "$T/attack.py" <<'E2'
-"""Turn fd 7 round in each way that is known, then try what a fresh copy allows."""
-import ctypes
-import socket
-import struct
-import sys
-port = int(sys.argv[1])
-libc = ctypes.CDLL(None, use_errno=True)
-to = struct.pack("=HH4s8x", socket.AF_INET, socket.htons(port), socket.inet_aton("127.0.0.1"))
-unspec = struct.pack("=H14x", socket.AF_UNSPEC)
-FASTOPEN = 0x20000000
-libc.connect(7, unspec, len(unspec))
-libc.shutdown(7, 2)
-libc.connect(7, to, len(to))
-libc.connect(7, unspec, len(unspec))
-libc.sendto(7, b"x", 1, FASTOPEN, to, len(to))
-libc.connect(7, unspec, len(unspec))
-libc.connect(7, to, len(to))
-E2
 chmod 0644 "$T"/*.py
-ATTACK=$T/attack.py; export ATTACK
+ATTACK=$RK_TEST_STAGE/rk/tests/security/turn.py; export ATTACK
 run as_user python3 "$T/host.py" rk-userns rk-idmap rk-net -d none -f 7
 like "$out" '^rc 0 hits [1-9]' "without rk-confine the attack arrives, so this test can see it"
 run as_user python3 "$T/host.py" rk-userns rk-idmap rk-net -d none -f 7 rk-confine

@@ -2,13 +2,15 @@
 #   file PID     .child and child_pid as text that names PID, as a chain of 2026 had it
 #   socket PID   an own socket .child, which answers as rk-outside does, with a pidfd of PID
 #   stolen PID   that, said under the pid of the rk-outside that used to be there, if the kernel lets us
+#   free         that, for a process in a user namespace that it makes below its own; says that it is not confined
+#   loose        the same, with a Landlock ruleset that allows all connections
 #   silent       an own socket that accepts and says nothing
 #   hard DIR     a hard link to another chain's socket     link DIR   a symbolic link to it
 #   netns KIND   DIR/netns is a fifo | device | directory | fuse, a file system that takes a request and never answers it
-import array, ctypes, os, signal, socket, struct, sys, time
+import array, ctypes, os, signal, socket, struct, subprocess, sys, time
 how, target = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ''
 d = os.environ['RK_STATE_DIR'] + '/'
-VERSION = 3
+VERSION = 4
 
 def replace(name, text):
     if os.path.lexists(d + name): os.unlink(d + name)
@@ -41,12 +43,25 @@ def listen():
     s.listen(8)
     return s
 
+def below():
+    p = subprocess.Popen(['unshare', '-Ur', 'sleep', '1000']).pid
+    def end(*_):
+        os.kill(p, signal.SIGKILL)
+        os._exit(0)
+    signal.signal(signal.SIGTERM, end)
+    while open('/proc/%d/comm' % p).read() != 'sleep\n': time.sleep(0.01)
+    return p
+
+def ruleset(): # landlock_create_ruleset(2): files none, of the network bind
+    return ctypes.CDLL(None).syscall(444, struct.pack('=QQ', 0, 1), 16, 0)
+
 def answer(c):
     st = os.stat(d)
-    say = struct.pack('=IiQQ', VERSION, 0, st.st_dev, st.st_ino)
+    say = struct.pack('=IiQQII', VERSION, 0, st.st_dev, st.st_ino, how == 'loose', 0)
     c.send(say)
     if not c.recv(16): return
-    c.sendmsg([say], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [os.pidfd_open(int(target))]))])
+    fds = [os.pidfd_open(int(target))] + ([ruleset()] if how == 'loose' else [])
+    c.sendmsg([say], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', fds))])
     c.recv(16)
 
 if how == 'file':
@@ -66,9 +81,10 @@ elif how == 'stolen':
         print('stolen', flush=True)
     except PermissionError: print('refused', flush=True)
 else:
+    if how in ('free', 'loose'): target = below()
     s = listen()
 print('forged', flush=True)
-while how in ('socket', 'silent'):
+while how in ('socket', 'free', 'loose', 'silent'):
     c, _ = s.accept()
     if how == 'silent': time.sleep(1000)
     if os.fork() == 0:

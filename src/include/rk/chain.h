@@ -22,12 +22,17 @@ struct rk_chain {
   struct stat outer; /* the user namespace rk-outside is in */
   int userns;        /* the chain's own, a child of it, in which (or below which) the program is;
                         close-on-exec, the caller's */
+  int ruleset;       /* rk_chain_enter: the Landlock ruleset that rk-confine put the program under,
+                        -1: none; close-on-exec, the caller's */
 };
 
 /* Ask, for ms milliseconds at most. 0, or -1 with the reason in *why, and errno: ECONNREFUSED:
    nobody listens there; EAGAIN: the chain is not ready yet; ETIMEDOUT; EPERM: the answer is not to
    be believed; else what failed. */
 int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why);
+
+/* The same for somebody who will execute a program in the chain: with chain->ruleset. */
+int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why);
 
 /* Is the user namespace that owns the namespace nsfd the chain's, or one below it? 1 or 0, or -1
    with errno (ENOTTY: it is no namespace). */

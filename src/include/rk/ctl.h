@@ -11,7 +11,7 @@
 
 #include <rk/host.h>
 
-enum { RK_OUTSIDE_VERSION = 3 };
+enum { RK_OUTSIDE_VERSION = 4 };
 
 /* Each is served at most once. */
 enum rk_op {
@@ -23,8 +23,10 @@ enum rk_op {
                            resolv.conf and hosts are then written. error EEXIST: a nonce arrived,
                            text says where */
   RK_OP_READY = 4,      /* struct rk_req -> struct rk_reply: everything is set; write child_pid */
-  RK_OP_AWAIT = 5 /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or
-                     has failed */
+  RK_OP_AWAIT = 5,  /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or
+                       has failed */
+  RK_OP_CONFINE = 6 /* struct rk_req + fd of a Landlock ruleset -> struct rk_reply: the chain is
+                       confined by it; .child gives it to rk-enter */
 };
 
 struct rk_req {
@@ -106,12 +108,15 @@ struct rk_req_net_verify {
 /* Outside, rk-outside listens at the socket .child (SOCK_SEQPACKET) of the state directory and
    tells which process is the chain's. It says this twice to everybody who connects: at once, so
    that the process that speaks can be looked at (SCM_CREDENTIALS), and once more after a message of
-   any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error.
+   any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error, and
+   after it, if the chain is confined, with the fd of its Landlock ruleset.
    rk/chain.h asks. */
 struct rk_reply_child {
   uint32_t version;
   int32_t error;     /* 0, or EAGAIN: the program has not been started yet */
   uint64_t dev, ino; /* the state directory it speaks for, as in stat(2) */
+  uint32_t confined; /* boolean: RK_OP_CONFINE was made */
+  uint32_t pad;
 };
 
 #endif

@@ -49,7 +49,11 @@ int rk_landlock_enter(int ruleset);
 
 /* Refuse, for ever, the calls by which a TCP socket connects unseen by Landlock: MSG_FASTOPEN
    (EOPNOTSUPP), io_uring and the socket calls of a foreign ABI whose flags cannot be read (ENOSYS).
-   0, or -1 with errno, EPERM as above. */
+   0, or -1 with errno, EPERM as above.
+   These are two filters, one for each ABI. So a process that rk-confine has confined has two more
+   than before, and none gets rid of one (seccomp(2)), whereas rk-pidns and rk-enter install one
+   (rk/tty.h): the field Seccomp_filters of proc_pid_status(5) tells them apart. */
+enum { RK_CONFINE_FILTERS = 2 };
 int rk_confine_calls(void);
 
 #endif
