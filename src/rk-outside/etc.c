@@ -10,12 +10,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/fmtscan.h>
@@ -225,19 +228,85 @@ static int is_unchanged(struct stat const *a, struct stat const *b)
   return a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* A file system that belongs to the namespace takes no file of an owner who is not mapped there
-   (EOVERFLOW), and in a chain of the host's root we are none: then root inside makes it. Elsewhere
-   these are our own ids. A change of ids makes dumpable if fs.suid_dumpable is 1. */
-static int replace_inside(struct etc *etc, struct etc_file *f)
+/* Write the file that was opened by O_PATH: procfs leads to the same one again, open(2). */
+static int rewrite(struct etc *etc, struct etc_file *f)
 {
-  uint32_t uid, gid;
+  char path[RK_PROCPATH_MAX];
+  struct sink k;
+  int fd = open(rk_procpath_fd(path, "fd", f->fd), O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+  int e = 0;
+
+  if (fd == -1)
+    return -1;
+  if (compose(etc, f, fd, &k) == -1 || ftruncate(fd, k.size) == -1)
+    e = errno;
+  close(fd);
+  return e ? rk_fail(e) : 0;
+}
+
+static int write_inside(struct etc *etc, struct etc_file *f)
+{
+  return etc->mode == RK_ETC_REPLACE ? replace(etc, f, etc->dir) : rewrite(etc, f);
+}
+
+/* A change of ids makes dumpable if fs.suid_dumpable is 1 (commit_creds, kernel/cred.c). */
+static int dumps_all(void)
+{
+  char text[16];
+
+  return rk_slurp("/proc/sys/fs/suid_dumpable", text, sizeof text) == -1 || *text == '1';
+}
+
+/* In the child. Not dumpable, with memory of the outer user namespace and nothing else of ours in
+   its hands, it is out of the reach of root inside (ptrace(2)); compare leaktest_child.c. */
+static void visit(struct etc *etc, struct etc_file *f)
+{
+  int const at = etc->mode == RK_ETC_REPLACE ? etc->dir : f->fd;
+  int r;
+
+  if (dup2(etc->userns, 0) == -1 || dup2(at, 1) == -1)
+    _exit(errno);
+  rk_close_range(2, UINT_MAX, 0);
+  etc->dir = 1;
+  f->fd = 1;
+  if (setns(0, CLONE_NEWUSER) == -1)
+    _exit(errno);
+  if (prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1)
+    _exit(EPERM);
+  setfsgid(0);
+  setfsuid(0);
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    _exit(errno);
+  r = write_inside(etc, f);
+  _exit(r == -1 ? errno : 0);
+}
+
+/* Root inside is a subordinate id (rk-idmap -u): only in its user namespace may this user be it. */
+static int write_by_child(struct etc *etc, struct etc_file *f)
+{
+  pid_t child;
+  int status;
+
+  if (dumps_all())
+    return rk_fail(EPERM);
+  child = fork();
+  if (child == 0)
+    visit(etc, f);
+  if (child == -1 || waitpid(child, &status, 0) == -1)
+    return -1;
+  if (!WIFEXITED(status))
+    return rk_fail(EIO);
+  return WEXITSTATUS(status) ? rk_fail(WEXITSTATUS(status)) : 0;
+}
+
+/* The host's root may be root inside without entering its namespace. */
+static int write_as(struct etc *etc, struct etc_file *f, uint32_t uid, uint32_t gid)
+{
   int r, e;
 
-  if (outside_root_ids(etc->chain, &uid, &gid) == -1 || uid == geteuid())
-    return replace(etc, f, etc->dir);
   setfsgid(gid);
   setfsuid(uid);
-  r = replace(etc, f, etc->dir);
+  r = write_inside(etc, f);
   e = errno;
   setfsuid(geteuid());
   setfsgid(getegid());
@@ -246,45 +315,42 @@ static int replace_inside(struct etc *etc, struct etc_file *f)
   return r;
 }
 
+/* A file system that belongs to the namespace takes no file of an owner who is not mapped there
+   (EOVERFLOW), and where root inside is not this user, its files are not ours: then root inside
+   makes them. */
+static int write_as_root_inside(struct etc *etc, struct etc_file *f)
+{
+  uint32_t uid, gid;
+
+  if (outside_root_ids(etc->chain, &uid, &gid) == -1 || uid == geteuid())
+    return write_inside(etc, f);
+  if (geteuid() == 0)
+    return write_as(etc, f, uid, gid);
+  return write_by_child(etc, f);
+}
+
+/* The inner file as it is now. */
+static int stat_file(struct etc const *etc, struct etc_file const *f, struct stat *st)
+{
+  if (etc->mode == RK_ETC_REPLACE)
+    return stat_inside(etc->dir, f->name, st);
+  return fstat(f->fd, st);
+}
+
 /* What the payload has made its own is left alone. */
-static int update_replaced(struct etc *etc, struct etc_file *f)
-{
-  struct stat st;
-
-  if (f->written) {
-    if (stat_inside(etc->dir, f->name, &st) == -1 || !is_unchanged(&st, &f->was))
-      return 0;
-  }
-  if (replace_inside(etc, f) == -1)
-    return -1;
-  return stat_inside(etc->dir, f->name, &f->was);
-}
-
-static int update_in_place(struct etc *etc, struct etc_file *f)
-{
-  struct stat st;
-  struct sink k;
-
-  if (f->written) {
-    if (fstat(f->fd, &st) == -1 || !is_unchanged(&st, &f->was))
-      return 0;
-  }
-  if (lseek(f->fd, 0, SEEK_SET) == -1)
-    return -1;
-  if (compose(etc, f, f->fd, &k) == -1)
-    return -1;
-  if (ftruncate(f->fd, k.size) == -1)
-    return -1;
-  return fstat(f->fd, &f->was);
-}
-
 static int update_inside(struct etc *etc, struct etc_file *f)
 {
-  switch (etc->mode) {
-    case RK_ETC_REPLACE: return update_replaced(etc, f);
-    case RK_ETC_INPLACE: return update_in_place(etc, f);
+  struct stat st;
+
+  if (etc->mode == RK_ETC_NONE)
+    return 0;
+  if (f->written) {
+    if (stat_file(etc, f, &st) == -1 || !is_unchanged(&st, &f->was))
+      return 0;
   }
-  return 0;
+  if (write_as_root_inside(etc, f) == -1)
+    return -1;
+  return stat_file(etc, f, &f->was);
 }
 
 int etc_update(struct etc *etc, struct etc_file *f)
@@ -305,7 +371,7 @@ int etc_update(struct etc *etc, struct etc_file *f)
 
 static int open_files(struct etc *etc, int root, char const **what)
 {
-  struct open_how const how = {.flags = O_WRONLY | O_CLOEXEC | O_NONBLOCK,
+  struct open_how const how = {.flags = O_PATH | O_CLOEXEC,
                                .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
 
   for (size_t i = 0; i < ETC_FILES; i++) {
@@ -370,9 +436,15 @@ int etc_start(struct etc *etc, uint32_t mode, pid_t inside, char const **what)
   if (mode == RK_ETC_NONE && etc->state == -1)
     return 0;
   for (size_t i = 0; i < ETC_FILES; i++) {
+    int e;
+
     *what = etc->file[i].host;
-    if (etc_update(etc, &etc->file[i]) == -1)
-      return -1;
+    if (etc_update(etc, &etc->file[i]) == 0)
+      continue;
+    e = errno;
+    if (e == EPERM && dumps_all())
+      *what = "write it as root inside while fs.suid_dumpable is 1";
+    return rk_fail(e);
   }
   return 0;
 }

@@ -20,13 +20,14 @@ struct etc_file {
   void (*compose)(struct etc *etc, struct sink *sink);
   uint64_t hash; /* of what was written last */
   int written;
-  int fd;          /* RK_ETC_INPLACE: the inner file */
+  int fd;          /* RK_ETC_INPLACE: the inner file, O_PATH */
   struct stat was; /* the inner file as we left it */
 };
 
 struct etc {
   struct rk_net_plan const *plan;
   pid_t chain; /* the chain's process: its ids are those of root inside */
+  int userns;  /* fd of the user namespace of that root */
   int state;   /* fd of the state directory, -1: none */
   uint32_t mode;
   int dir;              /* RK_ETC_REPLACE: the inner /etc */

@@ -109,6 +109,7 @@ ssize_t req_net_verify(struct chain *chain, void const *request, int fd, union c
 
   n->etc.chain = chain->pid;
   n->etc.state = chain->state;
+  n->etc.userns = n->userns;
   if (text) {
     error = EEXIST;
   } else if (error) {
