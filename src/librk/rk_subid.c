@@ -293,21 +293,36 @@ int rk_subid_check(struct rk_subids *s, uint32_t own)
   return s->wrong ? -1 : 0;
 }
 
-uint32_t rk_subid_map(struct rk_subids const *s, uint32_t own, struct rk_idrange map[RK_MAP_MAX],
-                      uint32_t *ids)
+uint32_t rk_subid_map(struct rk_subids const *s, struct rk_subid_own own,
+                      struct rk_idrange map[RK_MAP_MAX], uint32_t *ids)
 {
-  uint32_t next = 1;
+  uint32_t next = 0;
+  uint32_t n = 1;
 
-  map[0] = (struct rk_idrange){.inside = 0, .outside = own, .count = 1};
+  map[0] = (struct rk_idrange){.inside = own.inside, .outside = own.outside, .count = 1};
+  *ids = 1;
   for (unsigned int i = 0; i < s->n; i++) {
-    struct rk_subid_range const *range = &s->range[i];
-    map[i + 1] = (struct rk_idrange){
-      .inside = next,
-      .outside = range->start,
-      .count = range->count,
-    };
-    next += range->count;
+    struct rk_idrange rest = {.outside = s->range[i].start, .count = s->range[i].count};
+    uint32_t before = own.inside - next; /* ids up to the own one, unless that was passed */
+
+    *ids += rest.count;
+    if (own.inside > next && before < rest.count) {
+      if (n == RK_MAP_MAX)
+        return 0;
+      map[n] = (struct rk_idrange){.inside = next, .outside = rest.outside, .count = before};
+      n++;
+      rest.outside += before;
+      rest.count -= before;
+      next = own.inside;
+    }
+    if (next == own.inside)
+      next++;
+    if (n == RK_MAP_MAX)
+      return 0;
+    rest.inside = next;
+    map[n] = rest;
+    n++;
+    next += rest.count;
   }
-  *ids = next;
-  return s->n + 1;
+  return n;
 }

@@ -70,14 +70,24 @@ struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c)
 #define SYS_setresuid32 SYS_setresuid
 #endif
 
+int rk_set_groups(size_t n, gid_t const *groups)
+{
+  return (int)syscall(SYS_setgroups32, n, groups);
+}
+
 int rk_drop_groups(void)
 {
-  return (int)syscall(SYS_setgroups32, 0, NULL);
+  return rk_set_groups(0, NULL);
+}
+
+int rk_become(uid_t uid, gid_t gid)
+{
+  if (syscall(SYS_setresgid32, gid, gid, gid) == -1)
+    return -1;
+  return (int)syscall(SYS_setresuid32, uid, uid, uid);
 }
 
 int rk_become_root(void)
 {
-  if (syscall(SYS_setresgid32, 0, 0, 0) == -1)
-    return -1;
-  return (int)syscall(SYS_setresuid32, 0, 0, 0);
+  return rk_become(0, 0);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rk/names.h>
+
 /* Where ranges are looked for: SUB_UID_MIN and SUB_UID_MAX of login.defs(5), as they are by
    default; after that wherever ids are left. */
 enum { FIRST = 100000, LAST = 600100000, PASSES = 64 };
@@ -64,10 +66,10 @@ static void avoid_account(void *data, char *line)
 static void pass(struct gap *gap, struct idmap_who const *who)
 {
   gap->moved = 0;
-  idmap_each_line("/etc/subuid", avoid_range, gap);
-  idmap_each_line("/etc/subgid", avoid_range, gap);
-  idmap_each_line("/etc/passwd", avoid_account, gap);
-  idmap_each_line("/etc/group", avoid_account, gap);
+  rk_each_line("/etc/subuid", avoid_range, gap);
+  rk_each_line("/etc/subgid", avoid_range, gap);
+  rk_each_line("/etc/passwd", avoid_account, gap);
+  rk_each_line("/etc/group", avoid_account, gap);
   avoid(gap, who->uid, 1);
   avoid(gap, who->gid, 1);
 }

@@ -8,6 +8,8 @@
 #include <rk/host.h>
 #include <rk/ctl.h>
 
+#include "layout.h"
+
 /* Whose ids: the user outside. names: all of the uid's, a list that ends with NULL, the first is
    the name that messages use. host_root: it is the host's root, whose own id root inside must not
    have: then it would own the host's files. */
@@ -16,9 +18,6 @@ struct idmap_who {
   char const *const *names;
   int host_root;
 };
-
-/* Call take with each line of a file, without its newline and cut off after 1023 bytes. */
-void idmap_each_line(char const *file, void (*take)(void *data, char *line), void *data);
 
 /* The names of a uid: those in /etc/passwd, else what getent(1) answers, which also asks directory
    services. The environment is not asked: USER is whatever su, sudo or a script has left there. A
@@ -39,10 +38,11 @@ enum { IDMAP_COUNT = 65536 };
 
 enum idmap_source { IDMAP_AUTO, IDMAP_STATIC, IDMAP_DYNAMIC };
 
-/* The user's ranges into ask, after the own id, or without it for the host's root. Returns how
-   many ids the shorter map has, or 0 and why. */
+/* The user's ranges into ask, in the layout that is asked for; the own id of the host's root is
+   left out. Returns how many ids the shorter map has, or 0 and why. */
 uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source,
-                     struct rk_req_idmap *ask, struct rk_cause *why);
+                     struct idmap_layout const *layout, struct rk_req_idmap *ask,
+                     struct rk_cause *why);
 
 /* What getsubids says, for uids (kind 0) or gids (kind 1): as rk_subid_end left it, or -1 with
    errno ETIMEDOUT (it did not answer in time) or EIO (it could not be run). */

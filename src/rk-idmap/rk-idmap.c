@@ -45,7 +45,35 @@ struct options {
   uint32_t min;
   int groups;
   int keep;
+  struct idmap_layout layout;
 };
+
+static struct rk_usage const USAGE;
+
+static void die_of(char const *option, char const *value, char const *wrong)
+{
+  rk_usage_die(&USAGE, option, " ", value, " ", wrong);
+}
+
+static int take_own(void *into, char const *value)
+{
+  struct options *o = into;
+  char const *wrong = layout_own(&o->layout, value);
+
+  if (wrong)
+    die_of("-u", value, wrong);
+  return 1;
+}
+
+static int take_line(void *into, char const *value)
+{
+  struct options *o = into;
+  char const *wrong = layout_line(&o->layout, value);
+
+  if (wrong)
+    die_of("-M", value, wrong);
+  return 1;
+}
 
 static struct rk_option const OPTIONS[] = {
   {.letter = 'm',
@@ -69,6 +97,17 @@ static struct rk_option const OPTIONS[] = {
    .at = offsetof(struct options, groups),
    .arg = "keep|drop",
    .text = "keep or drop the supplementary groups"},
+  {.letter = 'u',
+   .kind = RK_OPTION_CALL,
+   .arg = "uid[:gid]",
+   .text = "the own ids have these numbers inside; subordinate ids are around them",
+   .take = take_own},
+  {.letter = 'M',
+   .kind = RK_OPTION_CALL,
+   .arg = "[u:|g:]inside:outside:count",
+   .text = "map these ids of the user's, and no others",
+   .many = 1,
+   .take = take_line},
   RK_OPTION_KEEP(struct options),
   {0},
 };
@@ -201,8 +240,8 @@ static int enough(uint32_t ids, uint32_t min, struct rk_cause *why)
 
 /* May newuidmap be asked? It would fail without a privilege to gain, or hang (openSUSE's
    newidmapd). */
-static int find_ranges(struct idmap_who const *who, enum idmap_source source, uint32_t min,
-                       int privileged, struct rk_req_idmap *ask, struct rk_cause *why)
+static int find_ranges(struct idmap_who const *who, struct options const *o, int privileged,
+                       struct rk_req_idmap *ask, struct rk_cause *why)
 {
   uint32_t ids;
 
@@ -211,44 +250,45 @@ static int find_ranges(struct idmap_who const *who, enum idmap_source source, ui
                  RK_FIX_NNP);
     return 0;
   }
-  ids = idmap_subid(who, source, ask, why);
-  return ids && enough(ids, min, why);
+  ids = idmap_subid(who, (enum idmap_source)o->source, &o->layout, ask, why);
+  return ids && enough(ids, o->min, why);
 }
 
 /* The rungs for which another process is needed. Returns which one did it, or 0 and why. */
-static uint32_t map_outside(enum mode mode, enum idmap_source source, uint32_t min,
-                            struct idmap_who const *who, struct rk_cause *why)
+static uint32_t map_outside(struct options const *o, struct idmap_who const *who,
+                            struct rk_cause *why)
 {
   static struct rk_req_idmap ask; /* of 8 KB, so not initialised: that would be in the file */
   static struct rk_cause few;
   int privileged = privileged_outside();
+  int mode = o->mode;
   uint32_t rung;
-  uint32_t ids = min;
+  uint32_t ids = o->min;
 
   ask.head = (struct rk_req){.version = RK_OUTSIDE_VERSION, .op = RK_OP_IDMAP};
   if (mode == DIRECT && !privileged)
     rk_die_host("I4", "be root outside, or use -m subids",
                 "unable to map ids directly: cap_setuid and cap_setgid are missing outside");
   if (mode == AUTO || mode == SUBIDS)
-    if (find_ranges(who, source, min, privileged, &ask, why))
+    if (find_ranges(who, o, privileged, &ask, why))
       ask.rungs |= RK_RUNG_SUBIDS;
   if (mode == DIRECT || (mode == AUTO && privileged && !who->host_root))
     ask.rungs |= RK_RUNG_DIRECT;
   if (!ask.rungs)
     return 0;
   rung = ask_outside(&ask, &ids, why);
-  if (rung == RK_RUNG_DIRECT && !enough(ids, min, &few))
+  if (rung == RK_RUNG_DIRECT && !enough(ids, o->min, &few))
     die_cause(&few);
   return rung;
 }
 
 /* Down the ladder. */
-static void map_ids(enum mode mode, enum idmap_source source, uint32_t min,
-                    struct idmap_who const *who)
+static void map_ids(struct options const *o, struct idmap_who const *who)
 {
   static struct rk_cause why;
   static struct rk_cause last;
-  uint32_t rung = map_outside(mode, source, min, who, &why);
+  int mode = o->mode;
+  uint32_t rung = map_outside(o, who, &why);
 
   if (rung == RK_RUNG_DIRECT && mode == AUTO)
     strerr_warni("all ids of the namespace outside are mapped one to one (", why.id, ": ", why.text,
@@ -258,7 +298,7 @@ static void map_ids(enum mode mode, enum idmap_source source, uint32_t min,
 
   if (mode == AUTO && who->host_root)
     die_root(&why);
-  if (mode != SINGLE && (mode != AUTO || min > 1))
+  if (mode != SINGLE && (mode != AUTO || o->min > 1))
     die_cause(&why);
   if (idmap_single(who, &last) == -1)
     die_cause(why.id[0] ? &why : &last);
@@ -266,16 +306,34 @@ static void map_ids(enum mode mode, enum idmap_source source, uint32_t min,
     strerr_warni("only the own id is mapped (", why.id, ": ", why.text, ")");
 }
 
+static void check_layout(struct options *o)
+{
+  char const *wrong = layout_check(&o->layout);
+
+  if (wrong)
+    rk_usage_die(&USAGE, wrong);
+  if (!layout_given(&o->layout))
+    return;
+  /* a single id would not be root inside; the ids of a direct map have the numbers of outside */
+  if (o->mode == SINGLE || o->mode == DIRECT)
+    rk_usage_die(&USAGE, "-u and -M lay out subordinate ids: they go with -m subids only");
+  o->mode = SUBIDS;
+}
+
 int main(int argc, char const *const *argv)
 {
-  struct options o = {.mode = AUTO, .source = IDMAP_AUTO, .min = 1, .groups = UNSAID};
+  /* of 8 KB, so set here: an initialiser would be in the file */
+  static struct options o;
   int drop;
   struct idmap_who who;
 
   PROG = "rk-idmap";
+  o.min = 1;
+  o.groups = UNSAID;
   argv += rk_options(&USAGE, argc, argv, &o);
   if (rk_spawn_time() == -1)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
+  check_layout(&o);
   if (o.mode == SINGLE && o.min > 1)
     rk_usage_die(&USAGE, "-m single maps one id, -n asks for more");
   who = (struct idmap_who){
@@ -283,13 +341,16 @@ int main(int argc, char const *const *argv)
     .gid = id_from_env("RK_GID"),
     .host_root = getenv("RK_OUTSIDE_ROOT") != NULL,
   };
+  if (who.host_root && o.layout.placed)
+    strerr_dief(RK_EXIT_USAGE, "-u maps the own id, and with it root inside has all files of the "
+                               "host's root: use -M, or -m direct");
   drop = o.groups == DROP;
   /* else the host's group 0 would come along */
   if (o.groups == UNSAID)
     drop = who.host_root && (o.mode == AUTO || o.mode == SUBIDS);
   refuse_mapped();
 
-  map_ids((enum mode)o.mode, (enum idmap_source)o.source, o.min, &who);
+  map_ids(&o, &who);
   if (drop)
     drop_groups();
   become_root();

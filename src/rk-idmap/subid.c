@@ -328,8 +328,82 @@ static uint32_t without_own(struct rk_idrange *map, uint32_t n, uint32_t *ids)
   return n - 1;
 }
 
+/* The first ranges, in words. */
+static void list_ranges(struct rk_text *t, struct rk_subids const *s)
+{
+  enum { SHOWN = 3 };
+
+  for (unsigned int i = 0; i < s->n && i < SHOWN; i++) {
+    struct rk_subid_range const *range = &s->range[i];
+
+    rk_text_num(t, range->start);
+    rk_text_str(t, "-");
+    rk_text_num(t, (long long)range->start + range->count - 1);
+    rk_text_str(t, ", ");
+  }
+  if (s->n > SHOWN)
+    rk_text_str(t, "..., ");
+}
+
+static void diagnose_foreign(struct search const *x, int kind, struct rk_idrange const *line,
+                             uint32_t id)
+{
+  char place[3 * UINT_FMT];
+  char ranges[200];
+  char number[UINT_FMT];
+  struct rk_text p = rk_text_in(place, sizeof place);
+  struct rk_text r = rk_text_in(ranges, sizeof ranges);
+
+  number[uint32_fmt(number, id)] = 0;
+  rk_text_num(&p, line->inside);
+  rk_text_str(&p, ":");
+  rk_text_num(&p, line->outside);
+  rk_text_str(&p, ":");
+  rk_text_num(&p, line->count);
+  list_ranges(&r, &x->found[kind]);
+  if (x->who->host_root)
+    rk_text_str(&r, "and not the host's 0");
+  else {
+    rk_text_str(&r, "and alone in its line the own id, ");
+    rk_text_num(&r, kind ? x->who->gid : x->who->uid);
+  }
+  rk_cause_set(x->why, "I15",
+               "-M %: % % is not delegated to %, who has %\n"
+               "let -M name these ids only, or delegate more in %",
+               place, KINDS[kind], number, x->name, ranges, FILES[kind]);
+}
+
+/* The map of a kind: its number of lines, or 0 and why. */
+static uint32_t lay_out(struct search const *x, int kind, struct idmap_layout const *layout,
+                        struct rk_idrange map[RK_MAP_MAX], uint32_t *ids)
+{
+  struct idmap_who const *who = x->who;
+  struct rk_subids const *s = &x->found[kind];
+  uint32_t const own = kind ? who->gid : who->uid;
+  struct rk_idrange const *line;
+  uint32_t id;
+  uint32_t n;
+
+  /* no line of -M makes root inside the host's root: that is -m direct */
+  line = layout_foreign(layout, kind, s, who->host_root ? UINT32_MAX : own, &id);
+  if (line) {
+    diagnose_foreign(x, kind, line, id);
+    return 0;
+  }
+  n = layout_map(layout, kind, s, own, map, ids);
+  if (!n)
+    rk_cause_set(x->why, "I6",
+                 "the kernel takes 340 lines of a map, and -u splits one of as many in %\n"
+                 "join lines of % that follow one another, or choose another number for -u",
+                 FILES[kind], FILES[kind]);
+  if (n && who->host_root && !layout->n[kind])
+    n = without_own(map, n, ids);
+  return n;
+}
+
 uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source,
-                     struct rk_req_idmap *ask, struct rk_cause *why)
+                     struct idmap_layout const *layout, struct rk_req_idmap *ask,
+                     struct rk_cause *why)
 {
   static struct rk_subids found[2];
   struct idmap_who me = *who;
@@ -351,11 +425,12 @@ uint32_t idmap_subid(struct idmap_who const *who, enum idmap_source source,
     r = find_both(&x, source, why);
   if (r != 1)
     return 0;
-  ask->nuid = rk_subid_map(&found[0], who->uid, ask->uid, &uids);
-  ask->ngid = rk_subid_map(&found[1], who->gid, ask->gid, &gids);
-  if (who->host_root) {
-    ask->nuid = without_own(ask->uid, ask->nuid, &uids);
-    ask->ngid = without_own(ask->gid, ask->ngid, &gids);
-  }
+  x.why = why;
+  ask->nuid = lay_out(&x, 0, layout, ask->uid, &uids);
+  if (!ask->nuid)
+    return 0;
+  ask->ngid = lay_out(&x, 1, layout, ask->gid, &gids);
+  if (!ask->ngid)
+    return 0;
   return uids < gids ? uids : gids;
 }

@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(uint8_t const *data, size_t size)
     expect(s.wrong && s.line);
     return 0;
   }
-  expect(rk_subid_map(&s, 1000, map, &ids) == s.n + 1 && ids);
+  expect(rk_subid_map(&s, (struct rk_subid_own){.outside = 1000}, map, &ids) == s.n + 1 && ids);
   for (uint32_t i = 0; i <= s.n; i++) {
     expect(map[i].inside == sum && map[i].count && map[i].outside + map[i].count > map[i].outside);
     sum += map[i].count;

@@ -59,6 +59,28 @@ end "$pid"
 run rk-userns rk-idmap rk-userns rk-idmap cat /proc/self/uid_map
 like "$rc $(squeeze "$out")" '^0 0 0 65536,$' "a chain inside is one of an ordinary user's"
 
+run rk-userns rk-idmap -M 0:29000100:100 sh -c 'id -u; cat /proc/self/uid_map'
+is "$rc$err $(squeeze "$out")" "0 0,0 29000100 100," "-M: ranges of root's, without its own id"
+run rk-userns rk-idmap -M 0:29000100:100 -M 100:0:1 true
+is "$rc" 102 "-M with root's own id: 102"
+like "$err" 'uid 0 is not delegated to root, who has 29000000-29065535, and not the host.s 0$' "which it never has"
+run rk-userns rk-idmap -u 1000 true
+is "$rc $err" "100 rk-idmap: fatal: -u maps the own id, and with it root inside has all files of the host's root: \
+use -M, or -m direct" "-u is not for the host's root"
+
+# root inside that is a subordinate id: resolv.conf is written inside, by a process that nobody there can trace
+for value in 0 1 2; do
+  echo $value > "$T/suid_dumpable"
+  # shellcheck disable=SC2016
+  run unshare -m sh -c 'mount --bind "$0" /proc/sys/fs/suid_dumpable && exec as_user rk-userns \
+    rk-idmap -u 1000 rk-copyup /etc rk-net -d slirp4netns cat /etc/resolv.conf' "$T/suid_dumpable"
+  case $value in
+    1) is "$rc $err" "111 rk-net: fatal: unable to finish the network: write it as root inside while \
+fs.suid_dumpable is 1: Operation not permitted" "fs.suid_dumpable=1: refused" ;;
+    *) like "$out" '^nameserver 10.0.2.3$' "fs.suid_dumpable=$value: written" || diag "$err" ;;
+  esac
+done
+
 # what falls short never falls back
 refused() { # NAME ID CMD...
   name=$1 id=$2; shift 2

@@ -130,7 +130,8 @@ int main(void)
   ok(s.wrong == RK_SUBID_FORMAT && s.line == 1, "such a line of the owner");
 
   read_in_pieces("u:5:5\nu:4000000000:7\n", 21, 21, 0);
-  ok(!rk_subid_check(&s, 1000) && rk_subid_map(&s, 1000, map, &ids) == 3 && ids == 13 &&
+  ok(!rk_subid_check(&s, 1000) &&
+       rk_subid_map(&s, (struct rk_subid_own){.outside = 1000}, map, &ids) == 3 && ids == 13 &&
        map[0].inside == 0 && map[0].outside == 1000 && map[0].count == 1 && map[1].inside == 1 &&
        map[1].outside == 5 && map[1].count == 5 && map[2].inside == 6 &&
        map[2].outside == 4000000000U && map[2].count == 7,

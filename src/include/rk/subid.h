@@ -71,9 +71,15 @@ void rk_subid_end(struct rk_subids *s);
    are set. Keeps an earlier fault. */
 int rk_subid_check(struct rk_subids *s, uint32_t own);
 
-/* The map: inside 0 is `own`, then the ranges one after the other from 1 on. Returns the number of
-   lines in map; *ids becomes the number of ids mapped. Only after rk_subid_check said 0. */
-uint32_t rk_subid_map(struct rk_subids const *s, uint32_t own, struct rk_idrange map[RK_MAP_MAX],
-                      uint32_t *ids);
+/* The user's own id, and its number inside. */
+struct rk_subid_own {
+  uint32_t outside, inside;
+};
+
+/* The map: the own id at its number, and around it the ranges, one after the other from the first
+   number that is free (0 or 1) on. Returns the number of lines in map, 0 if there would be more
+   than RK_MAP_MAX; *ids becomes the number of ids mapped. Only after rk_subid_check said 0. */
+uint32_t rk_subid_map(struct rk_subids const *s, struct rk_subid_own own,
+                      struct rk_idrange map[RK_MAP_MAX], uint32_t *ids);
 
 #endif

@@ -30,9 +30,12 @@ int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, u
 /* CMSG_NXTHDR(3): musl's macro does not pass -Wconversion. */
 struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c);
 
-/* setgroups(2) to none, and setresgid(2) and setresuid(2) to 0, of a single-threaded process:
-   libc's wrappers, which make all threads do it, cost a link 3 KB. 0, or -1 with errno. */
+/* setgroups(2), and setresgid(2) and setresuid(2) of all three ids, of a single-threaded process:
+   libc's wrappers, which make all threads do it, cost a link 3 KB. 0, or -1 with errno. To no
+   groups; to ids; to 0:0. */
+int rk_set_groups(size_t n, gid_t const *groups);
 int rk_drop_groups(void);
+int rk_become(uid_t uid, gid_t gid);
 int rk_become_root(void);
 
 #endif
