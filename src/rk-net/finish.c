@@ -37,6 +37,17 @@ static void driver_failed(struct net *n)
               " before it was ready");
 }
 
+void net_ask(struct net const *n)
+{
+  struct rk_req_net const ask = {
+    .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET},
+    .plan = n->ask,
+  };
+
+  if (rk_ctl_send(&ask, sizeof ask, n->netns) == -1)
+    rk_ctl_die("connect the network");
+}
+
 void finish_await(struct net *n)
 {
   struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_AWAIT};
@@ -47,13 +58,17 @@ void finish_await(struct net *n)
 }
 
 /* rk-outside has all that it must judge now; then it writes resolv.conf and hosts. */
-void net_verify(struct net *n)
+void net_verify(struct net *n, void (*meanwhile)(struct net *))
 {
   struct rk_req_net_verify const ask = {
     .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET_VERIFY}, .etc = n->etc};
   struct rk_reply say;
 
-  rk_ctl_call_or_die("finish the network", &ask, sizeof ask, n->inner, &say, sizeof say);
+  if (rk_ctl_send(&ask, sizeof ask, n->inner) == -1)
+    rk_ctl_die("finish the network");
+  meanwhile(n);
+  if (rk_ctl_recv(&say, sizeof say) == -1)
+    rk_ctl_die("finish the network");
   if (say.error == EEXIST)
     strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text,
                 " (-l allows it)");

@@ -125,6 +125,16 @@ static void proxy6(struct rk_nl *b, int index, struct in6_addr const *who)
   rk_nl_attr(b, NDA_DST, who, sizeof *who);
 }
 
+/* Of one queue from the start on: by default a veth gets one for each CPU, and is then brought down
+   to one, at either end by a grace period of RCU (veth_init_queues() in drivers/net/veth.c). */
+static void end_of_pair(struct net const *n, struct rk_nl *b, char const *name)
+{
+  rk_nl_attr(b, IFLA_IFNAME, name, strlen(name) + 1);
+  rk_nl_u32(b, IFLA_MTU, n->ask.mtu);
+  rk_nl_u32(b, IFLA_NUM_TX_QUEUES, 1);
+  rk_nl_u32(b, IFLA_NUM_RX_QUEUES, 1);
+}
+
 static void veth(struct net const *n, struct rk_nl *b, char const *name, int inner)
 {
   struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = VETH_INDEX}, peer = {0};
@@ -132,22 +142,20 @@ static void veth(struct net const *n, struct rk_nl *b, char const *name, int inn
 
   rk_nl_msg(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link,
             "make the interfaces between the network driver and the program");
-  rk_nl_attr(b, IFLA_IFNAME, name, strlen(name) + 1);
-  rk_nl_u32(b, IFLA_MTU, n->ask.mtu);
+  end_of_pair(n, b, name);
   info = rk_nl_nest(b, IFLA_LINKINFO);
   rk_nl_attr(b, IFLA_INFO_KIND, "veth", 5);
   data = rk_nl_nest(b, IFLA_INFO_DATA);
   end = b->len;
   rk_nl_attr(b, VETH_INFO_PEER | NLA_F_NESTED, &peer, sizeof peer);
-  rk_nl_attr(b, IFLA_IFNAME, n->ask.ifname, strlen(n->ask.ifname) + 1);
-  rk_nl_u32(b, IFLA_MTU, n->ask.mtu);
+  end_of_pair(n, b, n->ask.ifname);
   rk_nl_u32(b, IFLA_NET_NS_FD, (uint32_t)inner);
   rk_nl_end(b, end);
   rk_nl_end(b, data);
   rk_nl_end(b, info);
 }
 
-static void four(struct net const *n, struct rk_nl *b, int tap)
+static void four_tap(struct net const *n, struct rk_nl *b, int tap)
 {
   struct rk_nl_route net = {.family = AF_INET,
                             .type = RTN_UNICAST,
@@ -160,6 +168,15 @@ static void four(struct net const *n, struct rk_nl *b, int tap)
                             .table = RT_TABLE_MAIN,
                             .index = tap,
                             .gateway = &n->ask.gateway};
+
+  settings4(b, tap);
+  answer_at_once(b, "arp_cache", tap);
+  rk_nl_route(b, RTM_NEWROUTE, &net);
+  rk_nl_route(b, RTM_NEWROUTE, &all);
+}
+
+static void four_veth(struct net const *n, struct rk_nl *b)
+{
   struct rk_nl_route prog = {.family = AF_INET,
                              .type = RTN_UNICAST,
                              .table = RT_TABLE_MAIN,
@@ -167,12 +184,8 @@ static void four(struct net const *n, struct rk_nl *b, int tap)
                              .dst = &n->ask.ip,
                              .dstlen = 32};
 
-  settings4(b, tap);
   settings4(b, VETH_INDEX);
-  answer_at_once(b, "arp_cache", tap);
   answer_at_once(b, "arp_cache", VETH_INDEX);
-  rk_nl_route(b, RTM_NEWROUTE, &net);
-  rk_nl_route(b, RTM_NEWROUTE, &all);
   rk_nl_route(b, RTM_NEWROUTE, &prog);
 }
 
@@ -256,8 +269,8 @@ static void sysctl6(char const *ifname, char const *key, char const *value)
   netns_sysctl(netns_conf(path, "ipv6", ifname, key), value);
 }
 
-/* Before the interfaces are up. */
-static void settings6(struct net const *n, char const *ifname)
+/* Before the interfaces are up. The end of the veth pair will inherit those of "default". */
+static void settings6(struct net const *n)
 {
   sysctl6(n->ask.ifname, "accept_ra", "0");
   if (!n->ipv6) {
@@ -267,9 +280,9 @@ static void settings6(struct net const *n, char const *ifname)
   /* The hop's link-local addresses ask for neighbours: at once, not after a second of duplicate
      address detection. */
   sysctl6(n->ask.ifname, "accept_dad", "0");
-  sysctl6(ifname, "accept_dad", "0");
+  sysctl6("default", "accept_dad", "0");
   sysctl6(n->ask.ifname, "proxy_ndp", "1");
-  sysctl6(ifname, "proxy_ndp", "1");
+  sysctl6("default", "proxy_ndp", "1");
   sysctl6("all", "forwarding", "1");
 }
 
@@ -284,7 +297,7 @@ static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap, ch
 {
   int rounds, answered, news;
 
-  if (dup2(sock, 0) == -1 || dup2(n->hoprtnl, 1) == -1)
+  if (dup2(sock, 0) == -1 || dup2(n->rtnl, 1) == -1)
     _exit(RK_EXIT_SYS);
   rk_close_range(2, UINT_MAX, 0);
   news = neighbour_listen();
@@ -298,13 +311,10 @@ static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap, ch
   _exit(0);
 }
 
-void hop_run(struct net *n, int sock, int proc, int stays)
+/* The side of the driver: it needs nothing of the program's. Returns the index of the tap. */
+static int make_outer(struct net *n, struct rk_nl *b)
 {
-  static struct rk_nl b;
-  char const *name = strcmp(n->ask.ifname, "hop") ? "hop" : "hop0";
-  char fd[4 + UINT_FMT] = "fd/";
-  int number, inner, tap, made = 1;
-  pid_t pid;
+  int tap;
 
   if (n->ask.detached && setns(n->netns, CLONE_NEWNET) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
@@ -312,30 +322,63 @@ void hop_run(struct net *n, int sock, int proc, int stays)
   if (!tap)
     strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
   netns_sysctl("/proc/sys/net/ipv4/conf/all/route_localnet", "0");
-  if (recv(sock, &number, sizeof number, 0) != sizeof number)
-    _exit(0); /* it has died, and said why */
+  settings6(n);
+  rk_nl_init(b);
+  /* Without an address the table "local" is missing, and every address is one of broadcast to ARP
+     (__inet_dev_addr_type(), arp_constructor()). */
+  rk_nl_link_up(b, "lo", 0, 0, 0);
+  /* The queue's length must be set before the link is up, when its qdisc is made. */
+  rk_nl_link_up(b, NULL, tap, n->ask.mtu, n->txqlen);
+  four_tap(n, b, tap);
+  netns_send(n->rtnl, b);
+  return tap;
+}
+
+/* proc: of the process that becomes the program; number: its fd of its network namespace. */
+static void tie(struct net *n, struct rk_nl *b, int tap, int proc, int number, char const *name)
+{
+  char fd[4 + UINT_FMT] = "fd/";
+  int inner;
+
   map(proc, "uid_map");
   map(proc, "gid_map");
   fd[3 + uint_fmt(fd + 3, (unsigned int)number)] = 0;
   inner = openat(proc, fd, O_RDONLY | O_CLOEXEC);
   if (inner == -1)
     strerr_diefusys(RK_EXIT_SYS, "open the network namespace of the program");
-  rk_nl_init(&b);
-  veth(n, &b, name, inner);
-  netns_send(n->hoprtnl, &b);
-  settings6(n, name);
-  rk_nl_init(&b);
-  /* Without an address the table "local" is missing, and every address is one of broadcast to ARP
-     (__inet_dev_addr_type(), arp_constructor()). */
-  rk_nl_link_up(&b, "lo", 0, 0, 0);
-  /* The queue's length must be set before the link is up, when its qdisc is made. */
-  rk_nl_link_up(&b, NULL, tap, n->ask.mtu, n->txqlen);
-  rk_nl_link_up(&b, NULL, VETH_INDEX, 0, 0);
-  four(n, &b, tap);
+  rk_nl_init(b);
+  veth(n, b, name, inner);
+  rk_nl_link_up(b, NULL, VETH_INDEX, 0, 0);
+  four_veth(n, b);
   if (n->ipv6)
-    six(n, &b, tap);
-  netns_send(n->hoprtnl, &b);
+    six(n, b, tap);
+  netns_send(n->rtnl, b);
+}
+
+/* The last process of a mount namespace waits for RCU when it leaves it, and the program waits for
+   our end: so we leave at once for that of the program, where nothing but links runs yet. That of
+   an outer user namespace does not let us in; then it is ours as well, and not about to end. */
+static void leave_mounts(int proc)
+{
+  int mounts = openat(proc, "ns/mnt", O_RDONLY | O_CLOEXEC);
+
+  if (mounts != -1)
+    setns(mounts, CLONE_NEWNS);
+}
+
+void hop_run(struct net *n, int sock, int proc, int stays)
+{
+  static struct rk_nl b;
+  char const *name = strcmp(n->ask.ifname, "hop") ? "hop" : "hop0";
+  int tap = make_outer(n, &b);
+  int number, made = 1;
+  pid_t pid;
+
+  if (recv(sock, &number, sizeof number, 0) != sizeof number)
+    _exit(0); /* it has died, and said why */
+  tie(n, &b, tap, proc, number, name);
   die_if(send(sock, &made, sizeof made, MSG_NOSIGNAL) == -1);
+  leave_mounts(proc);
   if (stays) {
     pid = fork();
     die_if(pid == -1);

@@ -152,12 +152,19 @@ static void route_loopback(struct net *n, int index, uint16_t type)
   netns_send(n->rtnl, &b);
 }
 
+/* Behind a wall: does the driver answer? And is the hop known, which answers for the gateway? While
+   it is not, a question to it would drop the nonces that wait for the answer to the one before. */
+static int answering(struct net *n, int news, int index)
+{
+  return wall_rounds(n, 1) && neighbour_rounds(n->rtnl, news, index, &n->say.plan.gateway, 1);
+}
+
 static void send_all(struct net *n, struct pollfd *tcp, int index, int news)
 {
   int64_t end = rk_clock_ms() + PATIENCE;
   int answered;
 
-  while (n->hop != -1 && n->say.plan.gateway.s_addr && !wall_rounds(n, 1)) {
+  while (n->hop != -1 && n->say.plan.gateway.s_addr && !answering(n, news, index)) {
     if (rk_clock_ms() >= end)
       die_silent(n);
   }

@@ -19,8 +19,7 @@ struct net {
   int ipv6, keep;
   int netns;      /* fd of the driver's network namespace */
   int inner;      /* fd of the program's; the same, unless there is a wall */
-  int rtnl;       /* rtnetlink socket in the program's */
-  int hoprtnl;    /* and in the driver's, if there is a wall */
+  int rtnl;       /* rtnetlink socket in the program's; in the hop's process, in the driver's */
   int hop;        /* socket to the process in the hop, -1: none */
   pid_t hoppid;   /* our child, 0: not ours to wait for */
   int tcp[4];     /* sockets of the loopback test, -1: none */
@@ -76,8 +75,11 @@ void netns_send(int rtnl, struct rk_nl *b);
 /* wall.c: behind it the program is in a user namespace below that of the network namespace with the
    tap, which is then called the hop. Root inside has no power over what is above: it can not
    configure the hop, and a driver that enters the hop's user namespace meets nobody there. */
-/* stays: its process in the hop outlives this program, for rk-net -w. */
-void wall_make(struct net *n, int stays);
+/* Start the process in the hop, which sets that up. stays: it outlives this program, for rk-net
+   -w. */
+void wall_begin(struct net *n, int stays);
+/* Meanwhile: go to the namespaces of the program, and have it tie them to the hop. */
+void wall_make(struct net *n);
 /* The process in the hop, which goes when the fd is closed. wall_keep: over exec, for wall_take of
    rk-net -w. */
 void wall_keep(struct net *n);
@@ -114,8 +116,10 @@ void mounts_netns(char const *path);
 /* leaktest_send.c. With a wall it needs lo to be down, and leaves it so. */
 void probe_send(struct net *n);
 
-/* finish.c: wait for the driver; have the loopback test judged, resolv.conf and hosts written */
+/* finish.c: ask for the driver; wait for it; have the loopback test judged, resolv.conf and hosts
+   written, and do something else meanwhile */
+void net_ask(struct net const *n);
 void finish_await(struct net *n);
-void net_verify(struct net *n);
+void net_verify(struct net *n, void (*meanwhile)(struct net *));
 
 #endif

@@ -154,17 +154,6 @@ static void refuse_fds(struct net const *n, struct options const *o)
   rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
 }
 
-static void send_plan(struct net const *n)
-{
-  struct rk_req_net const ask = {
-    .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_NET},
-    .plan = n->ask,
-  };
-
-  if (rk_ctl_send(&ask, sizeof ask, n->netns) == -1)
-    rk_ctl_die("connect the network");
-}
-
 /* pasta's port driver "implicit" looks for listening sockets in the namespace of its tap. */
 static void choose_wall(struct net *n, struct options const *o)
 {
@@ -181,6 +170,18 @@ static void choose_wall(struct net *n, struct options const *o)
     strerr_warnw("the program shares the user namespace with the network driver: root inside can "
                  "reach the host's loopback through a driver that does not close it, and can take "
                  "over a driver that is not well closed itself");
+}
+
+static void make_wall(struct net *n, struct options const *o)
+{
+  wall_begin(n, o->start);
+  /* Below the wall the mounts that are there cannot be undone, nor told to be the chain's. */
+  if (!o->start && !n->ask.detached && mounts_are_own())
+    mounts_etc(n);
+  wall_make(n);
+  if (!o->start)
+    mounts_own();
+  netns_do(n, netns_name);
 }
 
 /* Up to the waiting: plan, namespace, interface; the driver is on its way. Returns whether
@@ -217,17 +218,10 @@ static int start(struct net *n, struct options const *o)
     mounts_own();
   netns_do(n, netns_make);
   if (outside)
-    send_plan(n);
+    net_ask(n);
   /* The driver starts meanwhile. */
-  if (n->ask.wall) {
-    /* Behind the wall the mounts that are there cannot be undone, nor told to be the chain's. */
-    if (!o->start && !n->ask.detached && mounts_are_own())
-      mounts_etc(n);
-    wall_make(n, o->start);
-    if (!o->start)
-      mounts_own();
-    netns_do(n, netns_name);
-  }
+  if (n->ask.wall)
+    make_wall(n, o);
   netns_do(n, netns_configure);
   return outside;
 }
@@ -280,6 +274,14 @@ static void started(struct net *n)
     strerr_diefusys(RK_EXIT_SYS, "set RK_NET_STARTED");
 }
 
+/* The loopback test has been sent: what it needed is undone. */
+static void clear_up(struct net *n)
+{
+  if (n->hop != -1)
+    netns_do(n, netns_lo_up);
+  wall_end(n);
+}
+
 /* All that the program must find. */
 static void finish(struct net *n, int outside)
 {
@@ -295,11 +297,8 @@ static void finish(struct net *n, int outside)
       strerr_dief(RK_EXIT_USAGE, "invalid RK_NET_STARTED");
     if (connected && !n->say.plan.host_loopback)
       netns_do(n, probe_send);
-    net_verify(n);
+    net_verify(n, clear_up);
   }
-  if (n->hop != -1)
-    netns_do(n, netns_lo_up);
-  wall_end(n);
   close(n->rtnl);
   close(n->netns);
   if (n->inner != n->netns)
@@ -308,8 +307,7 @@ static void finish(struct net *n, int outside)
 
 int main(int argc, char const *const *argv)
 {
-  static struct net n = {
-    .netns = -1, .inner = -1, .rtnl = -1, .hoprtnl = -1, .hop = -1, .tcp = {-1, -1, -1, -1}};
+  static struct net n = {.netns = -1, .inner = -1, .rtnl = -1, .hop = -1, .tcp = {-1, -1, -1, -1}};
   struct options o = {0};
   int outside = 1;
 

@@ -169,30 +169,13 @@ static void ask_hop(struct net *n, int value, int *answer)
     die_hop(n);
 }
 
-static void make_in_both(struct net *n, int flags)
+void wall_begin(struct net *n, int stays)
 {
-  struct shared shared = {0};
-  int made;
-
-  if (flags & CLONE_NEWNS)
-    each_mount(&shared, note_shared);
-  if (unshare(flags) == -1)
-    die_unshare();
-  if (shared.n)
-    each_mount(&shared, share_again);
-  netns_do(n, netns_make_inner);
-  ask_hop(n, n->inner, &made);
-}
-
-void wall_make(struct net *n, int stays)
-{
-  int pair[2], flags = to_make(n);
+  int pair[2];
   int proc = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
   if (proc == -1)
     strerr_diefusys(RK_EXIT_SYS, "open /proc/self");
-  n->hoprtnl = n->rtnl;
-  n->inner = -1;
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
   n->hoppid = fork();
@@ -204,9 +187,24 @@ void wall_make(struct net *n, int stays)
   }
   close(pair[1]);
   close(proc);
+  close(n->rtnl); /* in the hop */
   n->hop = pair[0];
-  make_in_both(n, flags);
-  close(n->hoprtnl);
+}
+
+void wall_make(struct net *n)
+{
+  struct shared shared = {0};
+  int flags = to_make(n);
+  int made;
+
+  if (flags & CLONE_NEWNS)
+    each_mount(&shared, note_shared);
+  if (unshare(flags) == -1)
+    die_unshare();
+  if (shared.n)
+    each_mount(&shared, share_again);
+  netns_do(n, netns_make_inner);
+  ask_hop(n, n->inner, &made);
 }
 
 int wall_rounds(struct net *n, int rounds)
