@@ -247,7 +247,7 @@ int rk_state_clear(int dirfd, int everything)
 static int known(char const *name)
 {
   static char const *const more[] = {
-    "lock",           "ports",    "ports.status",         "api.sock",      ".apid.ids",
+    "lock",           "ports",    "ports.status",         "api.sock",      ".port-ids",
     ".bp-ready.pipe", ".bp.sock", "vpnkit-ethernet.sock", "gvisortapvsock"};
 
   if (wanted(name, OWNED) || begins(name, NEW))

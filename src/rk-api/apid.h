@@ -65,8 +65,8 @@ char *apid_text(cJSON *object, char const *tail);
 char *apid_message(char const *message);
 
 /* ports.c: the files of ports/ and ports.status/ as a table in memory, which follows them by
-   inotify. A file named by a decimal number has that id; any other gets the next free number,
-   remembered in .apid.ids, so that ids outlive this program. Ids are never used twice. ---- */
+   inotify. A file named by a decimal number has that id; any other the one that rk-portd gave it,
+   which its status file tells. Ids are never used twice (rk/portid.h). ---- */
 
 /* Make the table and read everything. Returns an inotify fd that becomes readable when something
    has changed, or -1 with errno. Without it the other functions find no port. */

@@ -2,12 +2,12 @@
    The port files as a table in memory. */
 #include "apid.h"
 #include <rk/fail.h>
+#include <rk/portid.h>
 #include <rk/state.h>
 #include <rk/text.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +15,7 @@
 #include <unistd.h>
 #include <sys/inotify.h>
 
-#define IDS ".apid.ids"
-enum { NAME_LEN = 255, IDS_SIZE = 65536, AHEAD = 64 };
+enum { NAME_LEN = 255 };
 
 /* One name of ports/ or ports.status/. */
 struct entry {
@@ -27,85 +26,12 @@ struct entry {
   char name[NAME_LEN + 1];
 };
 
-/* .apid.ids: the next id on the first line, then "ID NAME" for each name that is no number. */
-struct ids {
-  long next;
-  long reserved; /* the file says this: up to there ids need not be written down one by one */
-  size_t len;
-  char text[IDS_SIZE];
-};
-
 struct apid_table {
   struct entry *entry;
   size_t count, room;
   int inotify, portswd, statuswd;
-  struct ids ids;
+  uint32_t raised; /* the largest number that was the name of a file */
 };
-
-static long number(char const *name)
-{
-  char *end;
-  long n;
-
-  if (*name < '1' || *name > '9')
-    return 0;
-  n = strtol(name, &end, 10);
-  return *end || n == LONG_MAX ? 0 : n;
-}
-
-static void load(struct apid const *a)
-{
-  struct ids *ids = &a->table->ids;
-  ssize_t n = rk_fact_read(a->dirfd, IDS, ids->text, sizeof ids->text);
-  char *nl;
-
-  ids->next = 1;
-  ids->len = 0;
-  if (n <= 0)
-    return;
-  ids->next = strtol(ids->text, NULL, 10);
-  if (ids->next < 1)
-    ids->next = 1;
-  nl = strchr(ids->text, '\n');
-  if (!nl)
-    return;
-  ids->len = (size_t)(n - (nl + 1 - ids->text));
-  memmove(ids->text, nl + 1, ids->len + 1);
-  ids->text[ids->len++] = '\n';
-}
-
-static int store(struct apid const *a)
-{
-  struct ids *ids = &a->table->ids;
-  char *text = malloc(IDS_SIZE + 32);
-  int n, r;
-
-  if (!text)
-    return -1;
-  ids->reserved = ids->next + AHEAD;
-  n = snprintf(text, 32, "%ld\n", ids->reserved);
-  memcpy(text + n, ids->text, ids->len);
-  r = rk_fact_write(a->dirfd, IDS, text, (size_t)n + ids->len, 0600);
-  free(text);
-  return r;
-}
-
-static long known(struct ids const *ids, char const *name)
-{
-  size_t len = strlen(name);
-  char const *end = ids->text + ids->len;
-
-  for (char const *p = ids->text; p < end;) {
-    char const *nl = memchr(p, '\n', (size_t)(end - p));
-    char const *sp = memchr(p, ' ', (size_t)(end - p));
-    if (!nl || !sp || sp > nl)
-      return 0;
-    if ((size_t)(nl - sp - 1) == len && !memcmp(sp + 1, name, len))
-      return strtol(p, NULL, 10);
-    p = nl + 1;
-  }
-  return 0;
-}
 
 static struct entry *find(struct apid_table const *t, char const *name)
 {
@@ -136,25 +62,14 @@ static struct entry *entry(struct apid_table *t, char const *name)
   return e;
 }
 
+/* A name that is a number is its own id; any other has the one that rk-portd says in the status. */
 static void number_it(struct apid const *a, struct entry *e)
 {
-  struct ids *ids = &a->table->ids;
+  struct apid_table *t = a->table;
 
-  e->id = number(e->name);
-  if (!e->id)
-    e->id = known(ids, e->name);
-  if (e->id) {
-    if (e->id >= ids->next)
-      ids->next = e->id + 1;
-    if (ids->next <= ids->reserved)
-      return;
-  } else {
-    e->id = ids->next++;
-    if (ids->len + strlen(e->name) + 32 < IDS_SIZE)
-      ids->len += (size_t)snprintf(ids->text + ids->len, IDS_SIZE - ids->len, "%ld %s\n", e->id,
-                                   e->name);
-  }
-  store(a);
+  e->id = rk_portid_number(e->name);
+  if (e->id > (long)t->raised && rk_portid_raise(a->dirfd, (uint32_t)e->id) == 0)
+    t->raised = (uint32_t)e->id;
 }
 
 static void read_port(struct apid const *a, char const *name)
@@ -182,8 +97,11 @@ static void read_status(struct apid const *a, char const *name)
   char err[RK_PORTSPEC_ERRMAX];
   struct entry *e = entry(a->table, name);
 
-  if (e)
-    e->state = ports_status(a->dirfd, name, err, sizeof err);
+  if (!e)
+    return;
+  e->state = ports_status(a->dirfd, name, err, sizeof err);
+  if (!e->id)
+    e->id = ports_status_id(a->dirfd, name);
 }
 
 static void each(struct apid const *a, char const *dir,
@@ -242,7 +160,6 @@ int apid_ports_open(struct apid *a)
     return rk_fail(e);
   }
   a->table = t;
-  load(a);
   read_all(a);
   return t->inotify;
 }
@@ -339,19 +256,14 @@ char *apid_list(struct apid const *a)
 
 long apid_new_id(struct apid const *a)
 {
-  struct ids *ids = &a->table->ids;
+  uint32_t id;
 
-  if (ids->next >= ids->reserved && store(a) == -1)
-    return -1;
-  return ids->next++;
+  return rk_portid_next(a->dirfd, &id) == -1 ? -1 : (long)id;
 }
 
 void apid_return_id(struct apid const *a, long id)
 {
-  struct ids *ids = &a->table->ids;
-
-  if (id == ids->next - 1)
-    ids->next = id;
+  rk_portid_undo(a->dirfd, (uint32_t)id);
 }
 
 char const *apid_name(struct apid const *a, long id)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "ports_dir.h"
 #include <rk/fail.h>
+#include <rk/portid.h>
 #include <rk/portstatus.h>
 #include <rk/state.h>
 #include <rk/text.h>
@@ -65,6 +66,19 @@ enum ports_state ports_status(int dirfd, char const *name, char *err, size_t err
     case RK_PORTSTATE_ERROR: return PORTS_FAILED;
     default: return PORTS_PENDING;
   }
+}
+
+long ports_status_id(int dirfd, char const *name)
+{
+  char text[RK_PORTSTATUS_MAX];
+  char path[PATH_SIZE];
+  char id[16];
+
+  if (rk_portstatus_read(dirfd, path_of(path, "ports.status", name), text, sizeof text) == -1)
+    return 0;
+  if (rk_portstatus_value(text, "id", id, sizeof id) == -1)
+    return 0;
+  return (long)rk_portid_number(id);
 }
 
 /* By fd: the directory itself, whatever becomes of its path. */

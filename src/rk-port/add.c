@@ -15,6 +15,7 @@
 #include <rk/exit.h>
 #include <rk/options.h>
 #include <rk/host.h>
+#include <rk/portid.h>
 #include <rk/portspec.h>
 #include <rk/portstatus.h>
 #include <rk/state.h>
@@ -57,16 +58,21 @@ static size_t compose(char const *spec, struct lines const *options, char *buf, 
   return t.len;
 }
 
-/* One more than the largest number there is, so that a number is not soon used again. */
-static unsigned long next_number(struct port_dirs const *d)
+/* The next id, as a name (rk/portid.h). Dies. */
+static void next_number(struct port_dirs const *d, char *name)
 {
-  unsigned long n = 0;
-  unsigned long x;
+  uint32_t id;
 
-  for (char **all = port_names(d); *all; all++)
-    if (ulong0_scan(*all, &x) && x > n && x < UINT32_MAX)
-      n = x;
-  return n + 1;
+  if (rk_portid_next(d->dir, &id) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "take a number from ", d->path, "/.port-ids");
+  name[uint_fmt(name, id)] = 0;
+}
+
+static void check_given(char const *name)
+{
+  port_check_name(name);
+  if (rk_portid_number(name))
+    strerr_dief(RK_EXIT_USAGE, "a name that is a number is given by rk-port, not chosen: ", name);
 }
 
 static int fill(int fd, char const *text, size_t len)
@@ -104,20 +110,16 @@ static void publish(struct port_dirs const *d, char const *given, char const *te
                     char *name, char *stamp)
 {
   char tmp[RK_TEMP_MAX];
-  unsigned long n = 0;
 
-  if (given) {
+  if (given)
     memcpy(name, given, strlen(given) + 1);
-  } else {
-    n = next_number(d);
-    name[ulong_fmt(name, n)] = 0;
-  }
+  else
+    next_number(d, name);
   write_file(d, text, len, tmp, stamp);
   while (rk_renameat2(d->ports, tmp, d->ports, name, RENAME_NOREPLACE) == -1) {
     int e = errno;
-    if (e == EEXIST && !given) {
-      n++;
-      name[ulong_fmt(name, n)] = 0;
+    if (e == EEXIST && !given) { /* a file that somebody has named by a number */
+      next_number(d, name);
       continue;
     }
     unlinkat(d->ports, tmp, 0);
@@ -273,7 +275,7 @@ int verb_add(int argc, char const *const *argv)
   if (given && argc > 2)
     rk_usage_die(&USAGE, "-n names one port, and there are several specs");
   if (given)
-    port_check_name(given);
+    check_given(given);
   /* all of them before the first is there */
   for (int i = 1; i < argc; i++)
     compose(argv[i], &o.lines, text, sizeof text);

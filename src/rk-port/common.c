@@ -62,9 +62,9 @@ void port_open(struct port_dirs *d, char const *path, int make, unsigned int sec
   if (dir == -1)
     strerr_diefusys(RK_EXIT_SYS, "open the state directory ", path);
   d->path = path;
+  d->dir = dir;
   d->ports = open_dir(dir, "ports", make, path);
   d->status = open_dir(dir, "ports.status", make, path);
-  close(dir);
 }
 
 /* rk-portd locks ports.status for life. */

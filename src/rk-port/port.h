@@ -11,6 +11,7 @@ enum { PORT_NAME_MAX = 250, PORT_STATUS_MAX = 4096 };
 
 struct port_dirs {
   char const *path;
+  int dir;    /* the state directory */
   int ports;  /* -1: there is none yet */
   int status; /* the same */
 };

@@ -12,6 +12,7 @@
 
 #include <rk/clock.h>
 #include <rk/exit.h>
+#include <rk/portid.h>
 #include "errtext.h"
 #include "status.h"
 
@@ -585,11 +586,18 @@ static void retry_ports(struct portd *s)
       open_port(s, p);
 }
 
+/* Its file is gone. */
+static void forget_port(struct portd *s, struct published *p)
+{
+  rk_portid_forget(s->dir.fd, p->name);
+  remove_port(s, p);
+}
+
 static void withdraw(struct portd *s, struct published *p)
 {
   if (!p)
     return;
-  remove_port(s, p);
+  forget_port(s, p);
   retry_ports(s); /* what was in conflict with it may not be now */
 }
 
@@ -698,7 +706,7 @@ static int scan(struct portd *s)
   for (struct published *p = s->table.first; p; p = next) {
     next = p->next;
     if (!p->seen)
-      remove_port(s, p);
+      forget_port(s, p);
   }
   retry_ports(s);
   if (s->dir.ports != -1)
@@ -791,6 +799,17 @@ static struct rk_backoff between(int min, int max)
   return (struct rk_backoff){.min = min, .max = max};
 }
 
+/* Ids of ports that were withdrawn while there was no rk-portd. */
+static void sweep_ids(struct portd *s)
+{
+  int names = rk_portid_names(s->dir.fd);
+
+  if (names == -1 || status_sweep(names, known, s) == -1)
+    strerr_warnwusys("clear ", s->dir.path, "/.port-ids");
+  if (names != -1)
+    close(names);
+}
+
 static void set_timers(struct portd *s)
 {
   s->chain_again = timer(s, on_chain_again);
@@ -820,6 +839,7 @@ void portd_start(struct portd *s, char const *path)
   s->forward.diag = -1;
   dir_open(&s->dir, path, &s->loop, on_dir, s);
   s->forward.dir = s->dir.fd;
+  s->table.dir = s->dir.fd;
   s->forward.path = s->dir.path;
   /* What an rk-portd before this one left: nothing of it is true any more. */
   stale = status_sweep(s->dir.status, known, s);
@@ -829,6 +849,7 @@ void portd_start(struct portd *s, char const *path)
     s->forward.bind.patient = rk_clock_ms() + PATIENT_MS;
   if (scan(s) == -1)
     strerr_diefusys(RK_EXIT_SYS, "follow ", s->dir.path, "/ports");
+  sweep_ids(s);
   look_for_chain(s);
   portd_flush(s, ~0U);
 }

@@ -10,8 +10,8 @@
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
-#include <skalibs/types.h>
 
+#include <rk/portid.h>
 #include "errtext.h"
 
 struct published *table_find(struct table const *table, char const *name)
@@ -32,22 +32,23 @@ struct published *table_id(struct table const *table, uint32_t id)
   return NULL;
 }
 
-/* A name that is a number is its own id, so that whoever creates the files can choose them; others
-   are counted. An id is not given twice in the life of this process, but for a number that its
-   file's name insists on. */
-static uint32_t newid(struct table *table, char const *name)
+/* A name that is a number is its own id, so that who takes a number from rk/portid.h can make the
+   file by himself; any other name gets a number, and keeps it while it is published. 0, or -1 with
+   errno. */
+static int newid(struct table *table, char const *name, uint32_t *id)
 {
-  unsigned int n;
-
-  if (uint0_scan(name, &n) && n && n < UINT32_MAX && !table_id(table, n)) {
-    if (n > table->lastid)
-      table->lastid = n;
-    return n;
+  *id = rk_portid_number(name);
+  if (*id > table->raised) {
+    if (rk_portid_raise(table->dir, *id) == -1)
+      return -1;
+    table->raised = *id;
   }
-  do
-    table->lastid++;
-  while (!table->lastid || table_id(table, table->lastid));
-  return table->lastid;
+  if (!*id && rk_portid_named(table->dir, name, id) == -1)
+    return -1;
+  while (table_id(table, *id)) /* somebody has written what is ours to write */
+    if (rk_portid_next(table->dir, id) == -1)
+      return -1;
+  return 0;
 }
 
 struct published *table_add(struct table *table, char const *name)
@@ -60,7 +61,12 @@ struct published *table_add(struct table *table, char const *name)
     return NULL;
   memcpy(p->name, name, len + 1);
   p->namelen = len;
-  p->id = newid(table, name);
+  if (newid(table, name, &p->id) == -1) {
+    int e = errno;
+    free(p);
+    errno = e;
+    return NULL;
+  }
   while (*end)
     end = &(*end)->next;
   *end = p;

@@ -8,14 +8,15 @@
 
 struct table {
   struct published *first; /* in the order in which they came */
-  uint32_t lastid;
+  int dir;                 /* the state directory, for ids (rk/portid.h) */
+  uint32_t raised;         /* the largest number that was the name of a file */
 };
 
 struct published *table_find(struct table const *table, char const *name);
 struct published *table_id(struct table const *table, uint32_t id);
 
-/* A new port of this name at the end, PORT_CLOSED, with an id of its own. NULL with errno
-   ENOMEM. */
+/* A new port of this name at the end, PORT_CLOSED, with an id of its own. NULL with errno:
+   ENOMEM, or one of rk_portid_next. */
 struct published *table_add(struct table *table, char const *name);
 
 /* Take it out and free it; what it holds open is the caller's to close first. */

@@ -23,7 +23,7 @@ run rk-port rm "$D" later
 is "$rc" 0 "rm"; not_ok "returns when the port is closed" listens "$p"
 
 run rk-port add "$D" "127.0.0.1:$p:80/tcp" "127.0.0.1:$q:81/udp"
-is "$rc" 0 "add two"; is "$(echo $out)" "1 2" "prints their names"
+is "$rc" 0 "add two"; is "$(echo $out)" "3 4" "prints their names, which no port had before"
 ok "the port listens when add returns" listens "$p"
 run rk-port add -n web -o srcip=no "$D" "127.0.0.2:$p:80/tcp"
 is "$rc $out" "0 web" "a name of one's own"
@@ -33,8 +33,8 @@ is "$rc $err" "1 rk-port: fatal: there is a port of this name: web" "a name that
 run rk-port add "$D" "127.0.0.1:$p:80/tcp4"
 is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp4: listen tcp4 127.0.0.1:$p: bind: address already in use" "a port in use: the kernel's reason"
 run rk-port add "$D" "127.0.0.1:$p:90/tcp"
-like "$err" "conflict with ID 1 \\(\"1\"\\)\$" "a port that is published already"
-is "$(ls "$D/ports" | tr '\n' ' ')" "1 2 web " "what failed leaves no file"
+like "$err" "conflict with ID 3 \\(\"3\"\\)\$" "a port that is published already"
+is "$(ls "$D/ports" | tr '\n' ' ')" "3 4 web " "what failed leaves no file"
 
 # shellcheck disable=SC2016 # for sh
 run sh -c 'exec rk-port add -n full "$1" "$2" > /dev/full' sh "$D" "127.0.0.5:$p:80/tcp"
@@ -44,23 +44,23 @@ not_ok "is of no port" test -e "$D/ports/full"
 no_list() { strace -qq -D -o "$T/trace" -e trace=getdents64 -e inject=getdents64:error=EIO "$@"; }
 run no_list rk-port add "$D" "127.0.0.5:$p:80/tcp"
 is "$rc" 111 "add: ports cannot be listed"
-is "$(ls -A "$D/ports" | tr '\n' ' ')" "1 2 web " "nothing is left"
+is "$(ls -A "$D/ports" | tr '\n' ' ')" "3 4 web " "nothing is left"
 run no_list rk-port ls -j "$D"
 is "$rc $out" "111 " "ls: the same, and no list"
 
 run rk-port ls "$D"
 is "$(echo "$out" | sed -n '1s/  */ /gp')" "NAME ID STATE CHAIN CLIENTS TOTAL IN OUT SPEC" "ls has a title"
 like "$out" "^web +[0-9]+ +listening +waiting +0 +0 +0 +0 +127.0.0.2:$p:80/tcp\$" "and a line for each"
-run rk-port ls -j "$D" 2
-is "$(echo "$out" | python3 -c 'import json, sys; j = json.load(sys.stdin); print(j["name"], j["id"], j["state"], j["total"])')" "2 2 listening 0" "-j is JSON"
-is "$(rk-port ls -0 "$D" web 1 | tr '\0\n' '\n\1' | grep -c -E '^(name=web|name=1|)$')" 4 \
+run rk-port ls -j "$D" 4
+is "$(echo "$out" | python3 -c 'import json, sys; j = json.load(sys.stdin); print(j["name"], j["id"], j["state"], j["total"])')" "4 4 listening 0" "-j is JSON"
+is "$(rk-port ls -0 "$D" web 3 | tr '\0\n' '\n\1' | grep -c -E '^(name=web|name=3|)$')" 4 \
   "-0 is fields ended by NUL, a port by an empty one"
 run rk-port ls "$D" nope; is "$rc" 1 "ls of no such port: 1"
 run rk-port wait "$D" web; is "$rc" 0 "wait for one that listens"
 run rk-port wait -c -t 1 "$D" web; is "$rc $err" "1 rk-port: fatal: port web is not published yet" \
   "wait for a chain that does not come"
-run rk-port rm -i "$D" 2; is "$rc" 0 "rm by id"
-run rk-port rm "$D" 2; is "$rc $err" "1 rk-port: fatal: no such port: 2" "twice: 1"
+run rk-port rm -i "$D" 4; is "$rc" 0 "rm by id"
+run rk-port rm "$D" 4; is "$rc $err" "1 rk-port: fatal: no such port: 4" "twice: 1"
 for bad in 127.0.0.1:0:80/tcp x/tcp 1-3:1-4/tcp; do
   run rk-port add "$D" 127.0.0.4:$p:80/tcp $bad; is "$rc" 100 "malformed $bad: 100, and nothing is published"
 done

@@ -79,7 +79,8 @@ exec 5>&-
 ok "and is then what the file says" wait_until status_is "$D" half target 127.0.0.4:81
 end "$chain"; end "$portd"
 
-# The kernel's errors, by strace: the third reading of a directory is that of ports, after ports.status twice.
+# The kernel's errors, by strace: the third reading of a directory is that of ports, after ports.status twice; then
+# come the names of .port-ids.
 traced() { # INJECT: rk-portd under strace, ready
   rm -f "$T/ready" "$T/portd.err"; mkfifo "$T/ready"
   strace -qq -D -o "$T/trace" -e trace="${1%%:*}" -e inject="$1" \
@@ -88,8 +89,8 @@ traced() { # INJECT: rk-portd under strace, ready
   read -r _ < "$T/ready"
 }
 rm "$D/ports/half" "$D/ports/third"
-traced getdents64:error=ENOMEM:when=5
-is "$(status "$D" web state)" listening "two directories are read to their ends"
+traced getdents64:error=ENOMEM:when=7
+is "$(status "$D" web state)" listening "three directories are read to their ends"
 kill -HUP "$portd"
 ok "an error of readdir: it is said" wait_until said 'unable to follow .*/ports: '
 is "$(status "$D" web state)" listening "nothing is withdrawn"

@@ -104,9 +104,9 @@ enum rk_relay_wait {
 
 /* One socket or a run of them. The k-th fd of the message leads to port dest.port + index + k: a
    range is as many messages with growing index as it needs. The same id again adds to it (another
-   family, another address); only its first message sets srcip, refuse, idle and wait. Errors: EINVAL
-   (a field or a socket of another type), EMFILE (not all fds arrived), EPROTONOSUPPORT; nothing of
-   that message is then kept. */
+   family, another address); only its first message sets srcip, refuse, idle and wait.
+   Errors: EINVAL (a field or a socket of another type), EMFILE (not all fds arrived),
+   EPROTONOSUPPORT; nothing of that message is then kept. */
 struct rk_relay_dest {
   uint16_t family; /* AF_INET or AF_INET6 */
   uint16_t port;   /* host byte order */
