@@ -47,6 +47,11 @@ line=$(readme rootlesskit '  --port-driver')
 run as_user sh -c "$(echo "${line%&}" | sed 's/^rootlesskit/& --print=sh/')"
 is "$rc" 0 "README: --print of that line"
 like "$out" 'rk-pidns' "shows its chain"
+run as_user sh -c "cd $here
+$(readme rk-listen curl)
+kill \$!
+wait"
+is "$out" 127.0.0.1 "README: a host port without a relay" || diag "$err"
 as_user mkdir somewhere
 run as_user sh -c "$(readme 'rk-userns rk-idmap rm' rk-userns)"
 is "$rc $(ls)" "0 $(ls -I somewhere)" "README: files are removed"
