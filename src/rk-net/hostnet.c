@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: ISC
-   What the host's network uses: networks (to notice or avoid a clash) and ephemeral ports. Read
-   before the namespace is left. */
+   The networks that the host uses, so that clashes are noticed. Read before they are left. */
 #include "net.h"
 
 #include <errno.h>
@@ -10,11 +9,9 @@
 #include <sys/socket.h>
 
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/netlink.h>
-#include <rk/proc.h>
 
 enum { USED_MAX = 4096, WIDE = 8 };
 
@@ -229,39 +226,4 @@ void hostnet_plan(struct net *n, char const *cidr)
   n->ask.prefix = p.prefix;
   if (n->driver->tap)
     tell(n, &p);
-}
-
-/* Ports the kernel picks inside must not be those it picks outside: programs publish their random
-   ports under the same number (moby#53153). The larger room beside the host's range, at most as
-   large as the default one, is ours. */
-void hostnet_ports(struct net *n)
-{
-  enum { SIZE = 16384, LEAST = 1000, FIRST = 1025 };
-  char text[64];
-  unsigned int lo, hi, from, to;
-  size_t at;
-
-  n->ports[0] = 0;
-  if (rk_slurp("/proc/sys/net/ipv4/ip_local_port_range", text, sizeof text) < 0)
-    return;
-  at = uint_scan(text, &lo);
-  if (!at || !uint_scan(text + at + strspn(text + at, " \t"), &hi) || hi > 65535 || lo > hi)
-    return;
-  from = FIRST;
-  to = lo - 1;
-  if (65535 - hi > lo - FIRST || lo < FIRST) {
-    from = hi + 1;
-    to = 65535;
-  }
-  if (from > to || to - from < LEAST) {
-    strerr_warnw("the host's ephemeral ports leave no room for others: those inside are the same "
-                 "(net.ipv4.ip_local_port_range)");
-    return;
-  }
-  if (to - from >= SIZE)
-    from = to - SIZE + 1;
-  at = uint_fmt(n->ports, from);
-  n->ports[at++] = ' ';
-  at += uint_fmt(n->ports + at, to);
-  n->ports[at] = 0;
 }

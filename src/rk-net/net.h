@@ -17,13 +17,12 @@ struct net {
   uint32_t txqlen; /* of the tap, 0: the kernel's */
   uint32_t etc;    /* enum rk_etc */
   int ipv6, keep;
-  int netns;      /* fd of the driver's network namespace */
-  int inner;      /* fd of the program's; the same, unless there is a wall */
-  int rtnl;       /* rtnetlink socket in the program's; in the hop's process, in the driver's */
-  int hop;        /* socket to the process in the hop, -1: none */
-  pid_t hoppid;   /* our child, 0: not ours to wait for */
-  int tcp[4];     /* sockets of the loopback test, -1: none */
-  char ports[24]; /* ephemeral ports inside, "LOW HIGH"; empty: as they are */
+  int netns;    /* fd of the driver's network namespace */
+  int inner;    /* fd of the program's; the same, unless there is a wall */
+  int rtnl;     /* rtnetlink socket in the program's; in the hop's process, in the driver's */
+  int hop;      /* socket to the process in the hop, -1: none */
+  pid_t hoppid; /* our child, 0: not ours to wait for */
+  int tcp[4];   /* sockets of the loopback test, -1: none */
 };
 
 /* drivers.c */
@@ -46,7 +45,6 @@ struct driver const *driver_choose(char const *name);
 
 /* hostnet.c: what the host uses. Both in the outer network namespace. */
 void hostnet_plan(struct net *n, char const *cidr);
-void hostnet_ports(struct net *n);
 
 /* netns.c */
 void netns_refuse_second(void);

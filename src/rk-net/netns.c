@@ -269,8 +269,6 @@ static void sysctls(struct net *n)
   ping_groups(ping);
   if (ping[0])
     netns_sysctl("/proc/sys/net/ipv4/ping_group_range", ping);
-  if (n->ports[0])
-    netns_sysctl("/proc/sys/net/ipv4/ip_local_port_range", n->ports);
   /* For rk-relay: what it connects on behalf of a client carries a mark, and so must the
      answers. */
   netns_sysctl("/proc/sys/net/ipv4/tcp_fwmark_accept", "1");

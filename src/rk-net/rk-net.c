@@ -199,7 +199,6 @@ static int start(struct net *n, struct options const *o)
   netns_refuse_second();
   refuse_fds(n, o);
   hostnet_plan(n, o->cidr);
-  hostnet_ports(n);
   if (getenv("RK_CONFINED"))
     strerr_dief(RK_EXIT_USAGE, "put rk-confine after rk-net, whose test of the host's loopback it "
                                "would hide");

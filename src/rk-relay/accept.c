@@ -34,13 +34,17 @@ static int scarce(int e)
   return e == EMFILE || e == ENFILE || e == ENOBUFS || e == ENOMEM;
 }
 
+/* SO_REUSEADDR: its local port, which connect(2) chooses, then keeps no server from listening there
+   that has that option, too, as nearly all have (inet_csk_bind_conflict). */
 static int make(int family)
 {
   int one = 1;
   int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-  if (fd != -1)
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  if (fd == -1)
+    return -1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   return fd;
 }
 

@@ -324,7 +324,7 @@ static int bind_as(int fd, union address const *a, int tcp, int ephemeral)
     return -1;
   if (!ephemeral) {
     /* The same client may be bound already, for another port. */
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == -1)
+    if (!tcp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == -1)
       return -1;
     if (bind(fd, &b.sa, len) == 0)
       return 0;

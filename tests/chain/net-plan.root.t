@@ -42,14 +42,9 @@ like "$err" "unable to find a free network: the host's routes cover" "and it is 
 ip addr add fd00::5/64 dev o0
 run net -6 -a 198.51.100.0/24 true
 like "$err" 'warning: the network fd00::/64 overlaps one of the host' "a clash of IPv6 is said"
-for range in '32768 60999:16384 32767' '1024 60999:61000 65535' '10000 65535:1025 9999' '5000 30000:49152 65535'; do
-  echo "${range%:*}" > /proc/sys/net/ipv4/ip_local_port_range
-  run net -d none cat /proc/sys/net/ipv4/ip_local_port_range
-  is "$(echo $out)" "${range#*:}" "ephemeral ports beside the host's ${range%:*}"
-done
-echo '1024 65535' > /proc/sys/net/ipv4/ip_local_port_range
-run net -d none true
-like "$err" "warning: the host's ephemeral ports leave no room for others" "no room for them is said"
+echo '1024 50000' > /proc/sys/net/ipv4/ip_local_port_range
+run net -d none cat /proc/sys/net/ipv4/ip_local_port_range
+is "$(echo $out)" '32768 60999' "ephemeral ports are the kernel's own, whatever the host's are"
 
 tun() { # RC ID TEXT NAME
   run net -d slirp4netns true
