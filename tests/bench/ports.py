@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Published ports beside other forwarders: medians of interleaved rounds. Runs as root in an outer network namespace
 (rk-t-outer), tools as the test user.
-ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json] [-g PLOT.svg] [-i]
-prints Markdown; -i: CPUs never halt"""
+ports.py [-r ROUNDS] [-s SECONDS] [-c COLUMN,...] [-f FORWARDER,...] [-o FILE.json] [-g PLOT.svg] [-i] [-t]
+prints Markdown; -i: CPUs never halt; -t: CPU time is the server's and the forwarder's, not the forwarder's alone"""
 import argparse, ctypes, json, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
 INST, STAGE = os.environ["RK_TEST_INST"], os.environ["RK_TEST_STAGE"]
@@ -28,6 +28,7 @@ UNIT = {
     "bulk": ("Gbit/s", "s per GB"),
     "new": ("connections/s", "us each"),
     "keep": ("requests/s", "us each"),
+    "body": ("Gbit/s", "s per GB"),  # large answers of nginx
     "udp": ("datagrams/s received", "us each"),
     "echo": ("echoes/s", "us each"),
 }
@@ -116,9 +117,12 @@ open(T + "/nginx.conf", "w").write(
 events { worker_connections 8192; }
 http { access_log off; keepalive_requests 1000000000; client_body_temp_path %s/b; proxy_temp_path %s/p;
 fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;
-server { listen %d reuseport backlog=4096; location / { return 200 "hello\\n"; } } }"""
-    % (T, T, T, T, T, T, NGINX)
+server { listen %d reuseport backlog=4096; location / { return 200 "hello\\n"; } location /body { sendfile on; root %s; } } }"""
+    % (T, T, T, T, T, T, NGINX, T)
 )
+with open(T + "/body", "wb") as f:
+    f.truncate(64 << 20)
+os.chmod(T + "/body", 0o644)
 open(SERVERS, "w").write(
     """ip link set lo up 2>/dev/null; cd %s
 nginx -e /dev/null -c %s/nginx.conf -g 'pid %s/nginx.pid.'$$';' 2>/dev/null &
@@ -135,6 +139,8 @@ for f in (SERVERS, T + "/nginx.conf"):
 class Forwarder:
     host = "127.0.0.1"
     udp = False
+    iperf = True
+    total = False
 
     def __init__(self, name, base):
         self.name, self.base = name, base
@@ -149,14 +155,14 @@ class Forwarder:
         return children(self.p.pid)
 
     def cpu(self):
-        return cpu(self.pids())
+        return cpu(self.pids()) + (cpu(children(self.server.pid)) if self.total else 0)
 
 
 class Direct(Forwarder):
     udp = True
 
     def start(self):
-        self.p = start(AS + ["sh", SERVERS])
+        self.p = self.server = start(AS + ["sh", SERVERS])
 
     def pids(self):
         return []
@@ -167,7 +173,8 @@ class Rk(Forwarder):
 
     def start(self):
         d = os.environ["RK_TEST_XDG"] + "/bench"
-        start(AS + ["rk-state", d, "rk-userns", "rk-idmap", "rk-net", "-d", "none", "sh", SERVERS])
+        chain = ["rk-state", d, "rk-userns", "rk-idmap", "rk-net", "-d", "none", "sh", SERVERS]
+        self.server = start(AS + chain)
         specs = ["127.0.0.1:%d:%d/tcp" % (self.port(p), p) for p in self.ports()] + [
             "127.0.0.1:%d:%d/udp" % (self.port(p), p) for p in (7000, IPERF, IPERF2)
         ]
@@ -180,6 +187,25 @@ class Rk(Forwarder):
 
     def pids(self):
         return named(self.p.pid, "rk-relay", "rk-portd")
+
+
+class Listen(Forwarder):  # nginx accepts on the host's socket: there is no forwarder
+    iperf = False
+
+    def start(self):
+        own = T + "/listen.conf"
+        conf = open(T + "/nginx.conf").read()
+        conf = conf.replace("master_process off;", "pid %s/listen.pid;" % T)
+        conf = conf.replace("listen %d reuseport" % NGINX, "listen 127.0.0.1:%d" % self.port(NGINX))
+        with open(own, "w") as f:
+            f.write(conf)
+        os.chmod(own, 0o644)
+        chain = ["rk-listen", "-e", "nginx", "127.0.0.1:%d:80/tcp" % self.port(NGINX), "rk-userns", "rk-idmap"]
+        chain += ["rk-net", "-d", "none", "rk-confine", "nginx", "-e", "/dev/null", "-c", own]
+        self.p = self.server = start(AS + chain)
+
+    def pids(self):
+        return []
 
 
 class RootlessKit(Forwarder):
@@ -283,6 +309,7 @@ class Socat(Forwarder):
 ALL = {
     "direct": Direct,
     "rk": Rk,
+    "listen": Listen,
     "rootlesskit": RootlessKit,
     "rootlesskit3": RootlessKit3,
     "pasta": Pasta,
@@ -325,6 +352,14 @@ def measure(f, column, secs):
         if e and "sum_received" in e:
             units = e["sum_received"]["bytes"] / 1e9
             rate = e["sum_received"]["bits_per_second"] / 1e9
+    elif k == "body":
+        out = run(
+            ["wrk", "-t1", "-c" + number, "-d%ds" % secs, "http://%s:%d/body" % (f.host, f.port(NGINX))], secs
+        )
+        m = re.search(r"requests in ([\d.]+)(ms|s), ([\d.]+)([MG])B read", out)
+        if m:
+            units = float(m[3]) * (2**20 if m[4] == "M" else 2**30) / 1e9
+            rate = 8 * units / (float(m[1]) / (1000 if m[2] == "ms" else 1))
     elif k in ("new", "keep"):
         out = run(
             [
@@ -416,15 +451,17 @@ def main():
     a.add_argument("-r", type=int, default=5)
     a.add_argument("-s", type=int, default=1)
     a.add_argument("-c", default=",".join(COLUMNS))
-    a.add_argument("-f", default=",".join(ALL))
+    a.add_argument("-f", default=",".join(f for f in ALL if f != "listen"))
     a.add_argument("-o")
     a.add_argument("-g")
     a.add_argument("-i", action="store_true")
+    a.add_argument("-t", action="store_true")
     a = a.parse_args()
     forwarders = []
     for i, name in enumerate(a.f.split(",")):
         f = ALL[name](name, 0 if name == "direct" else 10000 + 3000 * i)
-        if name not in ("direct", "rk", "floor") and not shutil.which(getattr(f, "program", name) or "-"):
+        f.total = a.t
+        if name not in ("direct", "rk", "listen", "floor") and not shutil.which(getattr(f, "program", name) or "-"):
             print("(no %s here)\n" % name)
             continue
         f.start()
@@ -439,6 +476,8 @@ def main():
                 if (
                     kind(column) in ("udp", "echo")
                     and not f.udp
+                    or kind(column) == "bulk"
+                    and not f.iperf
                     or f.name == "floor"
                     and kind(column) not in ("new", "keep")
                 ):
@@ -449,7 +488,7 @@ def main():
                 time.sleep(0.05)
     table = {}
     for title, cols in (
-        ("TCP", [c for c in a.c.split(",") if kind(c) in ("bulk", "new", "keep")]),
+        ("TCP", [c for c in a.c.split(",") if kind(c) in ("bulk", "body", "new", "keep")]),
         ("UDP", [c for c in a.c.split(",") if kind(c) in ("udp", "echo")]),
     ):
         if not cols:
@@ -467,13 +506,14 @@ def main():
                 base = got.get(c, {}).get("direct")
                 ratio = rate / statistics.median(r[0] for r in base) if base else 0
                 table.setdefault(f.name, {})[c] = {"rate": rate, "cpu": used, "ratio": ratio, "n": len(rs)}
-                shown = "%.1f" % rate if kind(c) == "bulk" else "%d" % rate
+                large = kind(c) in ("bulk", "body")
+                shown = "%.1f" % rate if large else "%d" % rate
                 cells.append(
                     "%s (%.2f)" % (shown, ratio)
                     + (
                         ""
-                        if f.name == "direct"
-                        else ", %s" % ("%.3f s/GB" % used if kind(c) == "bulk" else "%.1f us" % (used * 1e6))
+                        if f.name == "direct" and not a.t
+                        else ", %s" % ("%.3f s/GB" % used if large else "%.1f us" % (used * 1e6))
                     )
                 )
             print("| %s | %s |" % (f.name, " | ".join(cells)))
@@ -484,7 +524,7 @@ def main():
         for name in table:
             if (
                 rk
-                and name not in ("direct", "rk", "floor")
+                and name not in ("direct", "rk", "listen", "floor")
                 and c in table[name]
                 and table[name][c]["rate"] > 1.05 * rk["rate"]
             ):
