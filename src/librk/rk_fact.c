@@ -127,7 +127,11 @@ int rk_regular_open(int dirfd, char const *path, int flags)
     fd_close(at);
   if (fd == -1)
     return -1;
-  if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+  if (fstat(fd, &st) == -1) {
+    fd_close(fd); /* keeps errno */
+    return -1;
+  }
+  if (S_ISREG(st.st_mode))
     return fd;
   close(fd);
   return rk_fail(S_ISDIR(st.st_mode) ? EISDIR : EINVAL);
@@ -163,7 +167,11 @@ int rk_state_sub(int dirfd, char const *name, int make)
   fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd == -1)
     return -1;
-  if (fstat(dirfd, &above) == 0 && fstat(fd, &st) == 0 && st.st_uid == above.st_uid)
+  if (fstat(dirfd, &above) == -1 || fstat(fd, &st) == -1) {
+    fd_close(fd); /* keeps errno */
+    return -1;
+  }
+  if (st.st_uid == above.st_uid)
     return fd;
   close(fd);
   return rk_fail(EPERM);

@@ -42,7 +42,9 @@ int rk_ctl_fd(void)
     return rk_fail(ENOENT);
   if (!uint0_scan(s, &fd) || fd > 0x7fffffff)
     return rk_fail(EBADF);
-  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1 || type != SOCK_SEQPACKET)
+  if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1)
+    return rk_fail(errno == ENOTSOCK ? EBADF : errno);
+  if (type != SOCK_SEQPACKET)
     return rk_fail(EBADF);
   if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
     return -1;
@@ -80,40 +82,83 @@ int rk_ctl_send(void const *request, size_t len, int fd)
   return 0;
 }
 
+/* unix(7): a request that rk-outside has not read, for it ended, gives ECONNRESET once, before what
+   it has sent. */
+static ssize_t receive(int control, void *reply, size_t replylen, int flags)
+{
+  int reset = 0;
+  ssize_t r;
+
+  do {
+    r = recv(control, reply, replylen, MSG_TRUNC | flags);
+    if (r == -1 && errno == ECONNRESET)
+      reset++;
+  } while (r == -1 && (errno == EINTR || (errno == ECONNRESET && reset == 1)));
+  return r;
+}
+
 int rk_ctl_recv(void *reply, size_t replylen)
 {
+  struct rk_reply *head = reply;
   int control = rk_ctl_fd();
   ssize_t r;
 
+  head->text[0] = 0;
   if (control == -1)
     return -1;
-  do
-    r = recv(control, reply, replylen, MSG_TRUNC);
-  while (r == -1 && errno == EINTR);
-  if (r == 0 || (r == -1 && errno == ECONNRESET))
+  r = receive(control, reply, replylen, 0);
+  if (r == 0 || (r == -1 && errno == ECONNRESET)) {
+    head->text[0] = 0;
     return rk_fail(EPIPE);
+  }
   if (r == -1)
     return -1;
+  if (r == sizeof *head && head->version == RK_OUTSIDE_FAILED)
+    return rk_fail(EPIPE);
   if ((size_t)r != replylen)
     return rk_fail(EPROTO);
   return 0;
 }
 
+/* After a request could not be sent. Does not wait; keeps errno. */
+static void read_last_word(struct rk_reply *said)
+{
+  int e = errno;
+  int control = rk_ctl_fd();
+  ssize_t r = -1;
+
+  if (control != -1)
+    r = receive(control, said, sizeof *said, MSG_DONTWAIT);
+  if (r != sizeof *said || said->version != RK_OUTSIDE_FAILED)
+    said->text[0] = 0;
+  errno = e;
+}
+
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen)
 {
-  if (rk_ctl_send(request, len, fd) == -1)
+  if (rk_ctl_send(request, len, fd) == -1) {
+    read_last_word(reply);
     return -1;
+  }
   return rk_ctl_recv(reply, replylen);
 }
 
-void rk_ctl_die(char const *what)
+void rk_ctl_die(char const *what, struct rk_reply const *said)
 {
+  struct rk_reply last;
+
+  if (!said) {
+    read_last_word(&last);
+    said = &last;
+  }
   if (errno == ENOENT)
     strerr_dief(RK_EXIT_USAGE, "unable to ", what,
                 ": no control socket to rk-outside: start the chain with rk-userns, "
                 "and put only rk links (or links given -k) between");
   if (errno == EBADF)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
+  if (errno == EPIPE && said->text[0])
+    strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside was ", said->text);
   if (errno == EPIPE)
     strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
   strerr_diefusys(RK_EXIT_SYS, what);
@@ -123,30 +168,43 @@ void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int f
                         size_t replylen)
 {
   if (rk_ctl_call(request, len, fd, reply, replylen) == -1)
-    rk_ctl_die(what);
+    rk_ctl_die(what, reply);
 }
 
-static enum rk_ctl_closed say_ready(void)
+static enum rk_ctl_closed say_ready(struct rk_reply *said)
 {
   static struct rk_req const ask = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_READY};
-  struct rk_reply say;
 
   if (getenv("RK_NET_STARTED"))
     return RK_CTL_UNTESTED;
   if (!getenv("RK_STATE_DIR"))
     return RK_CTL_CLOSED;
-  if (rk_ctl_call(&ask, sizeof ask, -1, &say, sizeof say) == -1)
+  if (rk_ctl_call(&ask, sizeof ask, -1, said, sizeof *said) == -1)
     return RK_CTL_UNSAID;
-  errno = say.error;
-  return say.error ? RK_CTL_UNWRITTEN : RK_CTL_CLOSED;
+  errno = said->error;
+  return said->error ? RK_CTL_UNWRITTEN : RK_CTL_CLOSED;
 }
 
-enum rk_ctl_closed rk_ctl_try_close(void)
+/* The control socket, or -1: there is none, or what the variable names is none. Only that says so:
+   after another error it may be there, and prog would have it. */
+static int find_control(void)
 {
   int control = rk_ctl_fd();
 
+  if (control == -1 && errno != ENOENT && errno != EBADF)
+    strerr_diefusys(RK_EXIT_SYS, "check the control socket to rk-outside");
+  return control;
+}
+
+enum rk_ctl_closed rk_ctl_try_close(struct rk_reply *said)
+{
+  int control = rk_ctl_fd();
+
+  said->text[0] = 0;
+  if (control == -1 && errno != ENOENT && errno != EBADF)
+    return RK_CTL_UNSAID;
   if (control != -1) {
-    enum rk_ctl_closed r = say_ready();
+    enum rk_ctl_closed r = say_ready(said);
     if (r != RK_CTL_CLOSED)
       return r;
     close(control);
@@ -156,21 +214,22 @@ enum rk_ctl_closed rk_ctl_try_close(void)
   return RK_CTL_CLOSED;
 }
 
-void rk_ctl_close_die(enum rk_ctl_closed failed)
+void rk_ctl_close_die(enum rk_ctl_closed failed, struct rk_reply const *said)
 {
   if (failed == RK_CTL_UNTESTED)
     strerr_dief(RK_EXIT_USAGE, "rk-net -s needs rk-net -w before the program");
   if (failed == RK_CTL_UNSAID)
-    rk_ctl_die("say ready");
+    rk_ctl_die("say ready", said);
   strerr_diefusys(RK_EXIT_SYS, "write the state directory");
 }
 
 void rk_ctl_close(void)
 {
-  enum rk_ctl_closed r = rk_ctl_try_close();
+  struct rk_reply said;
+  enum rk_ctl_closed r = rk_ctl_try_close(&said);
 
   if (r != RK_CTL_CLOSED)
-    rk_ctl_close_die(r);
+    rk_ctl_close_die(r, &said);
 }
 
 /* The running program's file. 0, or -1 with errno. */
@@ -217,6 +276,16 @@ static int is_link_name(char const *name)
   return 0;
 }
 
+/* Only a file that is not there is another one: whatever else stat(2) says may pass. */
+static int look_at(char const *path, struct stat *st)
+{
+  if (stat(path, st) == 0)
+    return 1;
+  if (errno != ENOENT && errno != ENOTDIR)
+    strerr_diefusys(RK_EXIT_SYS, "stat ", path);
+  return 0;
+}
+
 /* Is what exec finds for prog the file base beside this program? path becomes what it finds. */
 static int leads_to_own(char const *prog, char const *base, char *path)
 {
@@ -224,15 +293,18 @@ static int leads_to_own(char const *prog, char const *base, char *path)
   struct stat want;
   struct stat is;
 
-  if (rk_which(prog, path, PATH_MAX) == -1)
-    return 0;
+  if (rk_which(prog, path, PATH_MAX) == -1) {
+    if (errno == ENOENT || errno == EACCES)
+      strerr_dieexec(errno == ENOENT ? 127 : 126, prog);
+    strerr_diefusys(RK_EXIT_SYS, "find ", prog);
+  }
   /* An empty element of PATH gives a bare name, which exec would look up once more, and
      elsewhere. */
   if (!strchr(path, '/'))
     return 0;
   if (beside(base, own, sizeof own) == -1)
-    return 0;
-  if (stat(own, &want) == -1 || stat(path, &is) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "find the directory of this program");
+  if (!look_at(own, &want) || !look_at(path, &is))
     return 0;
   return want.st_dev == is.st_dev && want.st_ino == is.st_ino;
 }
@@ -249,7 +321,7 @@ static int is_link(char const *prog, char *path)
     return 0;
   if (leads_to_own(prog, base, path))
     return 1;
-  if (rk_ctl_fd() != -1)
+  if (find_control() != -1)
     strerr_warnw(
       prog,
       " is not the file of that name beside this program: it does not get the control socket to "
@@ -277,7 +349,7 @@ void rk_link_exec(char const *const *argv, int keep)
     file = path; /* what was looked at is what is executed */
   }
   if (keep) {
-    control = rk_ctl_fd();
+    control = find_control();
     if (control != -1 && fcntl(control, F_SETFD, 0) == -1)
       strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
   } else {

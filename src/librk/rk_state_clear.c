@@ -22,8 +22,9 @@ enum { NOWN = sizeof OWN / sizeof *OWN };
 
 static char const NEW[] = ".new-", OLD[] = ".old-";
 
-/* A chain that is still there may fill a directory faster than it is emptied. */
-enum { PATIENCE_MS = 10000 };
+/* A chain that is still there may fill a directory faster than it is emptied. AGAIN: what failed
+   may have failed for a moment only. */
+enum { PATIENCE_MS = 10000, AGAIN = 2 };
 
 struct sweep {
   int top;             /* the directory to which everything nested is lifted */
@@ -54,7 +55,8 @@ static int open_again(int dirfd)
   return openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* The next name but "." and "..", or NULL: there is none, or the directory cannot be read. */
+/* The next name but "." and "..", or NULL: there is none, or the directory cannot be read (n is -1
+   then). */
 static char const *next_name(struct names *d)
 {
   for (;;) {
@@ -63,6 +65,8 @@ static char const *next_name(struct names *d)
     if (d->at >= d->n) {
       d->n = syscall(SYS_getdents64, d->fd, d->buf, sizeof d->buf);
       d->at = 0;
+      if (d->n == -1 && errno == ENOENT)
+        d->n = 0; /* the directory itself has been removed */
       if (d->n <= 0)
         return NULL;
     }
@@ -147,6 +151,8 @@ static void empty_dir(struct sweep *s, int fd)
     }
     note_error(s, errno);
   }
+  if (d.n == -1)
+    note_error(s, errno);
 }
 
 /* One entry of the top directory: gone, or emptied by what is lifted out of it. */
@@ -199,21 +205,37 @@ static int wanted(char const *name, int level)
   return 0;
 }
 
+static void pass(struct sweep *s, int level)
+{
+  struct names d = {.fd = open_again(s->top)};
+  char const *name;
+
+  s->lifted = 0;
+  s->error = 0;
+  if (d.fd == -1) {
+    if (errno != ENOENT) /* the directory itself is gone, and all with it */
+      note_error(s, errno);
+    return;
+  }
+  while (!late(s) && (name = next_name(&d)))
+    if (wanted(name, level))
+      remove_entry(s, name);
+  if (d.n == -1)
+    note_error(s, errno);
+  close(d.fd);
+}
+
 /* Passes over the top directory until one lifts nothing: each takes one level of nesting away. */
 static int sweep(struct sweep *s, int level)
 {
-  do {
-    struct names d = {.fd = open_again(s->top)};
-    char const *name;
-    if (d.fd == -1)
-      return -1;
-    s->lifted = 0;
-    s->error = 0;
-    while (!late(s) && (name = next_name(&d)))
-      if (wanted(name, level))
-        remove_entry(s, name);
-    close(d.fd);
-  } while (s->lifted && !late(s));
+  int again = AGAIN;
+
+  pass(s, level);
+  while ((s->lifted || (s->error && again)) && !late(s)) {
+    if (!s->lifted)
+      again--;
+    pass(s, level);
+  }
   if (late(s))
     note_error(s, ETIMEDOUT);
   return s->error ? rk_fail(s->error) : 0;
@@ -236,9 +258,7 @@ int rk_state_clear(int dirfd, int everything)
   struct sweep s = {.top = dirfd, .until = rk_clock_ms() + PATIENCE_MS};
   struct stat st;
 
-  if (fstat(dirfd, &st) == -1)
-    return -1;
-  if ((st.st_mode & 0722) != 0700)
+  if (fstat(dirfd, &st) == 0 && (st.st_mode & 0722) != 0700)
     fchmod(dirfd, (st.st_mode & 07755) | 0700);
   return sweep(&s, everything ? EVERYTHING : OWNED);
 }
@@ -296,12 +316,16 @@ int rk_state_bare(int dirfd)
 {
   struct names d = {.fd = open_again(dirfd)};
   char const *name;
+  int e;
 
   if (d.fd == -1)
-    return 0;
+    return -1;
   while ((name = next_name(&d)) && !strcmp(name, "lock"))
     ;
+  e = errno;
   close(d.fd);
+  if (d.n == -1)
+    return rk_fail(e);
   return !name;
 }
 

@@ -36,9 +36,9 @@ int rk_state_locked(int dir, int lockfd)
   struct stat mine, there;
 
   if (fstat(lockfd, &mine) == -1)
-    return 0;
+    return -1;
   if (fstatat(dir, "lock", &there, AT_SYMLINK_NOFOLLOW) == -1)
-    return 0;
+    return errno == ENOENT ? 0 : -1;
   return there.st_ino == mine.st_ino && there.st_dev == mine.st_dev;
 }
 
@@ -50,6 +50,7 @@ int rk_state_lock(int dir, int create, int *lockfd)
     return rk_fail(ENOENT);
   for (int tries = 100; tries--;) {
     int l = open_lock(dir, create);
+    int ours;
     int e;
 
     if (l == -1)
@@ -59,11 +60,15 @@ int rk_state_lock(int dir, int create, int *lockfd)
       close(l);
       return rk_fail(e);
     }
-    if (rk_state_locked(dir, l)) {
+    ours = rk_state_locked(dir, l);
+    if (ours == 1) {
       *lockfd = l;
       return 0;
     }
+    e = errno;
     close(l);
+    if (ours == -1)
+      return rk_fail(e);
   }
   return rk_fail(EAGAIN);
 }

@@ -58,11 +58,16 @@ int rk_wait_tie(struct rk_wait const *w)
 {
   struct pollfd p = {.fd = w->selffd, .events = POLLIN};
 
+  int r;
+
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
     return -1;
-  if (poll(&p, 1, 0) == 0)
-    return 0;
-  return rk_fail(ESRCH);
+  do
+    r = poll(&p, 1, 0);
+  while (r == -1 && errno == EINTR);
+  if (r == 1)
+    return rk_fail(ESRCH);
+  return r;
 }
 
 enum { PIDVAR_MAX = 16 + UINT_FMT };
@@ -116,17 +121,26 @@ static void give_terminal_back(struct rk_wait const *w)
   tcsetpgrp(w->ttyfd, w->foreground); /* SIGTTOU is blocked */
 }
 
-/* A zombie that an outsider does not reap (the child of a stopped rk-enter) keeps a dying pid 1
+/* 0: a signal has ended it. */
+static int exit_status(int status)
+{
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
+
+/* Returns the status with which it has ended by itself, 0: by our signal.
+   A zombie that an outsider does not reap (the child of a stopped rk-enter) keeps a dying pid 1
    waiting: everything in the namespace is dead by then, so do not wait for ever. */
-static void reap_helper(pid_t helper)
+static int reap_helper(pid_t helper)
 {
   struct timespec const linger = {.tv_sec = LINGER};
   siginfo_t si;
+  int status = 0;
 
   kill(helper, SIGKILL);
-  while (waitpid(helper, NULL, WNOHANG) == 0)
+  while (waitpid(helper, &status, WNOHANG) == 0)
     if (next(BIT(SIGCHLD), &si, &linger) == -1 && errno == EAGAIN)
-      return;
+      return 0;
+  return exit_status(status);
 }
 
 static void die_by(int sig)
@@ -153,6 +167,7 @@ struct waiting {
   struct rk_wait const *w;
   pid_t child;
   pid_t helper; /* 0: none, or it has ended */
+  int failed;   /* the helper's exit status: it has said why, and the kernel kills the child */
   unsigned int flags;
   int asked; /* the signal by which pid 1 was asked to stop the child, 0: none */
 };
@@ -176,16 +191,29 @@ static void child_stopped(struct waiting *x, int sig)
   x->asked = 0;
 }
 
+/* Whose status is there? 0: nobody's, or nobody is left. wait(2) fails for no other reason, but it
+   is cheap to be sure: the loop below waits for ever for what was missed. */
+static pid_t next_status(int *status)
+{
+  pid_t pid = waitpid(-1, status, WNOHANG | WUNTRACED);
+
+  for (int again = 3; pid == -1 && errno != ECHILD && again; again--)
+    pid = waitpid(-1, status, WNOHANG | WUNTRACED);
+  return pid == -1 ? 0 : pid;
+}
+
 /* Returns the exit code to end with. */
-static int child_ended(struct waiting const *x, int status)
+static int child_ended(struct waiting *x, int status)
 {
   if (x->helper) {
     rk_wait_tidy();
-    reap_helper(x->helper);
+    x->failed = reap_helper(x->helper);
   }
   give_terminal_back(x->w);
   if (WIFEXITED(status))
     return WEXITSTATUS(status);
+  if (x->failed)
+    return x->failed;
   if (x->flags & RK_WAIT_SAME)
     die_by(WTERMSIG(status));
   return 128 + WTERMSIG(status);
@@ -212,13 +240,15 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
       pass_signal(&x, &si);
       continue;
     }
-    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+    while ((pid = next_status(&status))) {
       if (pid == child && !WIFSTOPPED(status))
         return child_ended(&x, status);
       if (pid == child)
         child_stopped(&x, WSTOPSIG(status));
-      else if (pid == x.helper && !WIFSTOPPED(status))
+      else if (pid == x.helper && !WIFSTOPPED(status)) {
         x.helper = 0;
+        x.failed = exit_status(status);
+      }
     }
   }
 }

@@ -10,11 +10,26 @@
 
 #include <rk/fail.h>
 
-static int is_file(char const *path)
+/* What execvp(3) goes on after; with any other error the file may be there. */
+static int is_absence(int e)
+{
+  return e == ENOENT || e == ENOTDIR || e == EACCES;
+}
+
+static void note_error(int *error)
+{
+  if (!is_absence(errno))
+    *error = errno;
+}
+
+static int is_file(char const *path, int *error)
 {
   struct stat st;
 
-  return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+  if (stat(path, &st) == 0)
+    return !S_ISDIR(st.st_mode);
+  note_error(error);
+  return 0;
 }
 
 ssize_t rk_which(char const *name, char *path, size_t size)
@@ -29,6 +44,7 @@ ssize_t rk_which_good(char const *name, char *path, size_t size,
   size_t nlen = strlen(name);
   char try[PATH_MAX];
   int denied = 0;
+  int error = 0;
 
   if (!dir || !*dir)
     dir = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -45,16 +61,20 @@ ssize_t rk_which_good(char const *name, char *path, size_t size,
       try[len++] = '/';
     memcpy(try + len, name, nlen + 1);
     len += nlen;
-    if (is_file(try) && (!is_good || is_good(data, try))) {
+    if (is_file(try, &error) && (!is_good || is_good(data, try))) {
       int good = access(try, X_OK) == 0;
       if (good || !denied)
         memcpy(path, try, len + 1);
       if (good)
         return (ssize_t)len;
+      note_error(&error);
       denied = 1;
     }
     dir = end;
-    if (!*dir)
-      return rk_fail(denied ? EACCES : ENOENT);
+    if (*dir)
+      continue;
+    if (error)
+      return rk_fail(error);
+    return rk_fail(denied ? EACCES : ENOENT);
   }
 }

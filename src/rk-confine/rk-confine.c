@@ -193,7 +193,7 @@ static void tell_outside(int ruleset)
 
   if (rk_ctl_fd() == -1) {
     if (errno != ENOENT)
-      rk_ctl_die("tell of the confinement");
+      rk_ctl_die("tell of the confinement", NULL);
     if (getenv("RK_STATE_DIR"))
       strerr_warnw("programs that rk-enter brings into this chain will not be confined: rk-outside "
                    "cannot be told (give -k to the link before the program that is no link)");

@@ -193,6 +193,9 @@ static uint32_t ask_outside(struct rk_req_idmap const *ask, uint32_t *ids, struc
   /* What is half done cannot be undone, and no lower rung can go on from it. */
   if (say.half)
     die_cause(why);
+  /* Nor is what has failed for a moment a reason to go down. */
+  if (!say.rung && say.head.error == EAGAIN)
+    die_cause(why);
   if (say.rung == RK_RUNG_DIRECT)
     *ids = say.ids;
   return say.rung;

@@ -45,7 +45,7 @@ void net_ask(struct net const *n)
   };
 
   if (rk_ctl_send(&ask, sizeof ask, n->netns) == -1)
-    rk_ctl_die("connect the network");
+    rk_ctl_die("connect the network", NULL);
 }
 
 void finish_await(struct net *n)
@@ -65,10 +65,10 @@ void net_verify(struct net *n, void (*meanwhile)(struct net *))
   struct rk_reply say;
 
   if (rk_ctl_send(&ask, sizeof ask, n->inner) == -1)
-    rk_ctl_die("finish the network");
+    rk_ctl_die("finish the network", NULL);
   meanwhile(n);
   if (rk_ctl_recv(&say, sizeof say) == -1)
-    rk_ctl_die("finish the network");
+    rk_ctl_die("finish the network", &say);
   if (say.error == EEXIST)
     strerr_dief(RK_EXIT_SYS, "the host's loopback can be reached from inside: ", say.text,
                 " (-l allows it)");

@@ -150,7 +150,8 @@ static void refuse_fds(struct net const *n, struct options const *o)
 {
   uint64_t own = n->ask.detached ? rk_netns_cookie() : 0;
 
-  rk_ctl_fd(); /* close-on-exec for now: it is ours, and rk_link_exec decides */
+  if (rk_ctl_fd() == -1 && errno != ENOENT) /* close-on-exec for now: rk_link_exec decides */
+    rk_ctl_die("connect the network", NULL);
   rk_fds_refuse(o->keep_fds, RK_FDS_FILES | RK_FDS_SOCKETS, own);
 }
 
@@ -208,7 +209,7 @@ static int start(struct net *n, struct options const *o)
      must not be left to the program. */
   int outside = rk_ctl_fd() != -1;
   if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR")))
-    rk_ctl_die("connect the network");
+    rk_ctl_die("connect the network", NULL);
   /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
   if (o->start && !n->driver->tap)
     strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");

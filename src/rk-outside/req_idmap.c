@@ -76,11 +76,24 @@ static void take_output(void *data, char const *text, size_t len)
   h->text[have + len] = 0;
 }
 
+/* 0, ESRCH, or the errno for which that is not known. */
 static int chain_is_gone(struct chain const *chain)
 {
   struct pollfd x = {.fd = chain->process.fd, .events = POLLIN};
+  int r;
 
-  return poll(&x, 1, 0) != 0;
+  do
+    r = poll(&x, 1, 0);
+  while (r == -1 && errno == EINTR);
+  if (r == -1)
+    return errno;
+  return r ? ESRCH : 0;
+}
+
+static void not_started(struct outside_helper *h, int error)
+{
+  h->end = OUTSIDE_UNSTARTED;
+  strncpy(h->text, strerror(error), sizeof h->text - 1);
 }
 
 /* One without its privilege that is first in PATH, such as a copy, hides the real one. */
@@ -95,9 +108,12 @@ static void find_helper(struct job *j)
     return;
   if (rk_which(j->map.helper, j->path, sizeof j->path) != -1)
     return;
-  h->end = OUTSIDE_MISSING;
-  if (errno == EACCES)
+  if (errno == ENOENT)
+    h->end = OUTSIDE_MISSING;
+  else if (errno == EACCES)
     h->end = OUTSIDE_NOEXEC;
+  else
+    not_started(h, errno);
 }
 
 static void start_helper(struct job *j, struct rk_spawn *h, pid_t pid)
@@ -109,21 +125,22 @@ static void start_helper(struct job *j, struct rk_spawn *h, pid_t pid)
     .take = take_output,
     .data = &j->helper,
   };
-  if (rk_spawn_start(h) == 0)
-    return;
-  j->helper.end = OUTSIDE_UNSTARTED;
-  strncpy(j->helper.text, strerror(errno), sizeof j->helper.text - 1);
+  if (rk_spawn_start(h) == -1)
+    not_started(&j->helper, errno);
 }
 
-/* What became of it. Returns whether it has written its map. */
-static int helper_succeeded(struct job *j, struct rk_spawn const *h)
+/* What became of it; error: the errno for which it could not be waited for, 0: it was. Returns
+   whether it has written its map. */
+static int helper_succeeded(struct job *j, struct rk_spawn const *h, int error)
 {
   struct outside_helper *helper = &j->helper;
   size_t len = strlen(helper->text);
 
   if (len && helper->text[len - 1] == '\n')
     helper->text[len - 1] = 0;
-  if (h->late)
+  if (h->late && error)
+    not_started(helper, error);
+  else if (h->late)
     helper->end = OUTSIDE_LATE;
   helper->status = h->status;
   return !helper->end && !helper->status;
@@ -137,28 +154,37 @@ static int by_helpers(struct chain const *chain, struct job job[2], struct rk_re
   struct rk_spawn h[2];
   int did = 0;
   int ms = rk_spawn_time(); /* rk-idmap has refused a malformed one */
+  int e = 0;
 
   for (int i = 0; i < 2; i++) {
     find_helper(&job[i]);
     if (job[i].helper.end) {
       /* Neither is started if one is missing: a map that is written cannot be taken back. */
       idmap_diagnose(&say->why, &job[i].map, &job[i].helper);
+      if (job[i].helper.end == OUTSIDE_UNSTARTED)
+        say->head.error = EAGAIN;
       return 0;
     }
   }
-  if (chain_is_gone(chain))
+  say->head.error = chain_is_gone(chain);
+  if (say->head.error)
     return 0;
   for (int i = 0; i < 2; i++)
     start_helper(&job[i], &h[i], chain->pid);
-  rk_spawn_wait(h, 2, chain->process.fd, ms == -1 ? 10000 : ms);
+  if (rk_spawn_wait(h, 2, chain->process.fd, ms == -1 ? 10000 : ms) == -1)
+    e = errno;
   for (int i = 0; i < 2; i++) {
-    if (helper_succeeded(&job[i], &h[i]))
+    if (helper_succeeded(&job[i], &h[i], e)) {
       did++;
-    else if (!say->why.id[0])
+      continue;
+    }
+    if (!say->why.id[0])
       idmap_diagnose(&say->why, &job[i].map, &job[i].helper);
+    if (job[i].helper.end == OUTSIDE_UNSTARTED)
+      say->head.error = EAGAIN; /* the next one may be */
   }
   say->half = did == 1;
-  return did == 2 && !chain_is_gone(chain);
+  return did == 2 && chain_is_gone(chain) != ESRCH;
 }
 
 /* All ids of our own namespace, each under its own number, line by line as they stand there: a
@@ -202,8 +228,8 @@ static int by_hand(struct chain const *chain, struct job const job[2], struct rk
   int proc = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
   int e = proc == -1 ? errno : 0;
 
-  if (!e && chain_is_gone(chain))
-    e = ESRCH;
+  if (!e)
+    e = chain_is_gone(chain);
   for (int i = 0; i < 2 && !e; i++) {
     uint32_t ids = 0;
 
@@ -259,7 +285,7 @@ ssize_t req_idmap(struct chain *chain, void const *request, int fd, union ctl_re
     say->rung = RK_RUNG_SUBIDS;
   } else if ((ask->rungs & RK_RUNG_DIRECT) && !say->half && by_hand(chain, job, say)) {
     say->rung = RK_RUNG_DIRECT;
-  } else {
+  } else if (!say->head.error) {
     say->head.error = EPERM;
   }
   return sizeof *say;

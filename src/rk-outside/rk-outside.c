@@ -20,10 +20,12 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <skalibs/strerr.h>
 
+#include <rk/ctl.h>
 #include <rk/dump.h>
 #include <rk/exit.h>
 #include <rk/proc.h>
@@ -37,17 +39,6 @@
 #include "network.h"
 
 enum { CONTROL = 3, CHAIN = 4, LOCK = 5 };
-
-/* The path may lead elsewhere by now. */
-static void remove_directory(struct chain const *chain)
-{
-  struct stat ours, there;
-
-  if (fstat(chain->state, &ours) == -1 || lstat(chain->path, &there) == -1)
-    return;
-  if (ours.st_ino == there.st_ino && ours.st_dev == there.st_dev)
-    rmdir(chain->path);
-}
 
 static int is_temporary(struct chain const *chain)
 {
@@ -82,13 +73,8 @@ static void clear_state(struct chain *chain, int driver_runs)
     r = rk_state_clear(chain->state, temporary);
   if (r == -1)
     warn_left(chain, errno);
-  /* Files of others may still lie there; then the directory is not ours to take away, but known to
-     be ours to the next. */
-  if (chain->made[0] && !rk_state_bare(chain->state))
-    rk_fact_write(chain->state, ".made", chain->made, strlen(chain->made), 0600);
-  unlinkat(chain->state, "lock", 0);
-  if (chain->made[0])
-    remove_directory(chain);
+  if (rk_state_leave(chain->state, chain->path, chain->made) == -1)
+    strerr_warnwusys("remove the state directory ", chain->path);
 }
 
 /* Root inside may have replaced the lock. Then the next chain may be there already: what lies there
@@ -96,8 +82,11 @@ static void clear_state(struct chain *chain, int driver_runs)
 static int still_ours(struct chain const *chain)
 {
   int fd;
+  int ours = rk_state_locked(chain->state, chain->lock);
 
-  if (rk_state_locked(chain->state, chain->lock))
+  if (ours == -1) /* it may have passed */
+    ours = rk_state_locked(chain->state, chain->lock);
+  if (ours)
     return 1;
   return rk_state_lock(chain->state, O_CREAT, &fd) == 0; /* held until the exit */
 }
@@ -122,7 +111,24 @@ static void chain_ended(void *ctx, short revents)
   finish(ctx);
 }
 
-static pid_t pid_of_chain(void)
+/* Nothing has been served yet: the chain ends with its next request, and says why in our place.
+   Only one that has ended already cannot. */
+static void give_up(struct chain const *chain, char const *what) __attribute__((noreturn));
+static void give_up(struct chain const *chain, char const *what)
+{
+  struct rk_reply say = {.version = RK_OUTSIDE_FAILED, .error = errno};
+  struct rk_text t = rk_text_in(say.text, sizeof say.text);
+  char const *path = getenv("RK_STATE_DIR");
+
+  rk_text_add(&t, "unable to ", what, ": ", strerror(say.error));
+  if (send(CONTROL, &say, sizeof say, MSG_NOSIGNAL) == -1)
+    strerr_dief(RK_EXIT_SYS, say.text);
+  if (path && chain->lock != -1 && rk_state_abandon(path, chain->lock) == -1)
+    strerr_warnwusys("clear the state directory ", path);
+  _exit(RK_EXIT_SYS);
+}
+
+static pid_t pid_of_chain(struct chain const *chain)
 {
   /* 0: gone already; the pidfd is readable, and that comes first */
   pid_t pid = rk_pidfd_pid(CHAIN);
@@ -130,7 +136,7 @@ static pid_t pid_of_chain(void)
   if (pid == -1 && errno == EBADF)
     strerr_dief(RK_EXIT_USAGE, "fd 4 is no pidfd");
   if (pid == -1)
-    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/fdinfo/4");
+    give_up(chain, "read /proc/self/fdinfo/4");
   return pid;
 }
 
@@ -151,18 +157,35 @@ static int set_cloexec(int fd)
   return fcntl(fd, F_SETFD, FD_CLOEXEC);
 }
 
+/* 3 and 4 have been given; 5 is there if a state directory is. */
+static void take_fds(struct chain *chain)
+{
+  chain->lock = LOCK;
+  if (set_cloexec(LOCK) == -1) {
+    if (errno != EBADF)
+      give_up(chain, "take the fd of the lock");
+    chain->lock = -1;
+  }
+  if (set_cloexec(CONTROL) == 0 && set_cloexec(CHAIN) == 0)
+    return;
+  if (errno == EBADF)
+    strerr_dief(RK_EXIT_USAGE,
+                "fds 3 and 4 are not open: this program is started by rk-userns only");
+  give_up(chain, "take the fds of the chain");
+}
+
 /* Before any other fd is opened: 0 to 2 may have been closed. */
-static void arrange_stdio(void)
+static void arrange_stdio(struct chain const *chain)
 {
   struct stat st;
   int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
   if (null == -1 || dup2(null, 0) == -1 || dup2(null, 1) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "open /dev/null");
+    give_up(chain, "open /dev/null");
   if (null > 2)
     close(null);
-  if (fstat(2, &st) == -1 && dup2(0, 2) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "open stderr");
+  if (fstat(2, &st) == -1 && errno == EBADF && dup2(0, 2) == -1)
+    give_up(chain, "open stderr");
 }
 
 static void open_state(struct chain *chain, struct child *child)
@@ -172,12 +195,28 @@ static void open_state(struct chain *chain, struct child *child)
     return;
   chain->state = open(chain->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (chain->state == -1)
-    strerr_diefusys(RK_EXIT_SYS, "open the state directory ", chain->path);
+    give_up(chain, "open the state directory");
   /* before root inside can write it */
-  rk_fact_read(chain->state, ".made", chain->made, sizeof chain->made);
+  if (rk_fact_read(chain->state, ".made", chain->made, sizeof chain->made) == -1 && errno != ENOENT)
+    give_up(chain, "read .made of the state directory");
   if (child_listen(child, chain) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "listen at ", chain->path, "/.child");
+    give_up(chain, "listen at .child of the state directory");
   chain->jobs++;
+}
+
+/* poll(2) can be short of memory. A program runs inside, so it is tried again until it works. */
+static void wait_for_events(struct chain *chain)
+{
+  struct timespec const pause = {.tv_nsec = 20000000};
+
+  if (rk_loop_step(&chain->loop, -1) != -1)
+    return;
+  if (errno == EBADF || errno == EDEADLK)
+    strerr_diefusys(RK_EXIT_BUG, "wait for events");
+  if (!chain->deaf)
+    strerr_warnwusys("wait for events: trying again");
+  chain->deaf = 1;
+  nanosleep(&pause, NULL);
 }
 
 int main(void)
@@ -195,28 +234,24 @@ int main(void)
   };
 
   PROG = "rk-outside";
+  take_fds(&chain);
   /* Namespace root has the user's own kuid: without this it could list our fds and read our memory
      (ptrace(2)). */
-  rk_no_dump_or_die();
+  if (rk_no_dump() == -1)
+    give_up(&chain, "become non-dumpable");
   reset_signals();
   umask(022);
-  if (set_cloexec(CONTROL) == -1 || set_cloexec(CHAIN) == -1)
-    strerr_dief(RK_EXIT_USAGE,
-                "fds 3 and 4 are not open: this program is started by rk-userns only");
-  if (set_cloexec(LOCK) == 0)
-    chain.lock = LOCK;
-  arrange_stdio();
-  chain.pid = pid_of_chain();
+  arrange_stdio(&chain);
+  chain.pid = pid_of_chain(&chain);
   network_init(&network, &chain);
   /* The end of the chain comes first in every step: what is asked at the same moment is void. */
   if (rk_loop_add(&chain.loop, &chain.process) == -1 || ctl_serve(&chain) == -1)
     strerr_dief(RK_EXIT_BUG, "too many fds to wait for");
   open_state(&chain, &child);
   if (chdir("/") == -1)
-    strerr_diefusys(RK_EXIT_SYS, "change to /");
+    give_up(&chain, "change to /");
 
   while (chain.control.fd != -1 || chain.jobs)
-    if (rk_loop_step(&chain.loop, -1) == -1)
-      strerr_diefusys(RK_EXIT_SYS, "wait for events");
+    wait_for_events(&chain);
   finish(&chain);
 }

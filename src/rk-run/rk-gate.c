@@ -19,6 +19,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/ctl.h>
 #include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/link.h>
@@ -89,14 +90,15 @@ static int tell(int readyfd, int e)
 /* As rk_ctl_close does it, but so that READYFD's reader learns that prog was not even tried. */
 static void close_control(int readyfd)
 {
-  enum rk_ctl_closed r = rk_ctl_try_close();
+  struct rk_reply said;
+  enum rk_ctl_closed r = rk_ctl_try_close(&said);
   int e = errno;
 
   if (r == RK_CTL_CLOSED)
     return;
   tell(readyfd, NOT_TRIED);
   errno = e;
-  rk_ctl_close_die(r);
+  rk_ctl_close_die(r, &said);
 }
 
 int main(int argc, char const *const *argv)

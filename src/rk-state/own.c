@@ -88,7 +88,18 @@ static void die_foreign(char const *path)
   strerr_dief(RK_EXIT_HOST, "state directory ", path, " belongs to another user");
 }
 
-static int open_own(char const *path)
+static void die_fresh(char const *path, int fresh, char const *what) __attribute__((noreturn));
+static void die_fresh(char const *path, int fresh, char const *what)
+{
+  int e = errno;
+
+  if (fresh)
+    rmdir(path);
+  errno = e;
+  strerr_diefusys(RK_EXIT_SYS, what, path);
+}
+
+static int open_own(char const *path, int fresh)
 {
   struct stat st;
   int fd = state_open(AT_FDCWD, path);
@@ -103,7 +114,7 @@ static int open_own(char const *path)
   if (e == EACCES && lstat(path, &st) == 0 && st.st_uid != geteuid())
     die_foreign(path);
   errno = e;
-  strerr_diefusys(RK_EXIT_SYS, "open state directory ", path);
+  die_fresh(path, fresh, "open state directory ");
 }
 
 static void die_writable(char const *path) __attribute__((noreturn));
@@ -119,19 +130,19 @@ static void die_writable(char const *path)
 int state_own(char const *path, int ours, int fresh)
 {
   struct stat st;
-  int fd = open_own(path);
+  int fd = open_own(path, fresh);
 
   if (fd == -1)
     return -1;
   if (fstat(fd, &st) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "stat ", path);
+    die_fresh(path, fresh, "stat ");
   if (st.st_uid != geteuid())
     die_foreign(path);
   if (st.st_mode & 022) {
     if (!ours && !marked(fd))
       die_writable(path);
     if (fchmod(fd, 0700) == -1)
-      strerr_diefusys(RK_EXIT_SYS, "change the mode of ", path);
+      die_fresh(path, fresh, "change the mode of ");
     strerr_warnw("state directory ", path, " was writable by others: its mode is 0700 now");
   }
   check_above(fd, path, fresh);

@@ -64,19 +64,28 @@ enum { LEAVING_MS = 5000 };
 /* The directory. */
 struct place {
   char path[PATH_MAX];
-  int fd;   /* -1: not open */
-  int made; /* this process made it: take it away again on failure */
+  int fd;        /* -1: not open */
+  int made;      /* this process made it: take it away again on failure */
+  int locked;    /* its lock is ours, and so is what a chain leaves in it */
+  char fate[16]; /* of one that was there: its fact .made, "" if it stays at the end */
 };
 
+/* On failure: as it was before. */
 static void undo(struct place const *p)
 {
-  if (!p->made)
+  int r = 0;
+
+  if (p->fd == -1 || (!p->made && !p->locked)) {
+    if (p->made)
+      rmdir(p->path);
     return;
-  if (p->fd != -1) {
-    rk_state_clear(p->fd, 1);
-    unlinkat(p->fd, "lock", 0);
   }
-  rmdir(p->path);
+  if (rk_state_clear(p->fd, p->made) == -1)
+    r = -1;
+  if (rk_state_leave(p->fd, p->path, p->made ? "made" : p->fate) == -1)
+    r = -1;
+  if (r == -1)
+    strerr_warnwusys("clear the state directory ", p->path);
 }
 
 #define die(place, ...) \
@@ -318,8 +327,19 @@ static void clear_stale(struct place const *p)
   strerr_warnw(text);
 }
 
-static void fill(struct place const *p, char const *fate)
+/* A killed chain's directory keeps its fate. What its root inside has put there is no fate. */
+static void read_fate(struct place *p)
 {
+  if (rk_fact_read(p->fd, ".made", p->fate, sizeof p->fate) != -1)
+    return;
+  p->fate[0] = 0;
+  if (errno == EIO || errno == ENOMEM || errno == EMFILE || errno == ENFILE || errno == EINTR)
+    die(p, "read ", p->path, "/.made");
+}
+
+static void fill(struct place const *p)
+{
+  char const *fate = p->fate;
   char number[UINT_FMT];
   char owner[RK_IDENTITY_MAX];
   int env;
@@ -357,7 +377,6 @@ static void hand_on_lock(struct place const *p, int lockfd)
 int main(int argc, char const *const *argv)
 {
   struct place p = {.fd = -1};
-  char fate[16] = "";
   int lockfd;
   struct options o = {.readyfd = -1};
 
@@ -378,16 +397,15 @@ int main(int argc, char const *const *argv)
   lockfd = claim(&p);
   if (!o.temporary) {
     check_owner(&p);
-    /* a killed chain's directory keeps its fate */
-    rk_fact_read(p.fd, ".made", fate, sizeof fate);
+    read_fate(&p);
+    p.locked = 1;
     clear_stale(&p);
   }
   if (o.temporary)
-    fill(&p, "temporary");
+    strcpy(p.fate, "temporary");
   else if (p.made)
-    fill(&p, "made");
-  else
-    fill(&p, fate);
+    strcpy(p.fate, "made");
+  fill(&p);
   hand_on_lock(&p, lockfd);
   if (o.readyfd != -1)
     notify_ready(&p, o.readyfd);

@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <linux/magic.h>
 
 #include <skalibs/exec.h>
@@ -121,13 +122,37 @@ static int mount_proc(void)
   return 0;
 }
 
+/* In a child: nobody is there to read a word of it if the parent has ended. */
+static void tie_or_die(struct rk_wait const *w)
+{
+  if (rk_wait_tie(w) == 0)
+    return;
+  if (errno == ESRCH)
+    _exit(RK_EXIT_SYS);
+  strerr_diefusys(RK_EXIT_SYS, "follow the process outside of the pid namespace");
+}
+
+/* pid 1 goes with this process. If it is gone already, fork(2) fails with ENOMEM, and it has said
+   why. */
+static pid_t fork_or_die(pid_t init)
+{
+  pid_t child = fork();
+  int e = errno;
+
+  if (child != -1)
+    return child;
+  if (init && waitpid(init, NULL, WNOHANG) == init)
+    _exit(RK_EXIT_SYS);
+  errno = e;
+  strerr_diefusys(RK_EXIT_SYS, "fork");
+}
+
 /* pid 1. The kernel reaps the children of a process that ignores SIGCHLD; signals stay blocked. */
 static void reap(struct rk_wait const *w)
 {
   struct sigaction const ignore = {.sa_handler = SIG_IGN};
 
-  if (rk_wait_tie(w) == -1)
-    _exit(RK_EXIT_SYS);
+  tie_or_die(w);
   sigaction(SIGCHLD, &ignore, NULL);
   rk_close_range(0, ~0U, 0);
   if (chdir("/") == -1) {
@@ -165,21 +190,16 @@ int main(int argc, char const *const *argv)
   make_namespaces();
   if (rk_wait_begin(&w) == -1)
     strerr_diefusys(RK_EXIT_SYS, "open a pidfd");
-  init = fork();
-  if (init == -1)
-    strerr_diefusys(RK_EXIT_SYS, "fork");
+  init = fork_or_die(0);
   if (!init) {
     if (!o.no_reaper)
       reap(&w);
-    if (rk_wait_tie(&w) == -1)
-      _exit(RK_EXIT_SYS);
+    tie_or_die(&w);
     become(&w, argv, o.tty, o.keep);
   }
   if (o.no_reaper)
     _exit(rk_wait_for(&w, init, 0, RK_WAIT_INIT | same));
-  child = fork();
-  if (child == -1)
-    strerr_diefusys(RK_EXIT_SYS, "fork"); /* pid 1 goes with this process */
+  child = fork_or_die(init);
   if (!child)
     become(&w, argv, o.tty, o.keep);
   _exit(rk_wait_for(&w, child, init, same));

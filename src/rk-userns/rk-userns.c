@@ -28,6 +28,7 @@
 #include <skalibs/types.h>
 
 #include <rk/caps.h>
+#include <rk/ctl.h>
 #include <rk/exit.h>
 #include <rk/host.h>
 #include <rk/keyring.h>
@@ -59,39 +60,6 @@ static struct rk_usage const USAGE = {
   .options = OPTIONS,
 };
 
-/* Is fd the lock of that directory? rk-outside will clear it. */
-static int is_lock_of(int fd, char const *dir)
-{
-  char path[RK_STATE_PATH_MAX + sizeof "/lock"];
-  struct rk_text t = rk_text_in(path, sizeof path);
-  struct stat given;
-  struct stat lock;
-
-  rk_text_add(&t, dir, "/lock");
-  if (t.cut)
-    return 0;
-  if (fstat(fd, &given) == -1 || stat(path, &lock) == -1)
-    return 0;
-  return given.st_dev == lock.st_dev && given.st_ino == lock.st_ino;
-}
-
-/* The state directory's lock if rk-state is before us, else -1. */
-static int take_lock(void)
-{
-  char const *s = getenv("RK_STATE_LOCK_FD");
-  char const *dir = getenv("RK_STATE_DIR");
-  unsigned int fd;
-
-  if (!s)
-    return -1;
-  if (!uint0_scan(s, &fd) || fd > INT_MAX)
-    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
-  if (!dir || !is_lock_of((int)fd, dir))
-    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
-  unsetenv("RK_STATE_LOCK_FD");
-  return (int)fd;
-}
-
 enum { STACK = 8192 };
 
 /* What becomes rk-outside is given, and says what failed, in memory shared until it execs. */
@@ -106,6 +74,64 @@ struct outside {
   int error;
   _Alignas(16) char stack[2][STACK];
 };
+
+/* Until rk-outside stands, the state directory is ours to clear. Keeps errno. */
+static void abandon(struct outside const *o)
+{
+  int e = errno;
+
+  if (o->lock != -1 && rk_state_abandon(o->dir, o->lock) == -1)
+    strerr_warnwusys("clear the state directory ", o->dir);
+  errno = e;
+}
+
+#define die(o, ...) \
+  do { \
+    abandon(o); \
+    strerr_diefusys(RK_EXIT_SYS, __VA_ARGS__); \
+  } while (0)
+
+/* Is fd the lock of that directory? rk-outside will clear it. 1 or 0, -1 with errno. */
+static int is_lock_of(int fd, char const *dir)
+{
+  char path[RK_STATE_PATH_MAX + sizeof "/lock"];
+  struct rk_text t = rk_text_in(path, sizeof path);
+  struct stat given;
+  struct stat lock;
+
+  rk_text_add(&t, dir, "/lock");
+  if (t.cut)
+    return 0;
+  if (fstat(fd, &given) == -1)
+    return errno == EBADF ? 0 : -1;
+  if (stat(path, &lock) == -1)
+    return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
+  return given.st_dev == lock.st_dev && given.st_ino == lock.st_ino;
+}
+
+/* The state directory and its lock, if rk-state is before us. */
+static void take_state(struct outside *o)
+{
+  char const *s = getenv("RK_STATE_LOCK_FD");
+  char const *dir = getenv("RK_STATE_DIR");
+  unsigned int fd;
+  int ours = 0;
+
+  o->lock = -1;
+  if (!s)
+    return;
+  if (!uint0_scan(s, &fd) || fd > INT_MAX)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
+  if (dir)
+    ours = is_lock_of((int)fd, dir);
+  if (!ours)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_LOCK_FD");
+  o->lock = (int)fd;
+  o->dir = dir;
+  if (ours == -1)
+    die(o, "find the lock of the state directory ", dir);
+  unsetenv("RK_STATE_LOCK_FD");
+}
 
 static int fail(struct outside *o, char const *what)
 {
@@ -168,7 +194,7 @@ static void leave_outside(struct outside *o)
       ;
   if (o->error) {
     errno = o->error;
-    strerr_diefusys(RK_EXIT_SYS, o->what, o->file);
+    die(o, o->what, o->file);
   }
 }
 
@@ -191,70 +217,94 @@ static int host_root(uid_t uid)
   return uid == 0 && (stat("/proc/version", &st) == -1 || st.st_uid == 0);
 }
 
-static void export(char const *name, char const *value)
+static void export(struct outside const *o, char const *name, char const *value)
 {
   if (setenv(name, value, 1) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "set ", name);
+    die(o, "set ", name);
 }
 
-static void export_number(char const *name, unsigned int n)
+static void export_number(struct outside const *o, char const *name, unsigned int n)
 {
   char text[UINT_FMT];
 
   text[uint_fmt(text, n)] = 0;
-  export(name, text);
+  export(o, name, text);
 }
 
 /* What the links to come must know of the outside. */
-static void export_outside(void)
+static void export_outside(struct outside const *o)
 {
   char caps[64];
 
   if (rk_proc_status("CapEff", caps, sizeof caps) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/status");
-  export("RK_OUTSIDE_CAPS", caps);
+    die(o, "read /proc/self/status");
+  export(o, "RK_OUTSIDE_CAPS", caps);
   if (host_root(getuid()))
-    export("RK_OUTSIDE_ROOT", "1");
+    export(o, "RK_OUTSIDE_ROOT", "1");
   else
     unsetenv("RK_OUTSIDE_ROOT");
-  export_number("RK_UID", getuid());
-  export_number("RK_GID", getgid());
+  export_number(o, "RK_UID", getuid());
+  export_number(o, "RK_GID", getgid());
 }
 
-static int high_or_die(int fd)
+static int high_or_die(struct outside const *o, int fd)
 {
   int r = rk_fd_high(fd, F_DUPFD_CLOEXEC);
 
   if (r == -1)
-    strerr_diefusys(RK_EXIT_SYS, "duplicate an fd");
+    die(o, "duplicate an fd");
   close(fd);
   return r;
 }
 
-/* A pair for the two ends of the control socket; *theirs is that of rk-outside. Both are out of the
-   way of 3, 4 and 5, where rk-outside wants its fds. */
-static int make_control(int *theirs)
+/* A pair for the two ends of the control socket; o->control is that of rk-outside. Both are out of
+   the way of 3, 4 and 5, where rk-outside wants its fds. */
+static int make_control(struct outside *o)
 {
   int control[2];
   int on = 1;
 
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
+    die(o, "make a socket pair");
   /* SO_PASSCRED must be on before the first message: set by rk-outside itself it would come too
      late, and the credentials would read pid 0, uid 65534 (unix(7); seen on a loaded machine). */
   if (setsockopt(control[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof on) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "make a socket pair");
-  *theirs = high_or_die(control[1]);
-  return high_or_die(control[0]);
+    die(o, "make a socket pair");
+  o->control = high_or_die(o, control[1]);
+  return high_or_die(o, control[0]);
 }
 
-static int open_self(void)
+static int open_self(struct outside const *o)
 {
   int fd = rk_pidfd_open(getpid(), 0);
 
   if (fd == -1)
-    strerr_diefusys(RK_EXIT_SYS, "open a pidfd of this process");
-  return high_or_die(fd);
+    die(o, "open a pidfd of this process");
+  return high_or_die(o, fd);
+}
+
+/* Of a chain outside of this one: to it, this is the program. */
+static void close_outer_control(struct outside const *o)
+{
+  struct rk_reply said;
+  enum rk_ctl_closed r = rk_ctl_try_close(&said);
+
+  if (r == RK_CTL_CLOSED)
+    return;
+  abandon(o);
+  rk_ctl_close_die(r, &said);
+}
+
+static void find_outside(struct outside const *o, char *file, size_t size)
+{
+  if (rk_libexec("rk-outside", file, size) == -1) {
+    abandon(o);
+    if (errno == ENOENT)
+      rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
+    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/exe");
+  }
+  if (access(file, X_OK) == -1)
+    die(o, "find ", file);
 }
 
 int main(int argc, char const *const *argv)
@@ -266,30 +316,26 @@ int main(int argc, char const *const *argv)
 
   PROG = "rk-userns";
   argv += rk_options(&USAGE, argc, argv, &o);
-  outside.lock = take_lock();
-  rk_ctl_close(); /* of a chain outside of this one: to it, this is the program */
-  if (rk_libexec("rk-outside", file, sizeof file) == -1)
-    rk_die_host("D9", "mount /proc", "unable to read /proc/self/exe: is /proc mounted?");
-  if (access(file, X_OK) == -1)
-    strerr_diefusys(RK_EXIT_SYS, "find ", file);
-  export_outside();
+  take_state(&outside);
+  close_outer_control(&outside);
+  find_outside(&outside, file, sizeof file);
+  export_outside(&outside);
 
   outside.file = file;
-  if (outside.lock != -1)
-    outside.dir = getenv("RK_STATE_DIR");
-  control = make_control(&outside.control);
-  outside.chain = open_self();
+  control = make_control(&outside);
+  outside.chain = open_self(&outside);
   leave_outside(&outside);
   close(outside.control);
   close(outside.chain);
   if (outside.lock != -1)
     close(outside.lock);
+  outside.lock = -1; /* the state directory is for rk-outside to clear now */
 
   if (!o.keyring)
     rk_keyring_new_or_die(); /* not before: rk-outside keeps the user's */
   if (unshare(CLONE_NEWUSER) == -1)
     userns_die(errno);
   raise_caps();
-  export_number("RK_OUTSIDE_FD", (unsigned int)control);
+  export_number(&outside, "RK_OUTSIDE_FD", (unsigned int)control);
   rk_link_exec(argv, o.keep);
 }

@@ -13,6 +13,10 @@
 
 enum { RK_OUTSIDE_VERSION = 4 };
 
+/* In place of the version, in a struct rk_reply that nobody has asked for: rk-outside could not
+   start, and has ended; text says why. */
+enum { RK_OUTSIDE_FAILED = 0 };
+
 /* Each is served at most once. */
 enum rk_op {
   RK_OP_IDMAP = 1,      /* struct rk_req_idmap -> struct rk_reply_idmap: map the chain's ids */

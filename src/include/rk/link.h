@@ -16,12 +16,14 @@ int rk_fd_high(int fd, int command);
 
 /* The control socket: this process's end of the socket pair to rk-outside, from RK_OUTSIDE_FD. It
    is made close-on-exec. -1 with errno ENOENT: the variable is not set (no rk-userns before, or it
-   was closed); EBADF: it names no socket. The caller does not close it. */
+   was closed); EBADF: it names no socket; else a system call failed. The caller does not close
+   it. */
 int rk_ctl_fd(void);
 
 /* Send one request of len bytes (a struct of rk/ctl.h), with fd by SCM_RIGHTS unless fd is -1, and
    wait for the reply of exactly replylen bytes. Returns 0, or -1 with errno: ENOENT and EBADF as
-   rk_ctl_fd, EPIPE if rk-outside is gone, EPROTO if the reply has another size. What rk-outside
+   rk_ctl_fd, EPIPE if rk-outside is gone (the text of the reply, a struct rk_reply at its start, is
+   why, or empty), EPROTO if the reply has another size. What rk-outside
    made of the request is in the reply. */
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen);
 
@@ -34,8 +36,10 @@ int rk_ctl_recv(void *reply, size_t replylen);
 void rk_ctl_call_or_die(char const *what, void const *request, size_t len, int fd, void *reply,
                         size_t replylen);
 
-/* Die of a failed rk_ctl_call: errno as it left it. */
-void rk_ctl_die(char const *what) __attribute__((noreturn));
+/* Die of a failed rk_ctl_call: errno and reply as it left them; said NULL: it was
+   rk_ctl_send that failed. */
+struct rk_reply;
+void rk_ctl_die(char const *what, struct rk_reply const *said) __attribute__((noreturn));
 
 /* Tell rk-outside that the chain is ready (it then writes child_pid for this very process) and
    close the control socket. Does nothing if there is none. Dies (111) if rk-outside is gone or
@@ -50,8 +54,9 @@ enum rk_ctl_closed {
   RK_CTL_UNSAID,    /* rk-outside was not reached: errno as of rk_ctl_call */
   RK_CTL_UNWRITTEN, /* it could not write the state directory: errno */
 };
-enum rk_ctl_closed rk_ctl_try_close(void);
-void rk_ctl_close_die(enum rk_ctl_closed failed) __attribute__((noreturn));
+enum rk_ctl_closed rk_ctl_try_close(struct rk_reply *said);
+void rk_ctl_close_die(enum rk_ctl_closed failed, struct rk_reply const *said)
+  __attribute__((noreturn));
 
 /* Is prog one of our own links, as rk_link_exec decides it? */
 int rk_link_is(char const *prog);

@@ -49,7 +49,7 @@ int rk_spawn_time(void);
 
 /* Search PATH for an executable file, as execvp(3) does. Returns the length of path, or -1 with
    errno: ENOENT, EACCES (a file is there that we may not execute; path then names it),
-   ENAMETOOLONG. */
+   ENAMETOOLONG; another one of stat(2) or access(2): none was found, but there one may be. */
 ssize_t rk_which(char const *name, char *path, size_t size);
 
 /* The same among those files only for which is_good says 1. */

@@ -63,7 +63,7 @@ int rk_identity_alive(char const *text);
 int rk_state_lock(int dirfd, int create, int *lockfd);
 
 /* Is lockfd still the lock of the directory? 1, or 0: root inside has replaced it, and another
-   chain may hold the new one. */
+   chain may hold the new one; -1 with errno: unknown. */
 int rk_state_locked(int dirfd, int lockfd);
 
 /* Is the chain of the state directory open at dirfd alive: its lock held, or its recorded owner
@@ -90,11 +90,22 @@ int rk_state_clear(int dirfd, int everything);
    taken. */
 int rk_state_aside(int dirfd, int everything);
 
+/* The last step, for the holder of the lock: remove "lock" and, if rk-state has made the directory
+   (made: the fact .made, "" if it was there before), the directory at path, unless files of others
+   lie there; then .made is written again. What fails is tried again a few times. 0, or -1 with the
+   first errno that was left. */
+int rk_state_leave(int dirfd, char const *path, char const *made);
+
+/* Give up a chain before anything of it has run inside: take from the state directory at path, of
+   which lockfd is the lock, what rk-state has written, and the directory itself if that has made
+   it. Opens nothing, for there may be no fd left. 0, or -1 with errno: something is left. */
+int rk_state_abandon(char const *path, int lockfd);
+
 /* Has the directory only entries that rk or RootlessKit makes in a state directory, by their names?
    1 (also if it is empty) or 0. */
 int rk_state_known(int dirfd);
 
-/* Is there nothing but "lock"? 1 or 0. */
+/* Is there nothing but "lock"? 1 or 0; -1 with errno: unknown. */
 int rk_state_bare(int dirfd);
 
 /* Remove the entry name of dirfd, whatever it is, in the same way. 0, or -1 with errno. */
