@@ -117,7 +117,8 @@ open(T + "/nginx.conf", "w").write(
 events { worker_connections 8192; }
 http { access_log off; keepalive_requests 1000000000; client_body_temp_path %s/b; proxy_temp_path %s/p;
 fastcgi_temp_path %s/f; uwsgi_temp_path %s/u; scgi_temp_path %s/s;
-server { listen %d reuseport backlog=4096; location / { return 200 "hello\\n"; } location /body { sendfile on; root %s; } } }"""
+server { listen %d reuseport backlog=4096; location / { return 200 "hello\\n"; }
+location /body { sendfile on; root %s; } } }"""
     % (T, T, T, T, T, T, NGINX, T)
 )
 with open(T + "/body", "wb") as f:
