@@ -167,9 +167,25 @@ static struct piece trim(struct piece p)
   return p;
 }
 
-static int parse_line(struct parse *in, struct piece line)
+/* The spec, with a port that is free as the host's if it says 0. */
+static int parse_spec(struct parse const *in, struct piece line)
 {
   struct rk_portspec *spec = &in->file->spec;
+  struct rk_portspec some;
+
+  if (rk_portspec_parse(line.s, line.len, RK_PORTSPEC_RK | RK_PORTSPEC_SHORT, spec, in->err,
+                        in->errsize) == -1)
+    return -1;
+  some = *spec;
+  if (!spec->parentport && spec->count == 1)
+    some.parentport = 1;
+  return rk_portspec_check(&some, in->err, in->errsize);
+}
+
+static int parse_line(struct parse *in, struct piece line)
+{
+  struct rk_text t;
+  size_t len;
 
   line = trim(line);
   if (!line.len || *line.s == '#')
@@ -177,9 +193,12 @@ static int parse_line(struct parse *in, struct piece line)
   if (in->spec)
     return parse_option(in, line);
   in->spec = 1;
-  if (rk_portspec_parse(line.s, line.len, RK_PORTSPEC_RK, spec, in->err, in->errsize) == -1)
-    return -1;
-  return rk_portspec_check(spec, in->err, in->errsize);
+  if (parse_spec(in, line) == 0)
+    return 0;
+  len = strlen(in->err);
+  t = rk_text_in(in->err + len, in->errsize - len);
+  rk_text_str(&t, "; wanted: " RK_PORTSPEC_FORM);
+  return -1;
 }
 
 /* What no single line is to blame for. */
@@ -188,7 +207,7 @@ static int check_whole(struct parse const *in)
   struct rk_portfile const *file = in->file;
 
   if (!in->spec)
-    return refuse(in, "no port spec in the file");
+    return refuse(in, "no port spec in the file; wanted: " RK_PORTSPEC_FORM);
   if (file->listenfd[0] && file->spec.count > 1)
     return refuse(in, "listen-fd names one socket, not a range");
   if (file->idle && !rk_proto_is_udp(file->spec.proto))

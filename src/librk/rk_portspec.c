@@ -248,6 +248,55 @@ static int parse_ports(struct parse const *in, struct piece parentport, struct p
   return 0;
 }
 
+/* The texts of a spec's parts. */
+struct parts {
+  struct piece parentip;
+  struct piece parentport;
+  struct piece childip;
+  struct piece childport;
+};
+
+static struct piece word(char const *s)
+{
+  return (struct piece){.s = s, .len = strlen(s)};
+}
+
+static int is_word(struct piece p, char const *s)
+{
+  return p.len == strlen(s) && !memcmp(p.s, s, p.len);
+}
+
+/* text: without the protocol. brief: RK_PORTSPEC_SHORT. 0, or -1: malformed. */
+static int cut(struct parse const *in, struct piece text, int brief, struct parts *parts)
+{
+  struct piece f[3] = {word(""), word(""), word("")};
+  char const *colon = memrchr(text.s, ':', text.len);
+  int bracket = text.len && *text.s == '[';
+  int n = 0;
+
+  parts->childport = text;
+  if (!colon && !brief)
+    return -1;
+  if (colon) {
+    parts->childport = between(colon + 1, text.s + text.len);
+    n = parse_fields(between(text.s, colon), f);
+  }
+  if (n == -1 || n > 3)
+    return -1;
+  if (n == 1 && in->rk && !bracket) {
+    f[1] = f[0];
+    f[0] = word("");
+  }
+  if (brief && !f[1].len && (n != 1 || !bracket))
+    f[1] = word("0");
+  if (brief && is_word(f[0], "localhost"))
+    f[0] = word("127.0.0.1");
+  parts->parentip = f[0];
+  parts->parentport = f[1];
+  parts->childip = f[2];
+  return 0;
+}
+
 int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec,
                       char *err, size_t errsize)
 {
@@ -258,35 +307,28 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
     .err = err,
     .errsize = errsize,
   };
-  struct piece f[3] = {{.s = ""}, {.s = ""}, {.s = ""}};
+  int brief = (flags & RK_PORTSPEC_SHORT) != 0;
   char const *slash = memrchr(text, '/', len);
-  char const *colon;
-  int n;
+  struct parts parts;
 
   memset(spec, 0, sizeof *spec);
   spec->count = 1;
-  if (!slash)
+  if (!slash && !brief)
     return refuse_spec(&in, "missing proto in");
-  if (parse_proto(&in, between(slash + 1, text + len)) == -1)
+  if (!slash) {
+    slash = text + len;
+    spec->proto = RK_PROTO_TCP;
+  } else if (parse_proto(&in, between(slash + 1, text + len)) == -1) {
     return -1;
-  colon = memrchr(text, ':', (size_t)(slash - text));
-  if (!colon)
-    return refuse_spec(&in, "unexpected");
-  n = parse_fields(between(text, colon), f);
-  if (n == -1)
-    return refuse_spec(&in, "unexpected");
-  if (n == 1 && in.rk && text[0] != '[') {
-    f[1] = f[0];
-    f[0] = (struct piece){.s = ""};
   }
-  if (parse_ip(&in, f[0], "unexpected ParentIP in", spec->parentip) == -1)
+  if (cut(&in, between(text, slash), brief, &parts) == -1)
+    return refuse_spec(&in, "unexpected");
+  if (parse_ip(&in, parts.parentip, "unexpected ParentIP in", spec->parentip) == -1)
     return -1;
-  if (parse_ip(&in, f[2], in.rk ? "unexpected ChildIP in" : "unexpected ParentIP in",
+  if (parse_ip(&in, parts.childip, in.rk ? "unexpected ChildIP in" : "unexpected ParentIP in",
                spec->childip) == -1)
     return -1;
-  if (n > 3)
-    return refuse_spec(&in, "unexpected");
-  return parse_ports(&in, f[1], between(colon + 1, slash));
+  return parse_ports(&in, parts.parentport, parts.childport);
 }
 
 static int invalid_ip(char *err, size_t size, char const *what, char const *ip)
@@ -340,6 +382,8 @@ int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize)
 
 int rk_portspec_conflict(struct rk_portspec const *a, struct rk_portspec const *b)
 {
+  if (!a->parentport || !b->parentport) /* the kernel chooses */
+    return 0;
   return a->proto == b->proto && !strcmp(a->parentip, b->parentip) &&
          a->parentport < b->parentport + b->count && b->parentport < a->parentport + a->count;
 }

@@ -101,7 +101,9 @@ static void read_status(struct apid const *a, char const *name)
     return;
   e->state = ports_status(a->dirfd, name, err, sizeof err);
   if (!e->id)
-    e->id = ports_status_id(a->dirfd, name);
+    e->id = ports_status_number(a->dirfd, name, "id");
+  if (e->there && !e->spec.parentport) /* one that was free */
+    e->spec.parentport = ports_status_number(a->dirfd, name, "listen");
 }
 
 static void each(struct apid const *a, char const *dir,

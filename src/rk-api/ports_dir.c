@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <netinet/in.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
@@ -68,17 +69,19 @@ enum ports_state ports_status(int dirfd, char const *name, char *err, size_t err
   }
 }
 
-long ports_status_id(int dirfd, char const *name)
+long ports_status_number(int dirfd, char const *name, char const *key)
 {
   char text[RK_PORTSTATUS_MAX];
   char path[PATH_SIZE];
-  char id[16];
+  char value[INET6_ADDRSTRLEN + 16];
+  char const *colon;
 
   if (rk_portstatus_read(dirfd, path_of(path, "ports.status", name), text, sizeof text) == -1)
     return 0;
-  if (rk_portstatus_value(text, "id", id, sizeof id) == -1)
+  if (rk_portstatus_value(text, key, value, sizeof value) == -1)
     return 0;
-  return (long)rk_portid_number(id);
+  colon = strrchr(value, ':');
+  return (long)rk_portid_number(colon ? colon + 1 : value);
 }
 
 /* By fd: the directory itself, whatever becomes of its path. */

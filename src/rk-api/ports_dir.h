@@ -20,8 +20,9 @@ int ports_remove(int dirfd, char const *name);
    status. */
 enum ports_state ports_status(int dirfd, char const *name, char *err, size_t errsize);
 
-/* The id that rk-portd says NAME has; 0: it has not said it. */
-long ports_status_id(int dirfd, char const *name);
+/* A number in the status of NAME: the value of key, or what is after its last colon (the port of
+   listen=). 0: rk-portd has not said it. */
+long ports_status_number(int dirfd, char const *name, char const *key);
 
 /* An inotify fd (non-blocking, close-on-exec) that becomes readable when a port file or a status
    changes; both directories are made if they are not there. *ports and *status, if not null, become

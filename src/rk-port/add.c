@@ -1,23 +1,18 @@
 /* SPDX-License-Identifier: ISC
    The verb add. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <sys/stat.h>
+#include <netinet/in.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/buffer.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
 #include <rk/options.h>
-#include <rk/host.h>
 #include <rk/portid.h>
-#include <rk/portspec.h>
-#include <rk/portstatus.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -27,34 +22,16 @@
 #define RENAME_NOREPLACE 1
 #endif
 
-enum { OPTION_MAX = 16 };
-
-/* The lines after the spec, from -o. */
-struct lines {
-  char const *line[OPTION_MAX];
-  unsigned int n;
-};
-
-/* The port file for one spec; dies if rk-portd would refuse it. */
-static size_t compose(char const *spec, struct lines const *options, char *buf, size_t size)
+/* The text of a port file; dies if rk-portd would refuse it. */
+static size_t compose(char const *spec, struct port_lines const *options, struct rk_portfile *file,
+                      char *buf, size_t size)
 {
   struct rk_text t = rk_text_in(buf, size);
-  struct rk_portfile file;
-  char err[RK_PORTSPEC_ERRMAX];
-  unsigned int line;
 
-  rk_text_str(&t, spec);
-  rk_text_str(&t, "\n");
-  for (unsigned int i = 0; i < options->n; i++) {
-    if (strchr(options->line[i], '\n'))
-      strerr_dief(RK_EXIT_USAGE, "an option of a port is one line");
-    rk_text_str(&t, options->line[i]);
-    rk_text_str(&t, "\n");
-  }
-  if (t.cut)
-    strerr_dief(RK_EXIT_USAGE, "a port file has at most 4096 bytes");
-  if (rk_portfile_parse(t.s, t.len, &file, &line, err, sizeof err) == -1)
-    strerr_dief(RK_EXIT_USAGE, err);
+  rk_text_add(&t, spec, "\n");
+  for (unsigned int i = 0; i < options->n; i++)
+    rk_text_add(&t, options->line[i], "\n");
+  port_parse(t.s, t.cut ? size : t.len, file);
   return t.len;
 }
 
@@ -75,35 +52,6 @@ static void check_given(char const *name)
     strerr_dief(RK_EXIT_USAGE, "a name that is a number is given by rk-port, not chosen: ", name);
 }
 
-static int fill(int fd, char const *text, size_t len)
-{
-  if (allwrite(fd, text, len) < len)
-    return -1;
-  return fchmod(fd, 0644);
-}
-
-/* The file under a name that begins with a dot, which tmp becomes. stamp: its time of writing, by
-   which rk-portd's answer is known to be about this file. */
-static void write_file(struct port_dirs const *d, char const *text, size_t len, char *tmp,
-                       char *stamp)
-{
-  struct stat st;
-  uint64_t ns;
-  int fd = rk_temp_open(d->ports, "port", tmp);
-
-  if (fd == -1)
-    strerr_diefusys(RK_EXIT_SYS, "write ", d->path, "/ports");
-  if (fill(fd, text, len) == -1 || fstat(fd, &st) == -1) {
-    int e = errno;
-    unlinkat(d->ports, tmp, 0);
-    errno = e;
-    strerr_diefusys(RK_EXIT_SYS, "write ", d->path, "/ports/", tmp);
-  }
-  close(fd);
-  ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
-  stamp[uint64_fmt(stamp, ns)] = 0;
-}
-
 /* Put the file into ports under a name that nobody has: the given one, or the next number. name: at
    least PORT_NAME_MAX + 1. */
 static void publish(struct port_dirs const *d, char const *given, char const *text, size_t len,
@@ -115,7 +63,7 @@ static void publish(struct port_dirs const *d, char const *given, char const *te
     memcpy(name, given, strlen(given) + 1);
   else
     next_number(d, name);
-  write_file(d, text, len, tmp, stamp);
+  port_write(d, text, len, tmp, stamp);
   while (rk_renameat2(d->ports, tmp, d->ports, name, RENAME_NOREPLACE) == -1) {
     int e = errno;
     if (e == EEXIST && !given) { /* a file that somebody has named by a number */
@@ -135,74 +83,32 @@ static void withdraw(struct port_dirs const *d, char const *name)
   unlinkat(d->ports, name, 0);
 }
 
-static void failed(char const *spec, char const *error) __attribute__((noreturn));
-static void failed(char const *spec, char const *error)
-{
-  if (!strncmp(error, "cannot expose privileged port ", 30))
-    rk_die_host(
-      "N11",
-      "sysctl -w net.ipv4.ip_unprivileged_port_start=0, or setcap "
-      "cap_net_bind_service=ep on rootlesskit or rk-portd, or hand the socket in (listen-fd=)",
-      "unable to publish ", spec, ": ", error);
-  strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": ", error);
-}
-
-/* What rk-portd says of this very file: RK_PORTSTATE_NONE: nothing yet. */
-static enum rk_portstate answer(struct port_dirs const *d, char const *name, char const *stamp,
-                                char *text, size_t size)
-{
-  char value[UINT64_FMT];
-
-  if (!port_served(d))
-    return RK_PORTSTATE_NONE;
-  if (port_status(d, name, text, size) == -1)
-    return RK_PORTSTATE_NONE;
-  if (!port_value(text, "mtime", value, sizeof value))
-    return RK_PORTSTATE_NONE;
-  if (strcmp(value, stamp) != 0)
-    return RK_PORTSTATE_NONE;
-  return rk_portstatus_state(text);
-}
-
-/* Until rk-portd has said what became of it. */
+/* Until rk-portd has said what became of it: its status is in text then. */
 static void await(struct port_dirs const *d, struct port_wait *w, char const *name,
-                  char const *spec, char const *stamp)
+                  char const *spec, char const *stamp, char *text, size_t size)
 {
-  char text[PORT_STATUS_MAX];
-  char value[PORT_STATUS_MAX];
-  int r = PORT_CHANGED;
-  int e;
+  int woken;
+  enum rk_portstate state = port_await(d, w, name, stamp, text, size, &woken);
+  int e = errno;
 
-  while (r == PORT_CHANGED) {
-    enum rk_portstate state = answer(d, name, stamp, text, sizeof text);
-    if (state == RK_PORTSTATE_LISTENING)
-      return;
-    if (state == RK_PORTSTATE_ERROR) {
-      char const *why = port_value(text, "error", value, sizeof value);
-      withdraw(d, name);
-      failed(spec, why ? why : "rk-portd gives no reason");
-    }
-    r = port_pause(w);
-  }
-  e = errno;
+  if (state == RK_PORTSTATE_LISTENING)
+    return;
   withdraw(d, name);
   errno = e;
-  if (r == -1)
-    strerr_diefusys(RK_EXIT_SYS, "wait until ", spec, " is published");
-  if (r == PORT_INTERRUPTED)
-    strerr_dief(RK_EXIT_NO, "interrupted: ", spec, " is not published");
-  if (!port_served(d))
-    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd serves ", d->path);
-  strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": it does not listen yet");
+  if (state == RK_PORTSTATE_ERROR)
+    port_refused(spec, text);
+  port_unanswered(d, spec, woken);
 }
 
-/* Whoever cannot be told the name of a port cannot withdraw it either. */
-static void print(struct port_dirs const *d, char const *name)
+/* Whoever cannot be told the name of a port cannot withdraw it either. listen: "", or the address
+   that was chosen. */
+static void print(struct port_dirs const *d, char const *name, char const *listen)
 {
   buffer *out = buffer_1small;
   int e;
 
-  if (buffer_puts(out, name) != -1 && buffer_putflush(out, "\n", 1) != -1)
+  if (buffer_puts(out, name) != -1 && buffer_puts(out, *listen ? " " : "") != -1 &&
+      buffer_puts(out, listen) != -1 && buffer_putflush(out, "\n", 1) != -1)
     return;
   e = errno;
   withdraw(d, name);
@@ -212,19 +118,14 @@ static void print(struct port_dirs const *d, char const *name)
 
 struct options {
   char const *name;
-  struct lines lines;
+  struct port_lines lines;
   uint32_t seconds;
   int nowait;
 };
 
 static int take_line(void *into, char const *value)
 {
-  struct lines *l = &((struct options *)into)->lines;
-
-  if (l->n == OPTION_MAX)
-    strerr_dief(RK_EXIT_USAGE, "a port takes at most 16 options -o");
-  l->line[l->n] = value;
-  l->n++;
+  port_take_line(&((struct options *)into)->lines, value);
   return 1;
 }
 
@@ -266,6 +167,9 @@ int verb_add(int argc, char const *const *argv)
   char const *given = o.name;
   struct port_dirs d;
   char text[RK_PORTFILE_MAX + 1];
+  char status[PORT_STATUS_MAX];
+  char listen[INET6_ADDRSTRLEN + 16];
+  struct rk_portfile file;
   char name[PORT_NAME_MAX + 1];
   char stamp[UINT64_FMT];
   struct port_wait w;
@@ -278,18 +182,21 @@ int verb_add(int argc, char const *const *argv)
     check_given(given);
   /* all of them before the first is there */
   for (int i = 1; i < argc; i++)
-    compose(argv[i], &o.lines, text, sizeof text);
+    compose(argv[i], &o.lines, &file, text, sizeof text);
   port_open(&d, argv[0], 1, o.seconds);
   if (!o.nowait)
     port_watch(&w, &d);
   for (int i = 1; i < argc; i++) {
-    size_t len = compose(argv[i], &o.lines, text, sizeof text);
+    size_t len = compose(argv[i], &o.lines, &file, text, sizeof text);
+    listen[0] = 0;
     publish(&d, given, text, len, name, stamp);
     if (!o.nowait) {
       port_wait_for(&w, o.seconds);
-      await(&d, &w, name, argv[i], stamp);
+      await(&d, &w, name, argv[i], stamp, status, sizeof status);
+      if (!file.spec.parentport)
+        port_value(status, "listen", listen, sizeof listen);
     }
-    print(&d, name);
+    print(&d, name, listen);
   }
   return 0;
 }

@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rk/portspec.h>
+#include <rk/portstatus.h>
+
 enum { PORT_NAME_MAX = 250, PORT_STATUS_MAX = 4096 };
 
 struct port_dirs {
@@ -67,7 +70,34 @@ void port_wait_for(struct port_wait *w, unsigned int seconds);
 /* Sleep until something happens. An enum port_woken, or -1 with errno of poll(2). */
 int port_pause(struct port_wait *w);
 
+/* file.c. The lines of options -o. Dies if there are too many, or it is not one line. */
+enum { PORT_LINES_MAX = 16 };
+struct port_lines {
+  char const *line[PORT_LINES_MAX];
+  unsigned int n;
+};
+void port_take_line(struct port_lines *l, char const *value);
+
+/* Parse what is to become a port file; dies (100) if rk-portd would refuse it. */
+void port_parse(char const *text, size_t len, struct rk_portfile *file);
+
+/* Write it into ports under a name that begins with a dot, which tmp (RK_TEMP_MAX) becomes. stamp
+   (UINT64_FMT): its time of writing, by which rk-portd's answer is known to be about this file.
+   Dies. */
+void port_write(struct port_dirs const *d, char const *text, size_t len, char *tmp, char *stamp);
+
+/* Until rk-portd has said what became of that file: LISTENING or ERROR, with the status in text;
+   NONE: it has not, *woken is why (port_pause). */
+enum rk_portstate port_await(struct port_dirs const *d, struct port_wait *w, char const *name,
+                             char const *stamp, char *text, size_t size, int *woken);
+
+/* The ends of both: die with rk-portd's reason, or because there is none. */
+void port_refused(char const *spec, char const *status) __attribute__((noreturn));
+void port_unanswered(struct port_dirs const *d, char const *spec, int woken)
+  __attribute__((noreturn));
+
 int verb_add(int argc, char const *const *argv);
+int verb_set(int argc, char const *const *argv);
 int verb_rm(int argc, char const *const *argv);
 int verb_ls(int argc, char const *const *argv);
 int verb_wait(int argc, char const *const *argv);

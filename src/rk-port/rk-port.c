@@ -20,9 +20,9 @@ static struct rk_option const NONE[] = {{0}};
 
 static struct rk_usage const USAGE = {
   .name = "rk-port",
-  .summary = "publish, withdraw and list ports, and wait for them",
+  .summary = "publish, change, withdraw and list ports, and wait for them",
   .more = "rk-port add --help, rk-port ls --help, ... tell the options of each.",
-  .operands = "add|rm|ls|wait [ arguments... ]",
+  .operands = "add|set|rm|ls|wait [ arguments... ]",
   .options = NONE,
 };
 
@@ -32,10 +32,7 @@ int main(int argc, char const *const *argv)
     char const *verb;
     int (*run)(int argc, char const *const *argv);
   } const verbs[] = {
-    {"add", verb_add},
-    {"rm", verb_rm},
-    {"ls", verb_ls},
-    {"wait", verb_wait},
+    {"add", verb_add}, {"set", verb_set}, {"rm", verb_rm}, {"ls", verb_ls}, {"wait", verb_wait},
   };
 
   PROG = "rk-port";

@@ -18,6 +18,8 @@
 #include <rk/text.h>
 #include "errtext.h"
 
+enum { FREE_ATTEMPTS = 20 };
+
 /* The host's first IPv4 address that is not loopback, 0: none. */
 static in_addr_t hostip(void)
 {
@@ -185,6 +187,29 @@ static int borrow(struct bind const *bind, struct published *p, struct rk_text *
   return 0;
 }
 
+/* Bound to a number that the kernel has chosen. That of TCP is then bound by its name: a chosen one
+   would be given back when the socket stops listening (tcp_set_state), as refuse=backend makes it
+   do. */
+static int one_free(struct sockaddr_storage const *sa, int v6only, int tcp)
+{
+  int fd = one(sa, v6only, tcp);
+
+  for (int i = 0; fd != -1 && tcp && i < FREE_ATTEMPTS; i++) {
+    struct sockaddr_storage named = *sa;
+    struct sockaddr_storage chosen = {0};
+    socklen_t len = sizeof chosen;
+    if (getsockname(fd, (struct sockaddr *)&chosen, &len) == -1)
+      break;
+    ((struct sockaddr_in *)&named)->sin_port = ((struct sockaddr_in *)&chosen)->sin_port;
+    close(fd);
+    fd = one(&named, v6only, tcp);
+    if (fd != -1 || errno != EADDRINUSE)
+      return fd;
+    fd = one(sa, v6only, tcp); /* somebody was faster */
+  }
+  return fd;
+}
+
 int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
 {
   struct rk_portspec spec = p->file.spec;
@@ -211,7 +236,10 @@ int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
       rk_text_str(why, err);
       return -1;
     }
-    fd = one_patiently(&sa, v6only, tcp, bind->patient);
+    if (spec.parentport)
+      fd = one_patiently(&sa, v6only, tcp, bind->patient);
+    else
+      fd = one_free(&sa, v6only, tcp);
     if (fd == -1 && errno == EAFNOSUPPORT && sa.ss_family == AF_INET6 && !no6) {
       no6 = 1; /* a kernel without IPv6: "any" then means IPv4 */
       continue;

@@ -210,6 +210,8 @@ static enum forwarded slirp_check(struct published const *p, struct rk_text *why
     rk_text_add(why, "unsupported IP (v6?): ", s->childip);
   } else if (addr.s6_addr[12] == 127) {
     rk_text_add(why, "slirp4netns does not reach the loopback address inside: ", s->childip);
+  } else if (!s->parentport) {
+    rk_text_str(why, "slirp4netns cannot choose a port of the host: give its number");
   } else if (p->file.listenfd[0]) {
     rk_text_str(why, "listen-fd= cannot be handed to slirp4netns");
   } else if (rk_portfile_needs_relay(&p->file)) {

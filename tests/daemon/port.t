@@ -61,7 +61,7 @@ run rk-port wait -c -t 1 "$D" web; is "$rc $err" "1 rk-port: fatal: port web is 
   "wait for a chain that does not come"
 run rk-port rm -i "$D" 4; is "$rc" 0 "rm by id"
 run rk-port rm "$D" 4; is "$rc $err" "1 rk-port: fatal: no such port: 4" "twice: 1"
-for bad in 127.0.0.1:0:80/tcp x/tcp 1-3:1-4/tcp; do
+for bad in 127.0.0.1:-1:80/tcp x/tcp 1-3:1-4/tcp; do
   run rk-port add "$D" 127.0.0.4:$p:80/tcp $bad; is "$rc" 100 "malformed $bad: 100, and nothing is published"
 done
 run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: unknown key "foo"' \

@@ -13,8 +13,11 @@ echo "127.0.0.1:$p:80/tcp" > "$D/ports/good"
 echo foo > "$D/ports/before"
 portd_start "$D"
 not_ok "what a killed rk-portd left is removed" test -e "$D/ports.status/gone"
-is "$(error before)" 'line 1: missing proto in PortSpec string: "foo"' "a malformed file: the line and the reason"
-like "$(cat "$T/portd.err")" '^rk-portd: warning: port "before": line 1: missing proto' "also on stderr, with its name"
+is "$(error before)" 'line 1: unexpected ChildPort in PortSpec string: "foo": strconv.Atoi: parsing "foo": '\
+'invalid syntax; wanted: [HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL]' \
+  "a malformed file: the line and the reason"
+like "$(cat "$T/portd.err")" '^rk-portd: warning: port "before": line 1: unexpected ChildPort' \
+  "also on stderr, with its name"
 # shellcheck disable=SC2016
 put l2 "$(printf '127.0.0.1:%s:80/tcp\nsrcip=maybe' "$q")"
 is "$(error l2)" 'line 2: srcip must be prefer, require, no, plain or loopback, not "maybe"' "the line that is wrong"
@@ -47,7 +50,8 @@ ok "a fifo does not block" wait_until status_is "$D" fifo error "unable to read 
 head -c 1048576 /dev/zero | tr '\0' x > "$D/ports/big"
 ok "a file of 1 MiB" wait_until status_is "$D" big error "file longer than 4096 bytes"
 : > "$D/ports/empty"
-ok "an empty file" wait_until status_is "$D" empty error "no port spec in the file"
+ok "an empty file" wait_until status_is "$D" empty error \
+  "no port spec in the file; wanted: [HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL]"
 n=$(printf 'odd name\n"\033[1m')
 echo "127.0.0.1:$p:80/udp" > "$D/ports/$n"
 ok "a name of odd bytes" wait_until status_is "$D" "$n" state listening

@@ -171,6 +171,34 @@ static struct {
                   "parsing \"\": invalid syntax"},
 };
 
+/* as a port file has it */
+static struct {
+  char const *text, *want;
+} const brief[] = {
+  {"8080:80", "|8080||80|tcp"},
+  {":80", "|0||80|tcp"},
+  {"80", "|0||80|tcp"},
+  {"53/udp", "|0||53|udp"},
+  {":8080:80", "|8080||80|tcp"},
+  {"::80", "|0||80|tcp"},
+  {"localhost:8080:80", "127.0.0.1|8080||80|tcp"},
+  {"localhost::80/udp6", "127.0.0.1|0||80|udp6"},
+  {"127.0.0.1::80", "127.0.0.1|0||80|tcp"},
+  {"[::1]::80", "::1|0||80|tcp"},
+  {"127.0.0.1:0:10.0.2.100:80", "127.0.0.1|0|10.0.2.100|80|tcp"},
+  {"8000-8099:9000-9099", "|8000||9000|tcpx100"},
+  {"8080:80/", "invalid PortSpec string: \"8080:80/\": unknown proto: \"\""},
+  {"x", "unexpected ChildPort in PortSpec string: \"x\": strconv.Atoi: parsing \"x\": invalid "
+        "syntax"},
+  {"", "unexpected ChildPort in PortSpec string: \"\": strconv.Atoi: parsing \"\": invalid syntax"},
+  {"[::]:80", "unexpected ParentPort in PortSpec string: \"[::]:80\": strconv.Atoi: parsing \"\": "
+              "invalid syntax"},
+  {"LOCALHOST:8080:80", "unexpected ParentIP in PortSpec string: \"LOCALHOST:8080:80\""},
+  {"1:2:3:4:5", "unexpected PortSpec string: \"1:2:3:4:5\""},
+};
+
+#define WANTED "; wanted: " RK_PORTSPEC_FORM
+
 static struct {
   char const *text, *want;
 } const checks[] = {
@@ -239,9 +267,14 @@ static struct {
   {":1:1/tcp\nwait=1\nrefuse=backend", "0: refuse=backend and wait= exclude each other"},
   {":1:1/tcp\nsrcip=plain", "tcp srcip 3 idle 0 refuse 0 wait 0 0 fd "},
   {":53:53/udp\nsrcip=no\nidle=30\n", "udp srcip 2 idle 30 refuse 0 wait 0 0 fd "},
-  {"", "0: no port spec in the file"},
-  {"# nothing\n\n", "0: no port spec in the file"},
-  {"x\n", "1: missing proto in PortSpec string: \"x\""},
+  {"", "0: no port spec in the file" WANTED},
+  {"# nothing\n\n", "0: no port spec in the file" WANTED},
+  {"x/tcp\n", "1: unexpected ChildPort in PortSpec string: \"x/tcp\": strconv.Atoi: parsing \"x\": "
+              "invalid syntax" WANTED},
+  {"80\n", "tcp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
+  {":0:1/tcp\n", "tcp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
+  {"0-1:1-2/tcp\n", "1: invalid ParentPort: 0" WANTED},
+  {":70000:1/tcp\n", "1: invalid ParentPort: 70000" WANTED},
   {":1:1/tcp\nfoo=bar\n", "2: unknown key \"foo\""},
   {":1:1/tcp\n\nfoo\n", "3: not a key=value line: \"foo\""},
   {":1:1/tcp\n:2:2/tcp\n", "2: not a key=value line: \":2:2/tcp\""},
@@ -255,7 +288,6 @@ static struct {
   {":1:1/tcp\nidle=5\n", "0: idle is for udp"},
   {":1:1/udp\nrefuse=backend\n", "0: refuse=backend is for tcp"},
   {"1-2:1-2/tcp\nlisten-fd=a\n", "0: listen-fd names one socket, not a range"},
-  {":0:1/tcp\n", "1: invalid ParentPort: 0"},
 };
 
 static void conflicts(void)
@@ -267,6 +299,7 @@ static void conflicts(void)
     {":80:80/tcp", ":80:81/tcp", 1},        {":80:80/tcp", ":80:80/tcp4", 0},
     {":80:80/tcp", "0.0.0.0:80:80/tcp", 0}, {"80-89:80-89/tcp", "89:1/tcp", 1},
     {"80-89:80-89/tcp", "90:1/tcp", 0},     {"90:1/tcp", "80-89:80-89/tcp", 0},
+    {":0:80/tcp", ":0:80/tcp", 0},
   };
   struct rk_portspec a, b;
 
@@ -289,13 +322,14 @@ int main(void)
 
   EACH(peer, parsed(peer[i].text, RK_PORTSPEC_ROOTLESSKIT));
   EACH(ours, parsed(ours[i].text, RK_PORTSPEC_RK));
+  EACH(brief, parsed(brief[i].text, RK_PORTSPEC_RK | RK_PORTSPEC_SHORT));
   EACH(checks, checked(checks[i].text));
   EACH(listen_, listens(listen_[i].text, listen_[i].no6));
   EACH(targets, target(targets[i].text, "192.0.2.7"));
   EACH(files, file(files[i].text, strlen(files[i].text)));
   conflicts();
   is_str(file(":1:1/tcp\0\n", 10),
-         "1: invalid PortSpec string: \":1:1/tcp\\x00\": unknown proto: \"tcp\\x00\"",
+         "1: invalid PortSpec string: \":1:1/tcp\\x00\": unknown proto: \"tcp\\x00\"" WANTED,
          "a zero byte");
   memset(big, '\n', sizeof big);
   is_str(file(big, sizeof big), "0: file longer than 4096 bytes", "too long");

@@ -28,14 +28,18 @@ enum { RK_PORTSPEC_IPMAX = INET6_ADDRSTRLEN, RK_PORTSPEC_ERRMAX = 512 };
 /* The parser's extensions: what a port file may say beyond RootlessKit's grammar. */
 enum {
   RK_PORTSPEC_ROOTLESSKIT = 0,
-  RK_PORTSPEC_RK = 1 /* ranges A-B:C-D/PROTO; PARENTPORT:CHILDPORT/PROTO without an address */
+  RK_PORTSPEC_RK = 1,   /* ranges A-B:C-D/PROTO; PARENTPORT:CHILDPORT/PROTO without an address */
+  RK_PORTSPEC_SHORT = 2 /* with the former: tcp if there is no /PROTO; an empty or missing
+                           PARENTPORT is 0; localhost as PARENTIP is 127.0.0.1 */
 };
+#define RK_PORTSPEC_FORM "[HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL]"
 
 struct rk_portspec {
   enum rk_proto proto;
   char parentip[RK_PORTSPEC_IPMAX]; /* as written; "": unset */
   char childip[RK_PORTSPEC_IPMAX];
-  int64_t parentport; /* first of the range; any number until rk_portspec_check has passed it */
+  int64_t parentport; /* first of the range; any number until rk_portspec_check has passed it. In a
+                         port file 0: one that is free */
   int64_t childport;
   uint32_t count; /* ports in the range, 1 if it is none */
 };
@@ -98,8 +102,9 @@ struct rk_portfile {
                                          bind */
 };
 
-/* Parse a whole port file (and rk_portspec_check it). 0, or -1: err is one line, *line the number
-   of the faulty line (from 1; 0: the file as a whole). */
+/* Parse a whole port file (and rk_portspec_check it), its spec with RK_PORTSPEC_SHORT. 0, or -1:
+   err is one line, which ends with the form if the spec is at fault, *line the number of the faulty
+   line (from 1; 0: the file as a whole). */
 int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, unsigned int *line,
                       char *err, size_t errsize);
 
