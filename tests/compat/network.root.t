@@ -64,14 +64,6 @@ run as_user rootlessctl --socket "$D/api.sock" info; like "$out" 'Supported prot
   "and its protocols"; end "$p"
 from=''; served "builtin, --pidns" 127.0.0.1:$P '^127\.0\.0\.1 ' --pidns --net=slirp4netns --port-driver=builtin -p \
   127.0.0.1:$P:80/tcp; end "$p"
-if pasta --host-lo-to-ns-lo --version > /dev/null 2>&1; then
-  # on an IPv4 socket: without --ipv6 pasta looks for no other
-  spawn as_user rootlesskit --state-dir="$D" --net=pasta --disable-host-loopback --port-driver=implicit -p \
-    127.0.0.1:1:1/tcp python3 -m http.server --bind 0.0.0.0 -d "$T/u" $P; p=$pid
-  from=peer; ok "implicit: pasta publishes what listens" wait_until peer curl -s --max-time 2 http://192.0.2.1:$P/; \
-    end "$p"
-else skip 1 "this pasta is too old to publish listeners of a namespace by itself"; fi
-
 bad=''
 for f in --pidns --cgroupns --utsns --ipcns '--pidns --cgroupns --utsns --ipcns' '--pidns --reaper=true' \
   '--pidns --reaper=false' --reaper=false; do
