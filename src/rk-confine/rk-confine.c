@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <skalibs/strerr.h>
@@ -21,10 +23,12 @@
 #include <rk/ctl.h>
 #include <rk/env.h>
 #include <rk/exit.h>
+#include <rk/fds.h>
 #include <rk/host.h>
 #include <rk/landlock.h>
 #include <rk/link.h>
 #include <rk/options.h>
+#include <rk/text.h>
 
 struct confine {
   int abi;        /* of the kernel's Landlock */
@@ -177,6 +181,41 @@ static struct rk_usage const USAGE = {
   .options = OPTIONS,
 };
 
+struct others {
+  uint64_t own; /* cookie of our network namespace */
+  struct rk_text list;
+};
+
+static int note_other(int fd, void *data)
+{
+  struct others *o = data;
+  int protocol = 0;
+  socklen_t len = sizeof protocol;
+
+  if (!rk_fd_leads(fd, RK_FDS_SOCKETS, o->own))
+    return 0;
+  if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 && protocol == IPPROTO_TCP)
+    return 0;
+  if (o->list.len)
+    rk_text_str(&o->list, ",");
+  rk_text_num(&o->list, fd);
+  return 0;
+}
+
+/* Landlock looks at plain TCP only: not at UDP, nor at MPTCP (its hook_socket_connect asks
+   sk_is_tcp). */
+static void check_sockets(void)
+{
+  char text[256];
+  struct others o = {.own = rk_netns_cookie(), .list = rk_text_in(text, sizeof text)};
+
+  if (rk_fds_each(note_other, &o) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "list /proc/self/fd");
+  if (o.list.len)
+    strerr_warnw("inherited sockets of another network that are not of TCP are not confined: fd ",
+                 text);
+}
+
 static void __attribute__((noreturn)) die_refused(char const *what)
 {
   if (errno == EPERM)
@@ -227,6 +266,7 @@ int main(int argc, char const *const *argv)
     die_refused("install a seccomp filter");
   tell_outside(c.ruleset);
   close(c.ruleset);
+  check_sockets();
   rk_env_unset("RK_LISTEN_OPEN");
   rk_link_exec(argv + used, c.keep);
 }

@@ -14,8 +14,8 @@ echo "## Host ports without a relay: rk-listen"
 echo
 echo "nginx in a chain, on a socket of rk-listen under rk-confine (listen); by rk-portd and its relay (rk); and"
 echo "without a chain (direct). Medians of ${ROUNDS:-5} interleaved rounds of one second; in brackets the ratio to"
-echo "direct, then the CPU time of the server and the relay together. body1, body8: answers of 64 MiB to one and eight clients,"
-echo "Gbit/s; the others as in \"Published ports\"."
+echo "direct, then the CPU time of the server and the relay together. body1, body8: answers of 64 MiB to one and eight"
+echo "clients, Gbit/s; the others as in \"Published ports\"."
 echo
 rk-t-outer python3 tests/bench/ports.py -i -t -r "${ROUNDS:-5}" -f direct,listen,rk \
   -c "${COLUMNS_ONLY:-body1,body8,new1,new32,keep1,keep32}"

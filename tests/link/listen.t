@@ -156,6 +156,24 @@ refuses rk-hold rk-userns rk-idmap rk-net -d none rk-hold
 refuses cat rk-userns rk-idmap rk-net -d none rk-gate 1 0 cat
 run rk-listen 127.0.0.1:8080:80/tcp rk-run --net=none --state-dir="$T/run" cat
 like "$rc/$err" '^1/rk-gate: fatal: put rk-confine before cat: ' "unconfined: rk-run"
+run rk-listen -u 127.0.0.1:8080:80/udp 127.0.0.1:8081:81/tcp rk-userns rk-idmap rk-net -d none rk-confine true
+is "$rc/$err" "0/rk-confine: warning: inherited sockets of another network that are not of TCP are not confined: fd 3" \
+  "rk-confine names the socket that it does not confine: UDP"
+cat > "$T/mptcp.py" <<'E2'
+import os
+import socket
+import sys
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)
+s.bind(("127.0.0.1", 0))
+s.listen()
+os.dup2(s.fileno(), 7)
+os.execvp(sys.argv[1], sys.argv[1:])
+E2
+run python3 "$T/mptcp.py" rk-userns rk-idmap rk-net -d none -f 7 rk-confine true
+case $err in
+  *'Protocol not'*) skip 1 "this kernel has no MPTCP" ;;
+  *) is "$rc/${err##* }" "0/7" "MPTCP" ;;
+esac
 run rk-listen -u 127.0.0.1:8080:80/tcp rk-userns rk-idmap rk-net -d none python3 "$T/see.py"
 is "$rc/$out" "0/1, 80, own, 3:127.0.0.1:8080 tcp listens" "-u: the program gets them"
 
