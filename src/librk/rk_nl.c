@@ -42,7 +42,6 @@ void rk_nl_msg(struct rk_nl *batch, uint16_t type, uint16_t flags, void const *b
   struct nlmsghdr head = {
     .nlmsg_type = type,
     .nlmsg_flags = (uint16_t)(flags | NLM_F_REQUEST),
-    .nlmsg_seq = batch->n + 1,
   };
   char *p;
 

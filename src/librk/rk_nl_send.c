@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <sys/socket.h>
 
+#include <rk/clock.h>
 #include <rk/fail.h>
 
 #ifndef SOL_NETLINK
@@ -37,9 +38,19 @@ static ssize_t receive(int fd, void *buf, size_t size)
   }
 }
 
-static int post(int fd, struct rk_nl *batch, uint16_t flags)
+/* Sequence numbers that no earlier batch on this socket had: NUMBERS a microsecond. */
+enum { NUMBERS = 64 };
+
+static uint32_t first_number(void)
+{
+  return (uint32_t)((uint64_t)rk_clock_us() * NUMBERS);
+}
+
+/* first: added to the sequence numbers of the batch. */
+static int post(int fd, struct rk_nl *batch, uint16_t flags, uint32_t first)
 {
   struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+  uint32_t n = 0;
 
   if (batch->full)
     return rk_fail(EMSGSIZE);
@@ -47,6 +58,8 @@ static int post(int fd, struct rk_nl *batch, uint16_t flags)
     struct nlmsghdr head;
     memcpy(&head, batch->buf.b + at, sizeof head);
     head.nlmsg_flags = (uint16_t)(head.nlmsg_flags | flags);
+    head.nlmsg_seq = first + n;
+    n++;
     memcpy(batch->buf.b + at, &head, sizeof head);
     at += NLMSG_ALIGN(head.nlmsg_len);
   }
@@ -97,6 +110,7 @@ static void explain(struct nlmsghdr const *msg, char *text, size_t size)
 static int give_up(struct rk_nl_error *error, int e)
 {
   error->error = e;
+  error->local = 1;
   return rk_fail(e);
 }
 
@@ -108,10 +122,12 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
     char b[1024];
   } answer;
 
+  uint32_t first = first_number();
+
   if (!error)
     error = &scratch;
   *error = (struct rk_nl_error){.what = "send"};
-  if (post(fd, batch, NLM_F_ACK) == -1)
+  if (post(fd, batch, NLM_F_ACK, first) == -1)
     return give_up(error, errno);
   for (unsigned int acks = 0; acks < batch->n;) {
     struct nlmsgerr verdict;
@@ -120,6 +136,8 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
       return give_up(error, errno);
     if (!NLMSG_OK(&answer.head, (size_t)r) || answer.head.nlmsg_type != NLMSG_ERROR)
       continue;
+    if (answer.head.nlmsg_seq - first >= batch->n)
+      continue; /* of an earlier batch */
     if ((size_t)r < NLMSG_LENGTH(sizeof verdict))
       return give_up(error, EPROTO);
     memcpy(&verdict, answer.b + NLMSG_HDRLEN, sizeof verdict);
@@ -127,7 +145,7 @@ int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error)
     if (!verdict.error || error->error)
       continue;
     error->error = -verdict.error;
-    error->n = answer.head.nlmsg_seq - 1;
+    error->n = answer.head.nlmsg_seq - first;
     error->what = error->n < batch->n ? batch->what[error->n] : "?";
     explain(&answer.head, error->text, sizeof error->text);
   }
@@ -157,8 +175,9 @@ int rk_nl_dump(int fd, struct rk_nl *batch, int (*each)(struct nlmsghdr const *,
     char b[16384];
   } answer;
   int changed = 0;
+  uint32_t first = first_number();
 
-  if (post(fd, batch, NLM_F_DUMP) == -1)
+  if (post(fd, batch, NLM_F_DUMP, first) == -1)
     return -1;
   for (;;) {
     size_t left;
@@ -168,6 +187,8 @@ int rk_nl_dump(int fd, struct rk_nl *batch, int (*each)(struct nlmsghdr const *,
       return -1;
     left = (size_t)r;
     for (struct nlmsghdr const *m = &answer.head; NLMSG_OK(m, left); m = NLMSG_NEXT(m, left)) {
+      if (m->nlmsg_seq != first)
+        continue; /* of an earlier request */
       if (m->nlmsg_flags & NLM_F_DUMP_INTR)
         changed = 1;
       if (m->nlmsg_type == NLMSG_DONE || m->nlmsg_type == NLMSG_ERROR) {

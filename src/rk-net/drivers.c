@@ -3,6 +3,7 @@
 #include "net.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,13 +89,21 @@ static int directory(unsigned int i, char *path, size_t size)
     }
     s += len + (s[len] == ':');
   }
-  return !i && rk_libexec("net", path, size) == 0;
+  if (i)
+    return 0;
+  if (rk_libexec("net", path, size) == 0)
+    return 1;
+  if (errno != ENOENT) /* /proc may be missing */
+    strerr_diefusys(RK_EXIT_SYS, "find the directory of network drivers");
+  return 0;
 }
 
+/* One that cannot be executed, or looked at, is passed over if there is another. */
 static int executable(char const *name)
 {
   char path[PATH_MAX];
   size_t len;
+  int e = 0;
 
   for (unsigned int i = 0; directory(i, path, sizeof path - 65); i++) {
     len = strlen(path);
@@ -102,7 +111,12 @@ static int executable(char const *name)
     strcpy(path + len, name);
     if (access(path, X_OK) == 0)
       return 1;
+    if (errno != ENOENT && errno != ENOTDIR)
+      e = errno;
   }
+  errno = e;
+  if (e)
+    strerr_diefusys(RK_EXIT_SYS, "use the network driver ", name);
   return 0;
 }
 

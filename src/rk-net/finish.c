@@ -13,20 +13,47 @@
 #include <rk/exit.h>
 #include <rk/link.h>
 #include <rk/put.h>
+#include <rk/text.h>
+
+static char const FATAL[] = ": fatal: ";
+
+/* Its own reason becomes ours, in one fatal line; what it said before and after stays around it. */
+static void __attribute__((noreturn)) die_of_its_words(struct net *n, char *fatal, int code)
+{
+  char text[RK_NET_LOG + 160];
+  struct rk_text t = rk_text_in(text, sizeof text);
+  char *begin = fatal;
+  size_t len = strcspn(fatal, "\n");
+
+  while (begin > n->say.log && begin[-1] != '\n')
+    begin--;
+  rk_put_lines(2, n->say.log, (size_t)(begin - n->say.log));
+  rk_text_add(&t, PROG, FATAL, "unable to connect the network: driver ", n->say.plan.driver, ": ");
+  rk_text_mem(&t, fatal + sizeof FATAL - 1, len - (sizeof FATAL - 1));
+  rk_put_line(2, t.s, t.len);
+  fatal += len;
+  if (*fatal)
+    fatal++;
+  rk_put_lines(2, fatal, strlen(fatal));
+  _exit(code);
+}
 
 static void driver_failed(struct net *n)
 {
   char number[UINT_FMT];
   int status = n->say.status, code = RK_EXIT_SYS;
   char const *how = n->say.head.text;
-  size_t len = strlen(n->say.log);
+  char *fatal = strstr(n->say.log, FATAL);
 
-  rk_put_lines(2, n->say.log, len);
+  if (status != -1 && WIFEXITED(status) &&
+      (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST))
+    code = WEXITSTATUS(status);
+  if (fatal)
+    die_of_its_words(n, fatal, code);
+  rk_put_lines(2, n->say.log, strlen(n->say.log));
   if (status == -1)
     strerr_dief(code, "unable to connect the network: driver ", n->say.plan.driver, ": ", how);
   if (WIFEXITED(status)) {
-    if (WEXITSTATUS(status) == RK_EXIT_USAGE || WEXITSTATUS(status) == RK_EXIT_HOST)
-      code = WEXITSTATUS(status);
     how = "exited with status ";
     number[uint_fmt(number, (unsigned int)WEXITSTATUS(status))] = 0;
   } else {

@@ -292,20 +292,53 @@ static void die_if(int failed)
     strerr_diefusys(RK_EXIT_SYS, "talk to the process that becomes the program");
 }
 
+/* 1: it has answered, 0: it has not, below: the errno for which it could not be asked. */
+static int ask_gateway(struct net *n, int tap, int news, int rounds, char const *veth_name)
+{
+  int answered;
+
+  neighbour_link_ready(1, n->ask.ifname);
+  neighbour_link_ready(1, veth_name);
+  answered = neighbour_rounds(1, news, tap, &n->ask.gateway, rounds);
+  return answered == -1 ? -errno : answered;
+}
+
+/* Tried again: the other side knows of nothing else that failed. */
+static int send_answer(int sock, int answered)
+{
+  ssize_t r = -1;
+
+  for (int i = 0; i < 3 && r == -1; i++)
+    r = send(sock, &answered, sizeof answered, MSG_NOSIGNAL);
+  return (int)r;
+}
+
 /* Nothing is left in our hands but the socket and two of netlink. */
 static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap, char const *veth_name)
 {
-  int rounds, answered, news;
+  int rounds, answered;
+  int news = -1;
+  int e = 0;
+  ssize_t r;
 
-  if (dup2(sock, 0) == -1 || dup2(n->rtnl, 1) == -1)
-    _exit(RK_EXIT_SYS);
-  rk_close_range(2, UINT_MAX, 0);
-  news = neighbour_listen();
-  while (recv(0, &rounds, sizeof rounds, 0) == sizeof rounds) {
-    neighbour_link_ready(1, n->ask.ifname);
-    neighbour_link_ready(1, veth_name);
-    answered = news != -1 && neighbour_rounds(1, news, tap, &n->ask.gateway, rounds);
-    if (send(0, &answered, sizeof answered, MSG_NOSIGNAL) == -1)
+  if (dup2(sock, 0) == -1 || dup2(n->rtnl, 1) == -1) {
+    e = errno;
+  } else {
+    sock = 0;
+    rk_close_range(2, UINT_MAX, 0);
+    news = neighbour_listen();
+    e = news == -1 ? errno : 0;
+  }
+  for (;;) {
+    do
+      r = recv(sock, &rounds, sizeof rounds, 0);
+    while (r == -1 && errno == EINTR);
+    if (r == 0)
+      break;
+    if (r == -1)
+      e = errno;
+    answered = e ? -e : ask_gateway(n, tap, news, rounds, veth_name);
+    if (send_answer(sock, answered) == -1)
       break;
   }
   _exit(0);
@@ -373,17 +406,23 @@ void hop_run(struct net *n, int sock, int proc, int stays)
   int tap = make_outer(n, &b);
   int number, made = 1;
   pid_t pid;
+  ssize_t r;
 
-  if (recv(sock, &number, sizeof number, 0) != sizeof number)
+  do
+    r = recv(sock, &number, sizeof number, 0);
+  while (r == -1 && errno == EINTR);
+  die_if(r == -1);
+  if (r != sizeof number)
     _exit(0); /* it has died, and said why */
   tie(n, &b, tap, proc, number, name);
-  die_if(send(sock, &made, sizeof made, MSG_NOSIGNAL) == -1);
-  leave_mounts(proc);
   if (stays) {
     pid = fork();
-    die_if(pid == -1);
+    if (pid == -1)
+      strerr_diefusys(RK_EXIT_SYS, "fork");
     if (pid > 0)
       _exit(0);
   }
+  die_if(send(sock, &made, sizeof made, MSG_NOSIGNAL) == -1);
+  leave_mounts(proc);
   serve(n, sock, tap, name);
 }

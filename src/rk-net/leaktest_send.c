@@ -33,6 +33,14 @@ enum {
   TARGETS = 4
 };
 
+/* Silence is an answer, or may become one; not so a question that could not be put. */
+static int asked(int r)
+{
+  if (r == -1)
+    strerr_diefusys(RK_EXIT_SYS, "ask for the gateway");
+  return r;
+}
+
 /* Has the driver handled the nonces (neighbour.c)? A gateway that is silent may be one that has not
    come to them yet, so its silence is no answer. Without a wall its first answer lets go the nonces
    themselves, which wait for it; those of IPv6 wait for a question of their own, a round later. */
@@ -42,10 +50,10 @@ static int barrier(struct net *n, int news, int index)
   int rounds = n->say.plan.ip6.s6_addr[0] ? ROUNDS6 : ROUNDS;
 
   if (n->hop == -1)
-    return neighbour_wait(news, gateway, AGAIN) &&
-           neighbour_rounds(n->rtnl, news, index, gateway, rounds);
+    return asked(neighbour_wait(news, gateway, AGAIN)) &&
+           asked(neighbour_rounds(n->rtnl, news, index, gateway, rounds));
   /* What the hop answers, it answers after the nonces. */
-  return neighbour_rounds(n->rtnl, news, index, gateway, 1) && wall_rounds(n, rounds);
+  return asked(neighbour_rounds(n->rtnl, news, index, gateway, 1)) && wall_rounds(n, rounds);
 }
 
 static void __attribute__((noreturn)) die_silent(struct net *n)
@@ -156,7 +164,8 @@ static void route_loopback(struct net *n, int index, uint16_t type)
    it is not, a question to it would drop the nonces that wait for the answer to the one before. */
 static int answering(struct net *n, int news, int index)
 {
-  return wall_rounds(n, 1) && neighbour_rounds(n->rtnl, news, index, &n->say.plan.gateway, 1);
+  return wall_rounds(n, 1) &&
+         asked(neighbour_rounds(n->rtnl, news, index, &n->say.plan.gateway, 1));
 }
 
 static void send_all(struct net *n, struct pollfd *tcp, int index, int news)

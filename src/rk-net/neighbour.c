@@ -8,6 +8,7 @@
 #include "net.h"
 
 #include <poll.h>
+#include <errno.h>
 #include <string.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
@@ -57,8 +58,13 @@ int neighbour_wait(int news, struct in_addr const *who, int ms)
   for (;;) {
     struct pollfd x = {.fd = news, .events = POLLIN};
     int64_t left = end - rk_clock_us();
-    if (left <= 0 || poll(&x, 1, (int)(left / 1000) + 1) < 1)
+    if (left <= 0)
       return 0;
+    int ready = poll(&x, 1, (int)(left / 1000) + 1);
+    if (ready == -1 && errno != EINTR)
+      return -1;
+    if (ready < 1)
+      continue;
     ssize_t r = recv(news, in.b, sizeof in, MSG_DONTWAIT);
     if (r <= 0)
       continue;
@@ -92,6 +98,8 @@ static void neighbour(struct rk_nl *b, uint16_t type, uint16_t flags, uint8_t us
 int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, int rounds)
 {
   static struct rk_nl b;
+  struct rk_nl_error e;
+  int r;
 
   while (rounds--) {
     /* The first may be unknown yet: then there is nothing to forget. */
@@ -100,8 +108,11 @@ int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, i
     rk_nl_send(rtnl, &b, NULL);
     rk_nl_init(&b);
     neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, index, who);
-    if (rk_nl_send(rtnl, &b, NULL) == -1 || !neighbour_wait(news, who, AGAIN))
-      return 0;
+    if (rk_nl_send(rtnl, &b, &e) == -1)
+      return e.local ? -1 : 0;
+    r = neighbour_wait(news, who, AGAIN);
+    if (r != 1)
+      return r;
   }
   return 1;
 }

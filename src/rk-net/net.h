@@ -91,7 +91,8 @@ int wall_rounds(struct net *n, int rounds);
 void hop_run(struct net *n, int sock, int proc, int stays) __attribute__((noreturn));
 
 /* neighbour.c: ask for the gateway with ARP on the interface, rounds times, by making the kernel
-   forget it and use it again: the answers are news of the kernel's, which the socket hears. */
+   forget it and use it again: the answers are news of the kernel's, which the socket hears. 1, 0:
+   one of them was not answered, or -1 with errno: it could not be asked. */
 int neighbour_listen(void);
 int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, int rounds);
 /* An interface whose carrier has just come, because a driver has attached or the other end is up,
@@ -99,7 +100,7 @@ int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, i
    busy machine puts off. To ask for its state makes it ready now (ethtool_op_get_link(), Linux
    6.9). sock: any socket of its network namespace. */
 void neighbour_link_ready(int sock, char const *ifname);
-/* Wait until the kernel knows it, for at most ms. */
+/* Wait until the kernel knows it, for at most ms: 1, 0, or -1 with errno. */
 int neighbour_wait(int news, struct in_addr const *who, int ms);
 
 /* mounts.c: all in a mount namespace of our own, which mounts_own makes sure of */

@@ -159,14 +159,24 @@ static void __attribute__((noreturn)) die_hop(struct net *n)
   strerr_dief(RK_EXIT_SYS, "the process between the network driver and the program was killed");
 }
 
+/* The process in the hop ends when our end of the socket is closed. */
 static void ask_hop(struct net *n, int value, int *answer)
 {
-  ssize_t r = send(n->hop, &value, sizeof value, MSG_NOSIGNAL);
+  ssize_t r;
 
-  while (r != -1 && (r = recv(n->hop, answer, sizeof *answer, 0)) == -1 && errno == EINTR)
-    r = 0;
-  if (r != sizeof *answer)
-    die_hop(n);
+  do
+    r = send(n->hop, &value, sizeof value, MSG_NOSIGNAL);
+  while (r == -1 && errno == EINTR);
+  if (r != -1) {
+    do
+      r = recv(n->hop, answer, sizeof *answer, 0);
+    while (r == -1 && errno == EINTR);
+  }
+  if (r == sizeof *answer)
+    return;
+  if (r == -1 && errno != EPIPE && errno != ECONNRESET)
+    strerr_diefusys(RK_EXIT_SYS, "ask the process between the network driver and the program");
+  die_hop(n);
 }
 
 void wall_begin(struct net *n, int stays)
@@ -212,7 +222,10 @@ int wall_rounds(struct net *n, int rounds)
   int answered;
 
   ask_hop(n, rounds, &answered);
-  return answered;
+  if (answered >= 0)
+    return answered;
+  errno = -answered;
+  strerr_diefusys(RK_EXIT_SYS, "ask for the gateway of the network driver");
 }
 
 static void await(struct net *n)

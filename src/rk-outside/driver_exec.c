@@ -132,6 +132,19 @@ static void environment(struct driver const *driver, char **v, char *buf, size_t
   variable_num(&w, "RK_NET_PID", (unsigned int)driver->inside);
 }
 
+/* Its stderr is not in place yet. */
+static void die_early(int stderr_to_be, char const *what) __attribute__((noreturn));
+static void die_early(int stderr_to_be, char const *what)
+{
+  char buf[256];
+  struct rk_text t = rk_text_in(buf, sizeof buf);
+
+  rk_text_add(&t, PROG, ": fatal: unable to ", what, ": ", strerror(errno), "\n");
+  if (write(stderr_to_be, t.s, t.len) == -1)
+    _exit(RK_EXIT_SYS);
+  _exit(RK_EXIT_SYS);
+}
+
 void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
 {
   char *env[ENV_MAX + 20];
@@ -143,11 +156,13 @@ void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
   signal(SIGPIPE, SIG_DFL);
   setpgid(0, 0);
   /* Not the network's only leash: a driver that changes its ids loses it (prctl(2)); fd 6 stays. */
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent)
-    _exit(RK_EXIT_SYS);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)
+    die_early(fds[0], "have the driver killed when rk-outside ends");
+  if (getppid() != parent)
+    _exit(RK_EXIT_SYS); /* it has ended */
   for (int i = 0; i < FDS; i++)
     if (dup2(fds[i], 2 + i) == -1)
-      strerr_diefusys(RK_EXIT_SYS, "arrange the fds of the driver");
+      die_early(fds[0], "arrange the fds of the driver");
   rk_close_range(2 + FDS, UINT_MAX, 0);
   execve(driver->file, (char **)(uintptr_t)argv, env);
   strerr_diefusys(errno == ENOENT ? RK_EXIT_NOTFOUND : RK_EXIT_NOEXEC, "exec ", driver->file);

@@ -11,6 +11,9 @@
 #include <rk/state.h>
 #include <rk/text.h>
 
+/* A fact is written once, so what fails is tried again. */
+enum { TRIES = 3 };
+
 /* What cannot be written is noted in facts->error, if it is the first.
 
    The directory is opened once, before the program runs: root inside may then put what it likes in
@@ -19,17 +22,19 @@ static void write_fact(struct facts *facts, char const *path, char const *text, 
 {
   char const *name = path + sizeof "net/" - 1;
   char line[256];
-  int r;
+  int r = -1;
 
   if (facts->state == -1)
     return;
   memcpy(line, text, n);
   line[n] = '\n';
-  if (facts->dir == -1)
-    facts->dir = rk_state_sub(facts->state, "net", 1);
-  r = facts->dir;
-  if (r != -1)
-    r = rk_fact_write(facts->dir, name, line, n + 1, 0644);
+  for (int i = 0; i < TRIES && r == -1; i++) {
+    if (facts->dir == -1)
+      facts->dir = rk_state_sub(facts->state, "net", 1);
+    r = facts->dir;
+    if (r != -1)
+      r = rk_fact_write(facts->dir, name, line, n + 1, 0644);
+  }
   if (r == -1 && !facts->error)
     facts->error = errno;
 }

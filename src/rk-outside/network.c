@@ -86,11 +86,8 @@ static void give_up(struct network *n, char const *why)
 
 static void start(struct network *n)
 {
-  if (driver_start(&n->driver) == 0)
-    return;
-  n->error = errno;
-  n->text = "unable to start it";
-  network_event(n, DRIVER_EV_UNABLE, strerror(errno));
+  if (driver_start(&n->driver) == -1)
+    network_unable(n, "unable to start it");
 }
 
 static void kill_driver(struct network *n, char const *why)
@@ -143,11 +140,14 @@ void network_event(struct network *n, enum driver_event event, char const *why)
   }
 }
 
-void network_unable(struct network *n, char const *text)
+void network_unable(struct network *n, char const *what)
 {
+  struct rk_text t = rk_text_in(n->why, sizeof n->why);
+
   n->error = errno;
-  n->text = text;
-  network_event(n, DRIVER_EV_UNABLE, text);
+  rk_text_add(&t, what, ": ", strerror(n->error));
+  n->text = n->why;
+  network_event(n, DRIVER_EV_UNABLE, n->why);
 }
 
 static void driver_changed(void *ctx, enum driver_event event, char const *why)

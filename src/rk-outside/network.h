@@ -30,6 +30,7 @@ struct network {
   int error; /* of the first start: errno, 0: none; its text for people, and wait(2) status of a
                 driver that ended, -1: it did not */
   char const *text;
+  char why[160]; /* room for one that is made */
   int status;
 
   unsigned int fails; /* starts in a row that did not last */
@@ -44,8 +45,8 @@ void network_init(struct network *network, struct chain *chain);
    UNABLE, DIED, OPEN and CUT. */
 void network_event(struct network *network, enum driver_event event, char const *why);
 
-/* The first start cannot be: errno is the error, text says what failed. */
-void network_unable(struct network *network, char const *text);
+/* A start cannot be: what failed, with errno. */
+void network_unable(struct network *network, char const *what);
 
 /* The chain is gone: tell the driver to leave. Returns whether its end must be awaited before the
    state directory is let go. */

@@ -35,8 +35,7 @@ for when in 1400 1500; do # before and after it has said that it is ready; /proc
   rm -f "$OUT"
   run chain rk-net -s -k -m $when -d dies sh -c \
     'until [ -e "$OUT" ]; do :; done; while [ -e "/proc/$(cat "$OUT")" ]; do :; done; exec rk-net -w true'
-  is "$rc $(printf '%s\n' "$err" | grep -v warning)" "102 mine: fatal: no such luck
-rk-net: fatal: unable to connect the network: driver dies exited with status 102 before it was ready" "a driver that ends meanwhile ($when): its words and its code"
+  is "$rc $(printf '%s\n' "$err" | grep -v warning)" "102 rk-net: fatal: unable to connect the network: driver dies: no such luck" "a driver that ends meanwhile ($when): its words and its code"
   ok "and nothing is left" wait_until test ! -e "$D"
 done
 driver leaky <<'END2'

@@ -29,8 +29,7 @@ END
 run net -d dies true
 is "$rc" 111 "a driver that exits at once"
 is "$err" "first line
-mine: fatal: no such luck
-rk-net: fatal: unable to connect the network: driver dies exited with status 3 before it was ready" "its own words are shown"
+rk-net: fatal: unable to connect the network: driver dies: no such luck" "its own words are shown, its reason in the one line"
 for code in 100 102; do
   printf '#!/bin/sh\nexit %s\n' $code | driver code
   run net -d code true

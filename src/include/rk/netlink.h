@@ -25,6 +25,7 @@ struct rk_nl {
 /* What became of a batch: the first message that failed. */
 struct rk_nl_error {
   int error;        /* errno, 0: none failed */
+  int local;        /* boolean: it is not the kernel's answer, that could not be had */
   unsigned int n;   /* which message, from 0 */
   char const *what; /* its text from the batch */
   char text[128];   /* the kernel's own explanation (NLMSGERR_ATTR_MSG), or empty */
@@ -55,7 +56,8 @@ void rk_nl_u32(struct rk_nl *batch, uint16_t type, uint32_t value);
 size_t rk_nl_nest(struct rk_nl *batch, uint16_t type);
 void rk_nl_end(struct rk_nl *batch, size_t nest);
 
-/* Send the batch and read all acknowledgements. 0 if every message succeeded; else -1 with errno
+/* Send the batch and read all acknowledgements, which are known by their sequence numbers: those of
+   an earlier batch that were not read are passed over. 0 if every message succeeded; else -1 with errno
    and *error (may be null) for the first that failed. What succeeded stays done. */
 int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error);
 
