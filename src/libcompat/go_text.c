@@ -18,6 +18,12 @@ char const *go_errno(int e)
     return "no such file or directory";
   if (e == EMFILE)
     return "too many open files";
+  if (e == ENFILE)
+    return "too many open files in system";
+  if (e == ENOMEM)
+    return "cannot allocate memory";
+  if (e == EIO)
+    return "input/output error";
   snprintf(text, sizeof text, "%s", s);
   if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
     text[0] = (char)(text[0] | 0x20);

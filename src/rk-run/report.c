@@ -34,6 +34,9 @@ int run_report(struct run const *r, int wstat, int e)
     run_error("parent", "child exited: exit status 1");
     return 1;
   }
+  /* A program of the chain that exits has said why, in its own one line. */
+  if (e == 0 && WIFEXITED(wstat) && WEXITSTATUS(wstat))
+    return 1;
   if (e == 0) {
     run_error("parent", "child exited: %s", go_status(wstat));
     return WIFEXITED(wstat) ? 1 : 255;

@@ -56,22 +56,8 @@ static int given(char const *s, char const *name)
   if (!uint0_scan(s, &fd) || fd > INT_MAX)
     rk_usage_die(&USAGE, name, " is not the number of a file descriptor: ", s);
   if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
-    strerr_diefusys(RK_EXIT_USAGE, "use ", name, " ", s);
+    strerr_diefusys(errno == EBADF ? RK_EXIT_USAGE : RK_EXIT_SYS, "use ", name, " ", s);
   return (int)fd;
-}
-
-/* One line; only its newline means "go": whoever dies early must not let prog start. */
-static void wait_for_go(int fd)
-{
-  for (char c = 0; c != '\n';) {
-    ssize_t r = read(fd, &c, 1);
-    if (r == -1 && errno == EINTR)
-      continue;
-    if (r == -1)
-      strerr_diefusys(RK_EXIT_SYS, "read GOFD");
-    if (!r)
-      strerr_dief(RK_EXIT_SYS, "GOFD was closed without a newline");
-  }
 }
 
 /* Tell READYFD's reader what became of prog: an errno of its exec, or NOT_TRIED. 1: he knows. */
@@ -85,6 +71,24 @@ static int tell(int readyfd, int e)
   number[n++] = '\n';
   signal(SIGPIPE, SIG_IGN); /* nobody there: then we say it; prog does not see this */
   return allwrite(readyfd, number, n) == n;
+}
+
+/* One line; only its newline means "go": whoever dies early must not let prog start. */
+static void wait_for_go(int fd, int readyfd)
+{
+  for (char c = 0; c != '\n';) {
+    ssize_t r = read(fd, &c, 1);
+    if (r == -1 && errno == EINTR)
+      continue;
+    if (r == -1) {
+      int e = errno;
+      tell(readyfd, NOT_TRIED);
+      errno = e;
+      strerr_diefusys(RK_EXIT_SYS, "read GOFD");
+    }
+    if (!r)
+      strerr_dief(RK_EXIT_SYS, "GOFD was closed without a newline");
+  }
 }
 
 /* As rk_ctl_close does it, but so that READYFD's reader learns that prog was not even tried. */
@@ -117,7 +121,7 @@ int main(int argc, char const *const *argv)
     rk_ctl_close();
   if (allwrite(readyfd, "\n", 1) < 1)
     strerr_diefusys(RK_EXIT_SYS, "write to READYFD");
-  wait_for_go(gofd);
+  wait_for_go(gofd, readyfd);
   close(gofd);
   /* Only now: who finds child_pid finds everything else as well. */
   if (!o.early)

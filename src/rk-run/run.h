@@ -76,6 +76,8 @@ int run_signals_read(int fd, siginfo_t *si);
 /* say.c: messages in RootlessKit's form. */
 /* Say it and exit with 1, after what run_on_death has set. */
 void run_die(char const *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+/* The same without a word: another program has said why. */
+void run_end(void) __attribute__((noreturn));
 /* What run_die does before it speaks, from now on: nothing half-done is left. */
 void run_on_death(void (*tidy)(void *ctx), void *ctx);
 void run_error(char const *who, char const *format, ...) __attribute__((format(printf, 2, 3)));

@@ -66,6 +66,16 @@ void run_die(char const *format, ...)
   _exit(1);
 }
 
+void run_end(void)
+{
+  void (*tidy)(void *ctx) = death.tidy;
+
+  death.tidy = NULL;
+  if (tidy)
+    tidy(death.ctx);
+  _exit(1);
+}
+
 void run_warn(char const *format, ...)
 {
   va_list ap;

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <compat/go.h>
 #include <rk/clock.h>
@@ -150,9 +151,14 @@ static void on_answer(void *ctx, short revents)
 {
   struct serve *s = ctx;
   char c;
+  ssize_t n = read(s->answer.fd, &c, 1);
 
   (void)revents;
-  s->answered = read(s->answer.fd, &c, 1) == 1 && c == '\n' ? 1 : -1;
+  if (n == -1 && errno != EINTR && errno != EAGAIN)
+    run_die("read the word of rk-portd: %s", go_errno(errno));
+  if (n == -1)
+    return;
+  s->answered = n == 1 && c == '\n' ? 1 : -1;
 }
 
 /* Start rk-portd with "-d FD", where a newline tells that it is ready, and wait for that. */
@@ -177,8 +183,12 @@ static void start_portd_ready(struct serve *s)
     run_die("%s is not ready after %d s", h->name, READY_MS / 1000);
   rk_loop_remove(s->loop, &s->answer);
   close(fd[0]);
-  if (s->answered == -1)
-    run_die("%s failed: %s", h->name, go_status(service_wait(h)));
+  if (s->answered == -1) {
+    int wstat = service_wait(h);
+    if (WIFEXITED(wstat) && WEXITSTATUS(wstat))
+      run_end(); /* it has said why */
+    run_die("%s failed: %s", h->name, go_status(wstat));
+  }
   service_keep(h);
 }
 
@@ -188,7 +198,7 @@ static void on_status(void *ctx, short revents)
   char buf[4096];
 
   (void)revents;
-  s->reported = read(s->status.fd, buf, sizeof buf) > 0;
+  s->reported = read(s->status.fd, buf, sizeof buf) != 0; /* after an error, look as well */
 }
 
 static void watch_status(struct serve *s)

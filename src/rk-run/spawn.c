@@ -55,8 +55,10 @@ static int become(void *ctx)
     return 1; /* the parent died before the line above */
   if (c->listen)
     snprintf(c->listen, PID_SIZE, "%ld", (long)getpid());
-  if (c->what->fd != -1)
-    fcntl(c->what->fd, F_SETFD, 0);
+  if (c->what->fd != -1 && fcntl(c->what->fd, F_SETFD, 0) == -1) {
+    run_error("parent", "failed to start the child: fcntl: %s", go_errno(errno));
+    return 127;
+  }
   execute(c->what, c->env);
   run_error("parent", "failed to start the child: fork/exec %s: %s", c->what->argv[0],
             go_errno(errno));

@@ -201,6 +201,7 @@ void run_state_remove(char const *dir)
 {
   int64_t until = rk_clock_ms() + LET_GO_MS;
   int fd, e;
+  int again = 2;
 
   while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) != -1) {
     int done = try_remove(dir, fd, &e);
@@ -208,7 +209,9 @@ void run_state_remove(char const *dir)
     if (done)
       return;
     /* what is of another id stays so */
-    if (e != EACCES && e != EPERM && wait_moment(until))
+    if (e == EACCES || e == EPERM)
+      again--;
+    if (again && wait_moment(until))
       continue;
     if (e == EWOULDBLOCK)
       run_warn("the state directory %s is still locked; it is left alone", dir);

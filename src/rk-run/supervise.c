@@ -78,6 +78,13 @@ static void open_gate(struct supervisor *s)
     s->opened = write(s->gofd, "\n", 1) == 1;
 }
 
+/* An interrupted read(2) is made again by the loop. */
+static void die_of_read(char const *what)
+{
+  if (errno != EINTR && errno != EAGAIN)
+    run_die("read %s: %s", what, go_errno(errno));
+}
+
 /* rk-state has made the directory, or has died: much of what the command may rely on is made while
    the chain is on its way, which then finds the gate open. */
 static void on_state(void *ctx, short revents)
@@ -88,6 +95,10 @@ static void on_state(void *ctx, short revents)
   int dirfd;
 
   (void)revents;
+  if (n == -1) {
+    die_of_read("the state directory");
+    return;
+  }
   rk_loop_remove(&s->loop, &s->state);
   close(s->state.fd);
   if (n <= 0 || path[n - 1] != '\n')
@@ -106,10 +117,15 @@ static void on_gate(void *ctx, short revents)
 {
   struct supervisor *s = ctx;
   char c;
+  ssize_t n = read(s->gate.fd, &c, 1);
 
   (void)revents;
+  if (n == -1) {
+    die_of_read("the word of rk-gate");
+    return;
+  }
   rk_loop_remove(&s->loop, &s->gate);
-  if (read(s->gate.fd, &c, 1) == 1)
+  if (n == 1)
     s->stage = AT_GATE;
 }
 
@@ -124,11 +140,21 @@ static void follow_stop(struct supervisor *s, int sig)
   rk_signal_stop_with(s->pid, sig);
 }
 
+/* wait4(2) gives no error here; but what was not seen now would be waited for without end. */
+static int next_status(struct supervisor const *s, int *wstat)
+{
+  pid_t pid = -1;
+
+  for (int i = 0; i < 3 && pid == -1; i++)
+    pid = waitpid(s->pid, wstat, WNOHANG | WUNTRACED);
+  return pid == s->pid;
+}
+
 static void look_at_chain(struct supervisor *s)
 {
   int wstat;
 
-  while (s->pid && waitpid(s->pid, &wstat, WNOHANG | WUNTRACED) == s->pid) {
+  while (s->pid && next_status(s, &wstat)) {
     if (WIFSTOPPED(wstat)) {
       follow_stop(s, WSTOPSIG(wstat));
       continue;

@@ -25,7 +25,7 @@ struct rk_nl {
 /* What became of a batch: the first message that failed. */
 struct rk_nl_error {
   int error;        /* errno, 0: none failed */
-  int local;        /* boolean: it is not the kernel's answer, that could not be had */
+  int local;        /* boolean: the kernel's answer could not be had, or not be asked for */
   unsigned int n;   /* which message, from 0 */
   char const *what; /* its text from the batch */
   char text[128];   /* the kernel's own explanation (NLMSGERR_ATTR_MSG), or empty */
@@ -57,8 +57,8 @@ size_t rk_nl_nest(struct rk_nl *batch, uint16_t type);
 void rk_nl_end(struct rk_nl *batch, size_t nest);
 
 /* Send the batch and read all acknowledgements, which are known by their sequence numbers: those of
-   an earlier batch that were not read are passed over. 0 if every message succeeded; else -1 with errno
-   and *error (may be null) for the first that failed. What succeeded stays done. */
+   an earlier batch that were not read are passed over. 0 if every message succeeded; else -1 with
+   errno and *error (may be null) for the first that failed. What succeeded stays done. */
 int rk_nl_send(int fd, struct rk_nl *batch, struct rk_nl_error *error);
 
 /* Send the batch's only message as a dump and call each() for every answer; each() may stop by
