@@ -4,7 +4,8 @@
 
    where    inside the chain, started by dockerd
    fds/env  fd 3 leads to dockerd: "0\n", or "1\n" and a text; reads ROOTLESSKIT_STATE_DIR
-   forks    docker-proxy, which dies with it
+   forks    docker-proxy, which dies with it; before that the process that publishes the port, and
+            withdraws it however this one ends
    lives    until SIGINT, or until docker-proxy ends
    exits    0; 1 with a line on stderr and on fd 3; 2 usage
  */
@@ -26,6 +27,7 @@
 #include <unistd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
 
 enum { DOCKERD = 3 };
@@ -129,33 +131,104 @@ static char const *child_ip(struct options const *o, cJSON const *v, cJSON const
   return api_text(net, "childIP");
 }
 
-/* Returns the id of the port. */
-static long publish(struct options const *o, char const *word, char const *ip)
+/* The id of the port, or 0 with the reason. */
+static long publish(struct options const *o, char const *word, char const *ip, char *err,
+                    size_t errsize)
 {
-  static char err[70000];
   char *spec = api_spec(word, o->host_ip, o->host_port, ip, o->host_port), *answer;
-  cJSON *v;
   long id;
 
-  if (api_call(o->socket, "POST", "/v1/ports", spec, &answer, err, sizeof err) == -1)
-    die("error while calling PortManager.AddPort(): %s", err);
-  v = cJSON_Parse(answer);
-  id = api_number(v, "id");
+  if (api_call(o->socket, "POST", "/v1/ports", spec, &answer, err, errsize) == -1)
+    return 0;
+  id = api_number(cJSON_Parse(answer), "id");
   if (!id)
-    die("error while calling PortManager.AddPort(): %s", answer);
+    snprintf(err, errsize, "%s", answer);
   return id;
 }
 
-static void withdraw(struct options const *o, long id)
+static int withdraw(struct options const *o, long id)
 {
   char path[64], err[768], text[1024];
   char *answer;
 
   snprintf(path, sizeof path, "/v1/ports/%ld", id);
   if (api_call(o->socket, "DELETE", path, NULL, &answer, err, sizeof err) == 0)
-    return;
+    return 0;
   snprintf(text, sizeof text, "error while calling PortManager.RemovePort(): %s", err);
   say(text);
+  return -1;
+}
+
+/* The process that holds the port. It lives until nobody has the other end of life any more. */
+struct holder {
+  pid_t pid;
+  int life;
+  long id;
+};
+
+/* What the holder tells: the id, or 0 and the reason. */
+struct told {
+  long id;
+  char err[70000];
+};
+
+static void hold(struct options const *o, char const *word, char const *ip, int tell, int life)
+  __attribute__((noreturn));
+static void hold(struct options const *o, char const *word, char const *ip, int tell, int life)
+{
+  static struct told told;
+  sigset_t all;
+  char end;
+
+  setsid();         /* what is meant for the one that waits for us is not for us */
+  sigfillset(&all); /* SIGPIPE as well */
+  sigprocmask(SIG_BLOCK, &all, NULL);
+  close(DOCKERD);
+  told.id = publish(o, word, ip, told.err, sizeof told.err);
+  allwrite(tell, (char *)&told, sizeof told); /* EPIPE: it is gone, and so is its end of life */
+  close(tell);
+  if (!told.id)
+    _exit(0);
+  while (read(life, &end, 1) == -1 && errno == EINTR)
+    ;
+  _exit(withdraw(o, told.id) == -1);
+}
+
+/* Another process asks for the port, so that it is withdrawn even if this one is killed. */
+static struct holder start_holder(struct options const *o, char const *word, char const *ip)
+{
+  static struct told told;
+  int tell[2], life[2];
+  pid_t pid;
+
+  if (pipe2(tell, O_CLOEXEC) == -1 || pipe2(life, O_CLOEXEC) == -1)
+    die("error while calling PortManager.AddPort(): pipe: %s", go_errno(errno));
+  pid = fork();
+  if (pid == 0) {
+    close(life[1]);
+    close(tell[0]);
+    hold(o, word, ip, tell[1], life[0]);
+  }
+  if (pid == -1)
+    die("error while calling PortManager.AddPort(): fork: %s", go_errno(errno));
+  close(tell[1]);
+  close(life[0]);
+  if (allread(tell[0], (char *)&told, sizeof told) != sizeof told)
+    die("error while calling PortManager.AddPort(): the process that publishes the port has died");
+  close(tell[0]);
+  if (!told.id)
+    die("error while calling PortManager.AddPort(): %s", told.err);
+  return (struct holder){.pid = pid, .life = life[1], .id = told.id};
+}
+
+/* The port is withdrawn when this returns. */
+static void end_holder(struct options const *o, struct holder const *h)
+{
+  int wstat = 0;
+
+  close(h->life);
+  if (waitpid(h->pid, &wstat, 0) == h->pid && WIFSIGNALED(wstat))
+    withdraw(o, h->id);
 }
 
 static pid_t start_proxy(struct options const *o, char const *ip, sigset_t const *old)
@@ -176,7 +249,7 @@ static pid_t start_proxy(struct options const *o, char const *ip, sigset_t const
   die("error while starting docker-proxy: %s", go_errno(errno));
 }
 
-/* Until docker-proxy ends or SIGINT comes; then it is ended. */
+/* Until docker-proxy ends or SIGINT comes; then it is ended. SIGCHLD may be of the holder. */
 static void wait_for_proxy(pid_t pid, sigset_t const *set)
 {
   int sig = 0, wstat, ended = 0;
@@ -230,7 +303,7 @@ int main(int argc, char const *const *argv)
   char const *ip;
   cJSON *v, *ports;
   sigset_t set, old;
-  long id;
+  struct holder holder;
   pid_t pid;
 
   PROG = "rootlesskit-docker-proxy";
@@ -251,10 +324,10 @@ int main(int argc, char const *const *argv)
   sigaddset(&set, SIGINT);
   sigaddset(&set, SIGCHLD);
   sigprocmask(SIG_BLOCK, &set, &old);
-  id = publish(&o, word, ip);
+  holder = start_holder(&o, word, ip);
   pid = start_proxy(&o, ip, &old);
   if (pid > 0)
     wait_for_proxy(pid, &set);
-  withdraw(&o, id);
+  end_holder(&o, &holder);
   return 0;
 }

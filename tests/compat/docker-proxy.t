@@ -37,9 +37,23 @@ kill -INT "$p"; ok "SIGINT ends it" wait_gone "$p"
 is "$(ls "$D/ports")" "" "and withdraws the port"
 spawn sh -c 'exec rootlesskit-docker-proxy -proto udp -host-ip :: -host-port "$1" -container-ip fd00::2 -container-port=80 3> "$2"' - $P "$T/pipe"; p=$pid
 is "$(cat "$T/pipe") $(cat "$D"/ports/*)" "0 [::]:$P:[::1]:$P/udp6" "IPv6"
-pkill_proxy=$(cat /proc/"$p"/task/"$p"/children)
-kill -KILL "$pkill_proxy"; ok "the end of docker-proxy is noticed" wait_gone "$p"
+kill -KILL "$(pgrep -x -P "$p" rk-t-hold)"; ok "the end of docker-proxy is noticed" wait_gone "$p"
 is "$(ls "$D/ports")" "" "and the port withdrawn"
+for sig in KILL TERM; do # however it ends, also when dockerd is killed (which sends TERM), nothing stays
+  spawn sh -c 'exec rootlesskit-docker-proxy -host-ip 127.0.0.1 -host-port "$1" 3> "$2"' - $P "$T/pipe"; p=$pid
+  is "$(cat "$T/pipe") $(ls "$D/ports" | wc -l)" "0 1" "another one"
+  others=$(cat /proc/"$p"/task/"$p"/children)
+  kill -$sig "$p"; ok "SIG$sig ends it" wait_gone "$p"
+  nothing() { [ -z "$(ls "$D/ports" "$D/ports.status" | grep '^[0-9]')" ]; }
+  ok "the port is withdrawn" wait_until nothing
+  for o in $others; do wait_gone "$o" || fail "process $o is left"; done
+done
+spawn sh -c 'exec rootlesskit-docker-proxy -host-ip 127.0.0.1 -host-port "$1" 3> "$2"' - $P "$T/pipe"; p=$pid
+cat "$T/pipe" > "$T/got"
+# shellcheck disable=SC2046 # pids
+kill -KILL $(pgrep -x -P "$p" rootlesskit-doc)
+kill -INT "$p"; ok "the process that publishes it is killed: the end comes all the same" wait_gone "$p"
+ok "and withdraws the port" wait_until nothing
 echo "127.0.0.1:$P:80/tcp" > "$D/ports/x"; wait_until grep -q listening "$D/ports.status/x"
 run sh -c 'rootlesskit-docker-proxy -host-ip 127.0.0.1 -host-port "$1" 3> "$2"' - $P "$T/fd3"
 is "$rc $(cat "$T/fd3")" "1 1
