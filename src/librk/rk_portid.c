@@ -47,7 +47,7 @@ static int subdirectory(int dirfd, char const *name)
   return fd;
 }
 
-int rk_portid_names(int dirfd)
+static int make_names(int dirfd)
 {
   int ids = subdirectory(dirfd, DIRECTORY);
   int fd;
@@ -56,6 +56,18 @@ int rk_portid_names(int dirfd)
     return -1;
   fd = subdirectory(ids, "names");
   fd_close(ids); /* keeps errno */
+  return fd;
+}
+
+int rk_portid_names(int dirfd)
+{
+  int ids = rk_state_sub(dirfd, DIRECTORY, 0);
+  int fd;
+
+  if (ids == -1)
+    return -1;
+  fd = rk_state_sub(ids, "names", 0);
+  fd_close(ids);
   return fd;
 }
 
@@ -167,7 +179,7 @@ int rk_portid_raise(int dirfd, uint32_t id)
 
 void rk_portid_undo(int dirfd, uint32_t id)
 {
-  int ids = subdirectory(dirfd, DIRECTORY);
+  int ids = rk_state_sub(dirfd, DIRECTORY, 0);
 
   if (ids == -1)
     return;
@@ -202,7 +214,7 @@ static int remember(int names, char const *name, uint32_t id)
 
 int rk_portid_named(int dirfd, char const *name, uint32_t *id)
 {
-  int names = rk_portid_names(dirfd);
+  int names = make_names(dirfd);
   int r = 0;
 
   if (names == -1)

@@ -71,11 +71,20 @@ static void retry(struct network *n, enum driver_state state, char const *why)
     rk_backoff_reset(&n->backoff);
   }
   n->fails++;
+  n->down = 1;
   hopeless = n->fails > HOPELESS;
   facts_status(&n->facts, hopeless ? "failed" : "restarting", why);
   strerr_warnw("network driver ", why,
                hopeless ? "; trying again every 30 seconds" : "; starting it again");
   rk_timer_start(&n->chain->loop, &n->restart, rk_backoff_next(&n->backoff));
+}
+
+static void up(struct network *n)
+{
+  facts_status(&n->facts, "up", NULL);
+  if (n->down)
+    strerr_warni("network driver: well again");
+  n->down = 0;
 }
 
 static void give_up(struct network *n, char const *why)
@@ -123,7 +132,7 @@ void network_event(struct network *n, enum driver_event event, char const *why)
   if (step.actions & DRIVER_DO_FACTS)
     write_facts(n);
   if (step.actions & DRIVER_DO_UP)
-    facts_status(&n->facts, "up", NULL);
+    up(n);
   if (step.actions & DRIVER_DO_STOPTEST)
     leaktest_stop(&n->leaktest);
   if (step.actions & DRIVER_DO_RETRY)

@@ -33,6 +33,7 @@ struct network {
   char why[160]; /* room for one that is made */
   int status;
 
+  int down;           /* it died, and that was said */
   unsigned int fails; /* starts in a row that did not last */
   struct rk_backoff backoff;
   struct rk_timer restart;

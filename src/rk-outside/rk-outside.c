@@ -29,6 +29,7 @@
 #include <rk/dump.h>
 #include <rk/exit.h>
 #include <rk/proc.h>
+#include <rk/prog.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -223,6 +224,7 @@ int main(void)
 {
   struct network network;
   struct child child;
+  char prog[RK_PROG_MAX];
   struct chain chain = {
     .process = {.fd = CHAIN, .events = POLLIN, .ready = chain_ended, .ctx = &chain},
     .control = {.fd = CONTROL},
@@ -248,6 +250,8 @@ int main(void)
   if (rk_loop_add(&chain.loop, &chain.process) == -1 || ctl_serve(&chain) == -1)
     strerr_dief(RK_EXIT_BUG, "too many fds to wait for");
   open_state(&chain, &child);
+  if (chain.path)
+    rk_prog_dir("rk-outside", chain.path, prog);
   if (chdir("/") == -1)
     give_up(&chain, "change to /");
 

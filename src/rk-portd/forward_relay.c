@@ -48,7 +48,7 @@ static enum forwarded relay_up(struct forward *f, struct rk_text *why)
     relay_let_go(&f->relay);
   if (!relay_usable(&f->relay))
     f->pace = STATS_MIN;
-  if (relay_start(&f->relay, f->dir, f->chain, f->six, why) == -1)
+  if (relay_start(&f->relay, f->dir, f->path, f->chain, f->six, why) == -1)
     return FORWARD_LOST;
   f->six = f->relay.six;
   return FORWARD_LISTENING;

@@ -202,12 +202,14 @@ static void set_error(struct portd *s, struct published *p, char const *text)
     return;
   if (p->error || text)
     dirty(s, p);
+  rk_text_quote(&t, p->name, p->namelen);
+  if (p->error && !text)
+    strerr_warni("port ", name, ": well again");
   free(p->error);
   p->error = NULL;
   if (!text)
     return;
   p->error = strdup(text);
-  rk_text_quote(&t, p->name, p->namelen);
   strerr_warnw("port ", name, ": ", text);
 }
 
@@ -241,8 +243,14 @@ static void serving_failed(struct portd *s, char const *text)
 static void serving(struct portd *s)
 {
   rk_backoff_reset(&s->chain_wait);
+  if (s->bereft && relay_usable(&s->forward.relay)) {
+    strerr_warni("well again: another rk-relay runs");
+    s->bereft = 0;
+  }
   if (!s->trouble[0])
     return;
+  if (s->chain.pid)
+    strerr_warni("well again: the chain is served");
   s->trouble[0] = 0;
   all_dirty(s);
 }
@@ -345,6 +353,7 @@ static void on_chain_end(void *ctx, short revents)
   detach_all(s);
   rk_loop_remove(&s->loop, &s->chainwatch);
   chain_close(&s->chain);
+  s->bereft = 0;
   serving(s);
   all_dirty(s);
   look_for_chain(s); /* the next one may be there already */
@@ -398,6 +407,7 @@ static void on_relay_exit(struct portd *s, int64_t lived, char const *what)
   if (!s->chain.pid || chain_ended(&s->chain))
     return;
   strerr_warnw("rk-relay ended: ", what, ": starting another");
+  s->bereft = 1;
   if (lived >= QUICK_MS)
     rk_backoff_reset(&s->relay_wait);
   else
@@ -424,6 +434,21 @@ void portd_children(struct portd *s)
   }
 }
 
+/* Its target may have an address that nothing inside has; it may come later. */
+static void tell_stray(struct published const *p, uint32_t stray)
+{
+  char name[2 * PORT_NAME_MAX];
+  struct rk_text t = rk_text_in(name, sizeof name);
+
+  if (stray == (p->stat.state & RK_RELAY_STRAY))
+    return;
+  rk_text_quote(&t, p->name, p->namelen);
+  if (stray)
+    strerr_warnw("port ", name, ": no interface of the chain has the address it leads to");
+  else
+    strerr_warni("port ", name, ": well again: an interface of the chain has its address");
+}
+
 static void on_stat(void *ctx, struct rk_relay_stat const *stat)
 {
   struct portd *s = ctx;
@@ -433,6 +458,7 @@ static void on_stat(void *ctx, struct rk_relay_stat const *stat)
   counted.id = 0;
   if (!p || !memcmp(&p->stat, &counted, sizeof p->stat))
     return;
+  tell_stray(p, counted.state & RK_RELAY_STRAY);
   p->stat = counted;
   dirty(s, p);
 }
@@ -804,6 +830,8 @@ static void sweep_ids(struct portd *s)
 {
   int names = rk_portid_names(s->dir.fd);
 
+  if (names == -1 && errno == ENOENT)
+    return;
   if (names == -1 || status_sweep(names, known, s) == -1)
     strerr_warnwusys("clear ", s->dir.path, "/.port-ids");
   if (names != -1)
@@ -838,6 +866,7 @@ void portd_start(struct portd *s, char const *path)
   s->forward.relay.control = -1;
   s->forward.diag = -1;
   dir_open(&s->dir, path, &s->loop, on_dir, s);
+  rk_prog_dir("rk-portd", s->dir.path, s->prog);
   s->forward.dir = s->dir.fd;
   s->table.dir = s->dir.fd;
   s->forward.path = s->dir.path;

@@ -8,6 +8,7 @@
 
 #include <rk/backoff.h>
 #include <rk/loop.h>
+#include <rk/prog.h>
 #include "dir.h"
 #include "forward.h"
 #include "table.h"
@@ -21,8 +22,10 @@ struct portd {
   struct chain chain;
   struct forward forward;
   struct rk_watch chainwatch;
+  char prog[RK_PROG_MAX];       /* its name in messages */
   char trouble[PORTD_TEXT_MAX]; /* why the chain that is there cannot be served; "": it is */
   unsigned int losses;          /* the relay's, as far as they have been dealt with */
+  unsigned int bereft : 1;      /* the relay ended, that was said, and no other runs yet */
   unsigned int dirty : 1;       /* some status file is not what it should be */
   unsigned int unfollowed : 1;  /* ports could not be followed or read, and that was said */
 

@@ -180,10 +180,10 @@ int relay_more(struct relay *relay, void *reply, size_t replylen)
   return -1;
 }
 
-static void child(struct chain const *chain, int sock) __attribute__((noreturn));
-static void child(struct chain const *chain, int sock)
+static void child(struct chain const *chain, char const *dir, int sock) __attribute__((noreturn));
+static void child(struct chain const *chain, char const *dir, int sock)
 {
-  static char const *const argv[] = {"rk-relay", NULL};
+  char const *const argv[] = {"rk-relay", dir, NULL};
   int const given[] = {sock, chain->netns, chain->pidfd};
   char path[4096];
   sigset_t none;
@@ -247,7 +247,8 @@ static int control_pair(int pair[2])
   return -1;
 }
 
-static int spawn(struct relay *relay, struct chain const *chain, struct rk_text *why)
+static int spawn(struct relay *relay, struct chain const *chain, char const *dir,
+                 struct rk_text *why)
 {
   int pair[2];
   pid_t pid;
@@ -258,7 +259,7 @@ static int spawn(struct relay *relay, struct chain const *chain, struct rk_text 
   }
   pid = fork();
   if (pid == 0)
-    child(chain, pair[1]);
+    child(chain, dir, pair[1]);
   fd_close(pair[1]);
   if (pid == -1) {
     fd_close(pair[0]);
@@ -300,7 +301,7 @@ static int configure(struct relay *relay, int dir, struct rk_text *why)
   return 0;
 }
 
-int relay_start(struct relay *relay, int dir, struct chain const *chain, int six,
+int relay_start(struct relay *relay, int dir, char const *path, struct chain const *chain, int six,
                 struct rk_text *why)
 {
   if (relay_usable(relay))
@@ -308,7 +309,7 @@ int relay_start(struct relay *relay, int dir, struct chain const *chain, int six
   relay_end(relay);
   if (six)
     relay->six = 1;
-  if (spawn(relay, chain, why) == -1)
+  if (spawn(relay, chain, path, why) == -1)
     return -1;
   if (configure(relay, dir, why) == 0)
     return 0;

@@ -24,9 +24,10 @@ struct relay {
 /* Is there one that can be talked to? 1 or 0. */
 int relay_usable(struct relay const *relay);
 
-/* Start one, unless there is a usable one, and wait for its answer. dir: the state directory. six:
+/* Start one, unless there is a usable one, and wait for its answer. dir: the state directory,
+   whose path is path. six:
    it will need IPv6. 0, or -1 with *why. */
-int relay_start(struct relay *relay, int dir, struct chain const *chain, int six,
+int relay_start(struct relay *relay, int dir, char const *path, struct chain const *chain, int six,
                 struct rk_text *why);
 
 /* SIGKILL, and gone when this returns. */

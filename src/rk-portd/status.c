@@ -109,6 +109,8 @@ static void chain(struct rk_text *t, struct published const *p, struct status_vi
 {
   if (port_attached(p->state)) {
     field(t, "chain", "attached");
+    if (p->stat.state & RK_RELAY_STRAY)
+      field(t, "reason", "no interface of the chain has the target's address");
   } else if (v->trouble[0]) {
     field(t, "chain", "failed");
     field(t, "reason", v->trouble);

@@ -306,7 +306,30 @@ static uint32_t state_of(struct port const *p)
     state |= RK_RELAY_REFUSING;
   if (p->waiting)
     state |= RK_RELAY_WAITING;
+  if (p->stray)
+    state |= RK_RELAY_STRAY;
   return state;
+}
+
+static int is_loopback(union address const *a)
+{
+  if (a->sa.sa_family == AF_INET)
+    return ntohl(a->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
+/* Addresses come and go. */
+static void look_for_targets(struct relay *r, struct port *p)
+{
+  int stray = 0;
+
+  for (struct target *t = p->targets; t && !stray; t = t->next)
+    if (!is_loopback(&t->dest))
+      stray = route_kind(r, &t->dest) != ROUTE_LOCAL && !nft_active(r);
+  if (stray == p->stray)
+    return;
+  p->stray = (uint8_t)stray;
+  port_touch(p);
 }
 
 size_t port_stats(struct relay *r, struct rk_relay_stat *stat, size_t max, int *more)
@@ -315,6 +338,7 @@ size_t port_stats(struct relay *r, struct rk_relay_stat *stat, size_t max, int *
   struct port *p = *more ? r->table.told : r->table.first;
 
   for (; p && n < max; p = p->next) {
+    look_for_targets(r, p);
     if (!p->changed)
       continue;
     p->changed = 0;

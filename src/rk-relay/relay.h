@@ -89,6 +89,7 @@ struct port {
   unsigned int paused;   /* listeners in that state */
   unsigned int refusing; /* likewise */
   unsigned int waiting;  /* likewise */
+  uint8_t stray;         /* RK_RELAY_STRAY */
   struct rk_relay_stat stat;
 };
 

@@ -17,6 +17,7 @@
 
 #include <skalibs/strerr.h>
 #include <rk/exit.h>
+#include <rk/prog.h>
 
 #include "relay.h"
 
@@ -147,12 +148,15 @@ static int step(struct relay *r, int busy)
   return busy;
 }
 
-int main(void)
+int main(int argc, char const *const *argv)
 {
   static struct relay relay;
+  char prog[RK_PROG_MAX];
   int busy = 0;
 
   PROG = "rk-relay";
+  if (argc > 1)
+    rk_prog_dir("rk-relay", argv[1], prog);
   relay.timers = timers;
   start(&relay);
   for (;;)

@@ -254,9 +254,9 @@ void srcip_target(struct relay *r, struct target *t, int add)
     t->ruled = 0;
     return;
   }
+  t->routed = route_kind(r, &t->dest) != ROUTE_LOCAL;
   if (t->port->srcip == RK_SRCIP_PLAIN)
     return;
-  t->routed = route_kind(r, &t->dest) != ROUTE_LOCAL;
   if (t->port->proto == IPPROTO_TCP && r->clients.marks_work && !t->routed)
     return;
   t->ruled = target_rule(r, t, 1) == 0;

@@ -16,7 +16,7 @@ not_ok "what a killed rk-portd left is removed" test -e "$D/ports.status/gone"
 is "$(error before)" 'line 1: unexpected ChildPort in PortSpec string: "foo": strconv.Atoi: parsing "foo": '\
 'invalid syntax; wanted: [HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL]' \
   "a malformed file: the line and the reason"
-like "$(cat "$T/portd.err")" '^rk-portd: warning: port "before": line 1: unexpected ChildPort' \
+like "$(cat "$T/portd.err")" '^rk-portd [^:]*: warning: port "before": line 1: unexpected ChildPort' \
   "also on stderr, with its name"
 # shellcheck disable=SC2016
 put l2 "$(printf '127.0.0.1:%s:80/tcp\nsrcip=maybe' "$q")"
@@ -61,6 +61,7 @@ is "$(ls "$D/ports" | wc -l)" "$(ls "$D/ports.status" | wc -l)" "every file has 
 
 rm "$D/ports/good"
 ok "the port gone, one that was in conflict takes its place" wait_until status_is "$D" dup state listening
+ok "which is told" wait_until grep -qx "rk-portd $D: info: port \"dup\": well again" "$T/portd.err"
 ln "$D/ports/dup" "$T/x"; mv "$D/ports" "$D/ports.old"
 ok "ports/ taken away: all are withdrawn" wait_until test ! -e "$D/ports.status/dup"
 mkdir "$D/ports"; mv "$T/x" "$D/ports/back"

@@ -60,7 +60,9 @@ fetch "$pa" "relay killed: another serves at once"
 isnt "$(relay_of "$da")" "$r" "which is a new process"
 result "$T/lb" "$lb"; is "$got" "0 whole" "connections through the other chain's relay were not touched"
 result "$T/la" "$la"; like "$got" '^[0-9]+ (cut|other)$' "those of the killed one were cut"
-like "$(cat "$T/portd.err")" '^rk-portd: warning: rk-relay ended: signal 9: starting another$' "a line says so"
+like "$(cat "$T/portd.err")" "^rk-portd $A: warning: rk-relay ended: signal 9: starting another\$" "a line says so"
+ok "... and when it is well again" wait_until grep -qx "rk-portd $A: info: well again: another rk-relay runs" \
+  "$T/portd.err"
 
 load "$pa" "$T/la" la; load "$pb" "$T/lb" lb
 r=$(relay_of "$da"); kill -KILL "$da"; wait_gone "$da"

@@ -3,7 +3,7 @@
 # wait= none of 60 requests is lost.
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
-need python3
+need python3 ip
 D=$T/st p=$(free_port)
 cat > "$T/server" <<'E2'
 # a server that ends as it should: it answers whom it has, then it goes
@@ -39,7 +39,7 @@ print("answers", len([g for g in got if g in ("old", "new")]), *sorted(set(got))
 E2
 serve() { # WORD
   : > "$T/$1"
-  rk-enter -s "$D" python3 "$T/server" "$1" > "$T/$1" 2>&1 &
+  rk-enter "$D" python3 "$T/server" "$1" > "$T/$1" 2>&1 &
   server=$! tap_pids="$tap_pids $!"
   wait_until grep -q ready "$T/$1"
 }
@@ -60,6 +60,19 @@ serve new
 wait "$clients"
 is "$(grep answers "$T/got")" "answers 60 new old" "60 requests, 60 answers, of both servers"
 end "$server"
+
+# a destination that nothing inside has
+rk-port add -n stray "$D" "127.0.0.1::10.9.9.9:80" > "$T/said"
+reason() {
+  kill -USR1 "$portd"
+  status_is "$D" stray reason "$1"
+}
+ok "the status tells that no interface has the target's address" \
+  wait_until reason "no interface of the chain has the target's address"
+is "$(grep -c 'port "stray": no interface of the chain has' "$T/portd.err")" 1 "a line says so"
+rk-enter "$D" ip address add 10.9.9.9/32 dev lo
+ok "one gets it: that is told as well" wait_until reason ""
+is "$(grep -c 'port "stray": well again' "$T/portd.err")" 1 "by a line"
 run rk-port add -o wait=soon "$D" 127.0.0.1:81:81/tcp
 is "$rc/$err" "100/rk-port: fatal: wait must be 0 to 86400 seconds or forever, not \"soon\"" "a bad value is told"
 run rk-port add -o wait=5 -o refuse=backend "$D" 127.0.0.1:81:81/tcp

@@ -34,7 +34,7 @@ int rk_portid_named(int dirfd, char const *name, uint32_t *id);
 /* The port of this name was withdrawn: one of the same name is another port. */
 void rk_portid_forget(int dirfd, char const *name);
 
-/* Open names/, made if it is missing; the fd is the caller's. -1 with errno. */
+/* Open names/; the fd is the caller's. -1 with errno, ENOENT: there is none yet. */
 int rk_portid_names(int dirfd);
 
 #endif

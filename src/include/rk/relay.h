@@ -4,7 +4,8 @@
    from the same build, so native byte order and alignment are right; a message of another length or
    version ends the relay (101).
 
-   Start. rk-portd forks and execs libexec/rk/rk-relay, without arguments, with
+   Start. rk-portd forks and execs libexec/rk/rk-relay with the state directory as its argument (for
+   messages and ps(1)) and
      fd 2   where its lines go (it may write one when it runs out of fds)
      fd 3   the control socket (SOCK_SEQPACKET)
      fd 4   the network namespace of the chain, attached or detached (its user namespace is found by
@@ -139,7 +140,9 @@ struct rk_relay_del {
 enum {
   RK_RELAY_PAUSED = 1 /* out of fds or memory: clients wait */,
   RK_RELAY_REFUSING = 2 /* some socket of it does not listen */,
-  RK_RELAY_WAITING = 4 /* clients of some socket wait for the backend */
+  RK_RELAY_WAITING = 4 /* clients of some socket wait for the backend */,
+  RK_RELAY_STRAY = 8 /* no interface of the namespace has the address of some destination, and no
+                        DNAT may lead it elsewhere */
 };
 struct rk_relay_stat {
   uint32_t id;
