@@ -31,7 +31,7 @@ function sources(dir, program,   list, f, own, command) { # the .c files of a fo
   if ($2 == "test") next
   for (i = 3; i <= NF && $i != ":"; i++) named[source($i)] = 1
 }
-function rule(   i, out, objs, libs, alias, script, files, file, count) {
+function rule(   i, out, link, objs, libs, alias, script, files, file, count) {
   out = B "/" $2 "/" $1
   files = ""
   for (i = 3; i <= NF && $i != ":"; i++)
@@ -48,10 +48,14 @@ function rule(   i, out, objs, libs, alias, script, files, file, count) {
       objs = objs " " B "/obj/" file[i]
     }
   }
+  if (alias ~ /^\//) { # it leads to nothing that make could look at
+    link = out
+    out = B "/obj/" $2 "/" $1 ".link"
+  }
   if ($2 == "test") tests = tests " " out
   else progs = progs " " out
   if (alias ~ /^\//)
-    printf "%s:\n\t@mkdir -p $(@D)\n\t@ln -sfn %s $@\n", out, alias
+    printf "%s: package/targets\n\t@mkdir -p $(@D) %s/%s\n\tln -sfn %s %s\n\t@touch $@\n", out, B, $2, alias, link
   else if (alias != "")
     printf "%s: %s/%s/%s\n\tln -f $< $@\n", out, B, $2, alias
   else if (script != "")

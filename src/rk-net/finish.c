@@ -71,6 +71,10 @@ void net_ask(struct net const *n)
     .plan = n->ask,
   };
 
+  struct rk_req const program = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_PROGRAM_NETNS};
+
+  if (n->ask.wall && !n->driver->tap && rk_ctl_send(&program, sizeof program, n->inner) == -1)
+    rk_ctl_die("connect the network", NULL);
   if (rk_ctl_send(&ask, sizeof ask, n->netns) == -1)
     rk_ctl_die("connect the network", NULL);
 }

@@ -9,6 +9,7 @@
    127.0.0.0/8 or ::1 the kernel drops here: a martian destination that came by another interface
    (ip_route_input_slow(), ip6_rcv_core()). */
 #include "net.h"
+#include "hop_if.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,8 +35,7 @@
 #include <rk/sys.h>
 #include <rk/text.h>
 
-/* Any number that no interface has there; so one batch can make the interface and use it. */
-enum { LO_INDEX = 1, VETH_INDEX = 1000, HOP_TABLE = 100, MAP_LINE = 34 };
+enum { LO_INDEX = 1, HOP_TABLE = 100, MAP_LINE = 34 };
 
 /* The ids of our own user namespace one to one, line by line: a line that spans two lines of the
    parent's map is not allowed (user_namespaces(7)). */
@@ -70,49 +70,6 @@ static void map(int proc, char const *name)
   close(fd);
 }
 
-/* One of IPV4_DEVCONF_* (linux/ip.h), as the sysctl of that name below net.ipv4.conf. */
-static void conf4(struct rk_nl *b, uint16_t key, uint32_t value)
-{
-  rk_nl_u32(b, key, value);
-}
-
-/* The interface's settings for IPv4: an RTM_NEWLINK that changes nothing else. Some are inherited
-   from the host's (net.core.devconf_inherit_init_net), and must not be here. */
-static void settings4(struct rk_nl *b, int index)
-{
-  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = index};
-  size_t af, inet, conf;
-
-  rk_nl_msg(b, RTM_NEWLINK, 0, &link, sizeof link, "set up the interface of the hop");
-  af = rk_nl_nest(b, IFLA_AF_SPEC);
-  inet = rk_nl_nest(b, AF_INET);
-  conf = rk_nl_nest(b, IFLA_INET_CONF);
-  conf4(b, IPV4_DEVCONF_FORWARDING, 1);
-  conf4(b, IPV4_DEVCONF_PROXY_ARP, 1);
-  conf4(b, IPV4_DEVCONF_ROUTE_LOCALNET, 0);
-  conf4(b, IPV4_DEVCONF_ACCEPT_SOURCE_ROUTE, 0);
-  conf4(b, IPV4_DEVCONF_RP_FILTER, 1);
-  conf4(b, IPV4_DEVCONF_MEDIUM_ID, 0);
-  rk_nl_end(b, conf);
-  rk_nl_end(b, inet);
-  rk_nl_end(b, af);
-}
-
-/* A proxy answers after a pause of up to 0.8 s (neigh/proxy_delay of arp(7)): at once, here. */
-static void answer_at_once(struct rk_nl *b, char const *table, int index)
-{
-  struct ndtmsg nt = {.ndtm_family = AF_UNSPEC};
-  uint64_t delay = 0;
-  size_t nest;
-
-  rk_nl_msg(b, RTM_SETNEIGHTBL, 0, &nt, sizeof nt, "set the delay of answers");
-  rk_nl_attr(b, NDTA_NAME, table, strlen(table) + 1);
-  nest = rk_nl_nest(b, NDTA_PARMS);
-  rk_nl_u32(b, NDTPA_IFINDEX, (uint32_t)index);
-  rk_nl_attr(b, NDTPA_PROXY_DELAY, &delay, sizeof delay);
-  rk_nl_end(b, nest);
-}
-
 static void proxy6(struct rk_nl *b, int index, struct in6_addr const *who)
 {
   struct ndmsg nd = {.ndm_family = AF_INET6,
@@ -137,7 +94,8 @@ static void end_of_pair(struct net const *n, struct rk_nl *b, char const *name)
 
 static void veth(struct net const *n, struct rk_nl *b, char const *name, int inner)
 {
-  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = VETH_INDEX}, peer = {0};
+  struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = HOP_VETH_INDEX};
+  struct ifinfomsg peer = {.ifi_index = n->driver->tap ? 0 : HOP_VETH_INDEX};
   size_t info, data, end;
 
   rk_nl_msg(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &link, sizeof link,
@@ -169,8 +127,7 @@ static void four_tap(struct net const *n, struct rk_nl *b, int tap)
                             .index = tap,
                             .gateway = &n->ask.gateway};
 
-  settings4(b, tap);
-  answer_at_once(b, "arp_cache", tap);
+  hop_interface(b, tap);
   rk_nl_route(b, RTM_NEWROUTE, &net);
   rk_nl_route(b, RTM_NEWROUTE, &all);
 }
@@ -180,12 +137,10 @@ static void four_veth(struct net const *n, struct rk_nl *b)
   struct rk_nl_route prog = {.family = AF_INET,
                              .type = RTN_UNICAST,
                              .table = RT_TABLE_MAIN,
-                             .index = VETH_INDEX,
+                             .index = HOP_VETH_INDEX,
                              .dst = &n->ask.ip,
                              .dstlen = 32};
 
-  settings4(b, VETH_INDEX);
-  answer_at_once(b, "arp_cache", VETH_INDEX);
   rk_nl_route(b, RTM_NEWROUTE, &prog);
 }
 
@@ -228,7 +183,7 @@ static void program6(struct net const *n, struct rk_nl *b, int tap)
   struct rk_nl_route r = {.family = AF_INET6,
                           .type = RTN_UNICAST,
                           .table = HOP_TABLE,
-                          .index = VETH_INDEX,
+                          .index = HOP_VETH_INDEX,
                           .dst = &n->ask.ip6,
                           .dstlen = 128};
 
@@ -246,8 +201,8 @@ static void six(struct net const *n, struct rk_nl *b, int tap)
   struct rk_nl_route r = {.family = AF_INET6, .type = RTN_UNICAST, .table = RT_TABLE_MAIN};
 
   memset(network.s6_addr + 8, 0, 8);
-  answer_at_once(b, "ndisc_cache", tap);
-  answer_at_once(b, "ndisc_cache", VETH_INDEX);
+  hop_answer_at_once(b, "ndisc_cache", tap);
+  hop_answer_at_once(b, "ndisc_cache", HOP_VETH_INDEX);
   r.index = tap;
   r.dst = &network;
   r.dstlen = 64;
@@ -258,8 +213,8 @@ static void six(struct net const *n, struct rk_nl *b, int tap)
   rk_nl_route(b, RTM_NEWROUTE, &r);
   program6(n, b, tap);
   refuse6(b);
-  proxy6(b, VETH_INDEX, &n->ask.gateway6);
-  proxy6(b, VETH_INDEX, &n->ask.dns6);
+  proxy6(b, HOP_VETH_INDEX, &n->ask.gateway6);
+  proxy6(b, HOP_VETH_INDEX, &n->ask.dns6);
 }
 
 static void sysctl6(char const *ifname, char const *key, char const *value)
@@ -293,13 +248,17 @@ static void die_if(int failed)
 }
 
 /* 1: it has answered, 0: it has not, below: the errno for which it could not be asked. */
-static int ask_gateway(struct net *n, int tap, int news, int rounds, char const *veth_name)
+static int ask_gateway(struct net const *n, int news, char const *veth_name,
+                       struct hop_question const *ask)
 {
+  int index = (int)if_nametoindex(n->ask.ifname);
   int answered;
 
+  if (!index)
+    return -errno;
   neighbour_link_ready(1, n->ask.ifname);
   neighbour_link_ready(1, veth_name);
-  answered = neighbour_rounds(1, news, tap, &n->ask.gateway, rounds);
+  answered = neighbour_rounds(1, news, index, &ask->gateway, ask->rounds);
   return answered == -1 ? -errno : answered;
 }
 
@@ -314,9 +273,10 @@ static int send_answer(int sock, int answered)
 }
 
 /* Nothing is left in our hands but the socket and two of netlink. */
-static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap, char const *veth_name)
+static void __attribute__((noreturn)) serve(struct net *n, int sock, char const *veth_name)
 {
-  int rounds, answered;
+  struct hop_question ask;
+  int answered;
   int news = -1;
   int e = 0;
   ssize_t r;
@@ -331,38 +291,43 @@ static void __attribute__((noreturn)) serve(struct net *n, int sock, int tap, ch
   }
   for (;;) {
     do
-      r = recv(sock, &rounds, sizeof rounds, 0);
+      r = recv(sock, &ask, sizeof ask, 0);
     while (r == -1 && errno == EINTR);
     if (r == 0)
       break;
     if (r == -1)
       e = errno;
-    answered = e ? -e : ask_gateway(n, tap, news, rounds, veth_name);
+    answered = e ? -e : ask_gateway(n, news, veth_name, &ask);
     if (send_answer(sock, answered) == -1)
       break;
   }
   _exit(0);
 }
 
-/* The side of the driver: it needs nothing of the program's. Returns the index of the tap. */
+/* The side of the driver: it needs nothing of the program's. Returns the index of the tap; 0: there
+   is none, and the driver will make an interface. */
 static int make_outer(struct net *n, struct rk_nl *b)
 {
-  int tap;
+  int tap = 0;
 
   if (n->ask.detached && setns(n->netns, CLONE_NEWNET) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the network namespace");
-  tap = (int)if_nametoindex(n->ask.ifname);
-  if (!tap)
-    strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
+  if (n->driver->tap) {
+    tap = (int)if_nametoindex(n->ask.ifname);
+    if (!tap)
+      strerr_diefusys(RK_EXIT_SYS, "find the interface ", n->ask.ifname);
+  }
   netns_sysctl("/proc/sys/net/ipv4/conf/all/route_localnet", "0");
   settings6(n);
   rk_nl_init(b);
   /* Without an address the table "local" is missing, and every address is one of broadcast to ARP
      (__inet_dev_addr_type(), arp_constructor()). */
   rk_nl_link_up(b, "lo", 0, 0, 0);
-  /* The queue's length must be set before the link is up, when its qdisc is made. */
-  rk_nl_link_up(b, NULL, tap, n->ask.mtu, n->txqlen);
-  four_tap(n, b, tap);
+  if (tap) {
+    /* The queue's length must be set before the link is up, when its qdisc is made. */
+    rk_nl_link_up(b, NULL, tap, n->ask.mtu, n->txqlen);
+    four_tap(n, b, tap);
+  }
   netns_send(n->rtnl, b);
   return tap;
 }
@@ -381,8 +346,10 @@ static void tie(struct net *n, struct rk_nl *b, int tap, int proc, int number, c
     strerr_diefusys(RK_EXIT_SYS, "open the network namespace of the program");
   rk_nl_init(b);
   veth(n, b, name, inner);
-  rk_nl_link_up(b, NULL, VETH_INDEX, 0, 0);
-  four_veth(n, b);
+  rk_nl_link_up(b, NULL, HOP_VETH_INDEX, 0, 0);
+  hop_interface(b, HOP_VETH_INDEX);
+  if (tap)
+    four_veth(n, b);
   if (n->ipv6)
     six(n, b, tap);
   netns_send(n->rtnl, b);
@@ -424,5 +391,5 @@ void hop_run(struct net *n, int sock, int proc, int stays)
   }
   die_if(send(sock, &made, sizeof made, MSG_NOSIGNAL) == -1);
   leave_mounts(proc);
-  serve(n, sock, tap, name);
+  serve(n, sock, name);
 }

@@ -88,6 +88,10 @@ void wall_end(struct net *n);
 int wall_rounds(struct net *n, int rounds);
 
 /* hop.c: that process. */
+struct hop_question {
+  struct in_addr gateway;
+  int rounds;
+};
 void hop_run(struct net *n, int sock, int proc, int stays) __attribute__((noreturn));
 
 /* neighbour.c: ask for the gateway with ARP on the interface, rounds times, by making the kernel
@@ -115,7 +119,8 @@ void mounts_netns(char const *path);
 /* leaktest_send.c. With a wall it needs lo to be down, and leaves it so. */
 void probe_send(struct net *n);
 
-/* finish.c: ask for the driver; wait for it; have the loopback test judged, resolv.conf and hosts
+/* finish.c: ask for the driver, which configures the program's namespace itself if it makes its own
+   interface; wait for it; have the loopback test judged, resolv.conf and hosts
    written, and do something else meanwhile */
 void net_ask(struct net const *n);
 void finish_await(struct net *n);

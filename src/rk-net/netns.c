@@ -274,7 +274,7 @@ static void sysctls(struct net *n)
   netns_sysctl("/proc/sys/net/ipv4/tcp_fwmark_accept", "1");
   netns_sysctl("/proc/sys/net/ipv4/fwmark_reflect", "1");
   netns_sysctl("/proc/sys/net/ipv6/fwmark_reflect", "1");
-  if (!n->driver->tap)
+  if (!n->driver->tap && !n->ask.wall)
     return;
   /* The plan is ours; a driver's router advertisement (slirp4netns sends some) would add to it
      seconds later. */
@@ -361,6 +361,8 @@ void netns_configure(struct net *n)
       rk_nl_addr(&b, AF_INET6, ifr.ifr_ifindex, &n->ask.ip6, 64, IFA_F_NODAD);
       rk_nl_route(&b, RTM_NEWROUTE, &six);
     }
+  } else if (n->ask.wall) {
+    rk_nl_link_up(&b, n->ask.ifname, 0, 0, 0);
   }
   netns_send(n->rtnl, &b);
 }

@@ -161,13 +161,11 @@ static void choose_wall(struct net *n, struct options const *o)
   char const *ports = getenv("RK_PORT_DRIVER");
   int implicit = ports && !strcmp(ports, "implicit") && !strcmp(n->driver->name, "pasta");
 
-  n->ask.wall = n->driver->tap && !o->shared;
+  n->ask.wall = n->driver->mtu && !o->shared;
   if (n->ask.wall && implicit)
     strerr_dief(RK_EXIT_USAGE, "RK_PORT_DRIVER=implicit needs -u: pasta looks for the program's "
                                "ports in its own network namespace only");
-  /* Behind lxc-user-nic there is no proxy but the host's own bridge, whose kernel drops what is
-     sent to a loopback address; rk-net(1) says that there is no wall. */
-  if (n->driver->tap && !n->ask.wall)
+  if (n->driver->mtu && !n->ask.wall)
     strerr_warnw("the program shares the user namespace with the network driver: root inside can "
                  "reach the host's loopback through a driver that does not close it, and can take "
                  "over a driver that is not well closed itself");
@@ -210,19 +208,22 @@ static int start(struct net *n, struct options const *o)
   int outside = rk_ctl_fd() != -1;
   if (!outside && (errno != ENOENT || n->driver->mtu || getenv("RK_STATE_DIR")))
     rk_ctl_die("connect the network", NULL);
-  /* lxc-user-nic enters the chain's mount namespace, which must not change any more */
+  /* Without a wall lxc-user-nic enters the chain's mount namespace, which must not change any
+     more. */
   if (o->start && !n->driver->tap)
     strerr_dief(RK_EXIT_USAGE, "-s is for drivers with a tap, which ", n->driver->name, " has not");
 
   if (!o->start && !n->ask.wall)
     mounts_own();
   netns_do(n, netns_make);
-  if (outside)
+  /* The driver starts meanwhile, unless it is told of the program's namespace. */
+  if (outside && (n->driver->tap || !n->ask.wall))
     net_ask(n);
-  /* The driver starts meanwhile. */
   if (n->ask.wall)
     make_wall(n, o);
   netns_do(n, netns_configure);
+  if (outside && n->ask.wall && !n->driver->tap)
+    net_ask(n);
   return outside;
 }
 

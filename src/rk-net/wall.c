@@ -160,12 +160,12 @@ static void __attribute__((noreturn)) die_hop(struct net *n)
 }
 
 /* The process in the hop ends when our end of the socket is closed. */
-static void ask_hop(struct net *n, int value, int *answer)
+static void ask_hop(struct net *n, void const *ask, size_t len, int *answer)
 {
   ssize_t r;
 
   do
-    r = send(n->hop, &value, sizeof value, MSG_NOSIGNAL);
+    r = send(n->hop, ask, len, MSG_NOSIGNAL);
   while (r == -1 && errno == EINTR);
   if (r != -1) {
     do
@@ -214,14 +214,15 @@ void wall_make(struct net *n)
   if (shared.n)
     each_mount(&shared, share_again);
   netns_do(n, netns_make_inner);
-  ask_hop(n, n->inner, &made);
+  ask_hop(n, &n->inner, sizeof n->inner, &made);
 }
 
 int wall_rounds(struct net *n, int rounds)
 {
+  struct hop_question const ask = {.gateway = n->say.plan.gateway, .rounds = rounds};
   int answered;
 
-  ask_hop(n, rounds, &answered);
+  ask_hop(n, &ask, sizeof ask, &answered);
   if (answered >= 0)
     return answered;
   errno = -answered;

@@ -34,6 +34,12 @@ static struct request {
     },
   [RK_OP_READY] = {.size = sizeof(struct rk_req), .handle = req_ready},
   [RK_OP_CONFINE] = {.size = sizeof(struct rk_req), .takes_fd = 1, .handle = req_confine},
+  [RK_OP_PROGRAM_NETNS] =
+    {
+      .size = sizeof(struct rk_req),
+      .takes_fd = 1,
+      .handle = req_program_netns,
+    },
   [RK_OP_AWAIT] = {.size = sizeof(struct rk_req), .handle = req_net_await},
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };

@@ -24,12 +24,13 @@ union ctl_reply {
 typedef ssize_t ctl_handler(struct chain *chain, void const *request, int fd,
                             union ctl_reply *reply);
 
-ctl_handler req_idmap;      /* req_idmap.c */
-ctl_handler req_net;        /* req_net.c */
-ctl_handler req_net_await;  /* req_net.c */
-ctl_handler req_net_verify; /* req_net.c */
-ctl_handler req_ready;      /* req_ready.c */
-ctl_handler req_confine;    /* req_ready.c */
+ctl_handler req_idmap;         /* req_idmap.c */
+ctl_handler req_net;           /* req_net.c */
+ctl_handler req_net_await;     /* req_net.c */
+ctl_handler req_program_netns; /* req_net.c */
+ctl_handler req_net_verify;    /* req_net.c */
+ctl_handler req_ready;         /* req_ready.c */
+ctl_handler req_confine;       /* req_ready.c */
 
 /* ctl.c: serve the control socket in chain->control.fd from now on. 0, or -1 with errno of
    rk_loop_add. */

@@ -35,6 +35,7 @@ void driver_init(struct driver *d, struct rk_loop *loop, struct rk_net_plan *pla
     .report = {.plan = plan},
     .netns = -1,
     .userns = -1,
+    .program = -1,
     .leave = -1,
     .reports = {.fd = -1, .events = POLLIN, .ready = report_ready, .ctx = d},
     .errors = {.fd = -1, .events = POLLIN, .ready = errors_ready, .ctx = d},

@@ -21,6 +21,7 @@ struct driver {
   struct report report; /* report.plan: the plan */
   pid_t inside;         /* a process of the namespaces that it serves */
   int netns, userns;
+  int program;    /* the program's network namespace, for a driver that configures it; -1: none */
   char file[512]; /* its executable */
 
   pid_t pid;                /* 0: there is no process */
@@ -65,7 +66,7 @@ int driver_end(struct driver *driver);
 int driver_find(char const *name, char *file, size_t size);
 
 /* driver_exec.c: become it, in a fresh child of parent. fds: what it gets as 2 (stderr), 3, 4, 5
-   and 6, all above these. */
+   and 6, all above these; 7 is driver->program. */
 void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
   __attribute__((noreturn));
 

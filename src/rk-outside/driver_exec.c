@@ -21,7 +21,7 @@
 #include <rk/sys.h>
 #include <rk/text.h>
 
-enum { ENV_MAX = 512, FDS = 5 };
+enum { ENV_MAX = 512, FDS = 5, PROGRAM = 2 + FDS };
 #define OURS \
   "RK_" \
   "NET_"
@@ -163,7 +163,9 @@ void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
   for (int i = 0; i < FDS; i++)
     if (dup2(fds[i], 2 + i) == -1)
       die_early(fds[0], "arrange the fds of the driver");
-  rk_close_range(2 + FDS, UINT_MAX, 0);
+  if (driver->program != -1 && dup2(driver->program, PROGRAM) == -1)
+    die_early(2, "arrange the fds of the driver");
+  rk_close_range(driver->program == -1 ? PROGRAM : PROGRAM + 1, UINT_MAX, 0);
   execve(driver->file, (char **)(uintptr_t)argv, env);
   strerr_diefusys(errno == ENOENT ? RK_EXIT_NOTFOUND : RK_EXIT_NOEXEC, "exec ", driver->file);
 }

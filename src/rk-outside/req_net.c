@@ -54,6 +54,20 @@ static void start_driver(struct network *n, int netns)
     leaktest_open(&n->leaktest); /* while it starts */
 }
 
+ssize_t req_program_netns(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
+{
+  struct network *n = chain->network;
+
+  (void)request;
+  (void)reply;
+  if (n->state != DRIVER_IDLE) {
+    close(fd);
+    return -1; /* too late for its driver */
+  }
+  n->driver.program = move_up(fd);
+  return n->driver.program == -1 ? -1 : 0;
+}
+
 ssize_t req_net(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
 {
   struct rk_req_net const *ask = request;

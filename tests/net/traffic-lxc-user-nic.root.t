@@ -29,16 +29,25 @@ facts=$(cd "$D/net" && for f in *; do printf '%s=%s ' "$f" "$(cat "$f")"; done)
 like "$facts" '^dns=10\.0\.3\.1 driver=lxc-user-nic gateway=10\.0\.3\.1 ifname=eth0 ip=10\.0\.3\.[0-9]* mtu=1500 prefix=24 status=up $' "the facts"
 d=$(net_driver "$p"); was=$(cat "$D/net/ip")
 is "$(cat "/proc/$d/comm")" udhcpc "the driver has become the DHCP client"
-is "$(readlink "/proc/$d/ns/user" "/proc/$d/ns/net" "/proc/$d/ns/mnt")" \
-  "$(readlink "/proc/$p/ns/user" "/proc/$p/ns/net" "/proc/$p/ns/mnt")" "which lives inside"
+for ns in user net; do
+  isnt "$(readlink "/proc/$d/ns/$ns")" "$(readlink "/proc/$p/ns/$ns")" "which lives in the hop: $ns"
+done
 is "$(readlink "/proc/$d/fd/"* | grep -E '^(net|user|mnt|/)' | grep -v '^/dev/null$')" "" \
   "with no namespace or file of the outside in its hands"
+hop() { nsenter --net="/proc/$d/ns/net" ip "$@"; }
+routes() { hop route | sed 's/ proto static//; s/ scope link//; s/ *$//' | sort; }
+is "$(hop -o -4 addr show dev eth0)" "" "the hop has no address"
+is "$(routes)" "10.0.3.0/24 dev eth0
+$was dev hop
+default via 10.0.3.1 dev eth0" "but routes to both sides"
+like "$(inside ip route)" '^default via 10\.0\.3\.1 dev eth0' "the program's route is that of the lease"
 end "$dhcpd"; rm -f "$T/leases"
 dhcp 10.0.3.200 10.0.3.250
 kill -USR2 "$d"; kill -USR1 "$d" # release, then renew
 changed() { now=$(cat "$D/net/ip") && [ "$now" != "$was" ] && inside ip -o -4 addr show dev eth0 | grep -q "$now/24"; }
 ok "a new lease with another address is taken over by rk-net-lease, inside and in net/ip" wait_until changed
 is "$(inside ip -o -4 addr show dev eth0 | wc -l)" 1 "the old address is gone"
+is "$(routes | grep hop)" "$now dev hop" "and the old route of the hop"
 ok "and traffic goes on" wait_until inside python3 tests/net/client.py tcp:$HOST dns:host.example=$HOST
 kill -KILL "$d"
 another() { new=$(net_driver "$p") && [ -n "$new" ] && [ "$new" != "$d" ] && [ "$(cat "$D/net/status")" = up ]; }
@@ -53,4 +62,12 @@ wait_until test -s "$D/child_pid"; d=$(net_driver "$p")
 kill -KILL "$p"
 ok "the program killed: the DHCP client goes" wait_gone "$d"
 ok "and the bridge is empty" wait_until sh -c '! ls /sys/class/net/lxcbr0/brif | grep -q .'
+
+spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -u -d lxc-user-nic rk-t-hold; p=$pid
+wait_until test -s "$D/child_pid"; d=$(net_driver "$p")
+is "$(readlink "/proc/$d/ns/user" "/proc/$d/ns/net" "/proc/$d/ns/mnt")" \
+  "$(readlink "/proc/$p/ns/user" "/proc/$p/ns/net" "/proc/$p/ns/mnt")" "without the wall it lives inside"
+run inside python3 tests/net/client.py tcp:$HOST udp:$HOST
+is "$rc" 0 "with traffic" || diag "$out"
+end "$p"
 done_testing

@@ -27,10 +27,12 @@ enum rk_op {
                            resolv.conf and hosts are then written. error EEXIST: a nonce arrived,
                            text says where */
   RK_OP_READY = 4,      /* struct rk_req -> struct rk_reply: everything is set; write child_pid */
-  RK_OP_AWAIT = 5,  /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or
+  RK_OP_AWAIT = 5,   /* struct rk_req -> struct rk_reply_net: answered when that driver is ready, or
                        has failed */
-  RK_OP_CONFINE = 6 /* struct rk_req + fd of a Landlock ruleset -> struct rk_reply: the chain is
-                       confined by it; .child gives it to rk-enter */
+  RK_OP_CONFINE = 6, /* struct rk_req + fd of a Landlock ruleset -> struct rk_reply: the chain is
+                        confined by it; .child gives it to rk-enter */
+  RK_OP_PROGRAM_NETNS = 7 /* struct rk_req + fd of the program's netns: before RK_OP_NET, for a
+                             driver that configures it although it works in the hop; not answered */
 };
 
 struct rk_req {

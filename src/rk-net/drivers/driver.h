@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6 };
+/* PROGRAM: only for a driver that makes its own interface, and with RK_NET_WALL=1. */
+enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6, PROGRAM = 7 };
 
 /* A variable of the plan. Dies (100) if it is not set: then it was not rk-outside that started
    us. */

@@ -2,11 +2,12 @@
    lxc-user-nic (driver): a veth to a bridge of the host's, made by lxc's setuid helper, with an
    address from DHCP.
 
-   where    outside, started by rk-outside; goes inside to become the DHCP client
+   where    outside, started by rk-outside; goes into the hop (without a wall: inside) to become the
+            DHCP client
    changes  -
-   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7); RK_LXC_USER_NIC, RK_LXC_BRIDGE
-   forks    lxc-user-nic, once; a helper that gives a detached namespace a pid, until then; becomes
-            udhcpc
+   fds/env  3-7 and RK_NET_* as in rk-net-drivers(7); RK_LXC_USER_NIC, RK_LXC_BRIDGE; udhcpc gets 5,
+            and as 7 a netlink socket in the program's namespace
+   forks    lxc-user-nic, once; a helper that gives the namespace a pid, until then; becomes udhcpc
    exits    102 lxc-user-nic or udhcpc is missing or not allowed, 111 a system call failed
  */
 #include "driver.h"
@@ -67,9 +68,7 @@ static void stay_closed(void)
     strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
 }
 
-/* Enter the namespaces of the chain. Its mount namespace, too: what is then executed is dumpable,
-   can be traced by namespace root, and must not lead to more than that has already. */
-static void go_inside(void)
+static void enter_mounts(void)
 {
   char path[RK_PROCPATH_MAX];
   struct rk_text t = rk_text_in(path, sizeof path);
@@ -79,14 +78,22 @@ static void go_inside(void)
   if (strlen(pid) > 10)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
   rk_text_add(&t, "/proc/", pid, "/ns/mnt");
-  stay_closed();
-  if (setns(USERNS, CLONE_NEWUSER) == -1 || setns(NETNS, CLONE_NEWNET) == -1) {
-    strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
-  }
   mnt = open(path, O_RDONLY | O_CLOEXEC);
   if (mnt == -1 || setns(mnt, CLONE_NEWNS) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the mount namespace");
   close(mnt);
+}
+
+/* Enter the namespaces of the chain. Without a wall its mount namespace, too: what is then executed
+   is dumpable, can be traced by namespace root, and must not lead to more than that has already.
+   With a wall root inside is in a user namespace below. */
+static void go_inside(void)
+{
+  stay_closed();
+  if (setns(USERNS, CLONE_NEWUSER) == -1 || setns(NETNS, CLONE_NEWNET) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
+  if (!driver_wants("RK_NET_WALL"))
+    enter_mounts();
   if (setresgid(0, 0, 0) == -1 || setresuid(0, 0, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "become root inside");
   stay_closed();
@@ -99,7 +106,7 @@ static void reside(int hold, int ready)
   char c;
 
   go_inside();
-  rk_close_range(NETNS, LEAVE, 0);
+  rk_close_range(NETNS, driver_wants("RK_NET_WALL") ? PROGRAM : LEAVE, 0);
   /* lxc-user-nic asks whether its user may read our /proc/PID/ns/net. All our namespaces are the
      chain's by now, and so is what we hold. */
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
@@ -192,7 +199,7 @@ static void make_veth(char const *ifname)
     bridge = "lxcbr0";
   argv[PID] = driver_plan("RK_NET_PID");
   argv[BRIDGE] = bridge;
-  if (driver_wants("RK_NET_DETACHED")) {
+  if (driver_wants("RK_NET_DETACHED") || driver_wants("RK_NET_WALL")) {
     number[uint_fmt(number, (unsigned int)make_resident(&hold))] = 0;
     argv[PID] = number;
   }
@@ -228,11 +235,28 @@ static void bring_up(char const *ifname)
   close(fd);
 }
 
+/* A netlink socket in the program's namespace takes the place of that: rk-net-lease configures both
+   ends of the hop. We have every capability over the program's user namespace, being root in the
+   one above. */
+static void open_program(void)
+{
+  int fd;
+
+  if (setns(PROGRAM, CLONE_NEWNET) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "enter the program's network namespace");
+  fd = rk_nl_open(NETLINK_ROUTE);
+  if (fd == -1 || dup2(fd, PROGRAM) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "open a netlink socket");
+  close(fd);
+  if (setns(NETNS, CLONE_NEWNET) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "return to the hop");
+}
+
 /* The lease program's variables; nothing else of the outside's environment belongs to a process
    that lives inside. */
 static void reduce_environment(void)
 {
-  static char const *const kept[] = {"PATH=", "RK_NET_MTU="};
+  static char const *const kept[] = {"PATH=", "RK_NET_MTU=", "RK_NET_WALL="};
   size_t n = 0;
 
   for (char **e = environ; *e; e++)
@@ -262,6 +286,8 @@ int main(void)
     make_veth(ifname);
   go_inside();
   bring_up(ifname);
+  if (driver_wants("RK_NET_WALL"))
+    open_program();
   close(NETNS);
   close(USERNS);
   close(LEAVE);
