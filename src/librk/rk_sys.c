@@ -44,6 +44,11 @@ int rk_fsmount(int fsfd, unsigned int attrs)
   return (int)syscall(SYS_fsmount, fsfd, FSMOUNT_CLOEXEC, attrs);
 }
 
+int rk_mount_setattr(int dirfd, char const *path, unsigned int flags, struct mount_attr const *attr)
+{
+  return (int)syscall(SYS_mount_setattr, dirfd, path, flags, attr, sizeof *attr);
+}
+
 int rk_openat2(int dirfd, char const *path, struct open_how const *how)
 {
   return (int)syscall(SYS_openat2, dirfd, path, how, sizeof *how);

@@ -24,6 +24,8 @@ int rk_move_mount(int fromfd, char const *from, int tofd, char const *to, unsign
 int rk_fsopen(char const *fsname);
 int rk_fsconfig(int fd, unsigned int cmd, char const *key, void const *value, int aux);
 int rk_fsmount(int fsfd, unsigned int attrs);
+int rk_mount_setattr(int dirfd, char const *path, unsigned int flags,
+                     struct mount_attr const *attr);
 int rk_openat2(int dirfd, char const *path, struct open_how const *how);
 int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, unsigned int flags);
 
