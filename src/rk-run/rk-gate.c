@@ -3,7 +3,8 @@
 
    where    anywhere; best as the last link
    changes  environment: what was for the network driver is removed
-   fds/env  takes READYFD and GOFD; closes the control socket (rk-outside then writes child_pid)
+   fds/env  takes READYFD and GOFD; closes the control socket (rk-outside then writes child_pid),
+            unless prog is a link
    forks    no
    exits    100 usage, 111 GOFD ended without a word or a system call failed, 126/127 prog
 */
@@ -105,17 +106,26 @@ static void close_control(int readyfd)
   rk_ctl_close_die(r, &said);
 }
 
+static void keep_control(void)
+{
+  int control = rk_ctl_fd();
+
+  if (control != -1 && fcntl(control, F_SETFD, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
+}
+
 int main(int argc, char const *const *argv)
 {
   struct options o = {0};
-  int readyfd, gofd, e;
+  int readyfd, gofd, link, e;
 
   PROG = "rk-gate";
   argv += rk_options(&USAGE, argc, argv, &o);
   readyfd = given(argv[0], "READYFD");
   gofd = given(argv[1], "GOFD");
 
-  if (!rk_link_is(argv[2]))
+  link = rk_link_is(argv[2]);
+  if (!link)
     rk_listen_end(argv[2]);
   if (o.early)
     rk_ctl_close();
@@ -123,9 +133,12 @@ int main(int argc, char const *const *argv)
     strerr_diefusys(RK_EXIT_SYS, "write to READYFD");
   wait_for_go(gofd, readyfd);
   close(gofd);
-  /* Only now: who finds child_pid finds everything else as well. */
-  if (!o.early)
+  /* Only now: who finds child_pid finds everything else as well. A link (rk-confine) closes it
+     itself. */
+  if (!o.early && !link)
     close_control(readyfd);
+  if (!o.early && link)
+    keep_control();
 
   for (size_t i = 0; i < sizeof DRIVERS / sizeof *DRIVERS; i++)
     rk_env_unset(DRIVERS[i]);

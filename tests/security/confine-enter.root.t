@@ -94,6 +94,12 @@ run rk-enter -s "$A" python3 "$turn" "$port" steal "$program" 3
 is "$rc/$out $(hits)" "0/not stolen 0" "entered by root of the host: as much"
 over
 
+# by RootlessKit's command line
+start rk-run --net=none --state-dir="$A" rk-confine
+run as_user rk-enter -s "$A" grep Seccomp_filters /proc/self/status
+is "$out/$(cat "$T/spawn.$chain.err")" "Seccomp_filters:	3/" "rk-run with rk-confine before the command: as much"
+over
+
 # files
 as_user mkdir "$T/u/rw" "$T/u/other"
 start rk-state "$A" rk-userns rk-idmap rk-pidns rk-confine -r / -w "$T/u/rw" -w /dev/null
