@@ -254,6 +254,7 @@ struct parts {
   struct piece parentport;
   struct piece childip;
   struct piece childport;
+  int many; /* there are more: RootlessKit looks at the addresses first */
 };
 
 static struct piece word(char const *s)
@@ -281,8 +282,9 @@ static int cut(struct parse const *in, struct piece text, int brief, struct part
     parts->childport = between(colon + 1, text.s + text.len);
     n = parse_fields(between(text.s, colon), f);
   }
-  if (n == -1 || n > 3)
+  if (n == -1 || (n > 3 && brief))
     return -1;
+  parts->many = n > 3;
   if (n == 1 && in->rk && !bracket) {
     f[1] = f[0];
     f[0] = word("");
@@ -328,6 +330,8 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
   if (parse_ip(&in, parts.childip, in.rk ? "unexpected ChildIP in" : "unexpected ParentIP in",
                spec->childip) == -1)
     return -1;
+  if (parts.many)
+    return refuse_spec(&in, "unexpected");
   return parse_ports(&in, parts.parentport, parts.childport);
 }
 
