@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <cjson/cJSON.h>
 #include <rk/portspec.h>
+#include "owner.h"
 #include "ports_dir.h"
 
 enum apid_driver { APID_NONE, APID_BUILTIN, APID_SLIRP };
@@ -19,6 +20,7 @@ struct apid {
   int dirfd;
   char const *option[8];    /* lines for every port file, terminated by NULL */
   struct apid_table *table; /* ports.c's; NULL: no ports are followed */
+  struct apid_owners owners;
 };
 
 /* listen.c ---- */
@@ -93,5 +95,12 @@ enum ports_state apid_state(struct apid const *a, char const *name);
 
 /* The id of a port that RootlessKit would call in conflict with spec, or 0. */
 long apid_conflict(struct apid const *a, struct rk_portspec const *spec);
+
+/* The port of this name is owner's from now on, NULL: nobody's. Takes the owner over. */
+void apid_own(struct apid const *a, char const *name, struct apid_owner *owner);
+
+/* Is the port of this id, which listens, the very one that spec asks for, and has its owner left
+   it (owner.h)? 1 or 0. */
+int apid_left(struct apid const *a, long id, struct rk_portspec const *spec);
 
 #endif

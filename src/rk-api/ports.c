@@ -23,6 +23,7 @@ struct entry {
   int there; /* the port file is there and can be read */
   enum ports_state state;
   struct rk_portspec spec;
+  struct apid_owner *owner; /* who asked for it; NULL: nobody who is followed */
   char name[NAME_LEN + 1];
 };
 
@@ -142,10 +143,12 @@ static void forget(struct apid_table *t)
 
   while (i < t->count) {
     struct entry *e = &t->entry[i];
-    if (!e->there && e->state == PORTS_GONE)
-      *e = t->entry[--t->count];
-    else
+    if (e->there || e->state != PORTS_GONE) {
       i++;
+      continue;
+    }
+    apid_owner_drop(e->owner);
+    *e = t->entry[--t->count];
   }
 }
 
@@ -292,5 +295,38 @@ long apid_conflict(struct apid const *a, struct rk_portspec const *spec)
   for (size_t i = 0; i < t->count; i++)
     if (t->entry[i].there && rk_portspec_conflict(&t->entry[i].spec, spec))
       return t->entry[i].id;
+  return 0;
+}
+
+void apid_own(struct apid const *a, char const *name, struct apid_owner *owner)
+{
+  struct entry *e = find(a->table, name);
+
+  if (!e) {
+    apid_owner_drop(owner);
+    return;
+  }
+  apid_owner_drop(e->owner);
+  e->owner = owner;
+}
+
+static int same_spec(struct rk_portspec const *x, struct rk_portspec const *y)
+{
+  if (x->proto != y->proto || x->count != y->count)
+    return 0;
+  if (x->parentport != y->parentport || x->childport != y->childport)
+    return 0;
+  return !strcmp(x->parentip, y->parentip) && !strcmp(x->childip, y->childip);
+}
+
+int apid_left(struct apid const *a, long id, struct rk_portspec const *spec)
+{
+  struct apid_table const *t = a->table;
+
+  for (size_t i = 0; i < t->count; i++) {
+    struct entry const *e = &t->entry[i];
+    if (e->id == id && listens(e))
+      return same_spec(&e->spec, spec) && apid_owner_left(e->owner);
+  }
   return 0;
 }

@@ -26,9 +26,10 @@ struct request {
   long id;
   char name[256];
   struct rk_portspec spec;
-  int status;           /* of the answer that is ready, or 0 */
-  char *text;           /* its body, allocated, or NULL */
-  struct request *next; /* of requests.waiting */
+  struct apid_owner *owner; /* who asks for the port, until that is noted there */
+  int status;               /* of the answer that is ready, or 0 */
+  char *text;               /* its body, allocated, or NULL */
+  struct request *next;     /* of requests.waiting */
 };
 
 /* Let the request sleep until rk-portd has dealt with its file. */
@@ -54,7 +55,13 @@ static enum MHD_Result add(struct request *q)
   apid_conn_hold(apid_conn_of(q->connection), 0);
   if (r == -1)
     return apid_refuse(q->connection, 400, err);
+  q->owner = apid_owner_of(&a->owners, apid_conn_of(q->connection)->fd, rk_clock_ms());
   id = apid_conflict(a, &q->spec);
+  if (id && q->owner && apid_left(a, id, &q->spec)) {
+    apid_own(a, apid_name(a, id), q->owner);
+    q->owner = NULL;
+    return apid_json(q->connection, 201, apid_status(id, &q->spec, 0));
+  }
   if (id) {
     snprintf(err, sizeof err, "conflict with ID %ld", id);
     return apid_refuse(q->connection, 400, err);
@@ -237,6 +244,7 @@ void request_completed(void *cls, struct MHD_Connection *c, void **state,
     apid_conn_over(apid_conn_of(c));
   if (!q)
     return;
+  apid_owner_drop(q->owner);
   free(q->body);
   free(q->text);
   free(q);
@@ -279,6 +287,8 @@ static int settle(struct request *q, int64_t now)
     return state == PORTS_GONE || late;
   }
   if (state == PORTS_LISTENING) {
+    apid_own(a, q->name, q->owner);
+    q->owner = NULL;
     q->status = 201;
     q->text = apid_text(apid_status(q->id, &q->spec, 0), "");
     return 1;
@@ -316,6 +326,7 @@ int requests_settle(struct requests *all, int64_t *next)
 
   *next = apid_conns_late(&all->conns, now);
   make_room(all, now);
+  apid_owners_settle(&all->apid->owners, now);
   apid_ports_refresh(all->apid);
   for (struct request **p = &all->waiting; *p;) {
     struct request *q = *p;

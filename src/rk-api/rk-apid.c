@@ -40,7 +40,7 @@ struct server {
   struct requests requests;
   struct MHD_Daemon *mhd;
   struct rk_loop loop;
-  struct rk_watch signals, ports, http;
+  struct rk_watch signals, ports, http, owners;
   int ended; /* by a signal */
 };
 
@@ -111,6 +111,7 @@ static void serve(struct server *s, int sigfd, int portsfd)
   watch(s, &s->signals, sigfd, on_signal);
   watch(s, &s->ports, portsfd, on_change);
   watch(s, &s->http, info->epoll_fd, on_change);
+  watch(s, &s->owners, s->apid.owners.fd, on_change);
   while (!s->ended)
     if (rk_loop_step(&s->loop, turn(s)) == -1)
       strerr_diefusys(RK_EXIT_SYS, "poll");
@@ -238,7 +239,7 @@ static void start(struct server *s, int fd)
 
 int main(int argc, char const *const *argv)
 {
-  struct server s = {.requests = {.apid = &s.apid}};
+  struct server s = {.requests = {.apid = &s.apid}, .apid.owners.fd = -1};
   struct options o = {.apid = &s.apid, .readyfd = -1, .listenfd = -1, .driver = APID_BUILTIN};
   struct apid_socket own = {.fd = -1};
   int sigfd, portsfd = -1;
@@ -255,6 +256,8 @@ int main(int argc, char const *const *argv)
     portsfd = apid_ports_open(&s.apid);
     if (portsfd == -1)
       strerr_diefusys(RK_EXIT_SYS, "watch ", s.apid.dir, "/ports");
+    if (apid_owners_open(&s.apid.owners) == -1)
+      strerr_diefusys(RK_EXIT_SYS, "make an epoll");
   }
   if (o.listenfd == -1 && apid_listen("api.sock", &own) == -1)
     strerr_diefusys(RK_EXIT_SYS, "listen at ", s.apid.dir, "/api.sock");
