@@ -75,7 +75,7 @@ test-programs: $(TESTPROGRAMS)
 $(B)/obj/%.o: %.c Makefile package/info.mk | $(STAMP)
 	@mkdir -p $(@D)
 	$(CCOMP) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(B)/obj/src/librk/rk_link.o: package/targets
+$(B)/obj/src/librk/rk_order_link.o: package/targets
 $(B)/librk.a: $(LIBRK_OBJ)
 	@rm -f $@ && ar rcsD $@ $^
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)

@@ -19,6 +19,7 @@
 #include <rk/exit.h>
 #include <rk/fail.h>
 #include <rk/listen.h>
+#include <rk/order.h>
 #include <rk/spawn.h>
 #include <rk/text.h>
 
@@ -27,9 +28,6 @@ static char const *const PLUMBING[] = {"RK_OUTSIDE_FD", "RK_OUTSIDE_CAPS", "RK_O
                                        "RK_NET_STARTED", "RK_CONFINED"};
 
 static char const LIBEXEC[] = "/libexec/rk/";
-
-/* The programs that may hold the control socket: those that package/targets marks as links. */
-static char const *const LINKS[] = {RK_LINKS};
 
 int rk_ctl_fd(void)
 {
@@ -267,15 +265,6 @@ static int beside(char const *name, char *path, size_t size)
   return replace_end(path, size, dir, "/", name);
 }
 
-static int is_link_name(char const *name)
-{
-  for (size_t i = 0; i < sizeof LINKS / sizeof *LINKS; i++) {
-    if (!strcmp(name, LINKS[i]))
-      return 1;
-  }
-  return 0;
-}
-
 /* Only a file that is not there is another one: whatever else stat(2) says may pass. */
 static int look_at(char const *path, struct stat *st)
 {
@@ -302,8 +291,11 @@ static int leads_to_own(char const *prog, char const *base, char *path)
      elsewhere. */
   if (!strchr(path, '/'))
     return 0;
-  if (beside(base, own, sizeof own) == -1)
+  if (beside(base, own, sizeof own) == -1) {
+    if (errno == ENOENT)
+      return 0; /* without /proc nobody can tell */
     strerr_diefusys(RK_EXIT_SYS, "find the directory of this program");
+  }
   if (!look_at(own, &want) || !look_at(path, &is))
     return 0;
   return want.st_dev == is.st_dev && want.st_ino == is.st_ino;
@@ -317,7 +309,7 @@ static int is_link(char const *prog, char *path)
   char const *base = strrchr(prog, '/');
 
   base = base ? base + 1 : prog;
-  if (!is_link_name(base))
+  if (!rk_order_is_link(base))
     return 0;
   if (leads_to_own(prog, base, path))
     return 1;
@@ -336,11 +328,26 @@ int rk_link_is(char const *prog)
   return is_link(prog, path);
 }
 
+/* execve(2) fails with ENOENT for the file and for what it names as its interpreter. */
+static void __attribute__((noreturn)) exec_or_die(char const *file, char const *const *argv)
+{
+  char path[PATH_MAX];
+  int e;
+
+  exec_a(file, argv);
+  e = errno;
+  if (e == ENOENT && rk_which(file, path, sizeof path) != -1)
+    strerr_dief(RK_EXIT_NOTFOUND, "unable to exec ", argv[0],
+                ": the interpreter that it names is missing");
+  errno = e;
+  strerr_dieexec(e == ENOENT ? RK_EXIT_NOTFOUND : RK_EXIT_NOEXEC, argv[0]);
+}
+
 void rk_link_exec(char const *const *argv, int keep)
 {
   char path[PATH_MAX];
   char const *file = argv[0];
-  int control;
+  int control = find_control();
 
   if (!*argv[0])
     strerr_dief(127, "the program's name is empty");
@@ -349,14 +356,15 @@ void rk_link_exec(char const *const *argv, int keep)
     file = path; /* what was looked at is what is executed */
   }
   if (keep) {
-    control = find_control();
     if (control != -1 && fcntl(control, F_SETFD, 0) == -1)
       strerr_diefusys(RK_EXIT_SYS, "keep the control socket open");
   } else {
+    if (control != -1 && rk_order_unmapped())
+      strerr_warnw("no ids are mapped, ", argv[0], " runs as nobody: put rk-idmap before it");
     rk_listen_end(argv[0]);
     rk_ctl_close();
   }
-  xexec_a(file, argv);
+  exec_or_die(file, argv);
 }
 
 int rk_libexec(char const *name, char *path, size_t size)

@@ -27,6 +27,7 @@
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/options.h>
+#include <rk/order.h>
 
 /* In the order of -m's words. */
 enum mode { SYMLINK, OVERLAY, COPY };
@@ -181,16 +182,13 @@ static void new_mounts(void)
   if (errno == ENOSPC)
     rk_die_host("U7", "sysctl user.max_mnt_namespaces=15000",
                 "unable to make a mount namespace: limit reached");
-  if (errno == EPERM)
-    strerr_dief(RK_EXIT_SYS, "unable to make a mount namespace: not permitted: rk-userns and "
-                             "rk-idmap come before this link");
-  copyup_die("make", "a mount namespace", "");
+  rk_order_die("make a mount namespace");
 }
 
 static void propagate(unsigned long flags)
 {
   if (mount(NULL, "/", NULL, flags, NULL) == -1)
-    copyup_die("set", "the propagation of mounts", "");
+    rk_order_die("set the propagation of mounts");
 }
 
 /* The chain's state directory is where outside and inside meet: a copy of it, or an overlay, would
@@ -222,6 +220,19 @@ static void keep_state(int state, char const *path)
   close(c.fd);
 }
 
+/* Several directories are one word, with colons. */
+static void check_words(char const *dirs, char const *prog)
+{
+  struct stat st;
+
+  if (*dirs == '/' && *prog == '/' && stat(prog, &st) == 0 && S_ISDIR(st.st_mode))
+    rk_usage_die(&USAGE, prog,
+                 " is a directory: directories are one word, with colons between: ", dirs, ":",
+                 prog);
+  if (strchr(dirs, ',') && !strchr(dirs, ':') && stat(dirs, &st) == -1)
+    rk_usage_die(&USAGE, dirs, ": directories have colons between, as in /etc:/run");
+}
+
 int main(int argc, char const *const *argv)
 {
   static struct work work;
@@ -236,6 +247,8 @@ int main(int argc, char const *const *argv)
   work.mode = (enum mode)o.mode;
   propagation = PROPAGATIONS[o.propagation];
   dirs = argv[0];
+  check_words(dirs, argv[1]);
+  rk_order_need_ids();
   guard_stdio();
   for_each(dirs, &work, &check_path);
   /* (libc's brings malloc with it) */

@@ -335,7 +335,7 @@ int main(int argc, char const *const *argv)
   o.groups = UNSAID;
   argv += rk_options(&USAGE, argc, argv, &o);
   if (rk_spawn_time() == -1)
-    strerr_dieinvalid(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT");
+    strerr_dief(RK_EXIT_USAGE, "RK_HELPER_TIMEOUT is a number of seconds, 1 to 3600");
   check_layout(&o);
   if (o.mode == SINGLE && o.min > 1)
     rk_usage_die(&USAGE, "-m single maps one id, -n asks for more");

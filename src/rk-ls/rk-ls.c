@@ -65,6 +65,9 @@ int main(int argc, char const *const *argv)
     l.form = LS_JSON;
   if (o.metrics)
     l.form = LS_METRICS;
+  for (char const *const *dir = argv; *dir; dir++)
+    if (!**dir)
+      rk_usage_die(&USAGE, "the state directory must not be empty");
   ls_begin(l.form);
   for (char const *const *dir = argv; *dir; dir++) {
     list(*dir, &l);

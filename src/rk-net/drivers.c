@@ -162,7 +162,7 @@ struct driver const *driver_choose(char const *name)
     for (size_t i = 0; i < AUTOMATIC; i++)
       if (rk_which(known[i].binary, path, sizeof path) > 0 && executable(known[i].name))
         return known + i;
-    rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -d",
+    rk_die_host("I13", "install the package passt or slirp4netns, or choose a driver with -n",
                 "no network driver is installed");
   }
   if (!*name || strlen(name) >= sizeof((struct rk_net_plan *)0)->driver || *name == '.' ||

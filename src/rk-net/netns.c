@@ -141,6 +141,10 @@ static void make_tap(struct net *n)
     if (errno == EBUSY || errno == EEXIST || errno == EINVAL)
       strerr_dief(RK_EXIT_USAGE, "unable to make the interface ", n->ask.ifname,
                   ": the name is taken or not allowed");
+    if (errno == ENOTTY)
+      rk_die_host("D1", "rm /dev/net/tun; mknod -m 0666 /dev/net/tun c 10 200",
+                  "unable to make the interface ", n->ask.ifname,
+                  ": /dev/net/tun is not the tun device");
     strerr_diefusys(RK_EXIT_SYS, "make the interface ", n->ask.ifname);
   }
   if (ioctl(fd, TUNSETPERSIST, 1) == -1)
@@ -155,7 +159,7 @@ static int make(struct net *n)
 
   if (unshare(CLONE_NEWNET) == -1) {
     if (errno == ENOSPC)
-      rk_die_host("U5", "raise user.max_net_namespaces",
+      rk_die_host("U7", "sysctl -w user.max_net_namespaces=15000",
                   "unable to make a network namespace: too many (user.max_net_namespaces)");
     strerr_diefusys(RK_EXIT_SYS, "make a network namespace");
   }

@@ -26,8 +26,10 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/host.h>
 #include <rk/link.h>
 #include <rk/options.h>
+#include <rk/order.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -96,14 +98,31 @@ static void undo(struct place const *p)
     strerr_diefusys(RK_EXIT_SYS, __VA_ARGS__); \
   } while (0)
 
+/* A directory directly below the root that could not be made: "$XDG_RUNTIME_DIR/web" is that where
+   the variable is empty. errno stays. */
+static void refuse_root(char const *path)
+{
+  char const *xdg = getenv("XDG_RUNTIME_DIR");
+  int e = errno;
+
+  if (*path != '/' || strchr(path + 1, '/') || (xdg && *xdg))
+    return;
+  if (e != EACCES && e != EROFS)
+    return;
+  rk_die_host(
+    "S1", "log in with a session of your own (not by su), or: loginctl enable-linger USER",
+    "unable to create directory ", path, ": ", strerror(e), "; XDG_RUNTIME_DIR is not set");
+}
+
 /* Returns whether it was made now. */
 static int make_dir(char const *path, mode_t mode)
 {
   if (rk_mkdirat(AT_FDCWD, path, mode) == 0)
     return 1;
-  if (errno != EEXIST)
-    strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
-  return 0;
+  if (errno == EEXIST)
+    return 0;
+  refuse_root(path);
+  strerr_diefusys(RK_EXIT_SYS, "create directory ", path);
 }
 
 /* mkdir -p for everything before the last component. */
@@ -374,6 +393,41 @@ static void hand_on_lock(struct place const *p, int lockfd)
     die(p, "set RK_STATE_LOCK_FD");
 }
 
+static char const *base_of(char const *path)
+{
+  char const *slash = strrchr(path, '/');
+
+  return slash ? slash + 1 : path;
+}
+
+/* May it stand between rk-state and rk-userns? */
+static int is_outside(char const *link)
+{
+  static char const *const names[] = {"rk-userns", "rk-listen", "rk-cgroup"};
+
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(link, names[i]))
+      return 1;
+  return 0;
+}
+
+/* What people write when a word is missing or in the wrong place. */
+static void check_order(char const *dir, char const *prog)
+{
+  char const *next = base_of(prog);
+
+  if (rk_order_is_link(dir))
+    rk_usage_die(&USAGE, "no directory given: ", dir,
+                 " is a link (is the variable before it empty?)");
+  if (getenv("RK_STATE_LOCK_FD"))
+    strerr_dief(RK_EXIT_USAGE,
+                "rk-state stands twice in this chain: give it once, before rk-userns");
+  if (rk_order_is_link(next) && !is_outside(next))
+    strerr_dief(RK_EXIT_USAGE, "put rk-state before rk-userns, and ", next, " after that");
+  if (!rk_order_is_link(next) && getenv("RK_UID"))
+    strerr_warnw(dir, " will not be used by this chain: put rk-state before rk-userns");
+}
+
 int main(int argc, char const *const *argv)
 {
   struct place p = {.fd = -1};
@@ -384,6 +438,7 @@ int main(int argc, char const *const *argv)
   argv += rk_options(&USAGE, argc, argv, &o);
   if (!*argv[1])
     strerr_dief(127, "the program's name is empty");
+  check_order(argv[0], argv[1]);
 
   if (o.temporary) {
     make_temporary(&p, argv[0]);

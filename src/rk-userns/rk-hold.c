@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include <skalibs/allreadwrite.h>
@@ -62,6 +63,8 @@ int main(int argc, char const *const *argv)
 
   PROG = "rk-hold";
   rk_options(&USAGE, argc, argv, &o);
+  if (geteuid() && !getenv("RK_UID"))
+    strerr_dief(RK_EXIT_USAGE, "there is no chain to hold: put rk-userns rk-idmap before rk-hold");
 
   sigaction(SIGCHLD, &ignore, NULL); /* the kernel reaps them */
   sigemptyset(&end);

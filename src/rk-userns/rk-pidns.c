@@ -33,6 +33,7 @@
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/options.h>
+#include <rk/order.h>
 #include <rk/sys.h>
 #include <rk/tty.h>
 #include <rk/wait.h>
@@ -84,7 +85,7 @@ static void make_namespaces(void)
         "raise user.max_pid_namespaces and user.max_mnt_namespaces (sysctl -w); or nest fewer than "
         "32 pid namespaces",
         "unable to make a pid and a mount namespace: their number is limited on this host");
-    strerr_diefusys(RK_EXIT_SYS, "make a pid and a mount namespace");
+    rk_order_die("make a pid and a mount namespace");
   }
   /* The mount below must not travel to peers of a shared mount. Where /proc is no mount of its own,
      "/" carries it. */
@@ -183,6 +184,7 @@ int main(int argc, char const *const *argv)
   PROG = "rk-pidns";
   argv += rk_options(&USAGE, argc, argv, &o);
   same = o.same_signal ? RK_WAIT_SAME : 0;
+  rk_order_need_ids();
 
   /* From a directory of the mount namespace that is left, "../.." leads to its /proc, and that
      shows every process. */

@@ -18,6 +18,8 @@
 #include <rk/host.h>
 #include <rk/link.h>
 #include <rk/options.h>
+#include <rk/order.h>
+#include <rk/text.h>
 
 struct options {
   int uts;
@@ -62,6 +64,9 @@ static struct rk_usage const USAGE = {
 /* One at a time, so that the message names the one that failed. */
 static void make_namespace(int flag, char const *what, char const *fix)
 {
+  char text[64];
+  struct rk_text t = rk_text_in(text, sizeof text);
+
   if (unshare(flag) == 0)
     return;
   if (errno == ENOSPC)
@@ -70,7 +75,8 @@ static void make_namespace(int flag, char const *what, char const *fix)
   if (errno == EINVAL)
     rk_die_host("U6", "use a kernel that has them", "unable to make a ", what,
                 " namespace: this kernel has none");
-  strerr_diefusys(RK_EXIT_SYS, "make a ", what, " namespace");
+  rk_text_add(&t, "make a ", what, " namespace");
+  rk_order_die(text);
 }
 
 /* unshare(2) gives the new time namespace to children only. Since Linux 6.1 exec(2) enters it too;
@@ -93,6 +99,8 @@ int main(int argc, char const *const *argv)
 
   PROG = "rk-unshare";
   argv += rk_options(&USAGE, argc, argv, &o);
+  if (!o.uts && !o.ipc && !o.cgroup && !o.time)
+    rk_usage_die(&USAGE, "nothing to make: give -u, -i, -c or -t");
 
   if (o.uts)
     make_namespace(CLONE_NEWUTS, "uts", "sysctl -w user.max_uts_namespaces=28633");

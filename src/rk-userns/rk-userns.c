@@ -304,7 +304,7 @@ static void find_outside(struct outside const *o, char *file, size_t size)
     strerr_diefusys(RK_EXIT_SYS, "read /proc/self/exe");
   }
   if (access(file, X_OK) == -1)
-    die(o, "find ", file);
+    die(o, "find ", file, ", to which rk-userns belongs");
 }
 
 int main(int argc, char const *const *argv)

@@ -32,12 +32,12 @@ done
 
 for s in INT HUP; do
   rm -f "$T/ready"; mkfifo "$T/ready"
-  env --default-signal=INT,HUP rk-hold -d 1 > "$T/ready" & pid=$!
+  env --default-signal=INT,HUP rk-userns rk-idmap -m single rk-hold -d 1 > "$T/ready" & pid=$!
   read -r line < "$T/ready"
   kill -$s $pid; wait $pid; is $? 0 "SIG$s ends it too"
 done
 rm -f "$T/ready"; mkfifo "$T/ready"
-env --ignore-signal=HUP rk-hold -d 1 > "$T/ready" & pid=$!
+env --ignore-signal=HUP rk-userns rk-idmap -m single rk-hold -d 1 > "$T/ready" & pid=$!
 read -r line < "$T/ready"
 kill -HUP $pid; ok "an ignored SIGHUP stays ignored" kill -0 $pid
 kill -TERM $pid; wait $pid; is $? 0 "then SIGTERM"

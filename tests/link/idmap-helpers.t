@@ -50,7 +50,7 @@ like "$err" "unable to map ids: $T/p/newgidmap is neither" "the one that failed 
 
 for bad in '' 0 x -1 3601 1.5; do
   run env RK_HELPER_TIMEOUT=$bad rk-userns rk-idmap true
-  is "$rc $err" "100 rk-idmap: fatal: invalid \$RK_HELPER_TIMEOUT" "RK_HELPER_TIMEOUT='$bad'"
+  is "$rc $err" "100 rk-idmap: fatal: RK_HELPER_TIMEOUT is a number of seconds, 1 to 3600" "RK_HELPER_TIMEOUT='$bad'"
 done
 real newgidmap
 run setpriv --nnp rk-userns rk-idmap -m subids true

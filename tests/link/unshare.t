@@ -2,8 +2,8 @@
 # rk-unshare: each option makes its namespace and nothing else
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec rk-userns rk-idmap sh "$0"
 . "${RK_TEST_LIB:-tests/lib.sh}"
-changes rk-unshare
-is "$rc/$changed" 0/ "without options: nothing"
+run rk-unshare true
+is "$rc/$(echo "$err" | head -n 1)" "100/rk-unshare: fatal: nothing to make: give -u, -i, -c or -t" "without options"
 changes rk-unshare -u
 is "$changed" ns.uts "-u"
 changes rk-unshare -i

@@ -21,9 +21,10 @@ for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $1 ~ /^rk-/ && $1 != "rk-
   is "$rc" 100 "$p: no argument: 100"
   like "$err" "^$p: usage: $p" "$p: and its usage"
 done
-for p in rk-userns rk-unshare "rk-state $T/st"; do
+for p in rk-userns "rk-userns rk-idmap rk-unshare -u" "rk-state $T/st"; do
   # shellcheck disable=SC2086 # words
-  run $p ""; is "$rc $err" "127 ${p%% *}: fatal: the program's name is empty" "${p%% *}: an empty program name"
+  run $p ""
+  like "$rc $err" "^127 rk-[a-z]*: fatal: the program's name is empty$" "$p: an empty program name"
 done
 is "$(ls -A "$T")" "$(printf '.err\n.in\n.out')" "nothing was left behind"
 done_testing
