@@ -28,6 +28,7 @@ struct chain {
   int program; /* pidfd of the program's process (below rk-pidns not the chain's), -1: it has not
                   been started */
   int ruleset; /* of rk-confine, -1: the chain is not confined */
+  int ended;   /* boolean: the chain's process has ended */
   int deaf;    /* boolean: waiting for events has failed, and that was said */
   struct network *network;
 };

@@ -38,6 +38,7 @@
 #include "child.h"
 #include "ctl.h"
 #include "network.h"
+#include "survivors.h"
 
 enum { CONTROL = 3, CHAIN = 4, LOCK = 5 };
 
@@ -94,6 +95,7 @@ static int still_ours(struct chain const *chain)
 
 static void finish(struct chain *chain)
 {
+  int wstat = rk_pidfd_status(CHAIN, chain->pid);
   int driver_runs = network_terminate(chain->network);
 
   if (chain->state != -1 && still_ours(chain)) {
@@ -103,13 +105,18 @@ static void finish(struct chain *chain)
     close(chain->lock);
   }
   network_end(chain->network);
+  if (chain->ended)
+    survivors_warn(chain->network->netns, wstat);
   _exit(0);
 }
 
 static void chain_ended(void *ctx, short revents)
 {
+  struct chain *chain = ctx;
+
   (void)revents;
-  finish(ctx);
+  chain->ended = 1;
+  finish(chain);
 }
 
 /* Nothing has been served yet: the chain ends with its next request, and says why in our place.

@@ -26,6 +26,11 @@ int rk_descends(pid_t pid, pid_t root, unsigned int depth);
    pid namespace. -1 with errno; EBADF: it is no pidfd (pidfd_open(2)). */
 pid_t rk_pidfd_pid(int pidfd);
 
+/* How the process ended that pidfd refers to and whose number was pid, as a status of waitpid(2),
+   although it is not ours to wait for. -1: it has not, or the kernel does not say: before Linux
+   6.15 (PIDFD_INFO_EXIT) only its parent knows, once that has waited for it. */
+int rk_pidfd_status(int pidfd, pid_t pid);
+
 /* Value of "KEY:" in /proc/self/status (proc_pid_status(5)), as text without blanks in front.
    Length or -1 with errno (ENOENT: no such key). */
 ssize_t rk_proc_status(char const *key, char *buf, size_t size);
