@@ -70,7 +70,7 @@ char *apid_message(char const *message);
    inotify. A file named by a decimal number has that id; any other the one that rk-portd gave it,
    which its status file tells. Ids are never used twice (rk/portid.h). ---- */
 
-/* Make the table and read everything. Returns an inotify fd that becomes readable when something
+/* Make the table and read everything. Returns an fd that becomes readable when something
    has changed, or -1 with errno. Without it the other functions find no port. */
 int apid_ports_open(struct apid *a);
 

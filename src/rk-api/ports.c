@@ -30,7 +30,8 @@ struct entry {
 struct apid_table {
   struct entry *entry;
   size_t count, room;
-  int inotify, portswd, statuswd;
+  struct rk_notify notify;
+  int portswd, statuswd;
   uint32_t raised; /* the largest number that was the name of a file */
 };
 
@@ -158,15 +159,14 @@ int apid_ports_open(struct apid *a)
 
   if (!t)
     return -1;
-  t->inotify = ports_watch(a->dirfd, &t->portswd, &t->statuswd);
-  if (t->inotify == -1) {
+  if (ports_watch(a->dirfd, &t->notify, &t->portswd, &t->statuswd) == -1) {
     int e = errno;
     free(t);
     return rk_fail(e);
   }
   a->table = t;
   read_all(a);
-  return t->inotify;
+  return t->notify.fd;
 }
 
 static void changed(struct apid const *a, struct inotify_event const *e)
@@ -186,7 +186,7 @@ void apid_ports_refresh(struct apid const *a)
 
   if (!a->table)
     return;
-  while ((n = read(a->table->inotify, buf, sizeof buf)) > 0) {
+  while ((n = rk_notify_read(&a->table->notify, buf, sizeof buf)) > 0) {
     for (char *p = buf; p < buf + n;) {
       struct inotify_event const *e = (struct inotify_event const *)(void const *)p;
       p += sizeof *e + e->len;

@@ -15,7 +15,7 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
-enum { PATH_SIZE = 512 };
+enum { PATH_SIZE = 512, LOOK_MS = 100 };
 
 static char const *path_of(char path[PATH_SIZE], char const *dir, char const *name)
 {
@@ -84,40 +84,37 @@ long ports_status_number(int dirfd, char const *name, char const *key)
   return (long)rk_portid_number(colon ? colon + 1 : value);
 }
 
-/* By fd: the directory itself, whatever becomes of its path. */
-static int watch(int inotify, int dirfd, char const *name, uint32_t events)
+static int watch(struct rk_notify *notify, int dirfd, char const *name, uint32_t events)
 {
-  char path[64];
-  int fd, wd;
+  int fd = rk_state_sub(dirfd, name, 1);
+  int wd;
 
-  fd = rk_state_sub(dirfd, name, 1);
   if (fd == -1)
     return -1;
-  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  wd = inotify_add_watch(inotify, path, events);
+  wd = rk_notify_add_fd(notify, fd, events);
   close(fd);
   return wd;
 }
 
-int ports_watch(int dirfd, int *ports, int *status)
+int ports_watch(int dirfd, struct rk_notify *notify, int *ports, int *status)
 {
-  int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), p = 0, s;
+  int p = 0, s;
 
-  if (fd == -1)
+  if (rk_notify_open(notify, LOOK_MS) == -1)
     return -1;
   if (ports)
-    p = *ports = watch(fd, dirfd, "ports",
+    p = *ports = watch(notify, dirfd, "ports",
                        IN_MOVED_TO | IN_MOVED_FROM | IN_CLOSE_WRITE | IN_DELETE);
   else if (rk_mkdirat(dirfd, "ports", 0700) == -1 && errno != EEXIST)
     p = -1;
   /* rk-portd alone writes there, and only by rename: do not wake for what it has not finished */
-  s = p == -1 ? -1 : watch(fd, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);
+  s = p == -1 ? -1 : watch(notify, dirfd, "ports.status", IN_MOVED_TO | IN_DELETE);
   if (s == -1) {
     int e = errno;
-    close(fd);
+    close(notify->fd);
     return rk_fail(e);
   }
   if (status)
     *status = s;
-  return fd;
+  return 0;
 }

@@ -5,6 +5,7 @@
 #define PORTS_DIR_H
 
 #include <stddef.h>
+#include <rk/notify.h>
 #include <rk/portspec.h>
 
 enum ports_state { PORTS_PENDING, PORTS_LISTENING, PORTS_FAILED, PORTS_GONE };
@@ -24,9 +25,9 @@ enum ports_state ports_status(int dirfd, char const *name, char *err, size_t err
    listen=). 0: rk-portd has not said it. */
 long ports_status_number(int dirfd, char const *name, char const *key);
 
-/* An inotify fd (non-blocking, close-on-exec) that becomes readable when a port file or a status
-   changes; both directories are made if they are not there. *ports and *status, if not null, become
-   the watch descriptors; ports null: statuses only. -1 with errno. */
-int ports_watch(int dirfd, int *ports, int *status);
+/* Follow port files and statuses: notify->fd becomes readable when one changes. Both directories
+   are made if they are not there. *ports and *status, if not null, become the watch descriptors;
+   ports null: statuses only. 0, or -1 with errno. */
+int ports_watch(int dirfd, struct rk_notify *notify, int *ports, int *status);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <rk/ctl.h>
 #include <rk/loop.h>
+#include <rk/notify.h>
 
 enum { ETC_RESOLV, ETC_HOSTS, ETC_FILES };
 
@@ -48,14 +49,15 @@ int etc_update(struct etc *etc, struct etc_file *file);
 /* FNV-1a, of names and contents. */
 uint64_t etc_hash(char const *s, size_t n);
 
-enum { ETC_WATCHES = 24 };
+enum { ETC_WATCHES = 64 };
 
 struct etc_watch {
   struct etc *etc;
   struct rk_loop *loop;
   void (*nameservers_changed)(void *ctx); /* of the host */
   void *ctx;
-  struct rk_watch notify; /* inotify(7) */
+  struct rk_notify notify;
+  struct rk_watch ready;
   struct rk_timer settle;
   unsigned int n;
   struct {

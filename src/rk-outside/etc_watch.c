@@ -12,15 +12,36 @@
 
 #include <skalibs/strerr.h>
 
-enum { LINKS_MAX = 16, TRACE_MAX = 1024, SETTLE_MS = 50 };
+enum { LINKS_MAX = 16, TRACE_MAX = 1024, SETTLE_MS = 50, LOOK_MS = 2000 };
+
+/* More directories than there is room for: their files are looked at instead. */
+static void poll_instead(struct etc_watch *watch)
+{
+  if (rk_notify_poll(&watch->notify, "") == -1)
+    strerr_warnwusys("follow the host's /etc/resolv.conf and /etc/hosts");
+}
+
+static void warn_polled(struct etc_watch const *watch)
+{
+  char const *sysctl = watch->notify.sysctl;
+
+  if (*sysctl)
+    strerr_warnw("unable to follow the host's /etc/resolv.conf and /etc/hosts: looking at them "
+                 "every two seconds instead (",
+                 sysctl, ")");
+}
 
 static void watch_directory(struct etc_watch *watch, char const *path, uint64_t name)
 {
-  int wd = inotify_add_watch(watch->notify.fd, path,
-                             IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE);
+  int wd = rk_notify_add(&watch->notify, path,
+                         IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE);
 
-  if (wd == -1 || watch->n == ETC_WATCHES)
+  if (wd <= 0)
     return;
+  if (watch->n == ETC_WATCHES) {
+    poll_instead(watch);
+    return;
+  }
   watch->watched[watch->n].wd = wd;
   watch->watched[watch->n].name = name;
   watch->n++;
@@ -44,9 +65,10 @@ static void go_up(struct trace *t)
   t->at[t->len] = 0;
 }
 
-/* Append a name. 0: there is no room. */
+/* Append a name. 0 with errno: there is no room. */
 static int go_down(struct trace *t, char const *name, size_t n)
 {
+  errno = ENAMETOOLONG;
   if (t->len + n + 2 > sizeof t->at)
     return 0;
   if (t->len > 1)
@@ -58,8 +80,8 @@ static int go_down(struct trace *t, char const *name, size_t n)
 }
 
 /* We have come from the directory at[0..parent) to a name there: if that is a link, its target is
-   to be resolved first. s: the part of rest after the name. Returns where to go on, NULL: nowhere.
- */
+   to be resolved first. s: the part of rest after the name. Returns where to go on, NULL: nowhere,
+   with errno, ENAMETOOLONG or ELOOP if this is not for want of a file. */
 static char const *follow_link(struct trace *t, size_t parent, char const *s)
 {
   char link[TRACE_MAX];
@@ -68,7 +90,11 @@ static char const *follow_link(struct trace *t, size_t parent, char const *s)
   if (r == -1)
     return errno == EINVAL ? s : NULL;
   t->links++;
-  if (t->links > LINKS_MAX || (size_t)r + strlen(s) + 1 > sizeof link)
+  errno = ELOOP;
+  if (t->links > LINKS_MAX)
+    return NULL;
+  errno = ENAMETOOLONG;
+  if ((size_t)r + strlen(s) + 1 > sizeof link)
     return NULL;
   memcpy(link + r, s, strlen(s) + 1);
   memcpy(t->rest, link, strlen(link) + 1);
@@ -101,22 +127,26 @@ static void watch_path(struct etc_watch *watch, char const *path)
       s += 2;
     } else {
       watch_directory(watch, t.at, etc_hash(s, n));
-      if (!go_down(&t, s, n))
-        return;
-      s = follow_link(&t, parent, s + n);
+      s = go_down(&t, s, n) ? follow_link(&t, parent, s + n) : NULL;
     }
   }
   if (s)
     watch_directory(watch, t.at, 0);
+  else if (errno == ENAMETOOLONG || errno == ELOOP)
+    poll_instead(watch);
 }
 
 static void watch_files(struct etc_watch *watch)
 {
+  int had = watch->notify.sysctl != NULL;
+
   for (unsigned int i = 0; i < watch->n; i++)
     inotify_rm_watch(watch->notify.fd, watch->watched[i].wd);
   watch->n = 0;
-  for (size_t i = 0; i < ETC_FILES; i++)
+  for (size_t i = 0; i < ETC_FILES && !watch->notify.sysctl; i++)
     watch_path(watch, watch->etc->file[i].host);
+  if (!had && watch->notify.sysctl)
+    warn_polled(watch);
 }
 
 static void refresh(void *ctx)
@@ -159,7 +189,7 @@ static void notify_ready(void *ctx, short revents)
   int ours = 0;
 
   (void)revents;
-  while ((r = read(watch->notify.fd, in.b, sizeof in)) > 0)
+  while ((r = rk_notify_read(&watch->notify, in.b, sizeof in)) > 0)
     for (ssize_t i = 0; i < r;) {
       struct inotify_event e;
 
@@ -175,17 +205,19 @@ static void notify_ready(void *ctx, short revents)
 void etc_watch_start(struct etc_watch *watch)
 {
   watch->settle = (struct rk_timer){.due = refresh, .ctx = watch};
-  watch->notify = (struct rk_watch){
-    .fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC),
+  watch->n = 0;
+  if (rk_notify_open(&watch->notify, LOOK_MS) == -1) {
+    strerr_warnwusys("follow the host's /etc/resolv.conf and /etc/hosts");
+    return;
+  }
+  watch->ready = (struct rk_watch){
+    .fd = watch->notify.fd,
     .events = POLLIN,
     .ready = notify_ready,
     .ctx = watch,
   };
-  watch->n = 0;
-  if (watch->notify.fd == -1 || rk_loop_add(watch->loop, &watch->notify) == -1) {
-    strerr_warnwusys(
-      "follow the host's /etc/resolv.conf and /etc/hosts (fs.inotify.max_user_instances)");
-    return;
-  }
+  rk_loop_add(watch->loop, &watch->ready); /* there is room for all (RK_LOOP_FDS) */
+  if (watch->notify.sysctl)
+    warn_polled(watch);
   refresh(watch); /* what has changed since they were read */
 }

@@ -17,10 +17,10 @@
 #include <sys/stat.h>
 
 #include <skalibs/strerr.h>
-#include <skalibs/types.h>
 
 #include <rk/clock.h>
 #include <rk/exit.h>
+#include <rk/notify.h>
 #include <rk/state.h>
 #include <rk/portstatus.h>
 enum { REFRESH_MS = 1000, LOOK_AGAIN_MS = 20 };
@@ -83,25 +83,16 @@ int port_served(struct port_dirs const *d)
   return held;
 }
 
-/* inotify_add_watch(2) of an open directory: its path may lead elsewhere by now. */
-static int watch_fd(int inotify, int dir, uint32_t events)
+static void await_refresh(struct port_dirs const *d, struct rk_notify const *n)
 {
-  char path[40] = "/proc/self/fd/";
-
-  path[14 + uint_fmt(path + 14, (unsigned int)dir)] = 0;
-  return inotify_add_watch(inotify, path, events | IN_ONLYDIR);
-}
-
-static void await_refresh(struct port_dirs const *d, int inotify)
-{
-  struct pollfd x = {.fd = inotify, .events = POLLIN};
-  char ignored[4096];
+  struct pollfd x = {.fd = n->fd, .events = POLLIN};
+  _Alignas(struct inotify_event) char ignored[4096];
   int64_t deadline = rk_clock_ms() + REFRESH_MS;
   int64_t left = REFRESH_MS;
 
   while (left > 0 && faccessat(d->ports, ".refresh", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
     if (poll(&x, 1, (int)left) > 0)
-      while (read(inotify, ignored, sizeof ignored) > 0)
+      while (rk_notify_read(n, ignored, sizeof ignored) > 0)
         ;
     left = deadline - rk_clock_ms();
   }
@@ -109,32 +100,31 @@ static void await_refresh(struct port_dirs const *d, int inotify)
 
 void port_refresh(struct port_dirs const *d)
 {
-  int inotify, fd;
+  struct rk_notify n;
+  int fd;
 
   if (!port_served(d))
     return;
-  inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (inotify == -1)
+  if (rk_notify_open(&n, LOOK_AGAIN_MS) == -1)
     return;
-  if (watch_fd(inotify, d->ports, IN_DELETE) != -1) {
+  if (rk_notify_add_fd(&n, d->ports, IN_DELETE | IN_ONLYDIR) != -1) {
     /* Whatever has that name already is a request as well; it is not opened. */
     fd = openat(d->ports, ".refresh", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd != -1 || errno == EEXIST)
-      await_refresh(d, inotify);
+      await_refresh(d, &n);
     if (fd != -1)
       close(fd);
   }
-  close(inotify);
+  close(n.fd);
 }
 
 void port_watch(struct port_wait *w, struct port_dirs const *d)
 {
   sigset_t set;
 
-  w->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (w->notify == -1)
-    strerr_diefusys(RK_EXIT_SYS, "make an inotify instance (fs.inotify.max_user_instances)");
-  if (watch_fd(w->notify, d->status, IN_MOVED_TO | IN_DELETE) == -1)
+  if (rk_notify_open(&w->notify, LOOK_AGAIN_MS) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make an inotify instance");
+  if (rk_notify_add_fd(&w->notify, d->status, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR) == -1)
     strerr_diefusys(RK_EXIT_SYS, "follow ", d->path, "/ports.status");
   sigemptyset(&set);
   sigaddset(&set, SIGINT);
@@ -155,10 +145,10 @@ void port_wait_for(struct port_wait *w, unsigned int seconds)
 int port_pause(struct port_wait *w)
 {
   struct pollfd x[2] = {
-    {.fd = w->notify, .events = POLLIN},
+    {.fd = w->notify.fd, .events = POLLIN},
     {.fd = w->signals, .events = POLLIN},
   };
-  char ignored[4096];
+  _Alignas(struct inotify_event) char ignored[4096];
   int64_t left = w->deadline - rk_clock_ms();
 
   if (left <= 0)
@@ -169,7 +159,7 @@ int port_pause(struct port_wait *w)
     return errno == EINTR ? PORT_CHANGED : -1;
   if (x[1].revents)
     return PORT_INTERRUPTED;
-  while (x[0].revents && read(w->notify, ignored, sizeof ignored) > 0)
+  while (x[0].revents && rk_notify_read(&w->notify, ignored, sizeof ignored) > 0)
     ;
   return PORT_CHANGED;
 }

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <rk/notify.h>
 #include <rk/portspec.h>
 #include <rk/portstatus.h>
 
@@ -50,7 +51,7 @@ char const *port_by_id(struct port_dirs const *d, char const *id);
 
 /* Waiting for changes of ports.status. */
 struct port_wait {
-  int notify;
+  struct rk_notify notify;
   int signals;
   int64_t deadline; /* rk_clock_ms */
 };

@@ -22,6 +22,7 @@
 #include <rk/clock.h>
 #include <rk/exit.h>
 #include <rk/host.h>
+#include <rk/notify.h>
 #include <rk/state.h>
 
 /* IN_CREATE: a hard link or symbolic link brings no other event. A file that is written in place is
@@ -29,31 +30,49 @@
 enum {
   PORTS_EVENTS = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB,
   DIR_EVENTS = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_MOVE_SELF,
-  DYING_MS = 500
+  DYING_MS = 500,
+  LOOK_MS = 200
 };
 
 static void unfollow(struct dir *dir)
 {
-  if (dir->portswatch != -1)
-    inotify_rm_watch(dir->notify, dir->portswatch);
+  if (dir->portswatch > 0)
+    inotify_rm_watch(dir->notify.fd, dir->portswatch);
   if (dir->ports != -1)
     fd_close(dir->ports); /* keeps errno */
   dir->portswatch = -1;
   dir->ports = -1;
 }
 
-/* By the fd: the path may lead elsewhere by now. */
+static int is_same(int fd, int dir, char const *name)
+{
+  struct stat open;
+  struct stat now;
+
+  if (fstat(fd, &open) == -1 || fstatat(dir, name, &now, AT_SYMLINK_NOFOLLOW) == -1)
+    return 0;
+  return open.st_dev == now.st_dev && open.st_ino == now.st_ino;
+}
+
+/* Once. */
+static void warn_polled(struct dir *dir)
+{
+  if (!dir->notify.sysctl || dir->polled)
+    return;
+  dir->polled = 1;
+  strerr_warnw("unable to follow ", dir->path, ": looking there five times a second instead (",
+               dir->notify.sysctl, ")");
+}
+
 int dir_follow(struct dir *dir)
 {
-  char path[40] = "/proc/self/fd/";
-
   if (dir->ports != -1)
     return 0;
   dir->ports = rk_state_sub(dir->fd, "ports", 0);
   if (dir->ports == -1)
     return errno == ENOENT ? 0 : -1;
-  path[14 + uint_fmt(path + 14, (unsigned int)dir->ports)] = 0;
-  dir->portswatch = inotify_add_watch(dir->notify, path, PORTS_EVENTS | IN_ONLYDIR);
+  dir->portswatch = rk_notify_add_fd(&dir->notify, dir->ports, PORTS_EVENTS | IN_ONLYDIR);
+  warn_polled(dir);
   if (dir->portswatch != -1)
     return 0;
   unfollow(dir);
@@ -150,6 +169,19 @@ static void dir_event(struct dir *dir, struct inotify_event const *e)
   }
 }
 
+/* What events would have told, besides that anything may have changed. */
+static void look(struct dir *dir)
+{
+  if (!is_same(dir->fd, AT_FDCWD, dir->path))
+    dir->event(dir->ctx, DIR_MOVED, NULL);
+  if (!is_same(dir->status, dir->fd, "ports.status"))
+    dir->event(dir->ctx, DIR_STATUS_GONE, NULL);
+  if (dir->ports != -1 && !is_same(dir->ports, dir->fd, "ports"))
+    unfollow(dir);
+  if (dir->ports != -1 && exists(dir, ".refresh") == 1)
+    dir->event(dir->ctx, DIR_REFRESH, NULL);
+}
+
 static void ready(void *ctx, short revents)
 {
   struct dir *dir = ctx;
@@ -157,7 +189,7 @@ static void ready(void *ctx, short revents)
     struct inotify_event align;
     char buf[8192];
   } u;
-  ssize_t n = read(dir->notify, u.buf, sizeof u.buf);
+  ssize_t n = rk_notify_read(&dir->notify, u.buf, sizeof u.buf);
   int overflow = 0;
 
   (void)revents;
@@ -171,8 +203,11 @@ static void ready(void *ctx, short revents)
     else if (e->wd == dir->portswatch)
       ports_event(dir, e);
   }
-  if (overflow)
-    dir->event(dir->ctx, DIR_OVERFLOW, NULL);
+  if (!overflow)
+    return;
+  if (dir->notify.sysctl)
+    look(dir);
+  dir->event(dir->ctx, DIR_OVERFLOW, NULL);
 }
 
 /* -1: somebody else has it. One that was killed has it until its last fd is closed: a moment is
@@ -263,14 +298,14 @@ void dir_open(struct dir *dir, char const *path, struct rk_loop *loop,
     strerr_diefusys(RK_EXIT_SYS, "make directory ", dir->path, "/ports");
   if (lock_status(dir) == -1)
     strerr_dief(RK_EXIT_SYS, "another rk-portd serves ", dir->path);
-  dir->notify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  if (dir->notify == -1)
-    strerr_diefusys(RK_EXIT_SYS, "make an inotify instance (fs.inotify.max_user_instances)");
-  dir->dirwatch = inotify_add_watch(dir->notify, dir->path, DIR_EVENTS | IN_ONLYDIR);
+  if (rk_notify_open(&dir->notify, LOOK_MS) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make an inotify instance");
+  dir->dirwatch = rk_notify_add(&dir->notify, dir->path, DIR_EVENTS | IN_ONLYDIR);
   if (dir->dirwatch == -1)
     strerr_diefusys(RK_EXIT_SYS, "follow ", dir->path);
+  warn_polled(dir);
   dir->watch = (struct rk_watch){
-    .fd = dir->notify,
+    .fd = dir->notify.fd,
     .events = POLLIN,
     .ready = ready,
     .ctx = dir,

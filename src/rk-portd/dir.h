@@ -7,6 +7,7 @@
 #include <limits.h>
 
 #include <rk/loop.h>
+#include <rk/notify.h>
 
 enum dir_event {
   DIR_PORT,        /* ports/NAME was written, or may have been */
@@ -25,7 +26,8 @@ struct dir {
   int fd;
   int ports;  /* DIR/ports, followed; -1: not now */
   int status; /* DIR/ports.status, locked for life */
-  int notify; /* inotify */
+  struct rk_notify notify;
+  int polled; /* boolean: it was said that inotify does not serve */
   int dirwatch;
   int portswatch;
   struct rk_watch watch;

@@ -195,19 +195,23 @@ static void start_portd_ready(struct serve *s)
 static void on_status(void *ctx, short revents)
 {
   struct serve *s = ctx;
-  char buf[4096];
+  _Alignas(8) char buf[4096];
 
   (void)revents;
-  s->reported = read(s->status.fd, buf, sizeof buf) != 0; /* after an error, look as well */
+  /* after an error, look as well */
+  s->reported = rk_notify_read(&s->notify, buf, sizeof buf) != 0;
 }
 
 static void watch_status(struct serve *s)
 {
-  int fd = ports_watch(s->dirfd, NULL, NULL);
-
-  if (fd == -1)
+  if (ports_watch(s->dirfd, &s->notify, NULL, NULL) == -1)
     run_die("watch %s/ports.status: %s", s->dir, go_errno(errno));
-  s->status = (struct rk_watch){.fd = fd, .events = POLLIN, .ready = on_status, .ctx = s};
+  s->status = (struct rk_watch){
+    .fd = s->notify.fd,
+    .events = POLLIN,
+    .ready = on_status,
+    .ctx = s,
+  };
   rk_loop_add(s->loop, &s->status);
 }
 

@@ -4,6 +4,7 @@
 #define RUN_SERVE_H
 
 #include <rk/loop.h>
+#include <rk/notify.h>
 
 #include "run.h"
 #include "service.h"
@@ -27,6 +28,7 @@ struct serve {
 
   struct rk_watch answer; /* rk-portd's -d */
   int answered;           /* 1: it is ready, -1: it has failed */
+  struct rk_notify notify;
   struct rk_watch status; /* ports.status, while the -p are waited for */
   int reported;           /* something has changed there */
 };

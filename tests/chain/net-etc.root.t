@@ -78,6 +78,20 @@ echo 'search y.example' > /mnt/x/r
 ok "not copied up: it follows" wait_until sees 'search y.example'
 stop
 
+# more directories on the way than there is room to follow
+rm -f /etc/resolv.conf; mkdir -p /mnt/deep; deep=/mnt/deep
+for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
+  mkdir -p "$deep/$i/a/b/c/d/e"; ln -s "../../../../../../$((i + 1))/a/b/c/d/e/f" "$deep/$i/a/b/c/d/e/f"
+done
+mkdir -p "$deep/13/a/b/c/d/e"; echo 'search deep.example' > "$deep/13/a/b/c/d/e/f"
+ln -s "$deep/1/a/b/c/d/e/f" /etc/resolv.conf
+start rk-copyup /etc rk-net -d slirp4netns
+ok "behind twelve links in deep directories" sees 'search deep.example'
+echo 'search deeper.example' > "$deep/13/a/b/c/d/e/f"
+ok "it is followed" wait_until sees 'search deeper.example'
+is "$(cat "$T/spawn.$p.err")" "" "without a word"
+stop
+
 # the payload cannot make rk-outside write elsewhere
 host 'search safe.example'
 start rk-copyup /etc rk-net -d slirp4netns

@@ -104,7 +104,7 @@ fetch "the chain is served"
 caught_up
 unlike "$(cat "$T/portd.err")" "replaced|starting another" "by one relay"
 end "$chain"; end "$portd"
-for i in getdents64:error=EIO:when=3 inotify_add_watch:error=ENOSPC:when=2; do
+for i in getdents64:error=EIO:when=3 inotify_add_watch:error=ENOMEM:when=2; do
   run strace -qq -D -o "$T/trace" -e trace="${i%%:*}" -e inject="$i" rk-portd -d 1 "$D"
   is "$rc" 111 "${i%%:*} fails at the start: 111"
   is "$out" "" "and it is not said to be ready"
