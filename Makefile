@@ -39,7 +39,7 @@ STAMP := $(DEPS)/stamp
 MUSLINC := -isystem $(DEPS)/include
 ifeq ($(MODE),static)
   CCOMP := $(if $(filter clang,$(CC)),clang $(CLANGMUSL),$(MUSLCC)) $(BASE) $(MUSLINC) -Os -fno-pie
-  CLINK := $(MUSLCC) -static -no-pie -s $(GC) -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,--build-id=none -L$(DEPS)/lib
+  CLINK := $(MUSLCC) -static -no-pie -s $(GC) -Wl,-z,noseparate-code -Wl,-z,norelro -Wl,-T,package/static.ld -Wl,--build-id=none -L$(DEPS)/lib
 else ifeq ($(MODE),pie)
   CCOMP := $(MUSLPIE) $(BASE) $(MUSLINC) -Os -fPIE
   CLINK := $(MUSLPIE) -static-pie -s $(GC) -Wl,-z,noseparate-code -Wl,-z,relro,-z,now -Wl,--build-id=none -L$(DEPS)/lib

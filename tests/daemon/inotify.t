@@ -66,7 +66,7 @@ for what in instances watches; do
   is "$rc $out" "0 $want" "no inotify $what: all is noticed"
   like "$err" "^rk-portd: warning: unable to follow $T/$what: .*\\(fs.inotify.max_user_$what\\)\$" \
     "rk-portd names the limit"
-  like "$err" "^rk-outside: warning: .*/etc/hosts: .*\\(fs.inotify.max_user_$what\\)\$" "rk-outside as well"
+  like "$err" "^rk-outside .*: warning: .*/etc/hosts: .*\\(fs.inotify.max_user_$what\\)\$" "rk-outside as well"
   is "$(printf '%s\n' "$err" | grep -c fs.inotify)" 2 "each once"
 done
 done_testing
