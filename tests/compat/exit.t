@@ -56,7 +56,9 @@ is "$(printf '%s\n' "$out" | sort | tr '\n' ' ')" "$before" "no descriptor of ou
 run_in 'through stdin' rootlesskit cat; is "$out" "through stdin" "stdin"
 exec 5> "$T/five"; rootlesskit sh -c 'echo here >&5'; exec 5>&-
 is "$(cat "$T/five")" here "other descriptors are passed on"
-run sh -c "ulimit -n 100; exec rootlesskit true"
+run sh -c "ulimit -n 64; exec rootlesskit true"
+is "$rc $err" "0 " "64 files are enough"
+run sh -c "ulimit -n 12; exec rootlesskit true"
 is "$rc $err" "1 [rootlesskit:parent] error: dup: too many open files" "a limit of files that leaves no room"
 
 # The chain is at the gate, "go" is said, and then rk-outside cannot write child_pid: a rk-portd of ours sees to it.
