@@ -130,6 +130,17 @@ static struct key {
 };
 enum { NKEYS = sizeof keys / sizeof *keys };
 
+static int refuse_key(struct parse const *in, struct piece name)
+{
+  struct rk_text t = rk_text_in(in->err, in->errsize);
+
+  rk_text_str(&t, "unknown key ");
+  rk_text_quote(&t, name.s, name.len);
+  for (size_t i = 0; i < NKEYS; i++)
+    rk_text_add(&t, i ? ", " : "; there are ", keys[i].name);
+  return -1;
+}
+
 static int parse_option(struct parse *in, struct piece line)
 {
   char const *eq = memchr(line.s, '=', line.len);
@@ -144,7 +155,7 @@ static int parse_option(struct parse *in, struct piece line)
   while (key < NKEYS && !is_word(name, keys[key].name))
     key++;
   if (key == NKEYS)
-    return refuse_text(in, "unknown key ", name);
+    return refuse_key(in, name);
   if (in->seen & 1U << key)
     return refuse_text(in, "key given twice: ", name);
   in->seen |= 1U << key;

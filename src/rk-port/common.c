@@ -59,6 +59,9 @@ void port_open(struct port_dirs *d, char const *path, int make, unsigned int sec
   if (!*path)
     strerr_dief(RK_EXIT_USAGE, "the state directory must not be empty");
   dir = await_dir(path, seconds);
+  if (dir == -1 && errno == ENOENT)
+    strerr_dief(RK_EXIT_SYS, "there is no state directory ", path,
+                ": rk-state and rk-portd make theirs");
   if (dir == -1)
     strerr_diefusys(RK_EXIT_SYS, "open the state directory ", path);
   d->path = path;

@@ -24,6 +24,9 @@ void port_parse(char const *text, size_t len, struct rk_portfile *file)
     strerr_dief(RK_EXIT_USAGE, "a port file has at most 4096 bytes");
   if (rk_portfile_parse(text, len, file, &line, err, sizeof err) == -1)
     strerr_dief(RK_EXIT_USAGE, err);
+  if (!rk_proto_is_tcp(file->spec.proto) && !rk_proto_is_udp(file->spec.proto))
+    strerr_dief(RK_EXIT_USAGE, "only tcp and udp can be published, not ",
+                rk_proto_name(file->spec.proto));
 }
 
 static int fill(int fd, char const *text, size_t len)
@@ -105,7 +108,8 @@ void port_unanswered(struct port_dirs const *d, char const *spec, int woken)
   if (woken == PORT_INTERRUPTED)
     strerr_dief(RK_EXIT_NO, "interrupted: ", spec, " is not published");
   if (!port_served(d))
-    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd serves ", d->path);
+    strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": no rk-portd serves ", d->path,
+                ": start one");
   strerr_dief(RK_EXIT_SYS, "unable to publish ", spec, ": it does not listen yet");
 }
 

@@ -268,6 +268,8 @@ int verb_ls(int argc, char const *const *argv)
   for (int i = 1; i < argc; i++)
     if (missing(&d, argv[i]))
       strerr_dief(RK_EXIT_NO, "no such port: ", argv[i]);
+  if (!port_served(&d))
+    strerr_warnw("no rk-portd serves ", d.path, ": nobody knows the states of its ports");
   port_refresh(&d);
   names = argv + 1;
   if (argc == 1)

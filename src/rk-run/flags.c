@@ -2,6 +2,7 @@
    The one table of rk-run's flags: parsing and the help text are made from it. */
 #include <compat/go.h>
 #include "run.h"
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -109,14 +110,19 @@ static struct goflag const FLAGS[] = {
   {0},
 };
 
-static void help(void)
+/* Returns -1 if stdout does not take it. */
+static int help(void)
 {
-  dprintf(1,
-          "NAME:\n   %s - run a command as root of its own user namespace\n\n"
-          "USAGE:\n   %s [options] command [arguments]\n\nVERSION:\n   " COMPAT_VERSION
-          " (rk " RK_VERSION ")\n\nOPTIONS:\n",
-          PROG, PROG);
+  int n = dprintf(1,
+                  "NAME:\n   %s - run a command as root of its own user namespace\n\n"
+                  "USAGE:\n   %s [options] command [arguments]\n\nVERSION:\n   " COMPAT_VERSION
+                  " (rk " RK_VERSION ")\n\nOPTIONS:\n",
+                  PROG, PROG);
+
+  if (n < 0)
+    return -1;
   goflags_help(1, FLAGS);
+  return 0;
 }
 
 static void semver(char const *part)
@@ -171,7 +177,8 @@ void run_flags(struct run *r, char const *const *argv)
   if (n == -1)
     usage_error(err);
   if (r->help) {
-    help();
+    if (help() == -1)
+      run_die("write /dev/stdout: %s", go_errno(errno));
     _exit(0);
   }
   if (r->version) {

@@ -75,7 +75,7 @@ is "$(cat "$D/ports/lo")" "127.0.0.1:$q:81" "change nothing"
 run rk-port set "$D" none 80; is "$rc $err" "1 rk-port: fatal: no such port: none" "no such port"
 end "$portd"
 run rk-port set -t 1 -o srcip=no "$D" lo
-is "$rc $err" "111 rk-port: fatal: unable to publish lo: no rk-portd serves $D" "no rk-portd"
+is "$rc $err" "111 rk-port: fatal: unable to publish lo: no rk-portd serves $D: start one" "no rk-portd"
 is "$(cat "$D/ports/lo")" "127.0.0.1:$q:81" "the old file is back"
 run rk-port set -N -o srcip=no "$D" lo
 is "$rc $(sed -n 2p "$D/ports/lo")" "0 srcip=no" "-N only writes"

@@ -9,7 +9,7 @@ listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1
 
 mkdir "$D"
 run rk-port add -t 1 "$D" "127.0.0.1:$p:80/tcp"
-is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp: no rk-portd serves $D" \
+is "$rc $err" "111 rk-port: fatal: unable to publish 127.0.0.1:$p:80/tcp: no rk-portd serves $D: start one" \
   "without an rk-portd add says so"
 is "$(ls -A "$D/ports")" "" "and leaves no file"
 run rk-port add -N -n later "$D" "127.0.0.1:$p:80/tcp"
@@ -64,7 +64,7 @@ run rk-port rm "$D" 4; is "$rc $err" "1 rk-port: fatal: no such port: 4" "twice:
 for bad in 127.0.0.1:-1:80/tcp x/tcp 1-3:1-4/tcp; do
   run rk-port add "$D" 127.0.0.4:$p:80/tcp $bad; is "$rc" 100 "malformed $bad: 100, and nothing is published"
 done
-run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: unknown key "foo"' \
+run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: unknown key "foo"; there are srcip, idle, refuse, wait, listen-fd' \
   "an unknown option"
 run rk-port add -n a/b "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" \
   '100 rk-port: fatal: a port'"'"'s name is a file name, without a slash: a/b' "a name with a slash"
@@ -73,7 +73,7 @@ run rk-port add -o "srcip=no
 refuse=backend" "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" '100 rk-port: fatal: an option of a port is one line' "an option of two lines"
 run rk-port ls ""; is "$rc $err" '100 rk-port: fatal: the state directory must not be empty' "an empty directory name"
 run rk-port ls -t 0 "$T/none"
-is "$rc $err" "111 rk-port: fatal: unable to open the state directory $T/none: No such file or directory" \
+is "$rc $err" "111 rk-port: fatal: there is no state directory $T/none: rk-state and rk-portd make theirs" \
   "a directory that nobody makes in time"
 run rk-port add -t 0 "$T/none" "127.0.0.1:$p:80/tcp"; is "$rc" 111 "add: the same"
 run rk-port rm -t 0 "$T/none" http; is "$rc" 111 "rm: the same"

@@ -13,7 +13,7 @@ mistake() { # CODE WORDS COMMAND
   W=$T/$tap_n; export W
   mkdir "$W"
   D=$W/d; export D
-  run timeout 60 sh -c "cd \"\$W\" || exit 99
+  run timeout 60 sh -c ". tests/people/commands.sh; cd \"\$W\" || exit 99
 $3"
   mistake_wrong=''
   [ "$rc" = "$1" ] || mistake_wrong="exit code $rc; $mistake_wrong"

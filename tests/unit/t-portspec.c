@@ -275,7 +275,7 @@ static struct {
   {":0:1/tcp\n", "tcp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
   {"0-1:1-2/tcp\n", "1: invalid ParentPort: 0" WANTED},
   {":70000:1/tcp\n", "1: invalid ParentPort: 70000" WANTED},
-  {":1:1/tcp\nfoo=bar\n", "2: unknown key \"foo\""},
+  {":1:1/tcp\nfoo=bar\n", "2: unknown key \"foo\"; there are srcip, idle, refuse, wait, listen-fd"},
   {":1:1/tcp\n\nfoo\n", "3: not a key=value line: \"foo\""},
   {":1:1/tcp\n:2:2/tcp\n", "2: not a key=value line: \":2:2/tcp\""},
   {":1:1/tcp\nsrcip=no\nsrcip=no\n", "3: key given twice: \"srcip\""},
