@@ -685,6 +685,16 @@ static void on_ports_again(void *ctx)
   retry_ports(s);
 }
 
+/* What could not be bound for want of an address perhaps can be. */
+static void on_address(void *ctx)
+{
+  struct portd *s = ctx;
+
+  rk_backoff_reset(&s->ports_wait);
+  if (s->ports_again.at) /* some port waits for that */
+    rk_timer_start(&s->loop, &s->ports_again, rk_backoff_next(&s->ports_wait));
+}
+
 /* The file has changed: what it was before does not count. */
 static void reload_port(struct portd *s, char const *name)
 {
@@ -850,7 +860,7 @@ static void set_timers(struct portd *s)
   s->socket = timer(s, on_socket);
   s->chain_wait = between(100, 5000);
   s->relay_wait = between(50, 5000);
-  s->ports_wait = between(20, 60000);
+  s->ports_wait = between(20, 5000);
   s->scan_wait = between(100, 5000);
   s->status_wait = between(100, 5000);
 }
@@ -876,6 +886,8 @@ void portd_start(struct portd *s, char const *path)
     strerr_warnwusys("clear ", s->dir.path, "/ports.status");
   if (stale > 0)
     s->forward.bind.patient = rk_clock_ms() + PATIENT_MS;
+  if (addresses_follow(&s->addresses, &s->loop, on_address, s) == -1)
+    strerr_warnwusys("follow the host's addresses: ports are tried again every five seconds");
   if (scan(s) == -1)
     strerr_diefusys(RK_EXIT_SYS, "follow ", s->dir.path, "/ports");
   sweep_ids(s);
