@@ -46,7 +46,7 @@ static int failed(struct question *q, char const *what)
 
   if (!q->why->len)
     rk_text_add(q->why, "unable to ", what, ": ", strerror(e));
-  return rk_fail(e);
+  return rk_fail(e == EAGAIN ? ENOBUFS : e); /* EAGAIN means something else to the caller */
 }
 
 /* Has the process ended? A number that still had its owner after the pidfd was opened was its
@@ -54,8 +54,11 @@ static int failed(struct question *q, char const *what)
 static int ended(int pidfd)
 {
   struct pollfd p = {.fd = pidfd, .events = POLLIN};
+  int r = -1;
 
-  return poll(&p, 1, 0) != 0;
+  for (int i = 0; i < 3 && r == -1; i++)
+    r = poll(&p, 1, 0);
+  return r != 0; /* what cannot be known is not believed */
 }
 
 static int open_userns(pid_t pid)
@@ -159,16 +162,18 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
     .msg_controllen = sizeof control.buf,
   };
   struct pollfd p = {.fd = q->sock, .events = POLLIN};
-  int64_t left = q->until - rk_clock_ms();
   ssize_t n;
   int came;
 
   for (int i = 0; i < FDS_MAX; i++)
     fds[i] = -1;
   *from = (struct ucred){0};
-  if (poll(&p, 1, left > 0 ? (int)left : 0) == 0)
-    return refuse(q, ETIMEDOUT, "no answer at .child");
-  n = recvmsg(q->sock, &msg, MSG_CMSG_CLOEXEC);
+  do {
+    int64_t left = q->until - rk_clock_ms();
+    if (poll(&p, 1, left > 0 ? (int)left : 0) == 0)
+      return refuse(q, ETIMEDOUT, "no answer at .child");
+    n = recvmsg(q->sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  } while (n == -1 && (errno == EAGAIN || errno == EINTR) && rk_clock_ms() < q->until);
   if (n == 0)
     return rk_fail(ECONNRESET);
   if (n == -1 && errno == ECONNRESET)

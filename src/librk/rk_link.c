@@ -82,63 +82,47 @@ int rk_ctl_send(void const *request, size_t len, int fd)
 
 /* unix(7): a request that rk-outside has not read, for it ended, gives ECONNRESET once, before what
    it has sent. */
-static ssize_t receive(int control, void *reply, size_t replylen, int flags)
+static int receive(struct rk_reply *reply, size_t replylen, int flags)
 {
-  int reset = 0;
+  int control = rk_ctl_fd();
+  int resets = 0;
   ssize_t r;
 
+  reply->version = RK_OUTSIDE_VERSION; /* so far no reason is there */
+  if (control == -1)
+    return -1;
   do {
     r = recv(control, reply, replylen, MSG_TRUNC | flags);
     if (r == -1 && errno == ECONNRESET)
-      reset++;
-  } while (r == -1 && (errno == EINTR || (errno == ECONNRESET && reset == 1)));
-  return r;
+      resets++;
+  } while (r == -1 && (errno == EINTR || (errno == ECONNRESET && resets == 1)));
+  if (r == -1 && errno != ECONNRESET)
+    return -1;
+  if (r < 1 || (r == sizeof *reply && reply->version == RK_OUTSIDE_FAILED))
+    return rk_fail(EPIPE);
+  return (size_t)r == replylen ? 0 : rk_fail(EPROTO);
 }
 
 int rk_ctl_recv(void *reply, size_t replylen)
 {
-  struct rk_reply *head = reply;
-  int control = rk_ctl_fd();
-  ssize_t r;
-
-  head->text[0] = 0;
-  if (control == -1)
-    return -1;
-  r = receive(control, reply, replylen, 0);
-  if (r == 0 || (r == -1 && errno == ECONNRESET)) {
-    head->text[0] = 0;
-    return rk_fail(EPIPE);
-  }
-  if (r == -1)
-    return -1;
-  if (r == sizeof *head && head->version == RK_OUTSIDE_FAILED)
-    return rk_fail(EPIPE);
-  if ((size_t)r != replylen)
-    return rk_fail(EPROTO);
-  return 0;
+  return receive(reply, replylen, 0);
 }
 
 /* After a request could not be sent. Does not wait; keeps errno. */
 static void read_last_word(struct rk_reply *said)
 {
   int e = errno;
-  int control = rk_ctl_fd();
-  ssize_t r = -1;
 
-  if (control != -1)
-    r = receive(control, said, sizeof *said, MSG_DONTWAIT);
-  if (r != sizeof *said || said->version != RK_OUTSIDE_FAILED)
-    said->text[0] = 0;
+  receive(said, sizeof *said, MSG_DONTWAIT);
   errno = e;
 }
 
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen)
 {
-  if (rk_ctl_send(request, len, fd) == -1) {
-    read_last_word(reply);
-    return -1;
-  }
-  return rk_ctl_recv(reply, replylen);
+  if (rk_ctl_send(request, len, fd) == 0)
+    return receive(reply, replylen, 0);
+  read_last_word(reply);
+  return -1;
 }
 
 void rk_ctl_die(char const *what, struct rk_reply const *said)
@@ -155,7 +139,7 @@ void rk_ctl_die(char const *what, struct rk_reply const *said)
                 "and put only rk links (or links given -k) between");
   if (errno == EBADF)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_OUTSIDE_FD");
-  if (errno == EPIPE && said->text[0])
+  if (errno == EPIPE && said->version == RK_OUTSIDE_FAILED)
     strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside was ", said->text);
   if (errno == EPIPE)
     strerr_dief(RK_EXIT_SYS, "unable to ", what, ": rk-outside is gone");
@@ -190,7 +174,7 @@ static int find_control(void)
   int control = rk_ctl_fd();
 
   if (control == -1 && errno != ENOENT && errno != EBADF)
-    strerr_diefusys(RK_EXIT_SYS, "check the control socket to rk-outside");
+    strerr_diefusys(RK_EXIT_SYS, "check the control socket");
   return control;
 }
 
@@ -198,7 +182,7 @@ enum rk_ctl_closed rk_ctl_try_close(struct rk_reply *said)
 {
   int control = rk_ctl_fd();
 
-  said->text[0] = 0;
+  said->version = RK_OUTSIDE_VERSION;
   if (control == -1 && errno != ENOENT && errno != EBADF)
     return RK_CTL_UNSAID;
   if (control != -1) {
@@ -282,11 +266,8 @@ static int leads_to_own(char const *prog, char const *base, char *path)
   struct stat want;
   struct stat is;
 
-  if (rk_which(prog, path, PATH_MAX) == -1) {
-    if (errno == ENOENT || errno == EACCES)
-      strerr_dieexec(errno == ENOENT ? 127 : 126, prog);
-    strerr_diefusys(RK_EXIT_SYS, "find ", prog);
-  }
+  if (rk_which(prog, path, PATH_MAX) == -1)
+    strerr_dieexec(errno == ENOENT ? 127 : 126, prog);
   /* An empty element of PATH gives a bare name, which exec would look up once more, and
      elsewhere. */
   if (!strchr(path, '/'))
@@ -294,7 +275,7 @@ static int leads_to_own(char const *prog, char const *base, char *path)
   if (beside(base, own, sizeof own) == -1) {
     if (errno == ENOENT)
       return 0; /* without /proc nobody can tell */
-    strerr_diefusys(RK_EXIT_SYS, "find the directory of this program");
+    strerr_diefusys(RK_EXIT_SYS, "read /proc/self/exe");
   }
   if (!look_at(own, &want) || !look_at(path, &is))
     return 0;

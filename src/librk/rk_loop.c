@@ -3,6 +3,9 @@
 
 #include <poll.h>
 #include <string.h>
+#include <time.h>
+
+#include <skalibs/strerr.h>
 
 #include <rk/clock.h>
 #include <rk/fail.h>
@@ -129,6 +132,18 @@ static int call_timers(struct rk_loop *loop)
   return called;
 }
 
+/* ENOMEM, or EINVAL while the limit of open files is lower than it was (poll(2)): what waits has
+   work to do afterwards as well. */
+static void bear_with_poll(struct rk_loop *loop)
+{
+  struct timespec const pause = {.tv_nsec = 20000000};
+
+  if (!loop->failing)
+    strerr_warnwusys("wait for events, which is tried again");
+  loop->failing = 1;
+  nanosleep(&pause, NULL);
+}
+
 int rk_loop_step(struct rk_loop *loop, int ms)
 {
   struct pollfd p[RK_LOOP_FDS];
@@ -141,7 +156,7 @@ int rk_loop_step(struct rk_loop *loop, int ms)
     p[i] = (struct pollfd){.fd = loop->watch[i]->fd, .events = loop->watch[i]->events};
   if (poll(p, n, patience(loop, ms)) == -1) {
     if (errno != EINTR)
-      return -1;
+      bear_with_poll(loop);
     n = 0; /* p holds no answer */
   }
   for (unsigned int i = 0; i < n; i++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/options.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
@@ -178,9 +179,13 @@ static int descriptor(struct rk_usage const *u, struct rk_option const *o, char 
 {
   uint32_t fd;
 
-  if (!uint320_scan(value, &fd) || fd > INT_MAX || fcntl((int)fd, F_SETFD, FD_CLOEXEC) == -1)
+  if (!uint320_scan(value, &fd) || fd > INT_MAX)
     needs(u, o, "the number of an open file descriptor", value);
-  return (int)fd;
+  if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
+    return (int)fd;
+  if (errno == EBADF)
+    needs(u, o, "the number of an open file descriptor", value);
+  strerr_diefusys(RK_EXIT_SYS, "use file descriptor ", value);
 }
 
 static void set(struct rk_usage const *u, struct rk_option const *o, char const *value, void *into)

@@ -106,20 +106,33 @@ static int copy_xattr(int in, int out, char const *name)
   return fsetxattr(out, name, value, (size_t)r, 0);
 }
 
-static void copy_xattrs(int in, int out, unsigned int *lost)
+/* An ACL may name ids that are not mapped here, and a file system may hold none or fewer. But what
+   fails for a moment is no reason for a copy that is less. 0, or -1 with errno. */
+static int note_lost(unsigned int *lost)
+{
+  if (errno == EIO || errno == ENOMEM || errno == EINTR)
+    return -1;
+  if (errno != EOPNOTSUPP)
+    ++*lost;
+  return 0;
+}
+
+static int copy_xattrs(int in, int out, unsigned int *lost)
 {
   char names[4096];
   ssize_t len = flistxattr(in, names, sizeof names);
 
-  if (len == -1) {
-    if (errno != EOPNOTSUPP)
+  if (len == -1)
+    return note_lost(lost);
+  for (char const *name = names; name < names + len; name += strlen(name) + 1) {
+    if (!is_owners(name) || copy_xattr(in, out, name) == 0)
+      continue;
+    if (errno == EOPNOTSUPP)
       ++*lost;
-    return;
+    else if (note_lost(lost) == -1)
+      return -1;
   }
-  for (char const *name = names; name < names + len; name += strlen(name) + 1)
-    /* an ACL may name ids that are not mapped here */
-    if (is_owners(name) && copy_xattr(in, out, name) == -1)
-      ++*lost;
+  return 0;
 }
 
 /* An id that is not mapped shows as the overflow id (user_namespaces(7)). */
@@ -155,7 +168,8 @@ int copyup_attributes(int in, int out, struct stat const *st, unsigned int *lost
   }
   if (fchmod(out, mode) == -1)
     return -1;
-  copy_xattrs(in, out, lost);
+  if (copy_xattrs(in, out, lost) == -1)
+    return -1;
   return futimens(out, times);
 }
 

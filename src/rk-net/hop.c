@@ -389,7 +389,7 @@ void hop_run(struct net *n, int sock, int proc, int stays)
     if (pid > 0)
       _exit(0);
   }
-  die_if(send(sock, &made, sizeof made, MSG_NOSIGNAL) == -1);
+  die_if(send_answer(sock, made) == -1);
   leave_mounts(proc);
   serve(n, sock, name);
 }

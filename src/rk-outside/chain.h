@@ -29,7 +29,6 @@ struct chain {
                   been started */
   int ruleset; /* of rk-confine, -1: the chain is not confined */
   int ended;   /* boolean: the chain's process has ended */
-  int deaf;    /* boolean: waiting for events has failed, and that was said */
   struct network *network;
 };
 

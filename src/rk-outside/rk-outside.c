@@ -212,21 +212,6 @@ static void open_state(struct chain *chain, struct child *child)
   chain->jobs++;
 }
 
-/* poll(2) can be short of memory. A program runs inside, so it is tried again until it works. */
-static void wait_for_events(struct chain *chain)
-{
-  struct timespec const pause = {.tv_nsec = 20000000};
-
-  if (rk_loop_step(&chain->loop, -1) != -1)
-    return;
-  if (errno == EBADF || errno == EDEADLK)
-    strerr_diefusys(RK_EXIT_BUG, "wait for events");
-  if (!chain->deaf)
-    strerr_warnwusys("wait for events: trying again");
-  chain->deaf = 1;
-  nanosleep(&pause, NULL);
-}
-
 int main(void)
 {
   struct network network;
@@ -263,6 +248,7 @@ int main(void)
     give_up(&chain, "change to /");
 
   while (chain.control.fd != -1 || chain.jobs)
-    wait_for_events(&chain);
+    if (rk_loop_step(&chain.loop, -1) == -1)
+      strerr_diefusys(RK_EXIT_BUG, "wait for events");
   finish(&chain);
 }

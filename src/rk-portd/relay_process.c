@@ -48,13 +48,20 @@ static void forget(struct relay *relay)
   relay->losses++;
 }
 
+/* kill(2) of a child that has not been waited for does not fail; but we wait for it then. */
+static void kill_surely(pid_t pid)
+{
+  for (int i = 0; i < 3 && kill(pid, SIGKILL) == -1; i++)
+    ;
+}
+
 void relay_end(struct relay *relay)
 {
   int wstat;
 
   if (!relay->pid)
     return;
-  kill(relay->pid, SIGKILL);
+  kill_surely(relay->pid);
   waitpid_nointr(relay->pid, &wstat, 0);
   forget(relay);
 }

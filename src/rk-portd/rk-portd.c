@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -33,7 +34,7 @@
 #include <rk/options.h>
 #include "portd.h"
 
-enum { FLUSH_MAX = 32 };
+enum { FLUSH_MAX = 32, READY_TRIES = 50 };
 
 /* The signals arrive by a signalfd. */
 struct signals {
@@ -125,6 +126,23 @@ static struct rk_usage const USAGE = {
   .options = OPTIONS,
 };
 
+/* Whoever asked may have stopped listening (EPIPE). */
+static void say_ready(int fd)
+{
+  ssize_t r = -1;
+
+  for (int i = 0; i < READY_TRIES && r == -1; i++) {
+    r = (ssize_t)fd_write(fd, "\n", 1);
+    if (r == -1 && errno == EPIPE)
+      r = 0;
+    if (r == -1)
+      nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+  }
+  if (r == -1)
+    strerr_warnwusys("write to the fd of -d");
+  close(fd);
+}
+
 int main(int argc, char const *const *argv)
 {
   struct portd portd = {0};
@@ -145,8 +163,7 @@ int main(int argc, char const *const *argv)
   catch_signals(&signals);
   portd_start(&portd, argv[0]);
   if (o.readyfd != -1) {
-    fd_write(o.readyfd, "\n", 1); /* whoever asked may have stopped listening */
-    close(o.readyfd);
+    say_ready(o.readyfd);
   }
 
   for (;;) {

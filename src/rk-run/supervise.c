@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <sys/wait.h>
 
+#include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
 
 #include <compat/go.h>
@@ -73,9 +74,15 @@ static void tidy(void *ctx)
 
 static void open_gate(struct supervisor *s)
 {
-  /* EPIPE: the chain has died; its SIGCHLD comes */
+  ssize_t n = 0;
+
   if (!s->opened)
-    s->opened = write(s->gofd, "\n", 1) == 1;
+    n = (ssize_t)fd_write(s->gofd, "\n", 1);
+  if (n == 1)
+    s->opened = 1;
+  /* EPIPE: the chain has died; its SIGCHLD comes */
+  if (n == -1 && errno != EPIPE)
+    run_die("write to the chain: %s", go_errno(errno));
 }
 
 /* An interrupted read(2) is made again by the loop. */

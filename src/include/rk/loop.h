@@ -36,6 +36,7 @@ struct rk_loop {
   struct rk_timer *timers;  /* by time; of the same time, those started first come first */
   struct rk_timer *expired; /* those of the present step that are still to be called */
   int stepping;
+  int failing; /* boolean: poll(2) has failed once, which was said */
 };
 
 /* Wait for the watch from the next step on. 0, or -1 with errno: ENOSPC (RK_LOOP_FDS are there),
@@ -57,8 +58,9 @@ void rk_timer_stop(struct rk_loop *loop, struct rk_timer *timer);
    watches that are ready in the order in which they were added, then the timers that are due in the
    order of their times. What callbacks add or start is for the next step, so that no timer of 0 ms
    starves the watches. Returns how many were called: 0 if the time was over (or an hour: call
-   again) or a signal handler ran (EINTR). -1 with errno and none was called: EBADF (an fd is not
-   open: a bug of the caller's), EDEADLK (called by a callback), EINVAL or ENOMEM of poll(2). */
+   again) or a signal handler ran (EINTR), or poll(2) failed, which it warns of once. -1 with errno
+   and none was called: EBADF (an fd is not open: a bug of the caller's), EDEADLK (called by a
+   callback). */
 int rk_loop_step(struct rk_loop *loop, int ms);
 
 #endif

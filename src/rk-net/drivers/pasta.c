@@ -27,6 +27,7 @@
 #include <sys/wait.h>
 
 #include <skalibs/allreadwrite.h>
+#include <skalibs/djbunix.h>
 #include <skalibs/exec.h>
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
@@ -131,24 +132,52 @@ static void reside(int tell)
       setns(NETNS, CLONE_NEWNET) == -1)
     strerr_diefusys(RK_EXIT_SYS, "enter the namespaces");
   /* entering has taken the leash off (prctl(2)) */
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || getppid() != parent)
-    _exit(RK_EXIT_SYS);
-  if (dup2(tell, 0) == -1)
-    _exit(RK_EXIT_SYS);
+  if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 || dup2(tell, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "stay in the namespaces");
+  if (getppid() != parent)
+    _exit(RK_EXIT_SYS); /* it has ended */
   rk_close_range(1, UINT_MAX, 0);
-  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || write(0, &pid, sizeof pid) != sizeof pid)
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
+    pid = -errno;
+  if (fd_write(0, (char const *)&pid, sizeof pid) != sizeof pid)
     _exit(RK_EXIT_SYS);
   close(0);
   for (;;)
     pause();
 }
 
+static void fork_resident(int tell)
+{
+  pid_t pid = fork();
+
+  if (pid == -1)
+    strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!pid)
+    reside(tell);
+}
+
+/* Its pid, or below 0 the errno for which it has failed since it cannot say so itself. */
+static pid_t hear_resident(int fd)
+{
+  pid_t pid;
+  ssize_t r = fd_read(fd, (char *)&pid, sizeof pid);
+
+  if (r == sizeof pid && pid > 0)
+    return pid;
+  if (r == 0)
+    _exit(RK_EXIT_SYS); /* it has said why */
+  if (r == sizeof pid)
+    errno = -pid;
+  strerr_diefusys(RK_EXIT_SYS, "have a process stay in the namespaces");
+}
+
 static void await_pasta(int fifo, int pidfd)
 {
   struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 
-  while (poll(x, 2, -1) == -1 && errno == EINTR)
-    ;
+  while (poll(x, 2, -1) == -1)
+    if (errno != EINTR)
+      strerr_diefusys(RK_EXIT_SYS, "wait for pasta");
   if (x[0].revents & POLLIN)
     allwrite(REPORT, "resolver=fixed\n\n", 16);
   _exit(0);
@@ -177,22 +206,30 @@ static pid_t start_helper(int dir, char const *name, int resident)
   pid = fork();
   if (!pid) {
     pid = fork(); /* twice: pasta shall have no child that it does not know */
+    if (pid == -1)
+      strerr_diefusys(RK_EXIT_SYS, "fork");
     if (pid)
-      _exit(pid == -1);
-    if (resident && fork() == 0)
-      reside(tell[1]);
+      _exit(0);
+    if (resident)
+      fork_resident(tell[1]);
     close(tell[1]);
     await_pasta(fifo, pidfd);
   }
-  if (pid == -1 || waitpid(pid, &status, 0) == -1 || status)
+  if (pid == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (waitpid_nointr(pid, &status, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "wait for a child");
+  if (status)
+    _exit(RK_EXIT_SYS); /* it has said why */
   close(tell[1]);
-  pid = 0;
-  if (resident && read(tell[0], &pid, sizeof pid) != sizeof pid)
-    _exit(RK_EXIT_SYS);
+  pid = resident ? hear_resident(tell[0]) : 0;
   close(tell[0]);
   return pid;
 }
+
+/* Exit statuses of a child that could not become pasta: this and its errno. pasta's own are 0 and
+   1. */
+enum { UNABLE = 128 };
 
 /* Does this pasta know the option? It says so by its exit status. */
 static int knows(char const *option)
@@ -206,12 +243,18 @@ static int knows(char const *option)
   if (!pid) {
     int null = open("/dev/null", O_RDWR);
     if (null == -1 || dup2(null, 1) == -1 || dup2(null, 2) == -1)
-      _exit(RK_EXIT_SYS);
+      _exit(UNABLE + (errno & 127));
     rk_close_range(3, UINT_MAX, 0);
     exec_a(driver_program("pasta"), argv);
-    _exit(127);
+    _exit(UNABLE + (errno & 127));
   }
-  return waitpid(pid, &status, 0) == pid && !status;
+  if (waitpid_nointr(pid, &status, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "wait for pasta");
+  if (WIFEXITED(status) && WEXITSTATUS(status) > UNABLE) {
+    errno = WEXITSTATUS(status) - UNABLE;
+    strerr_diefusys(RK_EXIT_SYS, "run pasta to learn its options");
+  }
+  return !status;
 }
 
 struct arguments {
