@@ -5,6 +5,7 @@
 #: make check TESTS='...'  only these, for instance TESTS='tests/link/userns.t tests/unit/t-nl'
 #: tests/run [-kvx] FILE   the same without installing; -k keeps what a test leaves, -x traces it, -s opens a shell in its place
 #: make demo               show what rk does; make bench: compare it; make fuzz: 20 seconds a parser
+#: make inject             let each system call of each chain fail once, and judge the end; tests/inject/sample.root.t: a sample
 #: make analyze            the compiler's own analysis; tests/build/counts: how dense the code is
 #: make install            PREFIX=/usr/local, DESTDIR=; make dist: a tarball; make html: the pages, for a browser
 #: make deps               install what building and testing needs; make clean, make distclean
@@ -90,7 +91,7 @@ analyze: | $(STAMP)
 
 check:
 	package/check -m $(MODE) $(TESTS)
-demo bench fuzz:
+demo bench fuzz inject:
 	package/$@
 help:
 	@sed -n 's/^#: //p' Makefile
@@ -108,5 +109,5 @@ clean:
 	rm -rf build/static build/pie build/dyn build/asan build/cov build/clang build/clang-dyn build/dist build/html
 distclean:
 	rm -rf build
-.PHONY: all help analyze programs test-programs check demo bench fuzz deps install dist clean distclean
+.PHONY: all help analyze programs test-programs check demo bench fuzz inject deps install dist clean distclean
 .DELETE_ON_ERROR:
