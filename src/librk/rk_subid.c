@@ -117,23 +117,6 @@ static int field(char const **s, size_t *len, char sep, char const **f, size_t *
   return 1;
 }
 
-/* Well-formed lines of other people only tell which ids are taken. */
-static void pass_by(struct rk_subids *s, char const *t, size_t len)
-{
-  char const *first;
-  size_t flen;
-  uint64_t start;
-  uint64_t count;
-
-  if (!field(&t, &len, ':', &first, &flen))
-    return;
-  if (!number(first, flen, &start))
-    return;
-  trim(&t, &len);
-  if (number(t, len, &count) && start + count > s->beyond)
-    s->beyond = start + count;
-}
-
 static void add_range(struct rk_subids *s, uint64_t start, uint64_t count)
 {
   if (!count)
@@ -217,7 +200,6 @@ static void take_line(struct rk_subids *s)
       fault(s, RK_SUBID_FORMAT, s->lines, 0);
     return;
   }
-  pass_by(s, t, len);
   if (owns(&s->owner, owner, olen))
     take_range(s, t, len, toolong);
 }
@@ -228,7 +210,6 @@ void rk_subid_begin(struct rk_subids *s, struct rk_subid_owner owner, int dynami
   s->lines = 0;
   s->line = 0;
   s->other = 0;
-  s->beyond = 0;
   s->wrong = 0;
   s->owner = owner;
   s->dynamic = dynamic;

@@ -42,6 +42,7 @@ int rk_wait_begin(struct rk_wait *w)
   struct sigaction const dfl = {.sa_handler = SIG_DFL};
 
   memset(w, 0, sizeof *w);
+  w->proc = -1;
   w->self = getpid();
   w->selffd = rk_pidfd_open(w->self, 0);
   if (w->selffd == -1)
@@ -153,18 +154,25 @@ static void die_by(int sig)
   mask(0, NULL);
 }
 
-/* What the waiter holds besides the terminal pins mounts and keeps pipes open. */
-static void let_go(struct rk_wait const *w)
+/* What the waiter holds besides the terminal (and procfs, then beside it) pins mounts and keeps
+   pipes open. */
+static void let_go(struct rk_wait *w)
 {
+  int last = w->ttyfd;
+
+  if (w->proc != -1) {
+    last++;
+    w->proc = dup2(w->proc, last);
+  }
   if (w->ttyfd > 0)
     rk_close_range(0, (unsigned int)w->ttyfd - 1, 0);
-  rk_close_range((unsigned int)(w->ttyfd + 1), ~0U, 0);
+  rk_close_range((unsigned int)(last + 1), ~0U, 0);
   if (chdir("/") == -1)
     return; /* no more than a mount that is busy */
 }
 
 struct waiting {
-  struct rk_wait const *w;
+  struct rk_wait *w;
   pid_t child;
   pid_t helper; /* 0: none, or it has ended */
   int failed;   /* the helper's exit status: it has said why, and the kernel kills the child */
@@ -209,6 +217,8 @@ static int child_ended(struct waiting *x, int status)
     rk_wait_tidy();
     x->failed = reap_helper(x->helper);
   }
+  if (x->w->end_rest)
+    x->w->end_rest(x->w);
   give_terminal_back(x->w);
   if (WIFEXITED(status))
     return WEXITSTATUS(status);
@@ -219,7 +229,7 @@ static int child_ended(struct waiting *x, int status)
   return 128 + WTERMSIG(status);
 }
 
-int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int flags)
+int rk_wait_for(struct rk_wait *w, pid_t child, pid_t helper, unsigned int flags)
 {
   struct waiting x = {
     .w = w,
@@ -243,11 +253,13 @@ int rk_wait_for(struct rk_wait const *w, pid_t child, pid_t helper, unsigned int
     while ((pid = next_status(&status))) {
       if (pid == child && !WIFSTOPPED(status))
         return child_ended(&x, status);
-      if (pid == child)
+      if (pid == child) {
         child_stopped(&x, WSTOPSIG(status));
-      else if (pid == x.helper && !WIFSTOPPED(status)) {
+      } else if (pid == x.helper && !WIFSTOPPED(status)) {
         x.helper = 0;
         x.failed = exit_status(status);
+      } else if (!WIFSTOPPED(status) && w->reaped) {
+        w->reaped(w, pid);
       }
     }
   }

@@ -211,7 +211,7 @@ static int forks(struct target const *t)
 
 /* Only a child is in the pid namespace that was joined: this process waits for it. Returns in the
    child. */
-static void enter_pidns(struct target const *t, struct rk_wait const *w)
+static void enter_pidns(struct target const *t, struct rk_wait *w)
 {
   pid_t child = fork();
 

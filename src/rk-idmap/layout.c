@@ -51,10 +51,9 @@ static char const *add_line(struct idmap_layout *l, int kind, struct rk_idrange 
   for (uint32_t i = 0; i < l->n[kind]; i++) {
     struct rk_idrange const *other = &l->line[kind][i];
 
-    if (overlap(line->inside, line->count, other->inside, other->count))
-      return "has ids inside that an earlier -M has";
-    if (overlap(line->outside, line->count, other->outside, other->count))
-      return "has ids outside that an earlier -M has";
+    if (overlap(line->inside, line->count, other->inside, other->count) ||
+        overlap(line->outside, line->count, other->outside, other->count))
+      return "overlaps an earlier -M, inside or outside";
   }
   l->line[kind][l->n[kind]] = *line;
   l->n[kind]++;
@@ -88,7 +87,7 @@ char const *layout_line(struct idmap_layout *l, char const *s)
   if (only_gids || only_uids)
     s += 2;
   if (read_line(s, &line) == -1)
-    return "is not INSIDE:OUTSIDE:COUNT, with u: or g: before it or not";
+    return "is not [u:|g:]INSIDE:OUTSIDE:COUNT";
   if (!line.count)
     return "has no ids";
   if (past_last(line.inside, line.count) || past_last(line.outside, line.count))
@@ -112,10 +111,8 @@ char const *layout_check(struct idmap_layout const *l)
 {
   if (l->placed && (l->n[0] || l->n[1]))
     return "-u and -M exclude each other: give the own id a line of -M";
-  if (!maps_root(l, 0))
-    return "no -M maps uid 0 inside, which this process is to become";
-  if (!maps_root(l, 1))
-    return "no -M maps gid 0 inside, which this process is to become";
+  if (!maps_root(l, 0) || !maps_root(l, 1))
+    return "no -M maps uid 0 and gid 0 inside";
   return NULL;
 }
 
@@ -156,13 +153,13 @@ static int delegated(struct rk_subids const *s, uint32_t own, struct rk_idrange 
   return 1;
 }
 
-struct rk_idrange const *layout_foreign(struct idmap_layout const *l, int kind,
-                                        struct rk_subids const *s, uint32_t own, uint32_t *id)
+int layout_foreign(struct idmap_layout const *l, int kind, struct rk_subids const *s, uint32_t own,
+                   uint32_t *id)
 {
   for (uint32_t i = 0; i < l->n[kind]; i++)
     if (!delegated(s, own, &l->line[kind][i], id))
-      return &l->line[kind][i];
-  return NULL;
+      return 1;
+  return 0;
 }
 
 uint32_t layout_map(struct idmap_layout const *l, int kind, struct rk_subids const *s, uint32_t own,

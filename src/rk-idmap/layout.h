@@ -26,10 +26,10 @@ char const *layout_check(struct idmap_layout const *l);
 /* Was anything asked for? 1 or 0. */
 int layout_given(struct idmap_layout const *l);
 
-/* The first line of -M with an id that is neither in the ranges nor, alone in its line, the own
-   one; *id is that id. NULL: there is none. */
-struct rk_idrange const *layout_foreign(struct idmap_layout const *l, int kind,
-                                        struct rk_subids const *s, uint32_t own, uint32_t *id);
+/* Has -M an id that is neither in the ranges nor, alone in its line, the own one? 1, and *id is the
+   first such, or 0. */
+int layout_foreign(struct idmap_layout const *l, int kind, struct rk_subids const *s, uint32_t own,
+                   uint32_t *id);
 
 /* The map of a kind, from ranges that rk_subid_check has passed. Returns the number of lines, 0 if
    it would have more than RK_MAP_MAX; *ids becomes the number of ids mapped. */

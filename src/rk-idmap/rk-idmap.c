@@ -319,7 +319,7 @@ static void check_layout(struct options *o)
     return;
   /* a single id would not be root inside; the ids of a direct map have the numbers of outside */
   if (o->mode == SINGLE || o->mode == DIRECT)
-    rk_usage_die(&USAGE, "-u and -M lay out subordinate ids: they go with -m subids only");
+    rk_usage_die(&USAGE, "-u and -M need -m subids");
   o->mode = SUBIDS;
 }
 
@@ -345,8 +345,8 @@ int main(int argc, char const *const *argv)
     .host_root = getenv("RK_OUTSIDE_ROOT") != NULL,
   };
   if (who.host_root && o.layout.placed)
-    strerr_dief(RK_EXIT_USAGE, "-u maps the own id, and with it root inside has all files of the "
-                               "host's root: use -M, or -m direct");
+    strerr_dief(RK_EXIT_USAGE,
+                "-u would give root inside the files of the host's root: use -M, or -m direct");
   drop = o.groups == DROP;
   /* else the host's group 0 would come along */
   if (o.groups == UNSAID)

@@ -328,39 +328,18 @@ static uint32_t without_own(struct rk_idrange *map, uint32_t n, uint32_t *ids)
   return n - 1;
 }
 
-/* The first ranges, in words. */
-static void list_ranges(struct rk_text *t, struct rk_subids const *s)
+static void diagnose_foreign(struct search const *x, int kind, uint32_t id)
 {
-  enum { SHOWN = 3 };
-
-  for (unsigned int i = 0; i < s->n && i < SHOWN; i++) {
-    struct rk_subid_range const *range = &s->range[i];
-
-    rk_text_num(t, range->start);
-    rk_text_str(t, "-");
-    rk_text_num(t, (long long)range->start + range->count - 1);
-    rk_text_str(t, ", ");
-  }
-  if (s->n > SHOWN)
-    rk_text_str(t, "..., ");
-}
-
-static void diagnose_foreign(struct search const *x, int kind, struct rk_idrange const *line,
-                             uint32_t id)
-{
-  char place[3 * UINT_FMT];
   char ranges[200];
   char number[UINT_FMT];
-  struct rk_text p = rk_text_in(place, sizeof place);
   struct rk_text r = rk_text_in(ranges, sizeof ranges);
+  struct rk_subid_range const *range = x->found[kind].range;
 
   number[uint32_fmt(number, id)] = 0;
-  rk_text_num(&p, line->inside);
-  rk_text_str(&p, ":");
-  rk_text_num(&p, line->outside);
-  rk_text_str(&p, ":");
-  rk_text_num(&p, line->count);
-  list_ranges(&r, &x->found[kind]);
+  rk_text_num(&r, range->start);
+  rk_text_str(&r, "-");
+  rk_text_num(&r, (long long)range->start + range->count - 1);
+  rk_text_str(&r, x->found[kind].n > 1 ? ", ..., " : ", ");
   if (x->who->host_root)
     rk_text_str(&r, "and not the host's 0");
   else {
@@ -368,9 +347,9 @@ static void diagnose_foreign(struct search const *x, int kind, struct rk_idrange
     rk_text_num(&r, kind ? x->who->gid : x->who->uid);
   }
   rk_cause_set(x->why, "I15",
-               "-M %: % % is not delegated to %, who has %\n"
+               "-M names the % %, which is not delegated to %, who has %\n"
                "let -M name these ids only, or delegate more in %",
-               place, KINDS[kind], number, x->name, ranges, FILES[kind]);
+               KINDS[kind], number, x->name, ranges, FILES[kind]);
 }
 
 /* The map of a kind: its number of lines, or 0 and why. */
@@ -380,22 +359,20 @@ static uint32_t lay_out(struct search const *x, int kind, struct idmap_layout co
   struct idmap_who const *who = x->who;
   struct rk_subids const *s = &x->found[kind];
   uint32_t const own = kind ? who->gid : who->uid;
-  struct rk_idrange const *line;
   uint32_t id;
   uint32_t n;
 
   /* no line of -M makes root inside the host's root: that is -m direct */
-  line = layout_foreign(layout, kind, s, who->host_root ? UINT32_MAX : own, &id);
-  if (line) {
-    diagnose_foreign(x, kind, line, id);
+  if (layout_foreign(layout, kind, s, who->host_root ? UINT32_MAX : own, &id)) {
+    diagnose_foreign(x, kind, id);
     return 0;
   }
   n = layout_map(layout, kind, s, own, map, ids);
   if (!n)
     rk_cause_set(x->why, "I6",
-                 "the kernel takes 340 lines of a map, and -u splits one of as many in %\n"
-                 "join lines of % that follow one another, or choose another number for -u",
-                 FILES[kind], FILES[kind]);
+                 "-u splits a line of %, and the kernel takes 340 lines of a map\n"
+                 "choose another number for -u",
+                 FILES[kind]);
   if (n && who->host_root && !layout->n[kind])
     n = without_own(map, n, ids);
   return n;

@@ -105,8 +105,6 @@ static void check_process(struct run *r)
 
   if (!one_of(r->reaper, reapers))
     run_die("unknown reaper mode: %s", r->reaper);
-  if (is(r->reaper, "true") && !r->pidns)
-    run_die("reaper requires --pidns");
   if (!one_of(r->subid_source, sources))
     run_die("failed to setup UID/GID map: failed to compute uid/gid map: unknown subid source %s",
             go_quote(r->subid_source, quoted, sizeof quoted));

@@ -198,14 +198,18 @@ static void cgroup(struct words *w, struct run const *r)
 }
 
 /* Late: what rk-outside looks at, it finds by the chain's pid. --reaper=false too: in RootlessKit
-   the command is not pid 1 either, and nobody wants zombies. */
+   the command is not pid 1 either, and nobody wants zombies. Without --pidns RootlessKit refuses
+   --reaper=true. */
 static void pid_namespace(struct words *w, struct run const *r)
 {
-  if (!r->pidns)
-    return;
-  add_link(w, "rk-pidns");
-  add(w, "-s");
-  keep_fds(w, r);
+  if (r->pidns) {
+    add_link(w, "rk-pidns");
+    add(w, "-s");
+    keep_fds(w, r);
+  } else if (!strcmp(r->reaper, "true")) {
+    add_link(w, "rk-reap");
+    add(w, "-s");
+  }
 }
 
 static void gate_link(struct words *w, struct run const *r, int const gate[3])

@@ -73,7 +73,6 @@ fails 'port driver requires non-host network' --port-driver=builtin
 fails 'unknown port driver: x' --port-driver=x
 fails 'missing proto in PortSpec string: "8080"' --net=none --port-driver=builtin -p 8080
 fails 'unknown reaper mode: x' --reaper=x
-fails 'reaper requires --pidns' --reaper=true
 fails 'unknown copy-up mode: x' --copy-up-mode=x
 fails 'propagation rshared does not support copy-up driver tmpfs+symlink' --copy-up=/etc --propagation=rshared
 fails 'copy-up directory must be an absolute path, got "."' --copy-up=.

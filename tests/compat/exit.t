@@ -8,7 +8,7 @@ ends() { # STATUS "LINE\nLINE" WHAT ARGS...
   is "$rc $err" "$s $e" "$w"
 }
 c='[rootlesskit:child ] error: command'; p='[rootlesskit:parent] error: child exited'
-for flags in '' '--pidns' '--pidns --reaper=false'; do
+for flags in '' '--pidns' '--pidns --reaper=false' '--reaper=true'; do
   ends 0 "" "$flags 0" $flags true
   for n in 1 42 125 126 127 128 143 254 255; do ends $n "$c [sh -c exit $n] exited: exit status $n
 $p: exit status $n" "$flags $n" $flags sh -c "exit $n"; done

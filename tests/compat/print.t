@@ -33,6 +33,8 @@ is "$(rk-run --print=sh --net=slirp4netns --copy-up=/etc --detach-netns true 2> 
   "not that of a detached network"
 is "$(rk-run --print=sh --net=lxc-user-nic --copy-up=/etc true 2> /dev/null | grep -c 'rk-net')" 1 \
   "nor one without a tap"
+is "$(rk-run --print=sh --reaper=true true 2> /dev/null | tail -n 2)" "  rk-reap -s \\
+  true" "a reaper without a pid namespace"
 is "$(rk-run --print --state-dir=/s --net=none --detach-netns --reaper=false --pidns --port-driver=builtin -p '127.0.0.1:1:1/tcp,[::1]:2:2/udp' prog 'a"b\c')" \
 '#!/usr/bin/execlineb -P
 if { mkdir -p /s/ports }

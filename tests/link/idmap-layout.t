@@ -35,22 +35,22 @@ refused() { # CODE ERE OPTION...
 refused 100 '-u x is not UID or UID:GID$' -u x
 refused 100 '-u 1: is not UID or UID:GID$' -u 1:
 refused 100 '-u 4294967295 is past the last id' -u 4294967295
-refused 100 '-M 0:1 is not INSIDE:OUTSIDE:COUNT' -M 0:1
+refused 100 '-M 0:1 is not .u:.g:.INSIDE:OUTSIDE:COUNT$' -M 0:1
 refused 100 '-M 0:1:0 has no ids$' -M 0:1:0
-refused 100 '-M 2:9:5 has ids inside that an earlier -M has$' -M 0:1:3 -M 2:9:5
-refused 100 '-M 9:3:5 has ids outside that an earlier -M has$' -M 0:1:3 -M 9:3:5
+refused 100 '-M 2:9:5 overlaps an earlier -M, inside or outside$' -M 0:1:3 -M 2:9:5
+refused 100 '-M 9:3:5 overlaps an earlier -M' -M 0:1:3 -M 9:3:5
 refused 100 '-u and -M exclude each other' -u 1000 -M "0:$su:3"
-refused 100 'no -M maps uid 0 inside' -M "1:$su:3"
-refused 100 'no -M maps gid 0 inside' -M "u:0:$su:3" -M "g:1:$sg:3"
-refused 100 '-u and -M lay out subordinate ids: they go with -m subids only$' -m single -u 1000
-refused 100 '-u and -M lay out subordinate ids' -m direct -M "0:$su:1"
+refused 100 'no -M maps uid 0 and gid 0 inside$' -M "1:$su:3"
+refused 100 'no -M maps uid 0 and gid 0 inside$' -M "u:0:$su:3" -M "g:1:$sg:3"
+refused 100 '-u and -M need -m subids$' -m single -u 1000
+refused 100 '-u and -M need -m subids$' -m direct -M "0:$su:1"
 refused 102 "unable to map ids: only 3 ids can be mapped, -n asks for 4$" -M "0:$su:3" -n 4
 for line in "0:$u:2 $u" "0:$((su - 1)):5 $((su - 1))" "0:$su:65537 $((su + 65536))" "0:0:1 0"; do
-  refused 102 "unable to map ids: -M ${line% *}: uid ${line#* } is not delegated to $n, who has $su-$((su + 65535))" \
+  refused 102 "unable to map ids: -M names the uid ${line#* }, which is not delegated to $n, who has $su-" \
     -M "${line% *}"
   like "$err" '^rk-idmap: info: I15: let -M name these ids only, or delegate more in /etc/subuid$' "and the way out"
 done
-refused 102 "unable to map ids: -M 0:0:1: gid 0 is not delegated to $n" -M "u:0:$su:1" -M g:0:0:1
+refused 102 "unable to map ids: -M names the gid 0, which is not delegated to $n" -M "u:0:$su:1" -M g:0:0:1
 run env PATH="$RK_TEST_INST/bin" "$(command -v rk-userns)" rk-idmap -u 1000 /bin/true
 is "$rc" 102 "-u without newuidmap: no lower rung takes its place"
 like "$err" 'newuidmap is not in PATH' "and the reason is named"

@@ -1,5 +1,5 @@
 #!/bin/sh
-# rk-pidns on a terminal: Ctrl-C once, Ctrl-Z stops and continues both, the terminal is given back, hangup
+# rk-pidns and rk-reap on a terminal: Ctrl-C once, Ctrl-Z stops and continues both, the terminal is given back, hangup
 [ -n "${INSIDE:-}" ] || INSIDE=1 exec rk-userns rk-idmap sh "$0"
 . "${RK_TEST_LIB:-tests/lib.sh}"
 need python3
@@ -8,7 +8,7 @@ drive() { # NAME ORDERS WANTED CMD...: one order a line
   run_in "$drive_orders" timeout 90 rk-t-job "$@"
   is "$out" "$drive_want" "$drive_name" || diag "$err"
 }
-for link in "rk-pidns" "rk-pidns rk-pidns" "rk-pidns -R"; do
+for link in "rk-pidns" "rk-pidns rk-pidns" "rk-pidns -R" "rk-reap" "rk-reap rk-pidns"; do
   # shellcheck disable=SC2086 # words
   drive "$link: Ctrl-C arrives, once; Ctrl-\\ too" 'read UP
 key \x03
@@ -62,7 +62,8 @@ read
 sent
 killed KILL' $link rk-t-count
 done
-drive "SIGTSTP to the waiter alone stops both, once" 'read UP
+for link in rk-pidns rk-reap; do
+drive "$link: SIGTSTP to the waiter alone stops both, once" 'read UP
 kill TSTP
 wait
 fg
@@ -77,8 +78,8 @@ continued
 typed
 read
 sent
-killed KILL' rk-pidns rk-t-count
-drive "reading the terminal in the background stops both" 'read UP
+killed KILL' $link rk-t-count
+drive "$link: reading the terminal in the background stops both" 'read UP
 key \x1a
 wait
 bg
@@ -95,14 +96,14 @@ stopped TTIN
 continued
 typed
 typed
-exited 3' rk-pidns sh -c 'echo UP; read x; exit 3'
-drive "a session leader is sent SIGHUP alone: it goes on to prog" 'read UP
+exited 3' $link sh -c 'echo UP; read x; exit 3'
+drive "$link: a session leader is sent SIGHUP alone: it goes on to prog" 'read UP
 hangup
 wait
 ' 'read
 hung up
-exited 1' -l rk-pidns sh -c 'trap "exit 1" HUP; echo UP; while :; do sleep 0.1; done'
-drive "an interactive shell in its own process group, then the terminal is given back" 'read P>
+exited 1' -l $link sh -c 'trap "exit 1" HUP; echo UP; while :; do sleep 0.1; done'
+drive "$link: an interactive shell in its own process group, then the terminal is given back" 'read P>
 key (echo\x20U$((1))P;exec\x20sleep\x20100)\n
 read U1P
 key \x1a
@@ -119,5 +120,6 @@ read
 typed
 typed
 exited 6
-job' rk-pidns env PS1='P> ' bash --norc -i
+job' $link env PS1='P> ' bash --norc -i
+done
 done_testing

@@ -42,14 +42,12 @@ struct rk_subid_range {
 
 /* A source as it is being read. Set up by rk_subid_begin; range[0..n) are the owner's, in the order
    of the lines, without duplicates and without empty ones. wrong: the first fault in a line of the
-   owner's, else 0; other people's lines may hold anything. lines: lines seen. beyond: the first id
-   after the ranges of all users (subuid(5) only). */
+   owner's, else 0; other people's lines may hold anything. lines: lines seen. */
 struct rk_subids {
   struct rk_subid_range range[RK_SUBID_MAX];
   unsigned int n, lines;
   enum rk_subid_wrong wrong;
   unsigned int line, other;
-  uint64_t beyond;
   struct rk_subid_owner owner;
   int dynamic, toolong;
   size_t len;
