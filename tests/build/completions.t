@@ -40,8 +40,8 @@ offers 'subids single' rk-idmap -km s
 offers rk-net rk-copyup /etc : /run rk-ne # readline splits at the colon
 offers rk-pidns rk-enter -p 1 rk-pid
 offers "$T/dir" rk-enter "$T/d"
-offers 'add rm ls wait' rk-port ''
-offers '-j -0 -t -h --help -V --version' rk-port ls -
+offers "$("$RK_TEST_INST/bin/rk-port" -h | sed -n 's/^usage: rk-port \([^ ]*\) .*/\1/p' | tr '|' ' ')" rk-port ''
+offers '--version' rk-port ls --v
 offers rk-userns rk-listen 127.0.0.1 : 80 :: 80/tcp :8080:80 rk-use
 like "$(MADE="$T/made" PATH="$RK_TEST_INST/bin" "$(command -v bash)" "$T/try" rk-net -n p 2>&1)" '(^| )pasta( |$)' \
   "network drivers are those installed"

@@ -12,7 +12,7 @@ for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $3 !~ /^=/ { print $1 }' 
   text "$f" > "$T/page"
   case $p in
     rk-run | rootless*) continue ;; # RootlessKit's own command line
-    rk-port) verbs='add set rm ls wait' ;;
+    rk-port) verbs=$("$RK_TEST_INST/bin/$p" --help | sed -n 's/^usage: rk-port \([^ ]*\) .*/\1/p' | tr '|' ' ') ;;
     *) verbs='' ;;
   esac
   "$RK_TEST_INST/bin/$p" --help > "$T/help" 2>&1
