@@ -219,6 +219,12 @@ static int check_whole(struct parse const *in)
 
   if (!in->spec)
     return refuse(in, "no port spec in the file; wanted: " RK_PORTSPEC_FORM);
+  if (file->spec.parentpath[0] && file->listenfd[0])
+    return refuse(in, "listen-fd= and a unix socket exclude each other");
+  if (file->spec.parentpath[0] && !rk_proto_is_tcp(file->spec.proto))
+    return refuse(in, "a unix socket is for tcp");
+  if (file->spec.parentpath[0] && file->refuse_backend)
+    return refuse(in, "refuse=backend is not for a unix socket");
   if (file->listenfd[0] && file->spec.count > 1)
     return refuse(in, "listen-fd names one socket, not a range");
   if (file->idle && !rk_proto_is_udp(file->spec.proto))
@@ -256,7 +262,7 @@ int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, un
 
 int rk_portfile_needs_relay(struct rk_portfile const *file)
 {
-  if (file->refuse_backend || file->idle || file->wait != RK_WAIT_START)
+  if (file->spec.parentpath[0] || file->refuse_backend || file->idle || file->wait != RK_WAIT_START)
     return 1;
   return file->srcip == RK_SRCIP_NO || file->srcip == RK_SRCIP_PLAIN;
 }

@@ -299,6 +299,71 @@ static int cut(struct parse const *in, struct piece text, int brief, struct part
   return 0;
 }
 
+/* Three or four octal digits: permission bits. 1 or 0. */
+static int parse_mode(struct piece p, uint16_t *mode)
+{
+  unsigned int n = 0;
+
+  if (p.len < 3 || p.len > 4)
+    return 0;
+  for (size_t i = 0; i < p.len; i++) {
+    if (p.s[i] < '0' || p.s[i] > '7')
+      return 0;
+    n = n * 8 + (unsigned int)(p.s[i] - '0');
+  }
+  *mode = (uint16_t)n;
+  return n <= 0777;
+}
+
+static int parse_path(struct parse const *in, struct piece p)
+{
+  if (p.len < 2 || p.s[p.len - 1] == '/' || memchr(p.s, 0, p.len))
+    return refuse_spec(in, "not the absolute path of a file in");
+  if (p.len >= RK_PORTSPEC_PATHMAX)
+    return refuse_spec(in, "path longer than 511 bytes in");
+  memcpy(in->spec->parentpath, p.s, p.len);
+  return 0;
+}
+
+#define UNIX "unix:"
+enum { UNIX_LEN = sizeof UNIX - 1, SOCKET_MODE = 0600 };
+
+static int is_unix(struct piece p)
+{
+  return p.len > UNIX_LEN && !memcmp(p.s, UNIX "/", UNIX_LEN + 1);
+}
+
+/* unix:/PATH[:MODE]:[CHILDIP:]CHILDPORT[/PROTO] */
+static int parse_unix(struct parse const *in)
+{
+  struct piece text = in->whole;
+  char const *end = text.s + text.len;
+  char const *colon = memrchr(text.s, ':', text.len);
+  char const *slash = memchr(colon, '/', (size_t)(end - colon));
+  struct piece f[3] = {word(""), word(""), word("")};
+  struct piece childip = word("");
+  int n;
+
+  in->spec->proto = RK_PROTO_TCP;
+  in->spec->mode = SOCKET_MODE;
+  if (colon < text.s + UNIX_LEN)
+    return refuse_spec(in, "no port inside in");
+  if (slash && parse_proto(in, between(slash + 1, end)) == -1)
+    return -1;
+  n = parse_fields(between(text.s + UNIX_LEN, colon), f);
+  if (n < 1 || n > 3)
+    return refuse_spec(in, "unexpected");
+  if (parse_path(in, f[0]) == -1)
+    return -1;
+  if (n == 3 && !parse_mode(f[1], &in->spec->mode))
+    return refuse_spec(in, "mode must be an octal number up to 0777 in");
+  if (n > 1 && (n == 3 || !parse_mode(f[1], &in->spec->mode)))
+    childip = f[n - 1];
+  if (parse_ip(in, childip, "unexpected ChildIP in", in->spec->childip) == -1)
+    return -1;
+  return parse_ports(in, word("0"), between(colon + 1, slash ? slash : end));
+}
+
 int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct rk_portspec *spec,
                       char *err, size_t errsize)
 {
@@ -315,6 +380,8 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
 
   memset(spec, 0, sizeof *spec);
   spec->count = 1;
+  if (brief && is_unix(in.whole))
+    return parse_unix(&in);
   if (!slash && !brief)
     return refuse_spec(&in, "missing proto in");
   if (!slash) {
@@ -386,6 +453,8 @@ int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize)
 
 int rk_portspec_conflict(struct rk_portspec const *a, struct rk_portspec const *b)
 {
+  if (a->parentpath[0] || b->parentpath[0])
+    return !strcmp(a->parentpath, b->parentpath);
   if (!a->parentport || !b->parentport) /* the kernel chooses */
     return 0;
   return a->proto == b->proto && !strcmp(a->parentip, b->parentip) &&
@@ -413,8 +482,14 @@ size_t rk_portspec_format(struct rk_portspec const *spec, char *buf, size_t size
 {
   struct rk_text t = rk_text_in(buf, size);
 
-  put_ip(&t, spec->parentip);
-  put_ports(&t, spec->parentport, spec->count);
+  if (spec->parentpath[0]) {
+    char mode[] = {(char)('0' + (spec->mode >> 6 & 7)), (char)('0' + (spec->mode >> 3 & 7)),
+                   (char)('0' + (spec->mode & 7)), 0};
+    rk_text_add(&t, UNIX, spec->parentpath, ":0", mode);
+  } else {
+    put_ip(&t, spec->parentip);
+    put_ports(&t, spec->parentport, spec->count);
+  }
   rk_text_str(&t, ":");
   if (spec->childip[0])
     put_ip(&t, spec->childip);

@@ -193,7 +193,7 @@ int verb_add(int argc, char const *const *argv)
     if (!o.nowait) {
       port_wait_for(&w, o.seconds);
       await(&d, &w, name, argv[i], stamp, status, sizeof status);
-      if (!file.spec.parentport)
+      if (!file.spec.parentport && !file.spec.parentpath[0])
         port_value(status, "listen", listen, sizeof listen);
     }
     print(&d, name, listen);

@@ -210,6 +210,30 @@ static int one_free(struct sockaddr_storage const *sa, int v6only, int tcp)
   return fd;
 }
 
+static int bind_socket(struct bind const *bind, struct published *p, struct rk_text *why)
+{
+  p->fds = malloc(sizeof *p->fds);
+  if (!p->fds) {
+    rk_text_str(why, "cannot allocate memory");
+    return -1;
+  }
+  while (unix_bind(&bind->dirs, p, why) == -1) {
+    int e = errno;
+    if (e == EADDRINUSE && rk_clock_ms() < bind->patient) {
+      nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+      continue;
+    }
+    bind_undo(p);
+    if (why->len)
+      return -1;
+    rk_text_str(why, "listen unix ");
+    rk_text_safe(why, p->file.spec.parentpath, strlen(p->file.spec.parentpath));
+    rk_text_add(why, ": bind: ", errtext(e));
+    return -1;
+  }
+  return 0;
+}
+
 int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
 {
   struct rk_portspec spec = p->file.spec;
@@ -225,6 +249,8 @@ int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
   }
   if (p->file.listenfd[0])
     return borrow(bind, p, why);
+  if (spec.parentpath[0])
+    return bind_socket(bind, p, why);
   p->fds = malloc(spec.count * sizeof *p->fds);
   if (!p->fds)
     return refuse(p, spec.parentport, ENOMEM, why);
@@ -257,6 +283,8 @@ int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
 
 void bind_undo(struct published *p)
 {
+  if (p->nfds && p->file.spec.parentpath[0])
+    unix_undo(p);
   while (p->nfds) {
     p->nfds--;
     if (!p->borrowed)

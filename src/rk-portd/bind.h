@@ -7,11 +7,13 @@
 #include <sys/socket.h>
 
 #include <rk/text.h>
+#include "bind_unix.h"
 #include "listenfds.h"
 #include "published.h"
 
 struct bind {
   struct listenfds given;
+  struct unix_dirs dirs;
   int64_t patient; /* until then (rk_clock_ms) a port in use is tried again: its holder is ending */
 };
 

@@ -17,6 +17,7 @@
 #include "status.h"
 
 enum {
+  STATUS_MAX = 4096,
   STATUS_GONE_MS = 100, /* then the directory itself may be gone, too */
   SETTLE_MS = 20,       /* a socket that is bound listens in a moment */
   PATIENT_MS = 500,     /* the relay of an rk-portd that was killed lets its ports go */
@@ -45,7 +46,7 @@ static void start_again(struct portd *s, struct rk_timer *timer, struct rk_backo
 
 static void write_status(struct portd *s, struct published *p)
 {
-  char buf[3072];
+  char buf[STATUS_MAX];
   struct rk_text t = rk_text_in(buf, sizeof buf);
   struct forwarder const *ops = s->forward.ops;
   struct status_view view = {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
+#include <sys/types.h>
 
 #include <rk/portspec.h>
 #include <rk/relay.h>
@@ -56,7 +57,10 @@ struct published {
   unsigned int borrowed : 1; /* its one socket was given to rk-portd: never closed */
   unsigned int seen : 1;     /* by the scan under way */
   uint32_t nfds;
-  int *fds; /* bound sockets, in the range's order */
+  int *fds;      /* bound sockets, in the range's order */
+  int socketdir; /* of a unix socket that is bound: its directory (O_PATH), and what was made */
+  dev_t socketdev;
+  ino_t socketino;
   uint32_t nremote;
   unsigned int *remote;      /* slirp4netns' numbers for its ports */
   char *error;               /* owned; NULL: none */

@@ -102,7 +102,14 @@ static struct forwarder const *const FORWARDERS[] = {&forward_relay, &forward_sl
 struct options {
   int readyfd;
   int driver;
+  struct unix_dirs dirs;
 };
+
+static int take_dir(void *into, char const *path)
+{
+  unix_dirs_add(&((struct options *)into)->dirs, path);
+  return 1;
+}
 
 static struct rk_option const OPTIONS[] = {
   {.letter = 'd',
@@ -116,6 +123,12 @@ static struct rk_option const OPTIONS[] = {
    .arg = "relay|slirp4netns|implicit",
    .text = "how ports are forwarded: by rk-relay (builtin: the same) or the network driver",
    .aliases = "builtin"},
+  {.letter = 'u',
+   .kind = RK_OPTION_CALL,
+   .arg = "directory",
+   .text = "unix sockets may be made below this directory",
+   .many = 1,
+   .take = take_dir},
   {0},
 };
 
@@ -153,6 +166,7 @@ int main(int argc, char const *const *argv)
   PROG = "rk-portd";
   argv += rk_options(&USAGE, argc, argv, &o);
   portd.forward.ops = FORWARDERS[o.driver];
+  portd.forward.bind.dirs = o.dirs;
 
   rk_no_dump_or_die();
   /* ambient ones, of rk-run or a supervisor, are not for rk-relay */

@@ -128,7 +128,7 @@ void status_text(struct published const *p, struct status_view const *v, struct 
     [PORT_WAITING] = "waiting",     [PORT_LENT] = "listening", [PORT_SERVED] = "listening",
     [PORT_LISTENING] = "listening",
   };
-  char spec[256];
+  char spec[RK_PORTSPEC_PATHMAX + 256];
 
   field(t, "state", words[p->state]);
   count(t, "id", p->id);
@@ -141,7 +141,12 @@ void status_text(struct published const *p, struct status_view const *v, struct 
   }
   if (!port_open(p->state))
     return;
-  if (v->ours && v->listen.ss_family != AF_UNSPEC)
+  if (p->file.spec.parentpath[0]) {
+    char path[4 * RK_PORTSPEC_PATHMAX + 8];
+    struct rk_text where = rk_text_in(path, sizeof path);
+    rk_text_add(&where, "unix:", p->file.spec.parentpath);
+    field(t, "listen", path);
+  } else if (v->ours && v->listen.ss_family != AF_UNSPEC)
     address(t, "listen", &v->listen, p->nfds);
   if (v->ours)
     address(t, "target", &v->target, p->nfds);

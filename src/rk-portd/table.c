@@ -200,5 +200,7 @@ int table_same_side(struct rk_portfile const *a, struct rk_portfile const *b)
     return 0;
   if (x->parentport != y->parentport)
     return 0;
+  if (strcmp(x->parentpath, y->parentpath) != 0 || x->mode != y->mode)
+    return 0;
   return !strcmp(x->parentip, y->parentip) && !strcmp(a->listenfd, b->listenfd);
 }

@@ -69,13 +69,20 @@ static int backend_socket(struct relay *r, int family)
   }
 }
 
+/* A client of a unix socket is one of the host itself, as one of 127.0.0.1 is. */
 static int accept_client(struct relay *r, int listener, union address *client)
 {
   for (;;) {
     socklen_t len = sizeof *client;
     int fd = accept4(listener, &client->sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd != -1 || !make_room(r, errno))
-      return fd;
+    if (fd == -1 && make_room(r, errno))
+      continue;
+    if (fd != -1 && client->sa.sa_family == AF_UNIX)
+      client->v4 = (struct sockaddr_in){
+        .sin_family = AF_INET,
+        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+      };
+    return fd;
   }
 }
 

@@ -249,10 +249,10 @@ static enum verdict hold(struct relay *r, struct side *in, char const *rest, siz
   return write(r->tcp.pool.pipe[pipe].wr, rest, n) == (ssize_t)n ? WAIT : RESET;
 }
 
-/* Take from the queue what was only peeked at. */
-static void consume(struct side *in, size_t n)
+/* Take from the queue what was only peeked at. (MSG_TRUNC without a buffer is TCP's alone.) */
+static void consume(struct relay *r, struct side *in, size_t n)
 {
-  while (recv(in->src.fd, NULL, n, MSG_TRUNC) == -1 && errno == EINTR)
+  while (recv(in->src.fd, r->tcp.buffer, n, 0) == -1 && errno == EINTR)
     ;
 }
 
@@ -296,7 +296,7 @@ static enum verdict copy(struct relay *r, struct conn *c, struct side *in, size_
   if (m < n)
     blocked(r, out);
   if (m && peek)
-    consume(in, (size_t)m);
+    consume(r, in, (size_t)m);
   count(c, in, (size_t)m, budget);
   if (m == n)
     return MORE;

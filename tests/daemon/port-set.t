@@ -28,7 +28,7 @@ is "$out" "udp $(status "$D" udp listen)" "of udp"
 add -n stops -o refuse=backend "$D" "127.0.0.1::80"
 is "$rc" 0 "with refuse=backend"
 add "$D" 0-9:10-19
-is "$rc/$err" "100/rk-port: fatal: invalid ParentPort: 0; wanted: [HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL]" \
+like "$rc/$err" "^100/rk-port: fatal: invalid ParentPort: 0; wanted: .*\[HOSTPORT:\]\[ADDRESS:\]PORT\[/PROTOCOL\]" \
   "a range has numbers, and an error ends with the form"
 for bad in "" x 1:2:3:4:5 80/ 80/TCP :: localhost a:1:2 1:a:2; do
   add "$D" "$bad"

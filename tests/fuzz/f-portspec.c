@@ -13,11 +13,12 @@ static void again(struct rk_portspec const *s)
 {
   struct rk_portspec back;
   struct sockaddr_storage sa;
-  char text[256], err[RK_PORTSPEC_ERRMAX];
+  char text[RK_PORTSPEC_PATHMAX + 256], err[RK_PORTSPEC_ERRMAX];
   int v6only;
   size_t len = rk_portspec_format(s, text, sizeof text);
 
-  if (rk_portspec_parse(text, len, RK_PORTSPEC_RK, &back, err, sizeof err) < 0 ||
+  if (rk_portspec_parse(text, len, RK_PORTSPEC_RK | RK_PORTSPEC_SHORT, &back, err, sizeof err) <
+        0 ||
       memcmp(s, &back, sizeof back))
     abort();
   rk_portspec_target(s, 0, &sa);

@@ -12,13 +12,16 @@ static char err[RK_PORTSPEC_ERRMAX];
    error. */
 static char const *parsed(char const *text, unsigned int flags)
 {
-  static char out[RK_PORTSPEC_ERRMAX];
+  static char out[2 * RK_PORTSPEC_ERRMAX];
   struct rk_portspec s;
 
   if (rk_portspec_parse(text, strlen(text), flags, &s, err, sizeof err) < 0)
     return err;
   snprintf(out, sizeof out, "%s|%lld|%s|%lld|%s", s.parentip, (long long)s.parentport, s.childip,
            (long long)s.childport, rk_proto_name(s.proto));
+  if (s.parentpath[0])
+    snprintf(out, sizeof out, "%s %o|%s|%lld|%s", s.parentpath, s.mode, s.childip,
+             (long long)s.childport, rk_proto_name(s.proto));
   if (s.count != 1)
     snprintf(out + strlen(out), 16, "x%u", s.count);
   return out;
@@ -194,6 +197,20 @@ static struct {
   {"[::]:80", "unexpected ParentPort in PortSpec string: \"[::]:80\": strconv.Atoi: parsing \"\": "
               "invalid syntax"},
   {"LOCALHOST:8080:80", "unexpected ParentIP in PortSpec string: \"LOCALHOST:8080:80\""},
+  {"unix:/run/x.sock:80", "/run/x.sock 600||80|tcp"},
+  {"unix:/run/x.sock:80/tcp", "/run/x.sock 600||80|tcp"},
+  {"unix:/x:0660:80", "/x 660||80|tcp"},
+  {"unix:/x:660:[::1]:80/tcp6", "/x 660|::1|80|tcp6"},
+  {"unix:/x:10.0.2.100:80", "/x 600|10.0.2.100|80|tcp"},
+  {"unix:/x", "no port inside in PortSpec string: \"unix:/x\""},
+  {"unix:/x:888:80", "unexpected ChildIP in PortSpec string: \"unix:/x:888:80\""},
+  {"unix:/x:888:1.1.1.1:80",
+   "mode must be an octal number up to 0777 in PortSpec string: \"unix:/x:888:1.1.1.1:80\""},
+  {"unix:/x:7777:1.1.1.1:80",
+   "mode must be an octal number up to 0777 in PortSpec string: \"unix:/x:7777:1.1.1.1:80\""},
+  {"unix:/:80", "not the absolute path of a file in PortSpec string: \"unix:/:80\""},
+  {"unix:x:80", "unexpected ParentIP in PortSpec string: \"unix:x:80\""},
+  {"unix:/x:80-81", "ranges of different length in PortSpec string: \"unix:/x:80-81\""},
   {"1:2:3:4:5", "unexpected PortSpec string: \"1:2:3:4:5\""},
 };
 

@@ -23,16 +23,18 @@ enum rk_proto {
   RK_PROTO_SCTP6 /* known words; nothing serves them */
 };
 
-enum { RK_PORTSPEC_IPMAX = INET6_ADDRSTRLEN, RK_PORTSPEC_ERRMAX = 512 };
+enum { RK_PORTSPEC_IPMAX = INET6_ADDRSTRLEN, RK_PORTSPEC_ERRMAX = 1024, RK_PORTSPEC_PATHMAX = 512 };
 
 /* The parser's extensions: what a port file may say beyond RootlessKit's grammar. */
 enum {
   RK_PORTSPEC_ROOTLESSKIT = 0,
   RK_PORTSPEC_RK = 1,   /* ranges A-B:C-D/PROTO; PARENTPORT:CHILDPORT/PROTO without an address */
   RK_PORTSPEC_SHORT = 2 /* with the former: tcp if there is no /PROTO; an empty or missing
-                           PARENTPORT is 0; localhost as PARENTIP is 127.0.0.1 */
+                           PARENTPORT is 0; localhost as PARENTIP is 127.0.0.1;
+                           unix:/PATH[:MODE]:[CHILDIP:]CHILDPORT[/PROTO] */
 };
-#define RK_PORTSPEC_FORM "[HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL]"
+#define RK_PORTSPEC_FORM \
+  "[HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL] or unix:/PATH[:MODE]:[ADDRESS:]PORT"
 
 struct rk_portspec {
   enum rk_proto proto;
@@ -42,6 +44,10 @@ struct rk_portspec {
                          port file 0: one that is free */
   int64_t childport;
   uint32_t count; /* ports in the range, 1 if it is none */
+  /* The host's side is this unix socket with this mode, and no address and port (both empty, 0);
+     "": it is none. Absolute, without a colon. */
+  char parentpath[RK_PORTSPEC_PATHMAX];
+  uint16_t mode;
 };
 
 /* The protocol's word, or its number: 0 if there is no such word. */
