@@ -77,6 +77,10 @@ int apid_ports_open(struct apid *a);
 /* Take in what has changed; before every look at the table. */
 void apid_ports_refresh(struct apid const *a);
 
+/* Is the state directory gone? 1 or 0. *ms: look again in so many milliseconds, -1: not before the
+   inotify fd is readable. */
+int apid_dir_gone(struct apid const *a, int *ms);
+
 /* The list of listening ports, sorted by id, as JSON: an array, or null if there are none.
    Allocated; 0: out of memory. */
 char *apid_list(struct apid const *a);

@@ -14,8 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
-enum { NAME_LEN = 255 };
+/* The directory goes soon after the directories in it. */
+enum { NAME_LEN = 255, LOOKS = 100, LOOK_MS = 20 };
 
 /* One name of ports/ or ports.status/. */
 struct entry {
@@ -32,6 +34,7 @@ struct apid_table {
   size_t count, room;
   struct rk_notify notify;
   int portswd, statuswd;
+  int looks;       /* so often it is still looked whether the state directory is gone */
   uint32_t raised; /* the largest number that was the name of a file */
 };
 
@@ -173,7 +176,9 @@ int apid_ports_open(struct apid *a)
 
 static void changed(struct apid const *a, struct inotify_event const *e)
 {
-  if (e->mask & IN_Q_OVERFLOW)
+  if (e->mask & IN_IGNORED)
+    a->table->looks = LOOKS;
+  else if (e->mask & IN_Q_OVERFLOW)
     read_all(a);
   else if (e->len && e->wd == a->table->portswd)
     read_port(a, e->name);
@@ -196,6 +201,21 @@ void apid_ports_refresh(struct apid const *a)
     }
   }
   forget(a->table);
+}
+
+int apid_dir_gone(struct apid const *a, int *ms)
+{
+  struct apid_table *t = a->table;
+  struct stat st;
+
+  *ms = -1;
+  if (!t || !t->looks)
+    return 0;
+  if (fstat(a->dirfd, &st) == 0 && !st.st_nlink)
+    return 1;
+  t->looks--;
+  *ms = LOOK_MS;
+  return 0;
 }
 
 static int by_id(void const *x, void const *y)

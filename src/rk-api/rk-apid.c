@@ -5,9 +5,11 @@
    fds/env  -l FD: the listening socket, made by another
    forks    no
    holds    the user's host ids and write access to DIR; no sockets but its own
-   lives    until SIGTERM, SIGINT or SIGHUP; removes its socket then, but no other
+   lives    until SIGTERM, SIGINT or SIGHUP, when it removes its socket, but no other; or, with a
+            port driver, until DIR is gone
    locks    DIR itself (flock(2))
-   exits    0 after a signal, 100, 102 DIR is another's, 111 (also: another rk-apid serves DIR)
+   exits    0 after a signal or without DIR, 100, 102 DIR is another's, 111 (also: another serves
+            DIR)
 */
 #include "apid.h"
 #include "request.h"
@@ -80,16 +82,19 @@ static int turn(struct server *s)
   unsigned int closed = s->requests.conns.closed;
   MHD_UNSIGNED_LONG_LONG ms;
   int64_t next;
-  int again;
+  int again, look;
 
   MHD_run(s->mhd);
   /* a request that MHD has suspended just now may be answered already, and one that is resumed
      wants another turn */
   again = requests_settle(&s->requests, &next) > 0;
+  s->ended |= apid_dir_gone(&s->apid, &look);
+  if (look != -1 && (next == -1 || look < next))
+    next = look;
   /* When accept(2) has failed (EMFILE), MHD takes the listening socket out of its epoll, and puts
      it back in the first MHD_run after one in which a connection was closed: nothing else would
      call that, where no other connection is left. */
-  if (again || s->requests.conns.closed != closed)
+  if (again || s->ended || s->requests.conns.closed != closed)
     return 0;
   if (MHD_get_timeout(s->mhd, &ms) == MHD_YES && (next == -1 || ms < (uint64_t)next))
     next = ms > INT_MAX ? INT_MAX : (int64_t)ms;

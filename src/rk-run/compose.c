@@ -168,6 +168,8 @@ static void state_and_ids(struct words *w, struct run const *r, int const gate[3
   add_link(w, "rk-state");
   if (!state_dir)
     add(w, "-t");
+  else if (r->print)
+    add(w, "-r"); /* as rk-run does it itself */
   if (gate)
     add_option(w, "-d", run_text("%d", gate[2]));
   add(w, state_dir ? state_dir : "");
@@ -224,17 +226,36 @@ static void gate_link(struct words *w, struct run const *r, int const gate[3])
   add(w, run_text("%d", gate[1]));
 }
 
+/* A word of what is printed, not a program that is run. */
+static char const SHELL[] = {'s', 'h', 0};
+
+/* What rk-gate does in a run: no variable for the driver reaches the command, and with slirp4netns,
+   which publishes when it is there, the ports are waited for. */
+static void gate_of_script(struct words *w, struct run const *r, char const *const *env,
+                           char const *state_dir)
+{
+  if (*env)
+    add(w, "env");
+  for (; *env; env++)
+    add_option(w, "-u", run_text("%.*s", (int)strcspn(*env, "="), *env));
+  if (!state_dir || !r->publish.len || strcmp(r->port_driver, "slirp4netns"))
+    return;
+  add(w, SHELL);
+  add_option(w, "-c", "rk-port wait \"$0\" && exec \"$@\"");
+  add(w, state_dir);
+}
+
 char const *const *run_chain(struct run const *r, int absolute, int const gate[3],
                              char const *state_dir)
 {
-  char const *const *env = run_driver_env(r);
+  char const *const *env = run_driver_env(r), *const *variable = env;
   struct words w = {.word = run_alloc(WORDS_MAX * sizeof *w.word),
                     .bin = absolute ? bin_dir() : NULL};
 
   if (!absolute && *env) {
     add(&w, "env");
-    for (; *env; env++)
-      add(&w, *env);
+    for (; *variable; variable++)
+      add(&w, *variable);
   }
   state_and_ids(&w, r, gate, state_dir);
   if (two_steps(r))
@@ -250,6 +271,8 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
   }
   pid_namespace(&w, r);
   gate_link(&w, r, gate);
+  if (!absolute)
+    gate_of_script(&w, r, env, state_dir);
   for (char const *const *p = r->command; *p; p++)
     add(&w, *p);
   w.word[w.len] = NULL;

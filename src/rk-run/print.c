@@ -19,6 +19,14 @@ char const *portd_driver(struct run const *r)
   return strcmp(r->port_driver, "builtin") ? r->port_driver : "relay";
 }
 
+char const *portd_srcip(struct run const *r)
+{
+  return r->srcip ? "srcip=loopback" : "srcip=plain";
+}
+
+/* The state directory of a script that makes it itself. */
+static char const DIR_VARIABLE[] = "dir";
+
 /* A word that no language needs to quote. */
 static int plain(char const *s)
 {
@@ -44,6 +52,20 @@ void script_word(int fd, enum script_language lang, char const *s)
   dprintf(fd, lang == SCRIPT_SH ? "'" : "\"");
 }
 
+void script_dir(int fd, enum script_language lang, struct run const *r)
+{
+  if (*r->state_dir)
+    script_word(fd, lang, r->state_dir);
+  else
+    dprintf(fd, lang == SCRIPT_SH ? "\"$dir\"" : "${dir}");
+}
+
+static int begins_link(char const *word)
+{
+  return (!strncmp(word, "rk-", 3) && !strchr(word, ' ')) || !strcmp(word, "env") ||
+         !strcmp(word, SHELL);
+}
+
 /* A line for each rk program, one for the command. */
 void script_chain(int fd, enum script_language lang, struct run const *r, char const *state_dir)
 {
@@ -58,54 +80,93 @@ void script_chain(int fd, enum script_language lang, struct run const *r, char c
     dprintf(fd, "exec ");
   for (char const *const *p = chain; *p; p++) {
     if (p != chain) {
-      int first = p == end || (p < end && !strncmp(*p, "rk-", 3));
+      int first = p == end || (p < end && begins_link(*p));
       dprintf(fd, "%s", !first ? " " : lang == SCRIPT_SH ? " \\\n  " : "\n");
     }
-    script_word(fd, lang, *p);
+    if (*p == DIR_VARIABLE)
+      script_dir(fd, lang, r);
+    else
+      script_word(fd, lang, *p);
   }
   dprintf(fd, "\n");
 }
 
-/* What rk-run would do beside the chain, as far as a script can: port files, and the two
-   daemons. */
-static void around(int fd, enum script_language lang, struct run const *r)
+void script_ports(int fd, enum script_language lang, struct run const *r)
 {
   int sh = lang == SCRIPT_SH;
 
-  if (!needs_outside(r))
-    return;
-  dprintf(fd, sh ? "mkdir -p " : "if { mkdir -p ");
-  script_word(fd, lang, run_text("%s/ports", r->state_dir));
-  dprintf(fd, sh ? "\n" : " }\n");
+  dprintf(fd, sh ? "(umask 077 && mkdir -p " : "if { umask 077 mkdir -p ");
+  script_dir(fd, lang, r);
+  dprintf(fd, sh ? "/ports)\n" : "/ports }\n");
   for (size_t i = 0; i < r->publish.len; i++) {
-    char const *file = run_text("%s/ports/%zu", r->state_dir, i + 1);
-    dprintf(fd, sh ? "echo " : "if { redirfd -w 1 ");
+    dprintf(fd, sh ? "printf " : "if { redirfd -w 1 ");
     if (!sh) {
-      script_word(fd, lang, file);
-      dprintf(fd, " echo ");
+      script_dir(fd, lang, r);
+      dprintf(fd, "/ports/%zu printf ", i + 1);
     }
+    script_word(fd, lang, "%s\\n");
+    dprintf(fd, " ");
     script_word(fd, lang, r->publish.item[i]);
+    dprintf(fd, " %s", portd_srcip(r));
     if (sh) {
       dprintf(fd, " > ");
-      script_word(fd, lang, file);
+      script_dir(fd, lang, r);
+      dprintf(fd, "/ports/%zu", i + 1);
     }
     dprintf(fd, sh ? "\n" : " }\n");
   }
-  dprintf(fd, sh ? "rk-portd -P %s " : "background { rk-portd -P %s ", portd_driver(r));
-  script_word(fd, lang, r->state_dir);
+}
+
+/* NAME OPTIONS DIR, which ends when the directory is gone. */
+static void beside(int fd, enum script_language lang, struct run const *r, char const *command)
+{
+  int sh = lang == SCRIPT_SH;
+
+  dprintf(fd, sh ? "%s " : "background { %s ", command);
+  script_dir(fd, lang, r);
   dprintf(fd, sh ? " &\n" : " }\n");
-  dprintf(fd, sh ? "rk-apid -P %s " : "background { rk-apid -P %s ", r->port_driver);
-  script_word(fd, lang, r->state_dir);
-  dprintf(fd, sh ? " &\n" : " }\n");
+}
+
+/* A port that fails ends it all, as in RootlessKit. slirp4netns publishes when it is there: see
+   run_chain. */
+static void await_ports(int fd, enum script_language lang, struct run const *r)
+{
+  int sh = lang == SCRIPT_SH;
+
+  if (!r->publish.len || strcmp(portd_driver(r), "relay"))
+    return;
+  dprintf(fd, sh ? "rk-port wait " : "ifelse -n { rk-port wait ");
+  script_dir(fd, lang, r);
+  dprintf(fd, sh ? " || { rk-state -r " : " } { foreground { rk-state -r ");
+  script_dir(fd, lang, r);
+  dprintf(fd, sh ? " rk-userns true; exit 1; }\n" : " rk-userns true } exit 1 }\n");
+}
+
+/* What rk-run does beside the chain: a directory, port files, and the two daemons. */
+static void around(int fd, enum script_language lang, struct run const *r)
+{
+  if (!needs_outside(r))
+    return;
+  if (!*r->state_dir && lang == SCRIPT_SH)
+    dprintf(fd, "dir=$(mktemp -d \"${XDG_RUNTIME_DIR:-/tmp}/rk.XXXXXX\")\n");
+  else if (!*r->state_dir)
+    dprintf(fd, "importas -D /tmp run XDG_RUNTIME_DIR\n"
+                "backtick -E dir { mktemp -d ${run}/rk.XXXXXX }\n");
+  script_ports(fd, lang, r);
+  beside(fd, lang, r, run_text("rk-portd -P %s", portd_driver(r)));
+  beside(fd, lang, r, run_text("rk-apid -P %s -o %s", r->port_driver, portd_srcip(r)));
+  await_ports(fd, lang, r);
 }
 
 void script_print(int fd, enum script_language lang, struct run const *r)
 {
-  if (needs_outside(r) && !*r->state_dir)
-    run_die("--print with a port driver needs --state-dir");
+  char const *dir = *r->state_dir ? r->state_dir : NULL;
+
+  if (!dir && needs_outside(r))
+    dir = DIR_VARIABLE;
   dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\n" : "#!/usr/bin/execlineb -P\n");
   around(fd, lang, r);
-  script_chain(fd, lang, r, *r->state_dir ? r->state_dir : 0);
+  script_chain(fd, lang, r, dir);
 }
 
 void run_print(struct run const *r)

@@ -24,12 +24,6 @@
 
 enum { READY_MS = 10000 };
 
-/* What the service sees of a client, as in RootlessKit. */
-static char const *srcip(struct run const *r)
-{
-  return r->srcip ? "srcip=loopback" : "srcip=plain";
-}
-
 static char const *sibling(char const *name)
 {
   char *path = run_alloc(4096);
@@ -96,7 +90,7 @@ static void plan_services(struct serve *s, int managed)
   char const *const portd[] = {sibling("rk-portd"), "-P", portd_driver(s->r), s->dir};
   char const *const apid[] = {
     sibling("rk-apid"), "-l",  run_text("%d", fd), "-P", managed ? s->r->port_driver : "none", "-o",
-    srcip(s->r),        s->dir};
+    portd_srcip(s->r),  s->dir};
 
   s->portd = service(s, "rk-portd",
                      (struct spawn_what){.argv = words(portd, sizeof portd / sizeof *portd),
@@ -122,7 +116,7 @@ static struct rk_portspec spec_of(struct serve const *s, size_t i)
    all. */
 static void ask_for_ports(struct serve *s)
 {
-  char const *const options[] = {srcip(s->r), NULL};
+  char const *const options[] = {portd_srcip(s->r), NULL};
 
   for (size_t i = 0; i < s->r->publish.len; i++) {
     struct rk_portspec spec = spec_of(s, i);

@@ -47,16 +47,21 @@ static void daemon_service(char const *dir, char const *suffix, struct run const
 {
   char const *own = run_text("%s-%s", dir, suffix);
   char const *run = run_text("%s/run", own);
+  int is_portd = !strcmp(suffix, "portd");
   int fd;
 
   make_dir(own);
   if (lang == SCRIPT_EXECLINE)
     fact(run_text("%s/notification-fd", own), "3");
   fd = create(run, 0755);
-  dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\nexec 2>&1\nexec "
+  dprintf(fd, lang == SCRIPT_SH ? "#!/bin/sh -e\nexec 2>&1\n"
                                 : "#!/usr/bin/execlineb -P\nfdmove -c 2 1\n");
-  dprintf(fd, "rk-%s %s-P %s ", suffix, lang == SCRIPT_EXECLINE ? "-d 3 " : "",
-          strcmp(suffix, "portd") ? r->port_driver : portd_driver(r));
+  if (is_portd) /* each time: the directory may be on a file system that a reboot empties */
+    script_ports(fd, lang, r);
+  dprintf(fd, "%srk-%s %s-P %s ", lang == SCRIPT_SH ? "exec " : "", suffix,
+          lang == SCRIPT_EXECLINE ? "-d 3 " : "", is_portd ? portd_driver(r) : r->port_driver);
+  if (!is_portd)
+    dprintf(fd, "-o %s ", portd_srcip(r));
   script_word(fd, lang, r->state_dir);
   dprintf(fd, "\n");
   done(fd, run);
@@ -75,12 +80,6 @@ static void supervised(struct run *r, char const *dir, enum script_language lang
   done(fd, run);
   if (!ports)
     return;
-  for (size_t i = 0; i < r->publish.len; i++) {
-    char const *const parts[] = {r->state_dir, run_text("%s/ports", r->state_dir)};
-    make_dir(parts[0]);
-    make_dir(parts[1]);
-    fact(run_text("%s/%zu", parts[1], i + 1), r->publish.item[i]);
-  }
   daemon_service(dir, "portd", r, lang);
   daemon_service(dir, "apid", r, lang);
 }
@@ -145,9 +144,21 @@ static void unit(struct run const *r, char const *dir)
   done(fd, path);
 }
 
+static void check_kind(char const *kind)
+{
+  static char const *const known[] = {"s6", "runit", "systemd"};
+
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (!strcmp(kind, known[i]))
+      return;
+  run_die("expected --service=s6, --service=runit or --service=systemd, got %s", kind);
+}
+
 void run_service(struct run *r)
 {
   char const *dir = r->command[0];
+
+  check_kind(r->service);
 
   if (!dir)
     run_die("--service needs a directory before the command");
@@ -162,9 +173,7 @@ void run_service(struct run *r)
     supervised(r, dir, SCRIPT_EXECLINE);
   else if (!strcmp(r->service, "runit"))
     supervised(r, dir, SCRIPT_SH);
-  else if (!strcmp(r->service, "systemd"))
-    unit(r, dir);
   else
-    run_die("expected --service=s6, --service=runit or --service=systemd, got %s", r->service);
+    unit(r, dir);
   _exit(0);
 }

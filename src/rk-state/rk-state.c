@@ -36,6 +36,7 @@
 
 struct options {
   int temporary;
+  int remove;
   int readyfd;
 };
 
@@ -44,6 +45,10 @@ static struct rk_option const OPTIONS[] = {
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, temporary),
    .text = "make a directory for this chain only in dir, and remove it at the end"},
+  {.letter = 'r',
+   .kind = RK_OPTION_FLAG,
+   .at = offsetof(struct options, remove),
+   .text = "remove dir with all that is in it at the end, even if it was there"},
   {.letter = 'd',
    .kind = RK_OPTION_FD,
    .at = offsetof(struct options, readyfd),
@@ -356,6 +361,15 @@ static void read_fate(struct place *p)
     die(p, "read ", p->path, "/.made");
 }
 
+/* Only what a chain makes is ever removed: others' files have other names. */
+static void refuse_content(struct place const *p)
+{
+  if (p->made || rk_state_known(p->fd))
+    return;
+  strerr_dief(RK_EXIT_USAGE, p->path,
+              " has content that no chain made, which -r would remove: it is no state directory");
+}
+
 static void fill(struct place const *p)
 {
   char const *fate = p->fate;
@@ -449,6 +463,8 @@ int main(int argc, char const *const *argv)
     make_place(&p);
   }
   p.fd = state_own(p.path, 0, p.made);
+  if (o.remove)
+    refuse_content(&p);
   lockfd = claim(&p);
   if (!o.temporary) {
     check_owner(&p);
@@ -456,7 +472,7 @@ int main(int argc, char const *const *argv)
     p.locked = 1;
     clear_stale(&p);
   }
-  if (o.temporary)
+  if (o.temporary || o.remove)
     strcpy(p.fate, "temporary");
   else if (p.made)
     strcpy(p.fate, "made");

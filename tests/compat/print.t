@@ -10,7 +10,7 @@ yes 1' "the smallest chain"
 is "$(rk-run --print=sh --state-dir=/s --net=slirp4netns --cidr=10.0.3.0/24 --mtu=1500 --ifname=eth7 --ipv6 --disable-host-loopback --copy-up=/etc \
   --copy-up=/run --propagation=rslave --pidns --utsns --ipcns --cgroupns --evacuate-cgroup2=e --subid-source=static sh \
   -c 'echo "it'\''s $1" \')" "#!/bin/sh -e
-exec rk-state /s \\
+exec rk-state -r /s \\
   rk-userns \\
   rk-idmap -m subids -s static \\
   rk-unshare -u -i -c \\
@@ -37,20 +37,35 @@ is "$(rk-run --print=sh --reaper=true true 2> /dev/null | tail -n 2)" "  rk-reap
   true" "a reaper without a pid namespace"
 is "$(rk-run --print --state-dir=/s --net=none --detach-netns --reaper=false --pidns --port-driver=builtin -p '127.0.0.1:1:1/tcp,[::1]:2:2/udp' prog 'a"b\c')" \
 '#!/usr/bin/execlineb -P
-if { mkdir -p /s/ports }
-if { redirfd -w 1 /s/ports/1 echo 127.0.0.1:1:1/tcp }
-if { redirfd -w 1 /s/ports/2 echo "[::1]:2:2/udp" }
+if { umask 077 mkdir -p /s/ports }
+if { redirfd -w 1 /s/ports/1 printf "%s\\n" 127.0.0.1:1:1/tcp srcip=loopback }
+if { redirfd -w 1 /s/ports/2 printf "%s\\n" "[::1]:2:2/udp" srcip=loopback }
 background { rk-portd -P relay /s }
-background { rk-apid -P builtin /s }
-rk-state /s
+background { rk-apid -P builtin -o srcip=loopback /s }
+ifelse -n { rk-port wait /s } { foreground { rk-state -r /s rk-userns true } exit 1 }
+rk-state -r /s
 rk-userns
 rk-idmap -m subids
 rk-copyup -p rprivate ""
 rk-net -d none -D
 rk-pidns -s
 prog "a\"b\\c"' "ports, quoting"
-rk-run --print --net=none --port-driver=builtin true 2> "$T/err"
-like "$(cat "$T/err")" "needs --state-dir" "ports need a directory with a name"
+is "$(rk-run --print=sh --net=slirp4netns --port-driver=slirp4netns --source-ip-transparent=false \
+  -p 1.2.3.4:1:1/tcp true 2> /dev/null)" '#!/bin/sh -e
+dir=$(mktemp -d "${XDG_RUNTIME_DIR:-/tmp}/rk.XXXXXX")
+(umask 077 && mkdir -p "$dir"/ports)
+printf '"'%s\n'"' 1.2.3.4:1:1/tcp srcip=plain > "$dir"/ports/1
+rk-portd -P slirp4netns "$dir" &
+rk-apid -P slirp4netns -o srcip=plain "$dir" &
+exec env RK_PORT_DRIVER=slirp4netns \
+  rk-state -r "$dir" \
+  rk-userns \
+  rk-idmap -m subids \
+  rk-copyup -p rprivate '"''"' \
+  rk-net -d slirp4netns -l \
+  env -u RK_PORT_DRIVER \
+  sh -c '"'rk-port wait \"\$0\" && exec \"\$@\"'"' "$dir" \
+  true' "without a name the script makes its directory"
 if command -v execlineb > /dev/null; then
   rk-run --print=execline id -u > "$T/chain"; chmod +x "$T/chain"
   is "$("$T/chain")" 0 "the printed chain runs under execline"
@@ -64,7 +79,8 @@ for kind in s6 runit; do
     127.0.0.1:1:1/tcp "$T/$kind" nginx -g 'daemon off;'
   is "$(cd "$T" && find $kind* -type f | sort | tr '\n' ' ')" "$( [ $kind = runit ] || echo s6-apid/notification-fd '')$(:
     )$kind-apid/run $( [ $kind = runit ] || echo s6-portd/notification-fd '')$kind-portd/run $kind/run " "$kind: three services"
-  is "$(cat "$T/run/$kind/ports/1")" 127.0.0.1:1:1/tcp "$kind: the port file"
+  like "$(cat "$T/$kind-portd/run")" '127.0.0.1:1:1/tcp srcip=loopback' "$kind: the port is part of the service"
+  not_ok "$kind: nothing else is made" test -e "$T/run/$kind"
   not_ok "$kind: nothing is replaced" rk-run --service=$kind --state-dir="$T/run/$kind" "$T/$kind" true 2> /dev/null
 done
 is "$(tail -n 1 "$T/s6/run")" 'nginx -g "daemon off;"' "the run script ends in the program"

@@ -41,10 +41,15 @@ if command -v s6-svscan > /dev/null && command -v busybox > /dev/null && command
   s6-svc -wr -T 30000 -r web-apid; ok "s6: after a restart of rk-apid" wait_until listed
   s6-svc -wD -T 30000 -d web; ok "s6: down" test "$(s6-svstat -o up web)" = false
   s6-svc -u web; ok "s6: up" wait_until serves
+  s6-svc -wD -T 30000 -d web; s6-svc -wD -T 30000 -d web-apid; s6-svc -wD -T 30000 -d web-portd
+  rm -rf "$D" # as a reboot does it
+  s6-svc -u web-portd; s6-svc -u web-apid; s6-svc -u web
+  ok "s6: after a reboot the port is published again" wait_until serves
+  ok "s6: and listed" wait_until listed
   set -- "$(s6-svstat -o pid web)" "$(s6-svstat -o pid web-portd)" "$(s6-svstat -o pid web-apid)"
   s6-svscanctl -t .; wait_gone "$scan"
   gone "$@"
-else skip 17 "no s6 on this machine"; fi
+else skip 19 "no s6 on this machine"; fi
 if command -v runsvdir > /dev/null && command -v busybox > /dev/null; then
   service runit
   spawn runsvdir -P .; scan=$pid
