@@ -178,7 +178,9 @@ static void changed(struct apid const *a, struct inotify_event const *e)
 {
   if (e->mask & IN_IGNORED)
     a->table->looks = LOOKS;
-  else if (e->mask & IN_Q_OVERFLOW)
+  if (e->mask & IN_Q_OVERFLOW && !a->table->looks)
+    a->table->looks = 1;
+  if (e->mask & IN_Q_OVERFLOW)
     read_all(a);
   else if (e->len && e->wd == a->table->portswd)
     read_port(a, e->name);

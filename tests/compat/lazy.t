@@ -35,6 +35,6 @@ done
 is "$(cat "$T/out")" "ID    PROTO    PARENTIP    PARENTPORT    CHILDIP    CHILDPORT    " \
   "the command itself may be the first client"
 not_ok "nothing is left" test -e "$D"
-run rk-apid -l 0 "$T"; is "$rc $err" "100 rk-apid: fatal: fd 0 is no listening socket" \
+run rk-apid -l 0 "$T"; is "$rc $err" "100 rk-apid: fatal: the fd of -l is no listening socket" \
   "rk-apid -l: not a listening socket"
 done_testing
