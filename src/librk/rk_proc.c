@@ -68,8 +68,10 @@ int rk_descends(pid_t pid, pid_t root, unsigned int depth)
 {
   while (pid > 0 && pid != root) {
     unsigned long long parent;
-    if (!depth-- || rk_proc_stat(pid, 4, &parent) == -1)
+    if (!depth--)
       return 0;
+    if (rk_proc_stat(pid, 4, &parent) == -1)
+      return errno == ESRCH ? 0 : -1;
     pid = (pid_t)parent;
   }
   return pid > 0;

@@ -11,6 +11,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 
+#include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
@@ -47,39 +48,65 @@ void mounts_netns(char const *path)
     strerr_diefusys(RK_EXIT_SYS, "mount the network namespace on ", path);
 }
 
+/* What the container around us forbids stays forbidden; but these may work the next time. */
+static void die_if_passing(char const *what)
+{
+  static int const passing[] = {EMFILE, ENFILE, ENOMEM, EIO, ENOSPC, EINTR};
+
+  for (size_t i = 0; i < sizeof passing / sizeof *passing; i++) {
+    if (passing[i] == errno)
+      strerr_diefusys(RK_EXIT_SYS, what);
+  }
+}
+
+/* A mount of sysfs that is not attached yet, or -1 with errno. */
+static int new_sysfs(unsigned int attrs)
+{
+  int fs = rk_fsopen("sysfs");
+  int sys = -1;
+
+  if (fs == -1)
+    return -1;
+  if (rk_fsconfig(fs, FSCONFIG_CMD_CREATE, 0, 0, 0) == 0)
+    sys = rk_fsmount(fs, attrs);
+  fd_close(fs); /* keeps errno */
+  return sys;
+}
+
+/* Masked by the container around us (mount_too_revealing): it may be read-only, or not be at all;
+   /sys then shows the outer network, as with RootlessKit. Returns whether it is there. */
+static int attach_sysfs(void)
+{
+  static char const what[] =
+    "mount a sysfs for the new network on /sys, which still shows the outer network";
+  unsigned int const attrs = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  int sys = new_sysfs(attrs);
+  int r = -1;
+
+  if (sys == -1 && errno == EPERM)
+    sys = new_sysfs(attrs | MOUNT_ATTR_RDONLY);
+  if (sys != -1) {
+    r = rk_move_mount(sys, "", AT_FDCWD, "/sys", MOVE_MOUNT_F_EMPTY_PATH);
+    fd_close(sys);
+  }
+  if (r == 0)
+    return 1;
+  die_if_passing(what);
+  strerr_warnwusys(what);
+  return 0;
+}
+
 /* A sysfs shows the network namespace of its mounter. The cgroup tree below the old one is kept. */
 void mounts_sysfs(void)
 {
-  unsigned int const attrs[] = {MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
-                                MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
-                                  MOUNT_ATTR_RDONLY};
   int cgroup = rk_open_tree(AT_FDCWD, "/sys/fs/cgroup",
                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-  int fs = -1, sys = -1;
 
-  for (int i = 0; i < 2 && sys == -1; i++) {
-    if (fs != -1)
-      close(fs);
-    fs = rk_fsopen("sysfs");
-    if (fs != -1 && rk_fsconfig(fs, FSCONFIG_CMD_CREATE, 0, 0, 0) == 0)
-      sys = rk_fsmount(fs, attrs[i]);
-  }
-  if (sys == -1 || rk_move_mount(sys, "", AT_FDCWD, "/sys", MOVE_MOUNT_F_EMPTY_PATH) == -1) {
-    /* Masked by the container around us (mount_too_revealing): /sys then shows the outer network,
-       as with RootlessKit. */
-    strerr_warnwusys(
-      "mount a sysfs for the new network on /sys, which still shows the outer network");
-    if (sys != -1)
-      close(sys);
-    sys = -1;
-  }
-  if (fs != -1)
-    close(fs);
-  if (sys != -1 && cgroup != -1 &&
+  if (cgroup == -1)
+    die_if_passing("copy the mounts at /sys/fs/cgroup");
+  if (attach_sysfs() && cgroup != -1 &&
       rk_move_mount(cgroup, "", AT_FDCWD, "/sys/fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH) == -1)
     strerr_diefusys(RK_EXIT_SYS, "move the cgroup tree to the new /sys");
-  if (sys != -1)
-    close(sys);
   if (cgroup != -1)
     close(cgroup);
 }

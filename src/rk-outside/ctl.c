@@ -16,7 +16,7 @@
 #include <rk/sys.h>
 
 /* How many generations below the chain's process a sender may be (rk_descends). */
-enum { DEPTH = 8 };
+enum { DEPTH = 8, TRIES = 3 };
 
 /* By operation. Whatever has no handler is refused. */
 static struct request {
@@ -117,6 +117,16 @@ static int receive(int control, struct message *m)
   return 0;
 }
 
+/* What cannot be read may be readable a moment later; the sender waits. */
+static int is_of_chain(struct chain const *chain, pid_t pid)
+{
+  int r = -1;
+
+  for (int i = 0; i < TRIES && r == -1; i++)
+    r = rk_descends(pid, chain->pid, DEPTH);
+  return r == 1;
+}
+
 /* The table's entry for a message, or NULL if no rk link sends such a message. */
 static struct request const *find_request(struct chain const *chain, struct message const *m)
 {
@@ -130,7 +140,7 @@ static struct request const *find_request(struct chain const *chain, struct mess
   request = &requests[head->op];
   if (!request->handle || m->len != request->size || (m->fd != -1) != request->takes_fd)
     return NULL;
-  return rk_descends(m->sender.pid, chain->pid, DEPTH) ? request : NULL;
+  return is_of_chain(chain, m->sender.pid) ? request : NULL;
 }
 
 static void refuse(struct chain *chain)

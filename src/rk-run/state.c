@@ -203,9 +203,16 @@ void run_state_remove(char const *dir)
   int fd, e;
   int again = 2;
 
-  while ((fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)) != -1) {
-    int done = try_remove(dir, fd, &e);
-    close(fd);
+  for (;;) {
+    int done = 0;
+    fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd == -1 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
+      return; /* it is gone, or another thing is there */
+    e = errno;
+    if (fd != -1) {
+      done = try_remove(dir, fd, &e);
+      close(fd);
+    }
     if (done)
       return;
     /* what is of another id stays so */

@@ -71,11 +71,14 @@ static void sweep_one(int parent, char const *path, char const *name)
 
 void state_sweep(int parent, char const *path)
 {
-  DIR *dir = fdopendir(dup(parent));
+  int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  DIR *dir = fd == -1 ? NULL : fdopendir(fd);
   struct dirent *d;
 
+  if (!dir && fd != -1)
+    close(fd);
   if (!dir)
-    return;
+    return; /* the next rk-state -t will sweep */
   while ((d = readdir(dir)))
     if (!strncmp(d->d_name, "rk.", 3))
       sweep_one(parent, path, d->d_name);

@@ -8,6 +8,7 @@ chosen by the seed. Each run must end in time, with an exit code of rk-exit-code
 the error if the code is 111, with nothing left (processes, files, mounts), and, if it succeeds without a word, having
 done what it does without an error: what the script `look` finds at the end of a chain is compared.
 Prints a line for each finding, and counts. Exits 1 if there are findings."""
+import collections
 import errno
 import os
 import random
@@ -101,7 +102,7 @@ class Stage:
 
 def normal(line):
     """without what differs from run to run: numbers of pipes, sockets, namespaces, mounts' devices and peers"""
-    line = re.sub(r'(pipe|socket|anon_inode|net|mnt|pid|user|uts|ipc|cgroup|time):\[\d+\]', r'\1:[N]', line.rstrip('\n'))
+    line = re.sub(r'\b(pipe|socket|net|mnt|pid|user|uts|ipc|cgroup|time):\[\d+\]', r'\1:[N]', line.rstrip('\n'))
     line = re.sub(r'/rk\.\w{6}\b', '/rk.N', line)
     if line.startswith('mount.'):
         line = re.sub(r'=\d+:\d+ ', '=D ', re.sub(r'(shared|master|propagate_from):\d+', r'\1:N', line))
@@ -231,12 +232,15 @@ def options(argv):
 def baseline(stage, name, cmd):
     """what the command does when nothing fails, and its calls; twice, so that what differs is known"""
     runs = []
-    for _ in range(2):
+    for _ in range(5):
         stage.clean()
-        runs.append(Run(stage, cmd))
-        r = runs[-1]
-        if r.status != 0 or r.hangs or r.left or r.looked is None:
-            sys.exit(f'inject.py: fatal: {name} does not run: {r.status} {r.hangs} {r.left} {r.err}')
+        r = Run(stage, cmd)
+        if r.status == 0 and not r.hangs and not r.left and r.looked is not None:
+            runs.append(r)
+        if len(runs) == 2:
+            break
+    else:
+        sys.exit(f'inject.py: fatal: {name} does not run: {r.status} {r.hangs} {r.left} {r.err}')
     if runs[0].looked != runs[1].looked:
         odd = sorted(set(runs[0].looked) ^ set(runs[1].looked))
         sys.exit(f'inject.py: fatal: {name} is not the same twice: {odd[:6]}')
@@ -271,7 +275,8 @@ def main():
             print(f'{" ".join(wrong) or "fine"}: {name}: {program}/{process} {call_name}#{n} {error} {where} '
                   f'status {r.status}: {r.err.strip()!r}', flush=True)
         if 'silent' in wrong and r.looked is not None:
-            print('  ' + '\n  '.join(sorted(set(r.looked) ^ set(base[name].looked))[:6]))
+            has, lacks = collections.Counter(r.looked), collections.Counter(base[name].looked)
+            print('\n'.join([f'  + {x}' for x in has - lacks][:4] + [f'  - {x}' for x in lacks - has][:4]))
         bad += bool(wrong)
     print(f'{len(todo)} chosen, {done} injected, {bad} findings')
     sys.exit(bool(bad))

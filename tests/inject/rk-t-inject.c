@@ -98,7 +98,9 @@ static void die(char const *what)
   exit(111);
 }
 
-/* Only the calls of interest come to us, and execve, after which a process is another program. */
+/* Only the calls of interest come to us, and execve, after which a process is another program. One
+   that waits for us can be interrupted by a signal: a foreign program may not bear that where it
+   never happens else, as of getrandom(2). */
 static int set_filter(struct target const *t)
 {
   unsigned int const notify = SECCOMP_RET_USER_NOTIF;
@@ -107,8 +109,9 @@ static int set_filter(struct target const *t)
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 3),
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TELL, 5, 0),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, TELL, 6, 0),
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getrandom, 4, 0),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execve, 2, 0),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_execveat, 1, 0),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned int)t->call, 0, 1),
@@ -118,7 +121,7 @@ static int set_filter(struct target const *t)
   struct sock_fprog prog = {.len = sizeof code / sizeof *code, .filter = code};
 
   if (all) /* whatever is no write to TELL */
-    code[7] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, notify);
+    code[8] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, notify);
   return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
                       SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
                       &prog);

@@ -19,7 +19,7 @@ char *rk_procpath(char buf[RK_PROCPATH_MAX], pid_t pid, char const *what);
 char *rk_procpath_fd(char buf[RK_PROCPATH_MAX], char const *what, int fd);
 
 /* Is pid root, or a descendant of it (through at most depth parents)? Both numbers of this pid
-   namespace. 1 or 0. */
+   namespace. 1 or 0, -1 with errno: that cannot be read. */
 int rk_descends(pid_t pid, pid_t root, unsigned int depth);
 
 /* The number, here, of the process that pidfd refers to; 0: it has ended, or has no number in this

@@ -46,8 +46,11 @@ static int is_netns(char const *path)
 
   if (fstat(NETNS, &want) == -1)
     strerr_diefusys(RK_EXIT_SYS, "name the network namespace");
-  if (stat(path, &is) == -1)
+  if (stat(path, &is) == -1) {
+    if (errno == EIO || errno == ENOMEM || errno == EINTR)
+      strerr_diefusys(RK_EXIT_SYS, "look at ", path);
     return 0;
+  }
   return is.st_ino == want.st_ino && is.st_dev == want.st_dev;
 }
 
