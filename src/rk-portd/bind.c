@@ -39,6 +39,30 @@ static in_addr_t hostip(void)
   return ip;
 }
 
+/* A kernel without IPv6: "any" was bound as IPv4. */
+static int is_four(struct published const *p)
+{
+  int domain = 0;
+  socklen_t len = sizeof domain;
+
+  if (!p->nfds || getsockopt(p->fds[0], SOL_SOCKET, SO_DOMAIN, &domain, &len) == -1)
+    return 0;
+  return domain == AF_INET;
+}
+
+static struct sockaddr_storage loopback4(uint16_t port)
+{
+  struct sockaddr_in const four = {
+    .sin_family = AF_INET,
+    .sin_port = htons(port),
+    .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+  };
+  struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+
+  memcpy(&sa, &four, sizeof four);
+  return sa;
+}
+
 void bind_target(struct published const *p, struct sockaddr_storage *sa)
 {
   struct rk_portspec const *spec = &p->file.spec;
@@ -52,6 +76,8 @@ void bind_target(struct published const *p, struct sockaddr_storage *sa)
     rk_portspec_target(spec, hostip(), sa);
   else
     rk_portspec_target(spec, 0, sa);
+  if (family == AF_INET6 && sa->ss_family == AF_INET6 && is_four(p))
+    *sa = loopback4((uint16_t)spec->childport);
 }
 
 /* "listen tcp 127.0.0.1:80: bind: " */

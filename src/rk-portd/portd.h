@@ -23,7 +23,7 @@ struct portd {
   struct chain chain;
   struct forward forward;
   struct rk_watch chainwatch;
-  struct addresses addresses; /* of the host */
+  struct addresses addresses;   /* of the host */
   char prog[RK_PROG_MAX];       /* its name in messages */
   char trouble[PORTD_TEXT_MAX]; /* why the chain that is there cannot be served; "": it is */
   unsigned int losses;          /* the relay's, as far as they have been dealt with */

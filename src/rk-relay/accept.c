@@ -45,6 +45,7 @@ static int make(int family)
     return -1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+  setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof one);
   return fd;
 }
 
@@ -144,13 +145,14 @@ static void refuse(struct relay *r, struct listener *l, struct taken const *t)
     close(t->fds[1]);
 }
 
-/* A client and a socket for its backend. 0, or -1: not now. */
+/* A client and a socket for its backend; -1: there will be none (EAFNOSUPPORT). 0, or -1: not
+   now. */
 static int take(struct relay *r, struct listener *l, struct taken *t)
 {
   int family = l->target->dest.sa.sa_family;
 
   t->fds[1] = backend_socket(r, family);
-  if (t->fds[1] == -1) {
+  if (t->fds[1] == -1 && scarce(errno)) {
     pause_listener(r, l, errno);
     return -1;
   }
@@ -179,7 +181,7 @@ void accept_event(struct relay *r, struct listener *l, uint32_t events)
     return pause_listener(r, l, errno);
   if (take(r, l, &t) == -1)
     return tcp_free(r, c);
-  if (connect_backend(r, l, &t) == -1) {
+  if (t.fds[1] == -1 || connect_backend(r, l, &t) == -1) {
     refuse(r, l, &t);
     listener_suspect(r, l);
   } else if (tcp_begin(r, c, l, t.fds, t.shown) == -1) {

@@ -16,6 +16,9 @@ talk a "$port"; a=$!; exec 5> "$T/a.in"; wait_until lines a 1
 echo hello >&5; wait_until lines a 2
 is "$(tail -n 1 "$T/a.out")" hello "a connection"
 talk b "$((port + 1))"; exec 6> "$T/b.in"; wait_until lines b 1
+if command -v ss > /dev/null; then
+  like "$(ss -tnoH sport = ":$port")" 'timer:\(keepalive,14min' "keep-alive asks a client after a quarter of an hour"
+else skip 1 "no ss on this machine"; fi
 tell "del 2" deleted
 echo cut >&6; wait_until lines b 2
 is "$(tail -n 1 "$T/b.out")" ECONNRESET "a deleted port's connections are reset"

@@ -70,8 +70,9 @@ def client(s, kind, seed, up, down, rng):
     elif kind == "slow": expect("down", get(s, ds, None, rng, 0.0005), down); send(s, us, up, rng)
     elif kind == "pingpong":
         for i in range(50): s.sendall(piece(us, 0, up % 3000 + 1)); expect("pong", get(s, ds, down % 3000 + 1, rng), down % 3000 + 1)
-    elif kind == "urgent":  # the byte itself is not part of the stream
-        send(s, us, up // 2, rng); s.send(b"!", socket.MSG_OOB); at = up // 2
+    elif kind == "urgent":  # an urgent byte is part of the stream, as for a server with SO_OOBINLINE
+        send(s, us, up // 2, rng); at = up // 2
+        if at < up: s.send(piece(us, at, 1), socket.MSG_OOB); at += 1
         while at < up: k = min(up - at, 50000); s.sendall(piece(us, at, k)); at += k
         s.shutdown(socket.SHUT_WR); expect("down", get(s, ds, None, rng), down)
     elif kind == "empty": expect("end", s.recv(1), b"")
