@@ -87,6 +87,7 @@ void facts_plan(struct facts *facts, struct rk_net_plan const *plan)
   write_address(facts, "net/gateway", &plan->gateway);
   write_address(facts, "net/dns", &plan->dns);
   write_address6(facts, "net/ip6", &plan->ip6);
+  write_address6(facts, "net/gateway6", &plan->gateway6);
   write_address6(facts, "net/dns6", &plan->dns6);
   write_number(facts, "net/mtu", plan->mtu);
   warn_of_error(facts, "net/ in the state directory");

@@ -28,6 +28,8 @@ int main(int argc, char const *const *argv)
   PROG = name ? name + 1 : argc ? argv[0] : "rk-run";
   run_flags(&r, argv + (argc > 0));
   r.portd_dir = portd_dir;
+  if (r.print && *r.state_dir)
+    r.state_dir = run_state_path(r.state_dir);
   if (r.print)
     run_print(&r);
   if (r.service)

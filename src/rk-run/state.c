@@ -10,15 +10,21 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include <sys/stat.h>
 
-enum { LET_GO_MS = 5000, DYING_MS = 500, STEP_NS = 250000 };
+enum {
+  LET_GO_MS = 5000,
+  DYING_MS = 500,
+  STEP_NS = 250000,
+  LINKS_MAX = 40 /* path_resolution(7) */
+};
 
-/* Lexical cleaning, as Go's filepath.Abs: the directory need not exist. */
-char *run_state_path(char const *dir)
+/* Lexical cleaning, as Go's filepath.Abs: the directory need not exist. In fresh memory. */
+static char *clean(char const *dir)
 {
   char *path = run_alloc(2 * PATH_MAX), *out;
   size_t n = 0;
@@ -50,6 +56,40 @@ char *run_state_path(char const *dir)
   if (out == path)
     *out++ = '/';
   *out = 0;
+  return path;
+}
+
+/* Where the link leads, which need not exist: from its directory, as the kernel sees that. NULL: it
+   is no link, or not this user's or root's, whose links alone are followed. */
+static char *follow(char const *path)
+{
+  char to[PATH_MAX], parent[PATH_MAX];
+  struct stat st;
+  ssize_t n = readlink(path, to, sizeof to - 1);
+
+  if (n == -1 || lstat(path, &st) == -1)
+    return NULL;
+  if (st.st_uid != 0 && st.st_uid != geteuid())
+    return NULL;
+  to[n] = 0;
+  if (to[0] == '/')
+    return clean(to);
+  if (!realpath(run_text("%.*s", (int)(strrchr(path, '/') - path + 1), path), parent))
+    return NULL;
+  return clean(run_text("%s/%s", parent, to));
+}
+
+char *run_state_path(char const *dir)
+{
+  char *path = clean(dir), *to;
+  int links = 0;
+
+  while ((to = follow(path))) {
+    if (links == LINKS_MAX)
+      run_die("the state directory %s: too many levels of symbolic links", path);
+    path = to;
+    links++;
+  }
   return path;
 }
 
@@ -138,7 +178,7 @@ static void refuse_link(char const *dir, int e)
   char to;
 
   if ((e == ELOOP || e == ENOTDIR) && readlink(dir, &to, 1) != -1)
-    run_die("the state directory %s is a symbolic link: name the directory that it leads to", dir);
+    run_die("the state directory %s is a symbolic link of another user", dir);
   errno = e;
 }
 

@@ -4,7 +4,7 @@
 #ifndef RUN_STATE_H
 #define RUN_STATE_H
 
-/* Absolute path of a directory named by --state-dir, allocated. */
+/* Absolute path of a directory named by --state-dir, allocated: where its symbolic links lead. */
 char *run_state_path(char const *dir);
 
 /* Nobody runs there, and what a dead chain left is gone. Dies with RootlessKit's words if it is

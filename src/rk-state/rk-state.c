@@ -200,6 +200,7 @@ static int is_writable_own(char const *path)
 /* The place for temporary directories: never shared, never world-writable. */
 static void set_runtime_path(struct place *p)
 {
+  char const *tmp = getenv("TMPDIR");
   char const *xdg = getenv("XDG_RUNTIME_DIR");
   struct rk_text t = rk_text_in(p->path, sizeof p->path);
 
@@ -214,7 +215,7 @@ static void set_runtime_path(struct place *p)
     return;
   }
   t = rk_text_in(p->path, sizeof p->path);
-  rk_text_str(&t, "/tmp/rk-");
+  rk_text_add(&t, tmp && *tmp == '/' && strlen(tmp) < 64 ? tmp : "/tmp", "/rk-");
   rk_text_num(&t, geteuid());
 }
 

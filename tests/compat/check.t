@@ -91,11 +91,23 @@ is "$err" "[rootlesskit:parent] error: unknown reaper mode: x" "sandbox=auto and
 mkdir "$T/data"; echo precious > "$T/data/file"
 run rootlesskit --state-dir="$T/data" true
 is "$rc $(cat "$T/data/file")" "1 precious" "a directory with data is no state directory"
-mkdir "$T/real"
-ln -s real "$T/link"
-run rootlesskit --state-dir="$T/link" true
-like "$err" "error: the state directory $T/link is a symbolic link: name the directory that it leads to$" \
-  "a link is refused as what it is"
+mkdir "$T/real" "$T/sub"
+ln -s ../sub/../real "$T/sub/link"
+ln -s sub/link "$T/link"
+for again in 1 2; do # the second time the directory is gone
+  run rootlesskit --state-dir="$T/link" sh -c 'echo $ROOTLESSKIT_STATE_DIR; ls "$0/child_pid"' "$T/link"
+  is "$rc $out" "0 $(printf '%s\n%s' "$T/real" "$T/link/child_pid")" "a symbolic link is followed"
+done
+ln -s round "$T/round"
+run rootlesskit --state-dir="$T/round" true
+like "$rc $err" '^1 .*too many levels of symbolic links$' "but not without end"
+run rootlesskit --print --state-dir="$T/link" true
+like "$out" "^rk-state -r $T/real" "in print as well"
+ln -s data "$T/precious"
+run rootlesskit --state-dir="$T/precious" true
+is "$rc $(cat "$T/data/file")" "1 precious" "data is no state directory by a link either"
+run env -u XDG_RUNTIME_DIR TMPDIR="$T/sub" rootlesskit sh -c 'echo $ROOTLESSKIT_STATE_DIR'
+like "$out" "^($T/sub/rk-|/run/user/)" "TMPDIR takes the place of /tmp"
 mkdir "$T/copy"
 cp "$(readlink -f "$(command -v rootlesskit)")" "$T/copy/rootlesskit"
 run "$T/copy/rootlesskit" true

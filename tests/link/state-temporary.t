@@ -28,5 +28,5 @@ XDG_RUNTIME_DIR=$T run rk-state -t "" rk-userns rk-idmap sh -c 'echo $RK_STATE_D
 like "$out" "^$T/rk/rk\\." "the empty name: below XDG_RUNTIME_DIR"
 # shellcheck disable=SC2016
 XDG_RUNTIME_DIR=/usr run rk-state -t "" rk-userns rk-idmap sh -c 'stat -c "%a %n" "${RK_STATE_DIR%/*}"'
-like "$out" "^700 (/run/user/$(id -u)/rk|/tmp/rk-$(id -u))\$" "or a private place, if that is not ours"
+like "$out" "^700 (/run/user/$(id -u)/rk|$TMPDIR/rk-$(id -u))\$" "or a private place, if that is not ours"
 done_testing
