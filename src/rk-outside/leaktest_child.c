@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC
    The loopback test again, for a driver that was started again: its program or the user's settings
-   may be others by now. The chain is its payload's by then, so a child of ours goes inside to send
-   the nonces. */
+   may be others by now. The chain is its payload's by then, so a child of ours sends the nonces:
+   from the hop, whose routes and filters root inside cannot change; without a wall from inside. */
 #include "leaktest.h"
 
 #include <errno.h>
@@ -18,6 +18,8 @@
 #include <rk/fail.h>
 #include <rk/sys.h>
 
+#include "leaktest_hop.h"
+
 enum {
   TARGETS = 4,
   PATIENCE = 500 /* ms to connect, and as long until a datagram is taken for lost */
@@ -29,9 +31,18 @@ union address {
   struct sockaddr_in6 six;
 };
 
+/* The loopback addresses are the hop's own there, and what the program sends to them the hop drops,
+   whatever the driver does. */
+static int loopback(int i, struct rk_reply_net const *say)
+{
+  return i % 2 && !say->plan.wall;
+}
+
 static socklen_t target(int i, struct rk_reply_net const *say, int tcp, union address *a)
 {
   memset(a, 0, sizeof *a);
+  if (i % 2 && !loopback(i, say))
+    return 0;
   if (i < 2) {
     a->four.sin_family = AF_INET;
     a->four.sin_addr.s_addr = i ? htonl(INADDR_LOOPBACK) : say->plan.gateway.s_addr;
@@ -44,15 +55,10 @@ static socklen_t target(int i, struct rk_reply_net const *say, int tcp, union ad
   return say->plan.gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
 }
 
-/* In the child. Errors of sending are as good as silence; those of entering are not. Not dumpable,
-   with memory of the outer user namespace and nothing of ours in its hands, it is out of namespace
-   root's reach (ptrace(2)). */
-static void visit(int userns, int netns, struct rk_reply_net const *say)
+/* Not dumpable, with memory of the outer user namespace and nothing of ours in its hands, the child
+   is out of namespace root's reach (ptrace(2)). */
+static void enter(int userns, int netns)
 {
-  struct pollfd tcp[TARGETS];
-  union address a;
-  socklen_t len;
-
   if (dup2(userns, 0) == -1 || dup2(netns, 1) == -1)
     _exit(1);
   rk_close_range(2, UINT_MAX, 0);
@@ -66,16 +72,41 @@ static void visit(int userns, int netns, struct rk_reply_net const *say)
   if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1 ||
       setns(1, CLONE_NEWNET) == -1)
     _exit(1);
+}
+
+static int open_socket(int rtnl, struct rk_net_plan const *plan, int family, int type)
+{
+  if (plan->wall)
+    return leaktest_hop_socket(rtnl, plan, family, type);
+  return socket(family, type | SOCK_NONBLOCK, 0);
+}
+
+/* In the child. Errors of sending are as good as silence; those of entering are not. */
+static void visit(int userns, int netns, struct rk_reply_net const *say)
+{
+  struct pollfd tcp[TARGETS];
+  union address a;
+  socklen_t len;
+  int rtnl = -1;
+
+  enter(userns, netns);
+  if (say->plan.wall) {
+    rtnl = leaktest_hop_begin(&say->plan);
+    if (rtnl == -1)
+      _exit(1);
+  }
   for (int i = 0; i < TARGETS; i++) {
     tcp[i] = (struct pollfd){.fd = -1, .events = POLLOUT};
     len = target(i, say, 0, &a);
     if (len)
-      sendto(socket(a.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK, 0), say->nonce, RK_NONCE,
+      sendto(open_socket(rtnl, &say->plan, a.any.sa_family, SOCK_DGRAM), say->nonce, RK_NONCE,
              MSG_NOSIGNAL, &a.any, len);
     len = target(i, say, 1, &a);
     if (!len)
       continue;
-    tcp[i].fd = socket(a.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    tcp[i].fd = open_socket(rtnl, &say->plan, a.any.sa_family, SOCK_STREAM);
+    if (tcp[i].fd == -1)
+      _exit(1);
     connect(tcp[i].fd, &a.any, len);
   }
   poll(0, 0, PATIENCE);
@@ -84,6 +115,8 @@ static void visit(int userns, int netns, struct rk_reply_net const *say)
     if (tcp[i].fd != -1 && tcp[i].revents == POLLOUT)
       send(tcp[i].fd, say->nonce, RK_NONCE, MSG_NOSIGNAL);
   poll(0, 0, PATIENCE);
+  if (rtnl != -1)
+    leaktest_hop_end(rtnl);
   _exit(0);
 }
 

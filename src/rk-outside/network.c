@@ -108,9 +108,12 @@ static void kill_driver(struct network *n, char const *why)
 
 static void test(struct network *n)
 {
+  int userns = n->plan.wall ? n->driver.userns : n->userns;
+  int netns = n->plan.wall ? n->driver.netns : n->netns;
+
   if (n->plan.host_loopback)
     network_event(n, DRIVER_EV_CLOSED, "");
-  else if (leaktest_repeat(&n->leaktest, &n->plan, n->userns, n->netns) == -1)
+  else if (leaktest_repeat(&n->leaktest, &n->plan, userns, netns) == -1)
     network_event(n, DRIVER_EV_CUT, "unable to test that the host's loopback is closed");
 }
 

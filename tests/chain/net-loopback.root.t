@@ -59,14 +59,28 @@ exec slirp4netns \$(cat "$T/u/options") -m 1500 --userns-path=/proc/self/fd/4 --
 END
 chmod 0755 "$T/drivers/turncoat"
 D=$T/u/st
+hop_of() { # RK-OUTSIDE: its fd of the hop
+  for f in "/proc/$1/fd"/*; do
+    case $(readlink "$f") in net:*) echo "$f"; return ;; esac
+  done
+}
 spawn as_user rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d turncoat rk-t-hold; p=$pid
 wait_until test -s "$D/child_pid"; o=$(outside_of "$p")
+h=$(hop_of "$o")
+rules="$(nsenter --net="$h" ip rule | wc -l) $(nsenter --net="$h" ip -6 rule | wc -l)"
 d=$(pgrep -P "$o"); kill -KILL "$d"
 another() { new=$(pgrep -P "$o" -x slirp4netns) && [ "$new" != "$d" ] && [ "$(cat "$D/net/status")" = up ]; }
 ok "still sealed, it comes back" wait_until another
+h=$(hop_of "$o")
+is "$(nsenter --net="$h" ip rule | wc -l) $(nsenter --net="$h" ip -6 rule | wc -l)" "$rules" \
+  "the test leaves no rule in the hop"
+run as_user rk-enter -p "$p" sh -c 'ip route add blackhole 10.0.2.2 && ip link set tap0 mtu 68 && ip link set tap0 down'
+is "$rc" 0 "root inside lets nothing through to the driver" || diag "$err"
+d=$new; kill -KILL "$d"
+ok "sealed as it is, it comes back again" wait_until another
 : > "$T/u/options"
 kill -KILL "$new"
-ok "unsealed, it fails" wait_until grep -q \
+ok "unsealed, it fails, whatever root inside has done to its own network" wait_until grep -q \
   "^failed: turncoat was ended: the host's loopback can be reached from inside: \(TCP\|UDP\) to 127\.0\.0\.1" \
   "$D/net/status"
 is "$(pgrep -P "$o")" "" "and does not run on"
