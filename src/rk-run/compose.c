@@ -112,7 +112,7 @@ static void network(struct words *w, struct run const *r)
   keep_fds(w, r);
   if (two_steps(r))
     add(w, "-s");
-  add_option(w, "-d", host ? "none" : r->net);
+  add_option(w, "-n", host ? "none" : r->net);
   if (r->detach_netns)
     add(w, "-D");
   /* pasta looks for listening sockets in its own network namespace */

@@ -40,4 +40,7 @@ is "$summaries" "" "the summary of --help is that of the page"
 is "$undocumented" "" "OPTIONS describes every option of --help"
 is "$untold" "" "--help has every option that OPTIONS describes"
 is "$codes" "" "EXIT STATUS has every code that the source's head names"
+is "$(grep -rnE 'rk-net( -[^ ]+)*( -[amifo] [^ ]+)* -d |rk-enter -s ' README.md SECURITY.md \
+  doc examples --exclude=bench.md)" "" \
+  "what is shown has -d for readiness only, and the directory without a letter"
 done_testing

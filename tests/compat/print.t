@@ -16,14 +16,14 @@ exec rk-state -r /s \\
   rk-unshare -u -i -c \\
   rk-copyup -p rslave /etc:/run \\
   rk-cgroup -w -e e -m /sys/fs/cgroup \\
-  rk-net -d slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
+  rk-net -n slirp4netns -m 1500 -a 10.0.3.0/24 -i eth7 -6 \\
   rk-pidns -s \\
   sh -c 'echo \"it'\\''s \$1\" \\'" "the longest, for the shell"
 is "$(rk-run --print --net=slirp4netns --copy-up=/etc --copy-up=/run --utsns --pidns true)" '#!/usr/bin/execlineb -P
 rk-state -t ""
 rk-userns
 rk-idmap -m subids
-rk-net -s -d slirp4netns -l
+rk-net -s -n slirp4netns -l
 rk-unshare -u
 rk-copyup -p rprivate /etc:/run
 rk-net -w
@@ -47,7 +47,7 @@ rk-state -r /s
 rk-userns
 rk-idmap -m subids
 rk-copyup -p rprivate ""
-rk-net -d none -D
+rk-net -n none -D
 rk-pidns -s
 prog "a\"b\\c"' "ports, quoting"
 is "$(rk-run --print=sh --net=slirp4netns --port-driver=slirp4netns --source-ip-transparent=false \
@@ -62,7 +62,7 @@ exec env RK_PORT_DRIVER=slirp4netns \
   rk-userns \
   rk-idmap -m subids \
   rk-copyup -p rprivate '"''"' \
-  rk-net -d slirp4netns -l \
+  rk-net -n slirp4netns -l \
   env -u RK_PORT_DRIVER \
   sh -c '"'rk-port wait \"\$0\" && exec \"\$@\"'"' "$dir" \
   true' "without a name the script makes its directory"
