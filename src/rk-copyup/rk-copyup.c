@@ -124,7 +124,8 @@ static void check_path(char const *path, struct work *work)
   if (!*path)
     strerr_dief(RK_EXIT_USAGE, "empty element in dirs");
   if (*path != '/')
-    strerr_dief(RK_EXIT_USAGE, "not an absolute path: ", path);
+    strerr_dief(RK_EXIT_USAGE, "not an absolute path: ", path,
+                ": directories stand before the program, from / on");
   open_path(&c, path);
   if (!S_ISDIR(c.st.st_mode) && !S_ISREG(c.st.st_mode))
     strerr_dief(RK_EXIT_USAGE, "neither a directory nor a regular file: ", path);

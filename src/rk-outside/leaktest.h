@@ -30,8 +30,9 @@ void leaktest_fill(struct leaktest const *test, struct rk_reply_net *say);
 char const *leaktest_judge(struct leaktest *test);
 
 /* leaktest_child.c: that test for a driver started again, its nonces sent by a child that enters
-   the namespaces: those of the driver if the plan has a wall, else the program's. judged is called a second later with where a nonce arrived, or NULL; cut: the
-   child could not do it all. 0, or -1 with errno. stop: forget a test under way. */
+   the namespaces: those of the driver if the plan has a wall, else the program's. judged is
+   called a second later with where a nonce arrived, or NULL; cut: the child could not do it all.
+   0, or -1 with errno. stop: forget a test under way. */
 int leaktest_repeat(struct leaktest *test, struct rk_net_plan const *plan, int userns, int netns);
 void leaktest_stop(struct leaktest *test);
 

@@ -187,6 +187,11 @@ void run_flags(struct run *r, char const *const *argv)
   }
   if (*r->print_semver)
     semver(r->print_semver);
+  /* what rk-portd and rk-copyup call them */
+  if (!strcmp(r->port_driver, "relay"))
+    r->port_driver = "builtin";
+  if (!strcmp(r->copy_up_mode, "symlink"))
+    r->copy_up_mode = "tmpfs+symlink";
   if (!r->lxc)
     r->lxc = find_lxc();
   r->given = argv;

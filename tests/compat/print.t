@@ -31,6 +31,9 @@ rk-pidns -s
 true' "a driver starts while files are copied up"
 is "$(rk-run --print=sh --net=slirp4netns --copy-up=/etc --detach-netns true 2> /dev/null | grep -c 'rk-net')" 1 \
   "not that of a detached network"
+is "$(rk-run --print=sh --state-dir=/s --port-driver=relay --net=pasta --copy-up-mode=symlink --copy-up=/etc true)" \
+  "$(rk-run --print=sh --state-dir=/s --port-driver=builtin --net=pasta --copy-up=/etc true)" \
+  "relay and symlink, as rk-portd and rk-copyup call them"
 is "$(rk-run --print=sh --net=lxc-user-nic --copy-up=/etc true 2> /dev/null | grep -c 'rk-net')" 1 \
   "nor one without a tap"
 is "$(rk-run --print=sh --reaper=true true 2> /dev/null | tail -n 2)" "  rk-reap -s \\

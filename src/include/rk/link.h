@@ -22,8 +22,8 @@ int rk_ctl_fd(void);
 
 /* Send one request of len bytes (a struct of rk/ctl.h), with fd by SCM_RIGHTS unless fd is -1, and
    wait for the reply of exactly replylen bytes. Returns 0, or -1 with errno: ENOENT and EBADF as
-   rk_ctl_fd, EPIPE if rk-outside is gone (the reply begins with a struct rk_reply: if the version of
-   that is RK_OUTSIDE_FAILED, its text says why), EPROTO if the reply has another size. What
+   rk_ctl_fd, EPIPE if rk-outside is gone (the reply begins with a struct rk_reply: if the version
+   of that is RK_OUTSIDE_FAILED, its text says why), EPROTO if the reply has another size. What
    rk-outside made of the request is in the reply. */
 int rk_ctl_call(void const *request, size_t len, int fd, void *reply, size_t replylen);
 
