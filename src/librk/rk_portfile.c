@@ -110,6 +110,19 @@ static int set_wait(struct parse const *in, struct piece v)
   return 0;
 }
 
+/* As dev_valid_name (net/core/dev.c). */
+static int set_ifname(struct parse const *in, struct piece v)
+{
+  int good = v.len && v.len < IFNAMSIZ && !is_word(v, ".") && !is_word(v, "..");
+
+  for (size_t i = 0; i < v.len; i++)
+    good = good && v.s[i] > ' ' && v.s[i] != '/' && v.s[i] != ':' && v.s[i] != 127;
+  if (!good)
+    return refuse_text(in, "ifname must be the name of an interface, not ", v);
+  memcpy(in->file->ifname, v.s, v.len);
+  return 0;
+}
+
 static int set_listenfd(struct parse const *in, struct piece v)
 {
   char *name = in->file->listenfd;
@@ -126,7 +139,7 @@ static struct key {
   int (*set)(struct parse const *in, struct piece value);
 } const keys[] = {
   {"srcip", set_srcip}, {"idle", set_idle},          {"refuse", set_refuse},
-  {"wait", set_wait},   {"listen-fd", set_listenfd},
+  {"wait", set_wait},   {"listen-fd", set_listenfd}, {"ifname", set_ifname},
 };
 enum { NKEYS = sizeof keys / sizeof *keys };
 
@@ -225,6 +238,10 @@ static int check_whole(struct parse const *in)
     return refuse(in, "a unix socket is for tcp");
   if (file->spec.parentpath[0] && file->refuse_backend)
     return refuse(in, "refuse=backend is not for a unix socket");
+  if (file->ifname[0] && (file->spec.parentip[0] || file->spec.parentpath[0]))
+    return refuse(in, "ifname= and a host address exclude each other");
+  if (file->ifname[0] && file->listenfd[0])
+    return refuse(in, "ifname= and listen-fd= exclude each other");
   if (file->listenfd[0] && file->spec.count > 1)
     return refuse(in, "listen-fd names one socket, not a range");
   if (file->idle && !rk_proto_is_udp(file->spec.proto))
@@ -262,7 +279,40 @@ int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, un
 
 int rk_portfile_needs_relay(struct rk_portfile const *file)
 {
-  if (file->spec.parentpath[0] || file->refuse_backend || file->idle || file->wait != RK_WAIT_START)
+  if (file->ifname[0] || file->spec.parentpath[0] || file->refuse_backend || file->idle ||
+      file->wait != RK_WAIT_START)
     return 1;
   return file->srcip == RK_SRCIP_NO || file->srcip == RK_SRCIP_PLAIN;
+}
+
+void rk_portdefault_parse(char const *text, size_t len, struct rk_portdefault *usual)
+{
+  struct piece p = {.s = text, .len = len};
+  struct in6_addr addr;
+
+  *usual = (struct rk_portdefault){.bad = 0};
+  while (p.len && p.s[p.len - 1] == '\n')
+    p.len--;
+  p = trim(p);
+  if (is_word(p, "localhost"))
+    p = (struct piece){.s = "127.0.0.1", .len = 9};
+  usual->bad = !rk_ip_parse(p.s, p.len, &addr);
+  if (!usual->bad)
+    memcpy(usual->ip, p.s, p.len);
+}
+
+int rk_portdefault_apply(struct rk_portdefault const *usual, struct rk_portfile *file, char *err,
+                         size_t errsize)
+{
+  struct rk_text t = rk_text_in(err, errsize);
+  struct rk_portspec *spec = &file->spec;
+
+  if (spec->parentip[0] || spec->parentpath[0] || file->ifname[0] || file->listenfd[0])
+    return 0;
+  if (usual->bad) {
+    rk_text_str(&t, "ports/.default is not an address: give the port one");
+    return -1;
+  }
+  memcpy(spec->parentip, usual->ip, sizeof usual->ip);
+  return 0;
 }

@@ -14,6 +14,7 @@
 
 #include <rk/bind.h>
 #include <rk/clock.h>
+#include <rk/fail.h>
 #include <rk/proc.h>
 #include <rk/text.h>
 #include "errtext.h"
@@ -145,28 +146,35 @@ static int set(int fd, int level, int option, int value)
   return setsockopt(fd, level, option, &value, sizeof value);
 }
 
+/* What all sockets of a port have in common. */
+struct side {
+  char const *ifname;
+  int v6only;
+  int tcp;
+};
+
 /* TCP sockets are IPv6's, for IPv4 addresses too: the kernel then takes no address shorter than 24
    bytes from connect and bind (tcp_v6_connect, inet6_bind), and rk-relay's filter lets none longer
    than 16 pass. So a relay that was taken over cannot connect from the host's network by such a
    socket. A kernel without IPv6 has the plain one. */
-static int one(struct sockaddr_storage const *sa, int v6only, int tcp)
+static int one(struct side const *side, struct sockaddr_storage const *sa)
 {
   struct sockaddr_storage wide = mapped(sa);
 
-  if (!tcp || sa->ss_family != AF_INET)
-    return rk_bind(sa, v6only, tcp);
-  int fd = rk_bind(&wide, 0, tcp);
+  if (!side->tcp || sa->ss_family != AF_INET)
+    return rk_bind_to(sa, side->v6only, side->tcp, side->ifname);
+  int fd = rk_bind_to(&wide, 0, side->tcp, side->ifname);
   if (fd == -1 && errno == EAFNOSUPPORT)
-    return rk_bind(sa, v6only, tcp);
+    return rk_bind_to(sa, side->v6only, side->tcp, side->ifname);
   return fd;
 }
 
 /* A relay whose rk-portd was killed closes its listeners at once, but not before a quick new
    rk-portd binds. */
-static int one_patiently(struct sockaddr_storage const *sa, int v6only, int tcp, int64_t until)
+static int one_patiently(struct side const *side, struct sockaddr_storage const *sa, int64_t until)
 {
   for (;;) {
-    int fd = one(sa, v6only, tcp);
+    int fd = one(side, sa);
     if (fd != -1 || errno != EADDRINUSE || rk_clock_ms() >= until)
       return fd;
     nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
@@ -216,11 +224,11 @@ static int borrow(struct bind const *bind, struct published *p, struct rk_text *
 /* Bound to a number that the kernel has chosen. That of TCP is then bound by its name: a chosen one
    would be given back when the socket stops listening (tcp_set_state), as refuse=backend makes it
    do. */
-static int one_free(struct sockaddr_storage const *sa, int v6only, int tcp)
+static int one_free(struct side const *side, struct sockaddr_storage const *sa)
 {
-  int fd = one(sa, v6only, tcp);
+  int fd = one(side, sa);
 
-  for (int i = 0; fd != -1 && tcp && i < FREE_ATTEMPTS; i++) {
+  for (int i = 0; fd != -1 && side->tcp && i < FREE_ATTEMPTS; i++) {
     struct sockaddr_storage named = *sa;
     struct sockaddr_storage chosen = {0};
     socklen_t len = sizeof chosen;
@@ -228,10 +236,10 @@ static int one_free(struct sockaddr_storage const *sa, int v6only, int tcp)
       break;
     ((struct sockaddr_in *)&named)->sin_port = ((struct sockaddr_in *)&chosen)->sin_port;
     close(fd);
-    fd = one(&named, v6only, tcp);
+    fd = one(side, &named);
     if (fd != -1 || errno != EADDRINUSE)
       return fd;
-    fd = one(sa, v6only, tcp); /* somebody was faster */
+    fd = one(side, sa); /* somebody was faster */
   }
   return fd;
 }
@@ -260,16 +268,15 @@ static int bind_socket(struct bind const *bind, struct published *p, struct rk_t
   return 0;
 }
 
-int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
+static int bind_all(struct bind const *bind, struct published *p, struct rk_text *why)
 {
   struct rk_portspec spec = p->file.spec;
   struct sockaddr_storage sa;
   char err[RK_PORTSPEC_ERRMAX];
-  int tcp = rk_proto_is_tcp(spec.proto);
+  struct side side = {.ifname = p->file.ifname, .tcp = rk_proto_is_tcp(spec.proto)};
   int no6 = 0;
-  int v6only;
 
-  if (!tcp && !rk_proto_is_udp(spec.proto)) {
+  if (!side.tcp && !rk_proto_is_udp(spec.proto)) {
     rk_text_add(why, "unsupported port protocol ", rk_proto_name(spec.proto));
     return -1;
   }
@@ -283,15 +290,15 @@ int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
   while (p->nfds < p->file.spec.count) {
     int fd;
     spec.parentport = p->file.spec.parentport + p->nfds;
-    if (rk_portspec_listen(&spec, no6, &sa, &v6only, err, sizeof err) == -1) {
+    if (rk_portspec_listen(&spec, no6, &sa, &side.v6only, err, sizeof err) == -1) {
       bind_undo(p);
       rk_text_str(why, err);
       return -1;
     }
     if (spec.parentport)
-      fd = one_patiently(&sa, v6only, tcp, bind->patient);
+      fd = one_patiently(&side, &sa, bind->patient);
     else
-      fd = one_free(&sa, v6only, tcp);
+      fd = one_free(&side, &sa);
     if (fd == -1 && errno == EAFNOSUPPORT && sa.ss_family == AF_INET6 && !no6) {
       no6 = 1; /* a kernel without IPv6: "any" then means IPv4 */
       continue;
@@ -299,11 +306,25 @@ int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
     if (fd == -1) {
       int e = errno;
       bind_undo(p);
-      return refuse(p, spec.parentport, e, why);
+      refuse(p, spec.parentport, e, why);
+      return rk_fail(e);
     }
     p->fds[p->nfds] = fd;
     p->nfds++;
   }
+  return 0;
+}
+
+int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
+{
+  unsigned int index = 0;
+
+  if (p->file.ifname[0])
+    index = if_nametoindex(p->file.ifname);
+  errno = 0;
+  if (bind_all(bind, p, why) == -1)
+    return -1;
+  p->ifindex = index;
   return 0;
 }
 
@@ -319,6 +340,7 @@ void bind_undo(struct published *p)
   free(p->fds);
   p->fds = NULL;
   p->borrowed = 0;
+  p->ifindex = 0;
 }
 
 /* A mapped address is the IPv4 address that it is, see one(). */

@@ -18,7 +18,8 @@ struct bind {
 };
 
 /* Make and bind the port's sockets, TCP ones listening, or take the one that its file names. 0 with
-   p->fds, or -1 with the reason in RootlessKit's words. */
+   p->fds, or -1 with the reason in RootlessKit's
+   words; errno ENODEV: its interface is not there. */
 int bind_port(struct bind const *bind, struct published *p, struct rk_text *why);
 
 /* Close them, unless they were given. */

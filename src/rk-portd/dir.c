@@ -140,6 +140,8 @@ static void ports_event(struct dir *dir, struct inotify_event const *e)
     return;
   if (!strcmp(e->name, ".refresh") && exists(dir, e->name))
     dir->event(dir->ctx, DIR_REFRESH, NULL);
+  if (!strcmp(e->name, ".default"))
+    dir->event(dir->ctx, DIR_DEFAULT, NULL);
   if (e->name[0] == '.')
     return;
   if (e->mask & (IN_DELETE | IN_MOVED_FROM)) {

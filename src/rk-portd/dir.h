@@ -13,6 +13,7 @@ enum dir_event {
   DIR_PORT,        /* ports/NAME was written, or may have been */
   DIR_PORT_GONE,   /* ports/NAME is gone */
   DIR_PORTS,       /* ports may be another directory, or none: not followed any more */
+  DIR_DEFAULT,     /* ports/.default was written, or is gone */
   DIR_REFRESH,     /* somebody asks for the counters: ports/.refresh */
   DIR_STATUS_GONE, /* ports.status is gone, and perhaps the whole directory with it */
   DIR_CHAIN,       /* child_pid has changed */

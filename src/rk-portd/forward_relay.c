@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC
    -P relay: bind here, hand the listening sockets to rk-relay, and read its counters. */
+#include <errno.h>
 #include <string.h>
 #include <arpa/inet.h>
 
@@ -24,9 +25,9 @@ static int needs_six(struct published const *p)
 
 static enum forwarded relay_open(struct forward *f, struct published *p, struct rk_text *why)
 {
-  if (bind_port(&f->bind, p, why) == -1)
-    return FORWARD_REFUSED;
-  return FORWARD_LISTENING;
+  if (bind_port(&f->bind, p, why) == 0)
+    return FORWARD_LISTENING;
+  return errno == ENODEV ? FORWARD_WAITING : FORWARD_REFUSED;
 }
 
 static void relay_close(struct forward *f, struct published *p)
@@ -108,6 +109,8 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
   struct rk_relay_add add = request(p);
   struct rk_relay_say say;
 
+  if (!p->nfds)
+    return FORWARD_WAITING;
   bind_listen_again(p);
   for (add.index = 0; add.index < p->nfds; add.index += RK_RELAY_FDS_MAX) {
     size_t n = p->nfds - add.index;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <net/if.h>
 #include <sys/wait.h>
 
 #include <skalibs/strerr.h>
@@ -13,6 +14,7 @@
 #include <rk/clock.h>
 #include <rk/exit.h>
 #include <rk/portid.h>
+#include <rk/state.h>
 #include "errtext.h"
 #include "status.h"
 
@@ -507,6 +509,8 @@ static void in_conflict(struct portd *s, struct published *p, struct published c
   refuse(s, p, why->s);
 }
 
+static void on_links(void *ctx);
+
 /* Its file is good, and nothing of it is open. */
 static void open_port(struct portd *s, struct published *p)
 {
@@ -525,6 +529,11 @@ static void open_port(struct portd *s, struct published *p)
   }
   if (f->ops->check)
     r = f->ops->check(p, &why);
+  /* before the interface is looked for */
+  if (p->file.ifname[0] && links_follow(&s->links, &s->loop, on_links, s) == -1) {
+    rk_text_add(&why, "unable to follow the host's interfaces: ", errtext(errno));
+    r = FORWARD_REFUSED;
+  }
   if (r == FORWARD_LISTENING && f->ops->open)
     r = f->ops->open(f, p, &why);
   else if (r == FORWARD_LISTENING)
@@ -545,6 +554,21 @@ static void open_port(struct portd *s, struct published *p)
     serve(s, p);
   if (port_open(p->state))
     set_error(s, p, NULL);
+}
+
+/* Interfaces have come, gone or another name. */
+static void on_links(void *ctx)
+{
+  struct portd *s = ctx;
+
+  for (struct published *p = s->table.first; p; p = p->next) {
+    if (!p->file.ifname[0] || !port_open(p->state))
+      continue;
+    if (if_nametoindex(p->file.ifname) == p->ifindex)
+      continue;
+    shut(s, p);
+    open_port(s, p);
+  }
 }
 
 /* Other options, but the same host side: its sockets and their clients stay. */
@@ -667,8 +691,10 @@ static void load_port(void *ctx, char const *name)
   if (memcmp(&p->mtime, &mtime, sizeof mtime) != 0)
     dirty(s, p);
   p->mtime = mtime;
+  if (r == FILE_GOOD && rk_portdefault_apply(&s->usual, &file, err, sizeof err) == -1)
+    r = FILE_BAD;
   if (r == FILE_BAD)
-    bad_file(s, p, why.s);
+    bad_file(s, p, err);
   else
     new_file(s, p, &file);
 }
@@ -721,6 +747,22 @@ static int unread_ports(struct portd *s)
   return -1;
 }
 
+/* One that cannot be read is as bad as one that says nonsense: a port is not opened to the world
+   because of that. */
+static void read_default(struct portd *s)
+{
+  char text[RK_PORTSPEC_IPMAX + 16];
+  ssize_t n = rk_fact_read(s->dir.ports, ".default", text, sizeof text);
+  int was = s->usual.bad;
+
+  if (n == -1)
+    s->usual = (struct rk_portdefault){.bad = errno != ENOENT};
+  else
+    rk_portdefault_parse(text, (size_t)n, &s->usual);
+  if (s->usual.bad && !was)
+    strerr_warnw("ports/.default is not an address: ports that name none are not opened");
+}
+
 /* Read all port files. 0, or -1 with errno: they could not all be found. */
 static int scan(struct portd *s)
 {
@@ -736,6 +778,8 @@ static int scan(struct portd *s)
   }
   for (struct published *p = s->table.first; p; p = p->next)
     p->seen = 0;
+  if (s->dir.ports != -1)
+    read_default(s);
   if (s->dir.ports != -1)
     r = dir_each(&s->dir, load_port, s);
   if (r == -1)
@@ -804,6 +848,7 @@ static void on_dir(void *ctx, enum dir_event event, char const *name)
     case DIR_PORT: reload_port(s, name); break;
     case DIR_PORT_GONE: withdraw(s, table_find(&s->table, name)); break;
     case DIR_PORTS: scan(s); break;
+    case DIR_DEFAULT: scan(s); break;
     case DIR_REFRESH: refresh(s); break;
     case DIR_STATUS_GONE: rk_timer_start(&s->loop, &s->status_gone, STATUS_GONE_MS); break;
     case DIR_CHAIN: look_for_chain(s); break;

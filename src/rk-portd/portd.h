@@ -12,6 +12,7 @@
 #include "addresses.h"
 #include "dir.h"
 #include "forward.h"
+#include "links.h"
 #include "table.h"
 
 enum { PORTD_TEXT_MAX = 256 };
@@ -23,6 +24,8 @@ struct portd {
   struct chain chain;
   struct forward forward;
   struct rk_watch chainwatch;
+  struct links links;
+  struct rk_portdefault usual;  /* ports/.default, read before the ports */
   struct addresses addresses;   /* of the host */
   char prog[RK_PROG_MAX];       /* its name in messages */
   char trouble[PORTD_TEXT_MAX]; /* why the chain that is there cannot be served; "": it is */

@@ -57,7 +57,8 @@ struct published {
   unsigned int borrowed : 1; /* its one socket was given to rk-portd: never closed */
   unsigned int seen : 1;     /* by the scan under way */
   uint32_t nfds;
-  int *fds;      /* bound sockets, in the range's order */
+  int *fds;             /* bound sockets, in the range's order */
+  unsigned int ifindex; /* ifname=: the interface's when they were bound */
   int socketdir; /* of a unix socket that is bound: its directory (O_PATH), and what was made */
   dev_t socketdev;
   ino_t socketino;

@@ -116,8 +116,13 @@ static void chain(struct rk_text *t, struct published const *p, struct status_vi
     field(t, "reason", v->trouble);
   } else {
     field(t, "chain", "waiting");
-    if (v->chain && v->waiting)
+    if (p->file.ifname[0] && !p->nfds) {
+      rk_text_str(t, "reason=there is no interface ");
+      rk_text_safe(t, p->file.ifname, strlen(p->file.ifname));
+      rk_text_str(t, "\n");
+    } else if (v->chain && v->waiting) {
       field(t, "reason", v->waiting);
+    }
   }
 }
 
@@ -148,6 +153,8 @@ void status_text(struct published const *p, struct status_view const *v, struct 
     field(t, "listen", path);
   } else if (v->ours && v->listen.ss_family != AF_UNSPEC)
     address(t, "listen", &v->listen, p->nfds);
+  if (p->file.ifname[0])
+    field(t, "ifname", p->file.ifname);
   if (v->ours)
     address(t, "target", &v->target, p->nfds);
   field(t, "driver", v->driver);

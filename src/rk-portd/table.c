@@ -91,6 +91,8 @@ struct published *table_conflict(struct table const *table, struct published con
   for (struct published *o = table->first; o; o = o->next) {
     if (o == p || !port_open(o->state) || o->borrowed)
       continue;
+    if (strcmp(o->file.ifname, p->file.ifname) != 0)
+      continue; /* the kernel knows */
     if (rk_portspec_conflict(&o->file.spec, &p->file.spec))
       return o;
   }
@@ -201,6 +203,8 @@ int table_same_side(struct rk_portfile const *a, struct rk_portfile const *b)
   if (x->parentport != y->parentport)
     return 0;
   if (strcmp(x->parentpath, y->parentpath) != 0 || x->mode != y->mode)
+    return 0;
+  if (strcmp(a->ifname, b->ifname) != 0)
     return 0;
   return !strcmp(x->parentip, y->parentip) && !strcmp(a->listenfd, b->listenfd);
 }

@@ -311,6 +311,19 @@ static void check_builtin(struct run const *r)
     run_die("unknown source-ip-transparent-backend: %s", r->srcip_backend);
 }
 
+static void check_publish_address(struct run const *r)
+{
+  struct rk_portdefault usual;
+
+  if (!*r->publish_address)
+    return;
+  if (is(r->port_driver, "none") || is(r->port_driver, "implicit"))
+    run_die("--publish-address needs a port driver that binds: builtin or slirp4netns");
+  rk_portdefault_parse(r->publish_address, strlen(r->publish_address), &usual);
+  if (usual.bad)
+    run_die("invalid --publish-address: \"%s\" is not an address", r->publish_address);
+}
+
 static void check_ports(struct run const *r)
 {
   static char const *const known[] = {"none",        "implicit",         "builtin",
@@ -334,6 +347,7 @@ static void check_ports(struct run const *r)
     run_die("gvisor-tap-vsock port driver disabled by build tag no_gvisortapvsock");
   if (is(r->port_driver, "builtin"))
     check_builtin(r);
+  check_publish_address(r);
   check_publish(r);
 }
 

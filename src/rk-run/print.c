@@ -91,6 +91,28 @@ void script_chain(int fd, enum script_language lang, struct run const *r, char c
   dprintf(fd, "\n");
 }
 
+/* A file of ports/: its name, and the words that printf writes, by file_end. */
+static void file_begin(int fd, enum script_language lang, struct run const *r, char const *name)
+{
+  dprintf(fd, lang == SCRIPT_SH ? "printf " : "if { redirfd -w 1 ");
+  if (lang != SCRIPT_SH) {
+    script_dir(fd, lang, r);
+    dprintf(fd, "/ports/%s printf ", name);
+  }
+  script_word(fd, lang, "%s\\n");
+  dprintf(fd, " ");
+}
+
+static void file_end(int fd, enum script_language lang, struct run const *r, char const *name)
+{
+  if (lang == SCRIPT_SH) {
+    dprintf(fd, " > ");
+    script_dir(fd, lang, r);
+    dprintf(fd, "/ports/%s", name);
+  }
+  dprintf(fd, lang == SCRIPT_SH ? "\n" : " }\n");
+}
+
 void script_ports(int fd, enum script_language lang, struct run const *r)
 {
   int sh = lang == SCRIPT_SH;
@@ -98,22 +120,17 @@ void script_ports(int fd, enum script_language lang, struct run const *r)
   dprintf(fd, sh ? "(umask 077 && mkdir -p " : "if { umask 077 mkdir -p ");
   script_dir(fd, lang, r);
   dprintf(fd, sh ? "/ports)\n" : "/ports }\n");
+  if (*r->publish_address) {
+    file_begin(fd, lang, r, ".default");
+    script_word(fd, lang, r->publish_address);
+    file_end(fd, lang, r, ".default");
+  }
   for (size_t i = 0; i < r->publish.len; i++) {
-    dprintf(fd, sh ? "printf " : "if { redirfd -w 1 ");
-    if (!sh) {
-      script_dir(fd, lang, r);
-      dprintf(fd, "/ports/%zu printf ", i + 1);
-    }
-    script_word(fd, lang, "%s\\n");
-    dprintf(fd, " ");
+    char const *name = run_text("%zu", i + 1);
+    file_begin(fd, lang, r, name);
     script_word(fd, lang, r->publish.item[i]);
     dprintf(fd, " %s", portd_srcip(r));
-    if (sh) {
-      dprintf(fd, " > ");
-      script_dir(fd, lang, r);
-      dprintf(fd, "/ports/%zu", i + 1);
-    }
-    dprintf(fd, sh ? "\n" : " }\n");
+    file_end(fd, lang, r, name);
   }
 }
 

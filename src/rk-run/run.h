@@ -22,6 +22,7 @@ struct run {
   struct goflag_list copy_up, publish;
   char const *copy_up_mode, *propagation;
   char const *port_driver;
+  char const *publish_address; /* "": all; else of ports that name none */
   int srcip;
   char const *srcip_backend;
   int pidns, cgroupns, utsns, ipcns;

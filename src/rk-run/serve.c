@@ -127,6 +127,19 @@ static void ask_for_ports(struct serve *s)
   }
 }
 
+/* For rk-portd, whoever asks it for a port. */
+static void set_address(struct serve *s)
+{
+  char const *address = s->r->publish_address;
+
+  if (!*address)
+    return;
+  if (mkdirat(s->dirfd, "ports", 0700) == -1 && errno != EEXIST)
+    run_die("mkdir %s/ports: %s", s->dir, go_errno(errno));
+  if (rk_fact_write(s->dirfd, "ports/.default", address, strlen(address), 0600) == -1)
+    run_die("write %s/ports/.default: %s", s->dir, go_errno(errno));
+}
+
 /* Step until *flag is set or the chain is over, for whose sake the waiting was. 0: it takes too
    long. */
 static int wait_for(struct serve *s, int const *flag, int64_t until)
@@ -299,6 +312,7 @@ int serve_begin(struct serve *s, char const *dir, int dirfd)
   plan_services(s, managed);
   if (!managed)
     return 0;
+  set_address(s);
   s->waiting = s->r->publish.len || await_ports(s) == -1;
   return s->waiting;
 }

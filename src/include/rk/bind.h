@@ -13,6 +13,10 @@
    would let anybody share the port. */
 int rk_bind(struct sockaddr_storage const *sa, int v6only, int tcp);
 
+/* Likewise, for what arrives by this interface only (SO_BINDTODEVICE of socket(7), for everybody
+   since Linux 5.7); "": by any. errno ENODEV: there is none of that name. */
+int rk_bind_to(struct sockaddr_storage const *sa, int v6only, int tcp, char const *ifname);
+
 /* How long a queue rk_bind asks for: the kernel cuts it to net.core.somaxconn (listen(2)). */
 enum { RK_BACKLOG = 65535 };
 

@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <net/if.h>
 #include <netinet/in.h>
 
 #include <rk/relay.h>
@@ -104,6 +105,8 @@ struct rk_portfile {
   uint32_t wait_s;                    /* SECONDS */
   int refuse_backend;                 /* refuse=backend: the port refuses while nothing listens
                                          inside; refuse=client (default) */
+  char ifname[IFNAMSIZ];              /* ifname=NAME: only what arrives by this interface of the
+                                         host; "": any */
   char listenfd[RK_PORTFILE_NAMEMAX]; /* listen-fd=NAME: take this socket instead of binding; "":
                                          bind */
 };
@@ -113,6 +116,18 @@ struct rk_portfile {
    line (from 1; 0: the file as a whole). */
 int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, unsigned int *line,
                       char *err, size_t errsize);
+
+/* The text of ports/.default: the host address of ports that name none. */
+struct rk_portdefault {
+  char ip[RK_PORTSPEC_IPMAX]; /* "": all */
+  int bad;                    /* it is none: no such port may be opened */
+};
+void rk_portdefault_parse(char const *text, size_t len, struct rk_portdefault *usual);
+
+/* Give a port that names no host address (nor interface, nor socket) this one. 0, or -1 with err,
+   one line. */
+int rk_portdefault_apply(struct rk_portdefault const *usual, struct rk_portfile *file, char *err,
+                         size_t errsize);
 
 /* Does it have a key that only rk-relay can serve (listen-fd= not counted)? 1 or 0. */
 int rk_portfile_needs_relay(struct rk_portfile const *file);
