@@ -315,7 +315,7 @@ int driver_terminate(struct driver *d)
   if (!d->pid)
     return 0;
   close_fd(&d->leave);
-  kill(-d->pid, SIGTERM);
+  kill(-d->pid, d->report.cleanup ? SIGTERM : SIGKILL);
   return d->report.cleanup;
 }
 

@@ -153,7 +153,11 @@ void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
 
   PROG = "rk-outside (driver)";
   environment(driver, env, text, sizeof text);
+  /* what rk-outside ignores; a driver may have something to tidy up at SIGTERM */
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGTERM, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
+  signal(SIGHUP, SIG_DFL);
   setpgid(0, 0);
   /* Not the network's only leash: a driver that changes its ids loses it (prctl(2)); fd 6 stays. */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)

@@ -150,6 +150,7 @@ static pid_t pid_of_chain(struct chain const *chain)
 
 static void reset_signals(void)
 {
+  static int const outlived[] = {SIGTERM, SIGINT, SIGHUP};
   sigset_t none;
 
   sigemptyset(&none);
@@ -158,6 +159,10 @@ static void reset_signals(void)
     if (sig != SIGKILL && sig != SIGSTOP)
       signal(sig, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
+  /* Service managers and terminals send these to every process at once (systemd.kill(5)): the
+     program may have something left to do, with its network. Its end is ours. */
+  for (size_t i = 0; i < sizeof outlived / sizeof *outlived; i++)
+    signal(outlived[i], SIG_IGN);
 }
 
 static int set_cloexec(int fd)

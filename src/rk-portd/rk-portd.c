@@ -57,13 +57,20 @@ static void on_signal(void *ctx, short revents)
     }
 }
 
+/* Whoever has SIGTERM ignored (rk-run) ends us by SIGQUIT: SIGTERM and SIGINT may go to every
+   process at once, and the chain still has clients. */
 static void catch_signals(struct signals *signals)
 {
-  static int const caught[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGQUIT, SIGUSR1};
+  static int const caught[] = {SIGCHLD, SIGHUP, SIGQUIT, SIGUSR1, SIGINT, SIGTERM};
+  size_t n = sizeof caught / sizeof *caught;
   sigset_t set;
 
+  if (signal(SIGTERM, SIG_IGN) == SIG_IGN) {
+    n -= 2;
+    signal(SIGINT, SIG_IGN);
+  }
   sigemptyset(&set);
-  for (size_t i = 0; i < sizeof caught / sizeof *caught; i++) {
+  for (size_t i = 0; i < n; i++) {
     sigaddset(&set, caught[i]);
     signal(caught[i], SIG_DFL); /* an ignored one (nohup) would never arrive */
   }

@@ -11,6 +11,7 @@
             by rk-portd; 101 bug; 111 a system call failed
    #syscalls seccomp.c */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/epoll.h>
@@ -148,6 +149,14 @@ static int step(struct relay *r, int busy)
   return busy;
 }
 
+/* Sent to every process at once they do not mean us: rk-portd and the chain's end do. */
+static void outlive(void)
+{
+  signal(SIGTERM, SIG_IGN);
+  signal(SIGINT, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+}
+
 int main(int argc, char const *const *argv)
 {
   static struct relay relay;
@@ -158,6 +167,7 @@ int main(int argc, char const *const *argv)
   if (argc > 1)
     rk_prog_dir("rk-relay", argv[1], prog);
   relay.timers = timers;
+  outlive();
   start(&relay);
   for (;;)
     busy = step(&relay, busy);

@@ -93,7 +93,8 @@ static void plan_services(struct serve *s, int managed)
     portd_srcip(s->r),  s->dir};
 
   s->portd = service(s, "rk-portd",
-                     (struct spawn_what){.argv = words(portd, sizeof portd / sizeof *portd),
+                     (struct spawn_what){.outlives = 1,
+                                         .argv = words(portd, sizeof portd / sizeof *portd),
                                          .fd = -1,
                                          .dir = s->r->portd_dir});
   s->apid = service(
@@ -343,6 +344,11 @@ void serve_changed(struct serve *s)
 {
   s->changed = 1;
   follow_ports(s);
+}
+
+int serve_owns(struct serve const *s, pid_t pid)
+{
+  return pid == s->portd.pid || pid == s->apid.pid;
 }
 
 /* All are told before one is waited for: each takes some 10 ms to close its inotify. */

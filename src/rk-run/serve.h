@@ -46,6 +46,9 @@ void serve_ready(struct serve *s);
 /* SIGIO has come from the kernel: ports/ has changed. */
 void serve_changed(struct serve *s);
 
+/* Is that process one of the services? */
+int serve_owns(struct serve const *s, pid_t pid);
+
 /* End the services. */
 void serve_end(struct serve *s);
 

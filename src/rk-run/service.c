@@ -114,7 +114,7 @@ int service_wait(struct service *h)
 void service_terminate(struct service const *h)
 {
   if (h->pid)
-    kill(h->pid, SIGTERM);
+    kill(h->pid, h->what.outlives ? SIGQUIT : SIGTERM);
 }
 
 void service_stop(struct service *h)

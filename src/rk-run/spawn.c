@@ -50,6 +50,8 @@ static int become(void *ctx)
 
   syscall(SYS_rt_sigprocmask, SIG_SETMASK, &c->was->mask, NULL, sizeof c->was->mask);
   signal(SIGPIPE, c->was->sigpipe);
+  if (c->what->outlives)
+    signal(SIGTERM, SIG_IGN);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != c->parent)
     return 1; /* the parent died before the line above */

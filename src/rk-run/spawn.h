@@ -16,6 +16,7 @@ struct spawn_was {
 struct spawn_what {
   char const *const *argv; /* terminated by NULL; the first is a path */
   int fd;                  /* -1, or one that stays open in it */
+  int outlives;            /* boolean: SIGTERM is ignored, SIGQUIT ends it */
   int dir; /* -1, or the directory that privilege_take() has found: it gets the capability */
 };
 

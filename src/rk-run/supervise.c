@@ -198,12 +198,27 @@ static void let_go(struct supervisor *s)
   s->stage = LET_GO;
 }
 
+/* As pid 1, or as a subreaper, we get the orphans of others (prctl(2), PR_SET_CHILD_SUBREAPER).
+   Our own children are waited for where they belong. */
+static void reap_orphans(struct supervisor const *s)
+{
+  siginfo_t si = {.si_pid = 0};
+
+  while (waitid(P_ALL, 0, &si, WEXITED | WNOHANG | WNOWAIT) == 0 && si.si_pid) {
+    if (si.si_pid == s->pid || serve_owns(&s->serve, si.si_pid))
+      return;
+    waitpid(si.si_pid, NULL, WNOHANG);
+    si.si_pid = 0;
+  }
+}
+
 /* Until the chain's process has ended. */
 static void supervise(struct supervisor *s)
 {
   while (s->pid) {
     if (rk_loop_step(&s->loop, -1) == -1)
       run_die("poll: %s", go_errno(errno));
+    reap_orphans(s);
     if (s->stage == AT_GATE)
       let_go(s);
   }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "driver.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,4 +30,15 @@ char const *driver_program(char const *name)
   if (!s || !*s)
     return name;
   return s;
+}
+
+void driver_outlive(void)
+{
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  sigprocmask(SIG_BLOCK, &set, NULL);
 }

@@ -16,6 +16,11 @@ int driver_wants(char const *name); /* it is "1" */
 /* The program to run: RK_DRIVER_PROGRAM, a name or path that the user chose, else name. */
 char const *driver_program(char const *name);
 
+/* Block the signals that service managers and terminals send to every process at once (SIGTERM,
+   SIGINT, SIGHUP): the program may have something left to do with its network. The mask survives
+   execve(2). The end comes by fd LEAVE, or by SIGKILL. */
+void driver_outlive(void);
+
 /* A directory that only this process can name: a tmpfs that is mounted nowhere, of mode 0700, gone
    with the last fd below it. The chain's root has the user's rights on every directory that has a
    name, and could put another file in the place of what a driver is about to open or to execute.

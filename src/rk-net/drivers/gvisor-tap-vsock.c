@@ -57,6 +57,7 @@ int main(void)
   int sockets[2];
 
   PROG = "gvisor-tap-vsock (driver)";
+  driver_outlive();
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a pair of sockets");
   pump = (struct pump){.tap = driver_tap(), .server = sockets[0], .paced = 1};

@@ -176,13 +176,14 @@ static pid_t hear_resident(int fd)
 
 static void await_pasta(int fifo, int pidfd)
 {
+  static char const report[] = "resolver=fixed\ncleanup=no\n\n"; /* it makes nothing outside */
   struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 
   while (poll(x, 2, -1) == -1)
     if (errno != EINTR)
       strerr_diefusys(RK_EXIT_SYS, "wait for pasta");
   if (x[0].revents & POLLIN)
-    allwrite(REPORT, "resolver=fixed\n\n", 16);
+    allwrite(REPORT, report, sizeof report - 1);
   _exit(0);
 }
 
@@ -326,6 +327,7 @@ int main(void)
   int dir;
 
   PROG = "pasta (driver)";
+  driver_outlive();
   if (strlen(pid) > 10)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");
   dir = driver_private();

@@ -51,6 +51,7 @@ int main(void)
   char const *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
 
   PROG = "slirp4netns (driver)";
+  driver_outlive();
   argv[6] = driver_plan("RK_NET_MTU");
   argv[8] = driver_plan("RK_NET_CIDR");
   /* Without --configure: the tap is persistent and configured already, so that a second slirp4netns

@@ -148,6 +148,7 @@ int main(void)
   int dir;
 
   PROG = "vpnkit (driver)";
+  driver_outlive();
   if (!driver_wants("RK_NET_HOST_LOOPBACK")) {
     argv[5] = "--host-ip";
     argv[6] = "0.0.0.0";
