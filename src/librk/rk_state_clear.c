@@ -16,8 +16,9 @@
 #include <rk/text.h>
 
 /* What a chain writes. Whatever else lies there belongs to somebody else. */
-static char const *const OWN[] = {"child_pid", "netns", "resolv.conf", "hosts", ".child",
-                                  ".owner",    ".made", ".s4nn.sock",  "net",   "env"};
+static char const *const OWN[] = {"child_pid", "netns",  "resolv.conf", "hosts",
+                                  ".child",    ".owner", ".made",       ".s4nn.sock",
+                                  ".gvp.sock", "net",    "env"};
 enum { NOWN = sizeof OWN / sizeof *OWN };
 
 static char const NEW[] = ".new-", OLD[] = ".old-";

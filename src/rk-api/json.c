@@ -280,12 +280,13 @@ static int keeps_source(struct apid const *a)
 static cJSON *ports(struct apid const *a)
 {
   static char const *const builtin[] = {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"};
-  static char const *const slirp[] = {"tcp", "tcp4", "udp", "udp4"};
+  static char const *const four[] = {"tcp", "tcp4", "udp", "udp4"};
+  static char const *const names[] = {"none", "builtin", "slirp4netns", "gvisor-tap-vsock"};
   cJSON *p = cJSON_CreateObject();
 
-  cJSON_AddStringToObject(p, "driver", a->driver == APID_SLIRP ? "slirp4netns" : "builtin");
-  if (a->driver == APID_SLIRP) {
-    cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(slirp, 4));
+  cJSON_AddStringToObject(p, "driver", names[a->driver]);
+  if (a->driver != APID_BUILTIN) {
+    cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(four, 4));
     cJSON_AddTrueToObject(p, "disallowLoopbackChildIP");
     return p;
   }

@@ -104,6 +104,8 @@ static enum MHD_Result delete_port(struct request *q, char const *which)
     if (a->driver == APID_SLIRP)
       snprintf(err, sizeof err,
                "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
+    else if (a->driver == APID_GVISOR)
+      snprintf(err, sizeof err, "unknown port id: %ld", q->id);
     else
       snprintf(err, sizeof err, "unknown id: %ld", q->id);
     return apid_refuse(q->connection, 400, err);

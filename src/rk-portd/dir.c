@@ -153,6 +153,12 @@ static void ports_event(struct dir *dir, struct inotify_event const *e)
   dir->event(dir->ctx, DIR_PORT, e->name);
 }
 
+/* Of a network driver that publishes. */
+static int is_api_socket(char const *name)
+{
+  return !strcmp(name, ".s4nn.sock") || !strcmp(name, ".gvp.sock");
+}
+
 static void dir_event(struct dir *dir, struct inotify_event const *e)
 {
   if (e->mask & IN_MOVE_SELF)
@@ -168,7 +174,7 @@ static void dir_event(struct dir *dir, struct inotify_event const *e)
       dir->event(dir->ctx, DIR_STATUS_GONE, NULL);
   } else if (!strcmp(e->name, "child_pid")) {
     dir->event(dir->ctx, DIR_CHAIN, NULL);
-  } else if (!strcmp(e->name, ".s4nn.sock") && e->mask & IN_CREATE) {
+  } else if (e->mask & IN_CREATE && is_api_socket(e->name)) {
     dir->event(dir->ctx, DIR_SOCKET, NULL);
   }
 }

@@ -17,7 +17,7 @@ enum dir_event {
   DIR_REFRESH,     /* somebody asks for the counters: ports/.refresh */
   DIR_STATUS_GONE, /* ports.status is gone, and perhaps the whole directory with it */
   DIR_CHAIN,       /* child_pid has changed */
-  DIR_SOCKET,      /* .s4nn.sock was made */
+  DIR_SOCKET,      /* a driver's API socket was made */
   DIR_OVERFLOW,    /* events were lost: anything may have changed */
   DIR_MOVED        /* the directory was moved away */
 };

@@ -29,7 +29,7 @@ struct forward {
   struct relay relay; /* relay */
   int six;            /* relay: one that can do IPv6 is needed */
   int pace;           /* relay: ms between two looks at the counters */
-  struct stat socket; /* slirp4netns: the API socket of the one that was asked */
+  struct stat socket; /* slirp4netns, gvproxy: the API socket of the one that was asked */
   int diag;           /* implicit: a socket of sock_diag(7); -1 */
 };
 
@@ -69,6 +69,6 @@ struct forwarder {
   /* rk-portd ends: cut the connections, or, gently, let them end. */
   void (*leave)(struct forward *f, int gently);
 };
-extern struct forwarder const forward_relay, forward_slirp, forward_pasta;
+extern struct forwarder const forward_relay, forward_slirp, forward_pasta, forward_gvproxy;
 
 #endif

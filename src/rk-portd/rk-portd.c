@@ -103,8 +103,8 @@ static void raise_limit(void)
 }
 
 /* In the order of -P's words. */
-static struct forwarder const *const FORWARDERS[] = {&forward_relay, &forward_slirp,
-                                                     &forward_pasta};
+static struct forwarder const *const FORWARDERS[] = {&forward_relay, &forward_slirp, &forward_pasta,
+                                                     &forward_gvproxy};
 
 struct options {
   int readyfd;
@@ -127,7 +127,7 @@ static struct rk_option const OPTIONS[] = {
   {.letter = 'P',
    .kind = RK_OPTION_WORD,
    .at = offsetof(struct options, driver),
-   .arg = "relay|slirp4netns|implicit",
+   .arg = "relay|slirp4netns|implicit|gvisor-tap-vsock",
    .text = "how ports are forwarded: by rk-relay (builtin: the same) or the network driver",
    .aliases = "builtin"},
   {.letter = 'u',

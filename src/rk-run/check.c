@@ -241,6 +241,7 @@ static void check_gvisor(struct run *r)
     run_warn("gvproxy, which --net=gvisor-tap-vsock needs, is not in $PATH: %s takes its place",
              others[i]);
     r->net = others[i];
+    r->no_gvproxy = 1;
     return;
   }
   run_die(
@@ -324,7 +325,22 @@ static void check_publish_address(struct run const *r)
     run_die("invalid --publish-address: \"%s\" is not an address", r->publish_address);
 }
 
-static void check_ports(struct run const *r)
+/* Where another driver took gvproxy's place, the relay does. RootlessKit starts with any network,
+   and then fails at the first port. */
+static void check_gvisor_ports(struct run *r)
+{
+  run_warn("\"gvisor-tap-vsock\" port driver is experimental");
+  if (is(r->net, "host"))
+    run_die("port driver requires non-host network");
+  if (is(r->net, "gvisor-tap-vsock"))
+    return;
+  if (!r->no_gvproxy)
+    run_die("port driver \"gvisor-tap-vsock\" requires --net=gvisor-tap-vsock");
+  run_warn("without gvproxy the port driver is builtin");
+  r->port_driver = "builtin";
+}
+
+static void check_ports(struct run *r)
 {
   static char const *const known[] = {"none",        "implicit",         "builtin",
                                       "slirp4netns", "gvisor-tap-vsock", NULL};
@@ -341,10 +357,8 @@ static void check_ports(struct run const *r)
     run_die("port driver \"implicit\" requires --net=pasta");
   if (is(r->port_driver, "slirp4netns") && !is(r->net, "slirp4netns"))
     run_die("port driver requires slirp4netns network");
-  if (is(r->port_driver, "gvisor-tap-vsock") && is(r->net, "host"))
-    run_die("port driver requires non-host network");
   if (is(r->port_driver, "gvisor-tap-vsock"))
-    run_die("gvisor-tap-vsock port driver disabled by build tag no_gvisortapvsock");
+    check_gvisor_ports(r);
   if (is(r->port_driver, "builtin"))
     check_builtin(r);
   check_publish_address(r);

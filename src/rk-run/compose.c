@@ -132,6 +132,11 @@ static void network(struct words *w, struct run const *r)
     add(w, "-l");
 }
 
+int run_lends_ports(struct run const *r)
+{
+  return !strcmp(r->port_driver, "slirp4netns") || !strcmp(r->port_driver, "gvisor-tap-vsock");
+}
+
 /* Variables of the network driver outside: what of RootlessKit's flags is no option of rk-net.
    rk-gate removes them. */
 char const *const *run_driver_env(struct run const *r)
@@ -150,7 +155,7 @@ char const *const *run_driver_env(struct run const *r)
     program = r->vpnkit;
   if (lxc && *r->lxc)
     program = r->lxc;
-  if (!strcmp(r->port_driver, "slirp4netns") || !strcmp(r->port_driver, "implicit"))
+  if (strcmp(r->port_driver, "none") && strcmp(r->port_driver, "builtin"))
     env[n++] = run_text("RK_PORT_DRIVER=%s", r->port_driver);
   if (program)
     env[n++] = run_text("RK_DRIVER_PROGRAM=%s", program);
@@ -220,7 +225,7 @@ static void gate_link(struct words *w, struct run const *r, int const gate[3])
     return;
   add_link(w, "rk-gate");
   /* rk-portd has to find the chain to publish anything */
-  if (!strcmp(r->port_driver, "slirp4netns"))
+  if (run_lends_ports(r))
     add(w, "-e");
   add(w, run_text("%d", gate[0]));
   add(w, run_text("%d", gate[1]));
@@ -229,8 +234,8 @@ static void gate_link(struct words *w, struct run const *r, int const gate[3])
 /* A word of what is printed, not a program that is run. */
 static char const SHELL[] = {'s', 'h', 0};
 
-/* What rk-gate does in a run: no variable for the driver reaches the command, and with slirp4netns,
-   which publishes when it is there, the ports are waited for. */
+/* What rk-gate does in a run: no variable for the driver reaches the command, and where the network
+   driver publishes, which it does when it is there, the ports are waited for. */
 static void gate_of_script(struct words *w, struct run const *r, char const *const *env,
                            char const *state_dir)
 {
@@ -238,7 +243,7 @@ static void gate_of_script(struct words *w, struct run const *r, char const *con
     add(w, "env");
   for (; *env; env++)
     add_option(w, "-u", run_text("%.*s", (int)strcspn(*env, "="), *env));
-  if (!state_dir || !r->publish.len || strcmp(r->port_driver, "slirp4netns"))
+  if (!state_dir || !r->publish.len || !run_lends_ports(r))
     return;
   add(w, SHELL);
   add_option(w, "-c", "rk-port wait \"$0\" && exec \"$@\"");

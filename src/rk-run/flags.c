@@ -89,7 +89,7 @@ static struct goflag const FLAGS[] = {
   {"vpnkit-binary", 0, GOFLAG_TEXT, AT(vpnkit), "Network [vpnkit]", "PATH",
    "name or path of vpnkit (default: vpnkit)"},
   {"port-driver", 0, GOFLAG_TEXT, AT(port_driver), "Port", "DRIVER",
-   "none, implicit (pasta), builtin or slirp4netns (default: none)"},
+   "none, implicit (pasta), builtin, slirp4netns or gvisor-tap-vsock (default: none)"},
   {"publish", "p", GOFLAG_LIST, AT(publish), 0, "SPEC",
    "publish a port, e.g. 127.0.0.1:8080:80/tcp"},
   {"publish-address", 0, GOFLAG_TEXT, AT(publish_address), 0, "ADDRESS",

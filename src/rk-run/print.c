@@ -21,7 +21,7 @@ char const *portd_driver(struct run const *r)
 
 char const *portd_srcip(struct run const *r)
 {
-  return r->srcip ? "srcip=loopback" : "srcip=plain";
+  return r->srcip || run_lends_ports(r) ? "srcip=loopback" : "srcip=plain";
 }
 
 /* The state directory of a script that makes it itself. */

@@ -27,6 +27,7 @@ struct run {
   char const *srcip_backend;
   int pidns, cgroupns, utsns, ipcns;
   char const *reaper, *evacuate, *subid_source;
+  int no_gvproxy;             /* another driver takes its place */
   int portd_dir;              /* privilege_take() */
   char const *keep_fds;       /* for -f of rk-net and rk-pidns, "" for none; null when a chain is
                                  only printed */
@@ -56,6 +57,9 @@ char const *const *run_chain(struct run const *r, int absolute, int const gate[3
 
 /* NAME=VALUE words for the driver outside, terminated by 0; a printed chain begins with them. */
 char const *const *run_driver_env(struct run const *r);
+
+/* Does the network driver publish ports, when it is there and asked? 1 or 0. */
+int run_lends_ports(struct run const *r);
 
 /* print.c */
 void run_print(struct run const *r) __attribute__((noreturn));

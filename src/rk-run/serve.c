@@ -303,7 +303,7 @@ static int await_ports(struct serve *s)
 int serve_begin(struct serve *s, char const *dir, int dirfd)
 {
   char const *driver = s->r->port_driver;
-  int managed = !strcmp(driver, "builtin") || !strcmp(driver, "slirp4netns");
+  int managed = !strcmp(driver, "builtin") || run_lends_ports(s->r);
 
   s->dir = dir;
   s->dirfd = dirfd;

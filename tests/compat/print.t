@@ -57,9 +57,9 @@ is "$(rk-run --print=sh --net=slirp4netns --port-driver=slirp4netns --source-ip-
   -p 1.2.3.4:1:1/tcp true 2> /dev/null)" '#!/bin/sh -e
 dir=$(mktemp -d "${XDG_RUNTIME_DIR:-/tmp}/rk.XXXXXX")
 (umask 077 && mkdir -p "$dir"/ports)
-printf '"'%s\n'"' 1.2.3.4:1:1/tcp srcip=plain > "$dir"/ports/1
+printf '"'%s\n'"' 1.2.3.4:1:1/tcp srcip=loopback > "$dir"/ports/1
 rk-portd -P slirp4netns "$dir" &
-rk-apid -P slirp4netns -o srcip=plain "$dir" &
+rk-apid -P slirp4netns -o srcip=loopback "$dir" &
 exec env RK_PORT_DRIVER=slirp4netns \
   rk-state -r "$dir" \
   rk-userns \

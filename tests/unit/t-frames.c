@@ -102,6 +102,31 @@ static void gateway(void)
   ok(!frame_may_pass(&closed, f.b, f.len), "or longer than the frame");
 }
 
+/* Where the stack publishes ports: its own connections are answered, none is begun. */
+static void published(void)
+{
+  static struct frame_rules const open = {.gateway = {10, 0, 2, 1}, .publishes = 1};
+  struct frame f = frame("10.0.2.1", TCP, 16000);
+  enum { FLAGS = 47, SYN = 2, RST = 4, ACK = 16 };
+
+  f.b[FLAGS] = SYN | ACK;
+  ok(frame_may_pass(&open, f.b, f.len), "the gateway's connection is accepted");
+  ok(!frame_may_pass(&closed, f.b, f.len), "only where it publishes");
+  f.b[FLAGS] = RST;
+  ok(frame_may_pass(&open, f.b, f.len), "or refused");
+  f.b[FLAGS] = SYN;
+  ok(!frame_may_pass(&open, f.b, f.len), "none begins");
+  ok(!frame_may_pass(&open, f.b, 47), "a frame without its flags does not pass");
+  f = frame("10.0.2.1", TCP, 15999);
+  f.b[FLAGS] = ACK;
+  ok(!frame_may_pass(&open, f.b, f.len), "nor to a port that the stack does not choose");
+  f = frame("10.0.2.1", TCP, 80);
+  f.b[FLAGS] = ACK;
+  ok(!frame_may_pass(&open, f.b, f.len), "nor to its own services");
+  ok(passes(&open, "10.0.2.1", UDP, 16000), "UDP is answered");
+  ok(!passes(&open, "10.0.2.1", UDP, 67), "and reaches no service");
+}
+
 static void shapes(void)
 {
   struct frame f = frame("192.0.2.1", TCP, 80);
@@ -293,6 +318,7 @@ int main(void)
   pace();
   destinations();
   gateway();
+  published();
   shapes();
   up();
   down();

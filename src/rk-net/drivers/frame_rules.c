@@ -18,13 +18,29 @@ enum {
   ICMP = 1,
   TCP = 6,
   UDP = 17,
+  FLAGS = 13, /* into a TCP header (RFC 9293 3.1) */
+  SYN = 0x02,
+  ACK = 0x10,
   DNS = 53,
-  HTTP = 80
+  HTTP = 80,
+  EPHEMERAL = 16000 /* the first that gVisor chooses for a connection of its own */
 };
 
 static unsigned int word(unsigned char const *s)
 {
   return (unsigned int)s[0] << 8 | s[1];
+}
+
+/* An answer to what the stack itself has begun, for a published port. No SYN: that would begin a
+   connection. */
+static int answers(struct frame_rules const *rules, unsigned char const *frame, size_t len,
+                   size_t payload)
+{
+  if (!rules->publishes || word(frame + payload + 2) < EPHEMERAL)
+    return 0;
+  if (frame[PROTOCOL] == UDP)
+    return 1;
+  return len > payload + FLAGS && (frame[payload + FLAGS] & (SYN | ACK)) != SYN;
 }
 
 static int to_gateway(struct frame_rules const *rules, unsigned char const *frame, size_t len)
@@ -39,6 +55,8 @@ static int to_gateway(struct frame_rules const *rules, unsigned char const *fram
   if (payload < IP_END || len < payload + 4)
     return 0;
   port = word(frame + payload + 2);
+  if ((protocol == TCP || protocol == UDP) && answers(rules, frame, len, payload))
+    return 1;
   if (protocol == TCP)
     return port == DNS || (rules->gateway_is_host && port != HTTP);
   if (protocol == UDP)

@@ -13,14 +13,15 @@ struct frame_rules {
   unsigned char gateway[4]; /* the stack's own address, network order */
   int gateway_is_host;      /* boolean: it stands for the host's loopback, as asked for (rk-net
                                -l) */
+  int publishes;            /* boolean: the stack begins connections, for published ports */
 };
 
 /* May this frame leave the namespace? Both stacks open a socket of the host for whatever address
    root inside writes into a packet, and have services of their own at the gateway's address. So:
    IPv4 and ARP only; nothing to addresses that Linux takes for its own loopback (0.0.0.0/8,
-   127.0.0.0/8: RFC 1122 3.2.1.3), to multicast and above; and of the gateway only DNS and ping. By
-   HTTP on its port 80 gvproxy lets anybody bind ports and unix sockets of the host. A fragment to
-   the gateway could hide the port: dropped. Pure. */
+   127.0.0.0/8: RFC 1122 3.2.1.3), to multicast and above; and of the gateway only DNS, ping and, if
+   it publishes, answers to what it has begun. By HTTP on port 80 gvproxy lets anybody bind ports
+   and unix sockets of the host. A fragment to the gateway could hide the port: dropped. Pure. */
 int frame_may_pass(struct frame_rules const *rules, unsigned char const *frame, size_t len);
 
 struct pump {

@@ -3,11 +3,13 @@
 
    where    outside, started by rk-outside; in no namespace of the chain but for a child
    changes  -
-   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7), RK_DRIVER_PROGRAM
+   fds/env  3-6 and RK_NET_* as in rk-net-drivers(7), RK_DRIVER_PROGRAM, RK_PORT_DRIVER
    forks    a child that opens the tap inside, and is gone; gvproxy (0.8.7 or newer), which gets its
             configuration and one end of a pair of sockets, and is killed with us
    exits    102 gvproxy is not installed or too old, 111 a system call or gvproxy failed
 */
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
@@ -47,11 +49,43 @@ static int configuration(int host_loopback)
   return fd;
 }
 
+/* The address of its API for rk-portd -P gvisor-tap-vsock, NULL: none is wanted. As a URL
+   (RFC 3986, 2.1). */
+static char const *services(char *url, size_t size)
+{
+  char const *driver = getenv("RK_PORT_DRIVER"), *dir;
+  static char const hex[] = "0123456789abcdef";
+  char path[PATH_MAX];
+  struct rk_text t = rk_text_in(url, size), file = rk_text_in(path, sizeof path);
+
+  if (!driver || strcmp(driver, "gvisor-tap-vsock"))
+    return NULL;
+  dir = driver_plan("RK_STATE_DIR");
+  rk_text_add(&file, dir, "/.gvp.sock");
+  /* of the one before, if it died: gvproxy does not bind over it */
+  unlink(path);
+  rk_text_str(&t, "unix://");
+  for (char const *s = path; *s; s++) {
+    char const code[] = {'%', hex[(unsigned char)*s >> 4], hex[*s & 15], 0};
+    if (*s == '/' || *s == '.' || *s == '-' || *s == '_' || (*s >= '0' && *s <= '9') ||
+        (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z'))
+      rk_text_mem(&t, s, 1);
+    else
+      rk_text_str(&t, code);
+  }
+  if (file.cut || t.cut)
+    strerr_dieinvalid(RK_EXIT_USAGE, "RK_STATE_DIR");
+  return url;
+}
+
 int main(void)
 {
+  char url[3 * PATH_MAX + 8];
   int const host_loopback = driver_wants("RK_NET_HOST_LOOPBACK");
   int const config = configuration(host_loopback);
-  char const *const argv[] = {"gvproxy", "-config", SERVER_KEPT, "-listen-stdio", "yes", 0};
+  char const *const api = services(url, sizeof url);
+  char const *const argv[] = {
+    "gvproxy", "-config", SERVER_KEPT, "-listen-stdio", "yes", api ? "-services" : NULL, api, NULL};
   struct server gvproxy = {.argv = argv, .fix = FIX, .old = UNKNOWN_OPTION};
   struct pump pump;
   int sockets[2];
@@ -60,7 +94,8 @@ int main(void)
   driver_outlive();
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a pair of sockets");
-  pump = (struct pump){.tap = driver_tap(), .server = sockets[0], .paced = 1};
+  pump = (struct pump){
+    .tap = driver_tap(), .server = sockets[0], .paced = 1, .rules.publishes = api != NULL};
   server_start(&gvproxy, sockets[1], config);
   close(sockets[1]);
   close(config);
