@@ -90,7 +90,8 @@ ports --net=slirp4netns --disable-host-loopback --port-driver=slirp4netns -p 0.0
 
 python3 -c 'import socket, sys, time
 s = socket.create_server(("127.0.0.1", int(sys.argv[1]))); time.sleep(100)' $P & tap_pids="$tap_pids $!"
-wait_until ss -Hltn "sport = :$P"
+taken() { [ -n "$(ss -Hltn "sport = :$P")" ]; }
+wait_until taken
 for driver in builtin slirp4netns; do
   set -- --state-dir="$U/st" --net=slirp4netns --disable-host-loopback --port-driver=$driver -p 127.0.0.1:$P:80/tcp
   run as_user rootlesskit "$@" echo started
