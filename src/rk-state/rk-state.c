@@ -418,7 +418,7 @@ static char const *base_of(char const *path)
 /* May it stand between rk-state and rk-userns? */
 static int is_outside(char const *link)
 {
-  static char const *const names[] = {"rk-userns", "rk-listen", "rk-cgroup"};
+  static char const *const names[] = {"rk-userns", "rk-listen", "rk-cgroup", "rk-reap"};
 
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcmp(link, names[i]))

@@ -52,6 +52,8 @@ is "$rc $(cat "$T/where")" "0 $T/told" "-d: the path, as soon as the directory i
 run rk-state -d 77 "$T/told" true
 is "$rc $(ls -d "$T/told" 2>/dev/null)" "100 " "-d with an fd that is not open is refused, before anything is made"
 
+run rk-state "$T/reaped" rk-reap rk-userns rk-idmap true
+is "$rc/$err" 0/ "links of the outside may stand between it and rk-userns"
 run rk-state "" true
 is "$rc $err" "100 rk-state: fatal: the state directory must not be empty" "an empty name is refused"
 ln -s mine "$T/link"
