@@ -2,6 +2,7 @@
 #include <rk/portspec.h>
 
 #include <string.h>
+#include <sys/socket.h>
 
 #include <rk/text.h>
 
@@ -110,17 +111,48 @@ static int set_wait(struct parse const *in, struct piece v)
   return 0;
 }
 
-/* As dev_valid_name (net/core/dev.c). */
-static int set_ifname(struct parse const *in, struct piece v)
+/* As dev_valid_name (net/core/dev.c). 0 or -1. */
+static int interface(struct piece v, char *name)
 {
   int good = v.len && v.len < IFNAMSIZ && !is_word(v, ".") && !is_word(v, "..");
 
   for (size_t i = 0; i < v.len; i++)
     good = good && v.s[i] > ' ' && v.s[i] != '/' && v.s[i] != ':' && v.s[i] != 127;
   if (!good)
-    return refuse_text(in, "ifname must be the name of an interface, not ", v);
-  memcpy(in->file->ifname, v.s, v.len);
+    return -1;
+  memcpy(name, v.s, v.len);
   return 0;
+}
+
+static int set_ifname(struct parse const *in, struct piece v)
+{
+  if (interface(v, in->file->ifname) == -1)
+    return refuse_text(in, "ifname must be the name of an interface, not ", v);
+  return 0;
+}
+
+static int is_multicast(int family, struct in6_addr const *addr)
+{
+  if (family == AF_INET)
+    return (addr->s6_addr[12] & 0xf0) == 0xe0;
+  return family == AF_INET6 && IN6_IS_ADDR_MULTICAST(addr);
+}
+
+static int set_group(struct parse const *in, struct piece v)
+{
+  struct in6_addr *group = &in->file->group;
+  char const *percent = v.len ? memchr(v.s, '%', v.len) : NULL;
+  struct piece name;
+  size_t len;
+
+  if (percent) {
+    len = (size_t)(percent - v.s);
+    name = (struct piece){.s = percent + 1, .len = v.len - len - 1};
+    if (is_multicast(rk_ip_parse(v.s, len, group), group) &&
+        interface(name, in->file->groupif) == 0)
+      return 0;
+  }
+  return refuse_text(in, "group must be a multicast address, % and an interface, not ", v);
 }
 
 static int set_listenfd(struct parse const *in, struct piece v)
@@ -138,8 +170,8 @@ static struct key {
   char const *name;
   int (*set)(struct parse const *in, struct piece value);
 } const keys[] = {
-  {"srcip", set_srcip}, {"idle", set_idle},          {"refuse", set_refuse},
-  {"wait", set_wait},   {"listen-fd", set_listenfd}, {"ifname", set_ifname},
+  {"srcip", set_srcip},        {"idle", set_idle},     {"refuse", set_refuse}, {"wait", set_wait},
+  {"listen-fd", set_listenfd}, {"ifname", set_ifname}, {"group", set_group},
 };
 enum { NKEYS = sizeof keys / sizeof *keys };
 
@@ -225,6 +257,24 @@ static int parse_line(struct parse *in, struct piece line)
   return -1;
 }
 
+static int check_group(struct parse const *in)
+{
+  struct rk_portfile const *file = in->file;
+  int four = IN6_IS_ADDR_V4MAPPED(&file->group);
+
+  if (!file->groupif[0])
+    return 0;
+  if (!rk_proto_is_udp(file->spec.proto))
+    return refuse(in, "group is for udp");
+  if (file->spec.proto == (four ? RK_PROTO_UDP6 : RK_PROTO_UDP4))
+    return refuse(in, "group and the protocol are of different families");
+  if (file->spec.parentip[0] || file->listenfd[0])
+    return refuse(in, "group= and a host address or listen-fd= exclude each other");
+  if (file->ifname[0] && strcmp(file->ifname, file->groupif) != 0)
+    return refuse(in, "group= and ifname= name different interfaces");
+  return 0;
+}
+
 /* What no single line is to blame for. */
 static int check_whole(struct parse const *in)
 {
@@ -238,6 +288,8 @@ static int check_whole(struct parse const *in)
     return refuse(in, "a unix socket is for tcp");
   if (file->spec.parentpath[0] && file->refuse_backend)
     return refuse(in, "refuse=backend is not for a unix socket");
+  if (check_group(in) == -1)
+    return -1;
   if (file->ifname[0] && (file->spec.parentip[0] || file->spec.parentpath[0]))
     return refuse(in, "ifname= and a host address exclude each other");
   if (file->ifname[0] && file->listenfd[0])
@@ -279,7 +331,7 @@ int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, un
 
 int rk_portfile_needs_relay(struct rk_portfile const *file)
 {
-  if (file->ifname[0] || file->spec.parentpath[0] || file->refuse_backend || file->idle ||
+  if (rk_portfile_link(file)[0] || file->spec.parentpath[0] || file->refuse_backend || file->idle ||
       file->wait != RK_WAIT_START)
     return 1;
   return file->srcip == RK_SRCIP_NO || file->srcip == RK_SRCIP_PLAIN;
@@ -307,7 +359,7 @@ int rk_portdefault_apply(struct rk_portdefault const *usual, struct rk_portfile 
   struct rk_text t = rk_text_in(err, errsize);
   struct rk_portspec *spec = &file->spec;
 
-  if (spec->parentip[0] || spec->parentpath[0] || file->ifname[0] || file->listenfd[0])
+  if (spec->parentip[0] || spec->parentpath[0] || rk_portfile_link(file)[0] || file->listenfd[0])
     return 0;
   if (usual->bad) {
     rk_text_str(&t, "ports/.default is not an address: give the port one");
@@ -315,4 +367,9 @@ int rk_portdefault_apply(struct rk_portdefault const *usual, struct rk_portfile 
   }
   memcpy(spec->parentip, usual->ip, sizeof usual->ip);
   return 0;
+}
+
+char const *rk_portfile_link(struct rk_portfile const *file)
+{
+  return file->ifname[0] ? file->ifname : file->groupif;
 }

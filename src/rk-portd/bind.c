@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
 #include <rk/bind.h>
@@ -18,6 +19,10 @@
 #include <rk/proc.h>
 #include <rk/text.h>
 #include "errtext.h"
+
+#ifndef IPV6_MULTICAST_ALL /* linux/in6.h, which clashes with netinet/in.h */
+#define IPV6_MULTICAST_ALL 29
+#endif
 
 enum { FREE_ATTEMPTS = 20 };
 
@@ -151,6 +156,7 @@ struct side {
   char const *ifname;
   int v6only;
   int tcp;
+  int shared;
 };
 
 /* TCP sockets are IPv6's, for IPv4 addresses too: the kernel then takes no address shorter than 24
@@ -162,10 +168,10 @@ static int one(struct side const *side, struct sockaddr_storage const *sa)
   struct sockaddr_storage wide = mapped(sa);
 
   if (!side->tcp || sa->ss_family != AF_INET)
-    return rk_bind_to(sa, side->v6only, side->tcp, side->ifname);
-  int fd = rk_bind_to(&wide, 0, side->tcp, side->ifname);
+    return rk_bind_to(sa, side->v6only, side->tcp, side->ifname, side->shared);
+  int fd = rk_bind_to(&wide, 0, side->tcp, side->ifname, side->shared);
   if (fd == -1 && errno == EAFNOSUPPORT)
-    return rk_bind_to(sa, side->v6only, side->tcp, side->ifname);
+    return rk_bind_to(sa, side->v6only, side->tcp, side->ifname, side->shared);
   return fd;
 }
 
@@ -268,12 +274,42 @@ static int bind_socket(struct bind const *bind, struct published *p, struct rk_t
   return 0;
 }
 
+/* Become a member of the port's group, and get what is sent to that alone (IP_MULTICAST_ALL of
+   ip(7)). fd, or -1 with errno: then it is closed. */
+static int join(int fd, struct rk_portfile const *file)
+{
+  struct ip_mreqn four = {.imr_ifindex = (int)if_nametoindex(file->groupif)};
+  struct ipv6_mreq six = {
+    .ipv6mr_multiaddr = file->group,
+    .ipv6mr_interface = (unsigned int)four.imr_ifindex,
+  };
+  int r;
+
+  memcpy(&four.imr_multiaddr, file->group.s6_addr + 12, sizeof four.imr_multiaddr);
+  set(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0);
+  set(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0); /* since Linux 4.20, of IPv6 sockets */
+  if (!six.ipv6mr_interface)
+    r = rk_fail(ENODEV);
+  else if (IN6_IS_ADDR_V4MAPPED(&file->group))
+    r = setsockopt(fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &four, sizeof four);
+  else
+    r = setsockopt(fd, IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, &six, sizeof six);
+  if (r == 0)
+    return fd;
+  fd_close(fd); /* keeps errno */
+  return -1;
+}
+
 static int bind_all(struct bind const *bind, struct published *p, struct rk_text *why)
 {
   struct rk_portspec spec = p->file.spec;
   struct sockaddr_storage sa;
   char err[RK_PORTSPEC_ERRMAX];
-  struct side side = {.ifname = p->file.ifname, .tcp = rk_proto_is_tcp(spec.proto)};
+  struct side side = {
+    .ifname = p->file.ifname,
+    .tcp = rk_proto_is_tcp(spec.proto),
+    .shared = p->file.groupif[0] != 0,
+  };
   int no6 = 0;
 
   if (!side.tcp && !rk_proto_is_udp(spec.proto)) {
@@ -303,6 +339,8 @@ static int bind_all(struct bind const *bind, struct published *p, struct rk_text
       no6 = 1; /* a kernel without IPv6: "any" then means IPv4 */
       continue;
     }
+    if (fd != -1 && side.shared)
+      fd = join(fd, &p->file);
     if (fd == -1) {
       int e = errno;
       bind_undo(p);
@@ -319,8 +357,10 @@ int bind_port(struct bind const *bind, struct published *p, struct rk_text *why)
 {
   unsigned int index = 0;
 
-  if (p->file.ifname[0])
-    index = if_nametoindex(p->file.ifname);
+  char const *name = rk_portfile_link(&p->file);
+
+  if (*name)
+    index = if_nametoindex(name);
   errno = 0;
   if (bind_all(bind, p, why) == -1)
     return -1;

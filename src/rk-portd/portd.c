@@ -530,7 +530,7 @@ static void open_port(struct portd *s, struct published *p)
   if (f->ops->check)
     r = f->ops->check(p, &why);
   /* before the interface is looked for */
-  if (p->file.ifname[0] && links_follow(&s->links, &s->loop, on_links, s) == -1) {
+  if (rk_portfile_link(&p->file)[0] && links_follow(&s->links, &s->loop, on_links, s) == -1) {
     rk_text_add(&why, "unable to follow the host's interfaces: ", errtext(errno));
     r = FORWARD_REFUSED;
   }
@@ -562,9 +562,10 @@ static void on_links(void *ctx)
   struct portd *s = ctx;
 
   for (struct published *p = s->table.first; p; p = p->next) {
-    if (!p->file.ifname[0] || !port_open(p->state))
+    char const *name = rk_portfile_link(&p->file);
+    if (!*name || !port_open(p->state))
       continue;
-    if (if_nametoindex(p->file.ifname) == p->ifindex)
+    if (if_nametoindex(name) == p->ifindex)
       continue;
     shut(s, p);
     open_port(s, p);

@@ -116,9 +116,10 @@ static void chain(struct rk_text *t, struct published const *p, struct status_vi
     field(t, "reason", v->trouble);
   } else {
     field(t, "chain", "waiting");
-    if (p->file.ifname[0] && !p->nfds) {
+    char const *name = rk_portfile_link(&p->file);
+    if (*name && !p->nfds) {
       rk_text_str(t, "reason=there is no interface ");
-      rk_text_safe(t, p->file.ifname, strlen(p->file.ifname));
+      rk_text_safe(t, name, strlen(name));
       rk_text_str(t, "\n");
     } else if (v->chain && v->waiting) {
       field(t, "reason", v->waiting);

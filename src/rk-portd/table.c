@@ -204,7 +204,9 @@ int table_same_side(struct rk_portfile const *a, struct rk_portfile const *b)
     return 0;
   if (strcmp(x->parentpath, y->parentpath) != 0 || x->mode != y->mode)
     return 0;
-  if (strcmp(a->ifname, b->ifname) != 0)
+  if (strcmp(a->ifname, b->ifname) != 0 || strcmp(a->groupif, b->groupif) != 0)
+    return 0;
+  if (!IN6_ARE_ADDR_EQUAL(&a->group, &b->group))
     return 0;
   return !strcmp(x->parentip, y->parentip) && !strcmp(a->listenfd, b->listenfd);
 }

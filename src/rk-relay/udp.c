@@ -352,6 +352,15 @@ static int gather(struct relay *r, int fd, unsigned int n, int named)
   return len == -1 ? -1 : 1;
 }
 
+/* Nothing can be sent from the address of a multicast group: answers go out from what the kernel
+   chooses. (IP_PKTINFO gives the interface's own address.) */
+static int is_group(struct in6_addr const *a)
+{
+  if (IN6_IS_ADDR_V4MAPPED(a))
+    return (a->s6_addr[12] & 0xf0) == 0xe0;
+  return IN6_IS_ADDR_MULTICAST(a);
+}
+
 /* One thing that the kernel says beside a datagram. */
 static void detail(struct cmsghdr const *h, size_t *segment, struct in6_addr *asked)
 {
@@ -373,7 +382,8 @@ static void detail(struct cmsghdr const *h, size_t *segment, struct in6_addr *as
     memcpy(asked->s6_addr + 12, &four.ipi_spec_dst, 4);
   } else if (h->cmsg_level == IPPROTO_IPV6 && h->cmsg_type == IPV6_PKTINFO) {
     memcpy(&six, CMSG_DATA(h), sizeof six);
-    *asked = six.ipi6_addr;
+    if (!is_group(&six.ipi6_addr))
+      *asked = six.ipi6_addr;
   }
 }
 

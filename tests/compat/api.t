@@ -85,7 +85,7 @@ is "$(curl -sS --unix-socket "$D/api.sock" http://x/v1/info http://x/v1/info -v 
 end "$(cat "$T"/spawn.*.err 2>/dev/null > /dev/null; echo "${tap_pids##* }")"
 not_ok "SIGTERM removes the socket" test -e "$D/api.sock"
 run rk-apid -o foo=bar "$D"
-is "$rc $err" '100 rk-apid: fatal: unknown key "foo"; there are srcip, idle, refuse, wait, listen-fd, ifname' \
+is "$rc $err" '100 rk-apid: fatal: unknown key "foo"; there are srcip, idle, refuse, wait, listen-fd, ifname, group' \
   "an unknown option for ports"
 run rk-apid ""; is "$rc $err" "100 rk-apid: fatal: the state directory must not be empty" "an empty directory name"
 mkdir -m 700 "$T/kept"

@@ -65,7 +65,7 @@ for bad in 127.0.0.1:-1:80/tcp x/tcp 1-3:1-4/tcp; do
   run rk-port add "$D" 127.0.0.4:$p:80/tcp $bad; is "$rc" 100 "malformed $bad: 100, and nothing is published"
 done
 run rk-port add -o foo=bar "$D" "127.0.0.1:$q:80/tcp"
-is "$rc $err" '100 rk-port: fatal: unknown key "foo"; there are srcip, idle, refuse, wait, listen-fd, ifname' \
+is "$rc $err" '100 rk-port: fatal: unknown key "foo"; there are srcip, idle, refuse, wait, listen-fd, ifname, group' \
   "an unknown option"
 run rk-port add -n a/b "$D" "127.0.0.1:$q:80/tcp"; is "$rc $err" \
   '100 rk-port: fatal: a port'"'"'s name is a file name, without a slash: a/b' "a name with a slash"

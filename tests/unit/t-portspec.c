@@ -295,8 +295,22 @@ static struct {
   {":1:1/tcp\nifname=wg0", "tcp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
   {":1:1/tcp\nifname=a/b", "2: ifname must be the name of an interface, not \"a/b\""},
   {"1.1.1.1:1:1/tcp\nifname=a", "0: ifname= and a host address exclude each other"},
+  {":1:1/udp\ngroup=239.1.2.3%eth0", "udp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
+  {":1:1/udp\ngroup=ff02::1:3%eth0\nifname=eth0", "udp srcip 0 idle 0 refuse 0 wait 0 0 fd "},
+  {":1:1/udp\ngroup=239.1.2.3", "2: group must be a multicast address, % and an interface, not "
+                                "\"239.1.2.3\""},
+  {":1:1/udp\ngroup=192.0.2.1%eth0",
+   "2: group must be a multicast address, % and an interface, not "
+   "\"192.0.2.1%eth0\""},
+  {":1:1/udp\ngroup=239.1.2.3%", "2: group must be a multicast address, % and an interface, not "
+                                 "\"239.1.2.3%\""},
+  {":1:1/tcp\ngroup=239.1.2.3%a", "0: group is for udp"},
+  {":1:1/udp6\ngroup=239.1.2.3%a", "0: group and the protocol are of different families"},
+  {"1.1.1.1:1:1/udp\ngroup=239.1.2.3%a",
+   "0: group= and a host address or listen-fd= exclude each other"},
+  {":1:1/udp\ngroup=239.1.2.3%a\nifname=b", "0: group= and ifname= name different interfaces"},
   {":1:1/tcp\nfoo=bar\n",
-   "2: unknown key \"foo\"; there are srcip, idle, refuse, wait, listen-fd, ifname"},
+   "2: unknown key \"foo\"; there are srcip, idle, refuse, wait, listen-fd, ifname, group"},
   {":1:1/tcp\n\nfoo\n", "3: not a key=value line: \"foo\""},
   {":1:1/tcp\n:2:2/tcp\n", "2: not a key=value line: \":2:2/tcp\""},
   {":1:1/tcp\nsrcip=no\nsrcip=no\n", "3: key given twice: \"srcip\""},

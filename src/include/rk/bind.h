@@ -14,8 +14,10 @@
 int rk_bind(struct sockaddr_storage const *sa, int v6only, int tcp);
 
 /* Likewise, for what arrives by this interface only (SO_BINDTODEVICE of socket(7), for everybody
-   since Linux 5.7); "": by any. errno ENODEV: there is none of that name. */
-int rk_bind_to(struct sockaddr_storage const *sa, int v6only, int tcp, char const *ifname);
+   since Linux 5.7); "": by any. errno ENODEV: there is none of that name. shared: a UDP socket has
+   SO_REUSEADDR as well; those that have it all get a copy of what is sent to a group. */
+int rk_bind_to(struct sockaddr_storage const *sa, int v6only, int tcp, char const *ifname,
+               int shared);
 
 /* How long a queue rk_bind asks for: the kernel cuts it to net.core.somaxconn (listen(2)). */
 enum { RK_BACKLOG = 65535 };

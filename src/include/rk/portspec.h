@@ -95,18 +95,22 @@ void rk_portspec_target(struct rk_portspec const *spec, in_addr_t hostip,
 enum { RK_PORTFILE_MAX = 4096, RK_PORTFILE_NAMEMAX = 64, RK_PORTFILE_SECONDSMAX = 86400 };
 struct rk_portfile {
   struct rk_portspec spec;
-  enum rk_relay_srcip srcip;          /* srcip=prefer|require|no|plain|loopback (rk/relay.h); prefer
+  enum rk_relay_srcip srcip; /* srcip=prefer|require|no|plain|loopback (rk/relay.h); prefer
                                          if not said */
-  uint32_t idle;                      /* idle=SECONDS: UDP clients are forgotten after so long; 0:
+  uint32_t idle;             /* idle=SECONDS: UDP clients are forgotten after so long; 0:
                                          the default */
-  enum rk_relay_wait wait;            /* wait=SECONDS|forever (rk/relay.h): how long clients wait
+  enum rk_relay_wait wait;   /* wait=SECONDS|forever (rk/relay.h): how long clients wait
                                          for a server that does not listen; RK_WAIT_START if not
                                          said */
-  uint32_t wait_s;                    /* SECONDS */
-  int refuse_backend;                 /* refuse=backend: the port refuses while nothing listens
+  uint32_t wait_s;           /* SECONDS */
+  int refuse_backend;        /* refuse=backend: the port refuses while nothing listens
                                          inside; refuse=client (default) */
-  char ifname[IFNAMSIZ];              /* ifname=NAME: only what arrives by this interface of the
+  char ifname[IFNAMSIZ];     /* ifname=NAME: only what arrives by this interface of the
                                          host; "": any */
+  struct in6_addr group;     /* group=ADDRESS%NAME: what is sent to this group (of IPv4:
+                                         v4-mapped) and arrives by this interface, too;
+                                         unspecified: none */
+  char groupif[IFNAMSIZ];
   char listenfd[RK_PORTFILE_NAMEMAX]; /* listen-fd=NAME: take this socket instead of binding; "":
                                          bind */
 };
@@ -128,6 +132,9 @@ void rk_portdefault_parse(char const *text, size_t len, struct rk_portdefault *u
    one line. */
 int rk_portdefault_apply(struct rk_portdefault const *usual, struct rk_portfile *file, char *err,
                          size_t errsize);
+
+/* The interface without which it cannot be opened, "": it needs none. */
+char const *rk_portfile_link(struct rk_portfile const *file);
 
 /* Does it have a key that only rk-relay can serve (listen-fd= not counted)? 1 or 0. */
 int rk_portfile_needs_relay(struct rk_portfile const *file);
