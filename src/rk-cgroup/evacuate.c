@@ -110,7 +110,7 @@ static void check(struct cgroup const *g, int dirfd, char *controllers, size_t s
   controllers[strcspn(controllers, "\n")] = 0;
   cgroup_read(dirfd, group, "cgroup.procs", pids->text, sizeof pids->text);
   if (has_outer(pids->text))
-    strerr_dief(RK_EXIT_SYS, "unable to evacuate control group ", group,
+    strerr_dief(RK_EXIT_USAGE, "unable to evacuate control group ", group,
                 ": it has processes of an outer pid namespace: put rk-cgroup before rk-pidns");
   if (g->v1 && *controllers)
     strerr_warnw("only these controllers can be delegated: ", controllers,

@@ -117,7 +117,7 @@ static int make_mount(void)
 
   if (fs == -1 && errno == EPERM)
     strerr_dief(
-      RK_EXIT_SYS,
+      RK_EXIT_USAGE,
       "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before");
   if (fs == -1 || rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "mount cgroup2");

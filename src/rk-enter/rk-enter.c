@@ -125,11 +125,13 @@ static void join_detached(char const *path)
 {
   int fd = open(path, O_RDONLY | O_CLOEXEC);
 
+  if (fd == -1 && errno == ENOENT)
+    strerr_dief(RK_EXIT_USAGE, "there is no ", path, ": the chain was not started with rk-net -D");
   if (fd == -1)
     strerr_diefusys(RK_EXIT_SYS, "open the detached network namespace ", path);
   if (setns(fd, CLONE_NEWNET) == -1) {
     if (errno == EINVAL)
-      strerr_dief(RK_EXIT_SYS, path,
+      strerr_dief(RK_EXIT_USAGE, path,
                   " is no network namespace: the chain was not started with rk-net -D");
     strerr_diefusys(RK_EXIT_SYS, "join the network namespace ", path);
   }

@@ -13,6 +13,7 @@
 
 #include <rk/chain.h>
 #include <rk/exit.h>
+#include <rk/host.h>
 #include <rk/landlock.h>
 #include <rk/proc.h>
 #include <rk/state.h>
@@ -120,7 +121,7 @@ void enter_state(struct target *t, char const *dir)
   if (fd == -1 || fstat(fd, &st) == -1)
     strerr_diefusys(RK_EXIT_SYS, "open ", dir);
   if (geteuid() != 0 && st.st_uid != geteuid())
-    strerr_dief(RK_EXIT_SYS, dir, " belongs to another user");
+    rk_die_host("T7", RK_CHAIN_OWN, "state directory ", dir, " belongs to another user");
   if (rk_chain_enter(fd, ANSWER_MS, &chain, &why) == -1)
     die_unknown(fd, dir, &why);
   t->pidfd = chain.pidfd;
@@ -138,7 +139,7 @@ static void stat_of(struct target const *t, char const *path, struct stat *st)
   if (fstatat(t->proc, path, st, 0) == 0)
     return;
   if (errno == EACCES || errno == EPERM)
-    strerr_dief(RK_EXIT_SYS, "not allowed to enter process ", t->name,
+    strerr_dief(RK_EXIT_USAGE, "not allowed to enter process ", t->name,
                 ": it belongs to another user, or to a chain beside this one, "
                 "which is entered from outside");
   enter_alive(t);
@@ -181,11 +182,11 @@ void enter_compare(struct target *t)
       compare_children(t, &its);
   }
   if (!t->flags && t->children == -1)
-    strerr_dief(RK_EXIT_SYS, "nothing to enter: process ", t->name,
+    strerr_dief(RK_EXIT_USAGE, "nothing to enter: process ", t->name,
                 " has the same namespaces as this one");
   /* What is not inside a user namespace below ours would run with all that we may here. */
   if (!(t->flags & CLONE_NEWUSER))
-    strerr_dief(RK_EXIT_SYS, "refusing to enter process ", t->name,
+    strerr_dief(RK_EXIT_USAGE, "refusing to enter process ", t->name,
                 ": it is in this process's own user namespace, so it is no chain's");
 }
 

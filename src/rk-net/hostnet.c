@@ -11,6 +11,7 @@
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+#include <rk/host.h>
 #include <rk/netlink.h>
 
 enum { USED_MAX = 4096, WIDE = 8 };
@@ -135,8 +136,10 @@ static void find_free(struct hostnet const *h, struct plan *p)
         plan_fill(p);
         return;
       }
-  strerr_dief(RK_EXIT_SYS, "unable to find a free network: the host's routes cover 10.0.0.0/8, "
-                           "172.16.0.0/12 and 192.168.0.0/16; give one with -a");
+  rk_die_host(
+    "N7", "give rk-net a network with -a that the programs inside do not need to reach",
+    "unable to find a free network: the host's routes cover 10.0.0.0/8, 172.16.0.0/12 and "
+    "192.168.0.0/16");
 }
 
 /* The network that was asked for; returns whether one is still to be found. */

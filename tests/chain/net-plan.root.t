@@ -37,7 +37,7 @@ like "$err" 'overlaps 10\.0\.0\.0/8 of the host' "and it is said"
 i=0; while [ $i -lt 256 ]; do echo "route add 10.$i.0.0/16 via 192.0.2.2"; i=$((i + 1)); done > "$T/routes"
 ip -batch "$T/routes"
 run net -a auto true
-is "$rc" 111 "no network left"
+is "$rc" 102 "no network left"
 like "$err" "unable to find a free network: the host's routes cover" "and it is said"
 ip addr add fd00::5/64 dev o0
 run net -6 -a 198.51.100.0/24 true

@@ -103,7 +103,7 @@ for bad in "-d a" "-u 1" "-d a -u 1 -e b" "-d a -u x" "-d a -u 1:x" "-d a -u 1x"
 done
 refused 111 "unable to open cgroup.subtree_control of control group rk-t-$$/y: Permission denied" "-d by a user" \
   as_user rk-cgroup -D "rk-t-$$/y" -u 1 true
-refused 111 "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before" \
+refused 100 "unable to mount cgroup2: the mount namespace is not the chain's own: put rk-copyup before" \
   "no own mount namespace" \
   in_group "$D" rk-userns rk-idmap rk-unshare -c rk-cgroup true
 mkdir "$D/x"
@@ -112,7 +112,7 @@ refused 102 "unable to evacuate control group /rk-t-$$/x: it is not delegated to
 like "$err" '^rk-cgroup: info: S7: start it in a group' "and the fix"
 refused 102 "unable to evacuate control group /: it is the root group, which no user owns" "S7: the root" in_group \
   "$root" rk-cgroup -e a true
-refused 111 "unable to evacuate control group /rk-t-$$: it has processes of an outer pid namespace: put rk-cgroup before rk-pidns" "after rk-pidns" \
+refused 100 "unable to evacuate control group /rk-t-$$: it has processes of an outer pid namespace: put rk-cgroup before rk-pidns" "after rk-pidns" \
   in_group "$D" rk-userns rk-idmap rk-pidns rk-cgroup -e a true
 not_ok "and nothing was done" test -e "$D/a"
 delegate "$D/x"

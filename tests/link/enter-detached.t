@@ -23,10 +23,10 @@ for links in "rk-copyup '' rk-net -D -d none" "rk-net -D -d none rk-pidns"; do
 done
 start rk-net -d none
 run rk-enter -s "$D" -n true
-is "$rc/$err" "111/rk-enter: fatal: unable to open the detached network namespace $D/netns: No such file or directory" \
+is "$rc/$err" "100/rk-enter: fatal: there is no $D/netns: the chain was not started with rk-net -D" \
   "not detached"
 : > "$D/netns"
 run rk-enter -s "$D" -n true
-is "$rc/$err" "111/rk-enter: fatal: $D/netns is no network namespace: the chain was not started with rk-net -D" \
+is "$rc/$err" "100/rk-enter: fatal: $D/netns is no network namespace: the chain was not started with rk-net -D" \
   "a file that is none"
 done_testing

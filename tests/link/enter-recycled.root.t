@@ -25,7 +25,7 @@ wait_until grep -q sleep "/proc/$stranger/comm"
 run as_user rk-enter -s "$D" true
 is "$rc/$err" "111/rk-enter: fatal: no chain is running in $D" "by state directory: refused"
 run as_user rk-enter -p "$chain" true
-is "$rc/$err" "111/rk-enter: fatal: nothing to enter: process $chain has the same namespaces as this one" \
+is "$rc/$err" "100/rk-enter: fatal: nothing to enter: process $chain has the same namespaces as this one" \
   "by number: it is in no other namespaces"
 # another chain has got the number: it is not the one of this directory
 kill "$stranger"; wait "$stranger" 2> /dev/null

@@ -56,16 +56,16 @@ wrong "-s and -p exclude one another" "both -s and -p" -s "$D" -p 1 true
 wrong 'option -p needs a number from 1 to 2147483647: got "1x"' "no number" -p 1x true
 wrong "which chain? Give its state directory before the program, or -p pid" "a directory or a program alone" true
 wrong "-n needs the state directory: give dir, or set RK_STATE_DIR" "-n without a directory" -n -p "$chain" true
-refused 111 "fatal: nothing to enter: process $$ has the same namespaces as this one" "ourselves" -p $$
-refused 111 "fatal: not allowed to enter process 1: it belongs to another user, or to a chain beside this one, which is entered from outside" "another user's" -p 1
+refused 100 "fatal: nothing to enter: process $$ has the same namespaces as this one" "ourselves" -p $$
+refused 100 "fatal: not allowed to enter process 1: it belongs to another user, or to a chain beside this one, which is entered from outside" "another user's" -p 1
 refused 111 "fatal: no chain is running in $T/nothing: there is no such directory" "no directory" "$T/nothing"
 refused 100 "fatal: the state directory must not be empty" "an empty name" ""
 mkdir "$T/empty"; refused 111 "fatal: no chain is running in $T/empty" "an empty directory" -s "$T/empty"
 run rk-enter "$D" rk-enter -p "$two" true
-is "$rc/${err##*: it }" "111/belongs to another user, or to a chain beside this one, which is entered from outside" \
+is "$rc/${err##*: it }" "100/belongs to another user, or to a chain beside this one, which is entered from outside" \
   "a chain beside it, from inside"
 run rk-enter -n "$D" true
-like "$err" "unable to open the detached network namespace $D/netns" "-n, and no detached network namespace"
+like "$err" "there is no $D/netns: the chain was not started with rk-net -D" "-n, and no detached network namespace"
 rk-userns rk-t-hold > "$T/o" 2>&1 & raw=$!; tap_pids="$tap_pids $raw"
 wait_until grep -q rk-t-hold "/proc/$raw/comm"
 refused 111 "fatal: the chain of process $raw is not ready yet: its ids are not mapped" "ids not mapped yet" -p "$raw"

@@ -55,16 +55,18 @@ over
 spawn as_user rk-state "$A" rk-userns rk-idmap rk-t-hold; chain=$pid
 wait_until test -s "$A/child_pid"
 run rk-enter -p "$service" sh -c 'echo executed'
-is "$rc/$out$err" "111/rk-enter: fatal: refusing to enter process $service: it is in this process's own user namespace, so it is no chain's" \
+is "$rc/$out$err" "100/rk-enter: fatal: refusing to enter process $service: it is in this process's own user namespace, so it is no chain's" \
   "root, by number: not into its own user namespace"
 run rk-enter -s "$A" sh -c 'readlink /proc/self/ns/user'
 is "$out" "$(readlink "/proc/$chain/ns/user")" "an honest chain is entered by root"
 run as_user rk-enter -s "$A" sh -c 'readlink /proc/self/ns/user'
 is "$out" "$(readlink "/proc/$chain/ns/user")" "and by its user"
 run setpriv --reuid=23998 --regid=23998 --clear-groups rk-enter -s "$T/u" true
-is "$rc/$err" "111/rk-enter: fatal: $T/u belongs to another user" "not by another user"
+is "$rc/${err%%
+*}" "102/rk-enter: fatal: state directory $T/u belongs to another user" "not by another user"
 run as_user rk-enter -s / true
-is "$rc/$err" "111/rk-enter: fatal: / belongs to another user" "nor is root's directory asked"
+is "$rc/${err%%
+*}" "102/rk-enter: fatal: state directory / belongs to another user" "nor is root's directory asked"
 o=$(outside_of "$chain")
 i=0; while [ $i -lt 20 ]; do as_user rk-enter -s "$A" true || break; i=$((i + 1)); done
 is "$i" 20 "again and again"
