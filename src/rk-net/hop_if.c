@@ -35,7 +35,9 @@ static void settings(struct rk_nl *b, int index)
   rk_nl_end(b, af);
 }
 
-/* A proxy answers after a pause of up to 0.8 s (neigh/proxy_delay of arp(7)): at once, here. */
+/* A proxy answers after a pause of up to 0.8 s (neigh/proxy_delay of arp(7)), and a neighbour that
+   has asked, but not answered, is asked itself five seconds after its first use
+   (delay_first_probe_time): at once, here. */
 void hop_answer_at_once(struct rk_nl *b, char const *table, int index)
 {
   struct ndtmsg nt = {.ndtm_family = AF_UNSPEC};
@@ -47,6 +49,7 @@ void hop_answer_at_once(struct rk_nl *b, char const *table, int index)
   nest = rk_nl_nest(b, NDTA_PARMS);
   rk_nl_u32(b, NDTPA_IFINDEX, (uint32_t)index);
   rk_nl_attr(b, NDTPA_PROXY_DELAY, &delay, sizeof delay);
+  rk_nl_attr(b, NDTPA_DELAY_PROBE_TIME, &delay, sizeof delay);
   rk_nl_end(b, nest);
 }
 

@@ -102,13 +102,14 @@ int neighbour_rounds(int rtnl, int news, int index, struct in_addr const *who, i
   int r;
 
   while (rounds--) {
-    /* The first may be unknown yet: then there is nothing to forget. */
+    /* One batch: between the two, a question of the driver's own, for the program, would make the
+       gateway known again, but not as reachable (neigh_event_ns()), and then the kernel asks only
+       after delay_first_probe_time, which is 0 in the hop. The first may be unknown yet: then there
+       is nothing to forget. */
     rk_nl_init(&b);
     neighbour(&b, RTM_DELNEIGH, 0, 0, index, who);
-    rk_nl_send(rtnl, &b, NULL);
-    rk_nl_init(&b);
     neighbour(&b, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, NTF_USE, index, who);
-    if (rk_nl_send(rtnl, &b, &e) == -1)
+    if (rk_nl_send(rtnl, &b, &e) == -1 && (e.local || e.n))
       return e.local ? -1 : 0;
     r = neighbour_wait(news, who, AGAIN);
     if (r != 1)
