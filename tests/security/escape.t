@@ -31,31 +31,31 @@ clean() { # MOST NAME CMD...: its lines, at most MOST, are clean
 
 # arguments and variables of every link
 clean 1 "rk-state: a directory" rk-state "/proc/$BAD/x" true
-clean 1 "rk-state: an unknown option's word" rk-state -d "$BAD" "$T/s" true
-clean 1 "rk-userns: a program that is not there" rk-userns "$BAD"
+clean 2 "rk-state: an unknown option's word" rk-state -d "$BAD" "$T/s" true
+clean 2 "rk-userns: a program that is not there" rk-userns "$BAD"
 clean 1 "rk-userns: RK_STATE_LOCK_FD" env "RK_STATE_LOCK_FD=$BAD" rk-userns true
-clean 1 "rk-idmap: a mode" rk-userns rk-idmap -m "$BAD" true
-clean 1 "rk-idmap: a number" rk-userns rk-idmap -n "$BAD" true
+clean 2 "rk-idmap: a mode" rk-userns rk-idmap -m "$BAD" true
+clean 2 "rk-idmap: a number" rk-userns rk-idmap -n "$BAD" true
 clean 1 "rk-idmap: a program" rk-userns rk-idmap "$BAD"
 clean 1 "rk-idmap: RK_UID" env "RK_UID=$BAD" rk-idmap true
 clean 1 "rk-idmap: RK_OUTSIDE_FD" env RK_UID=1 RK_GID=1 "RK_OUTSIDE_FD=$BAD" rk-idmap true
 clean 3 "rk-copyup: a directory" rk-userns rk-idmap rk-copyup "/proc/$BAD" true
-clean 1 "rk-copyup: a mode" rk-userns rk-idmap rk-copyup -m "$BAD" /etc true
+clean 2 "rk-copyup: a mode" rk-userns rk-idmap rk-copyup -m "$BAD" /etc true
 clean 1 "rk-unshare: a program" rk-userns rk-idmap rk-unshare -u "$BAD"
 clean 1 "rk-pidns: a program" rk-userns rk-idmap rk-pidns "$BAD"
 clean 2 "rk-cgroup: a group" rk-userns rk-idmap rk-cgroup -e "$BAD" true
 clean 2 "rk-enter: a directory" rk-enter -s "$T/$BAD" true
 clean 2 "rk-enter: a process" rk-enter "$BAD" true
-clean 1 "rk-hold: an fd" rk-hold -d "$BAD"
-clean 1 "rk-gate: an fd" rk-gate "$BAD" 4 true
+clean 2 "rk-hold: an fd" rk-hold -d "$BAD"
+clean 2 "rk-gate: an fd" rk-gate "$BAD" 4 true
 for o in d a m i f; do clean 2 "rk-net -$o" rk-userns rk-idmap rk-net -$o "$BAD" true; done
 clean 2 "rk-net: RK_STATE_DIR" rk-userns rk-idmap env "RK_STATE_DIR=/proc/$BAD" rk-net -d none -D true
 clean 1 "rk-portd: a directory" rk-portd "/dev/null/$BAD"
-clean 1 "rk-portd: a driver" rk-portd -P "$BAD" "$T"
+clean 2 "rk-portd: a driver" rk-portd -P "$BAD" "$T"
 clean 1 "rk-portd: LISTEN_FDS" env "LISTEN_FDS=$BAD" rk-portd "$T"
 clean 1 "rk-apid: a directory" rk-apid "$T/$BAD"
 clean 1 "rk-apid: an option" rk-apid -o "$BAD" "$T"
-clean 1 "rk-port: a verb" rk-port "$BAD" "$T"
+clean 2 "rk-port: a verb" rk-port "$BAD" "$T"
 mkdir "$T/p"
 clean 1 "rk-port add: a spec" rk-port add "$T/p" "$BAD"
 clean 1 "rk-port add: a name" rk-port add -n "$BAD$BAD$BAD$BAD$BAD$BAD$BAD" "$T/p" 1:1/tcp
@@ -84,7 +84,7 @@ printf '%s\n' "$BAD spec" > "$D/ports/a"
 printf 'state=listening\nid=1\nspec=%s\nerror=%s\nreason=%s\n' "$(printf '%s' "$BAD" | tr '\n' ' ')" \
   "$(printf '%s' "$BAD" | tr '\n' ' ')" 1 > "$D/ports.status/a"
 : > "$D/ports/$BAD"
-clean 3 "rk-port ls" rk-port ls "$D"
+clean 4 "rk-port ls" rk-port ls "$D"
 clean 3 "rk-port ls -j" rk-port ls -j "$D"
 spawn sh -c 'exec 9< "$1"; flock 9; exec sleep 60' sh "$D/ports.status"
 served() { ! flock -n "$D/ports.status" true; }
