@@ -26,6 +26,7 @@ struct net {
 };
 
 /* drivers.c */
+enum { DRIVER_OUT_ADDR = 1, DRIVER_OUT_IF = 2 };
 struct driver {
   char const *name;
   char const *binary;   /* what it needs in PATH, null: nothing */
@@ -35,6 +36,7 @@ struct driver {
   uint32_t mtu, txqlen; /* defaults */
   uint32_t rto_min;     /* of TCP to it, milliseconds; 0: the kernel's */
   int ipv6;             /* serves IPv6 */
+  unsigned int out;     /* what its connections can be bound to: DRIVER_OUT_... */
   unsigned int longest; /* longest prefix it can serve */
   char const *network;  /* the only network it knows, null: any */
   /* The host numbers of the plan, where they are not those of plan_fill(): 0 */
@@ -42,6 +44,12 @@ struct driver {
 };
 /* The driver of that name; null name: the best one installed. */
 struct driver const *driver_choose(char const *name);
+
+/* outbound.c: -o. Take an address or the name of an interface, which the host must have (in the
+   outer network namespace); 0: it is neither. Was there one? Can the driver do it? */
+int outbound_take(struct rk_net_out *out, char const *s);
+int outbound_given(struct rk_net_out const *out);
+void outbound_check(struct net const *n);
 
 /* hostnet.c: what the host uses. Both in the outer network namespace. */
 void hostnet_plan(struct net *n, char const *cidr);

@@ -42,8 +42,16 @@ struct options {
   int start;  /* half of it: let the driver be started */
   int wait;   /* the other half: wait for what was started */
   int shared; /* no wall: -u */
+  struct rk_net_out out;
   int keep;
 };
+
+static int take_out(void *into, char const *value)
+{
+  struct options *o = into;
+
+  return outbound_take(&o->out, value);
+}
 
 static struct rk_option const OPTIONS[] = {
   {.letter = 'n',
@@ -71,6 +79,12 @@ static struct rk_option const OPTIONS[] = {
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, ipv6),
    .text = "IPv6 as well"},
+  {.letter = 'o',
+   .kind = RK_OPTION_CALL,
+   .arg = "addr|if",
+   .text = "connections leave the host by this address or interface of it",
+   .many = 1,
+   .take = take_out},
   {.letter = 'l',
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, loopback),
@@ -192,6 +206,8 @@ static int start(struct net *n, struct options const *o)
   n->txqlen = n->driver->txqlen;
   if (n->ipv6 && !n->driver->ipv6)
     strerr_dief(RK_EXIT_USAGE, "driver ", n->driver->name, " has no IPv6");
+  n->ask.out = o->out;
+  outbound_check(n);
   set_mtu(n, o->mtu);
   set_ifname(n, o->ifname);
   choose_wall(n, o);
@@ -244,6 +260,8 @@ static void resume(struct net *n)
 static int plans(struct options const *o)
 {
   if (o->driver || o->cidr || o->mtu || o->ifname || o->keep_fds)
+    return 1;
+  if (outbound_given(&o->out))
     return 1;
   return o->ipv6 || o->loopback || o->shared || o->detached;
 }

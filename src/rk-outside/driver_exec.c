@@ -124,6 +124,10 @@ static void environment(struct driver const *driver, char **v, char *buf, size_t
   variable_ip6(&w, "RK_NET_IP6", &a->ip6);
   variable_ip6(&w, "RK_NET_GATEWAY6", &a->gateway6);
   variable(&w, "RK_NET_IPV6", a->ip6.s6_addr[0] ? "1" : "0");
+  variable_ip4(&w, "RK_NET_OUT_IP", &a->out.ip);
+  variable_ip6(&w, "RK_NET_OUT_IP6", &a->out.ip6);
+  if (a->out.ifname[0])
+    variable(&w, "RK_NET_OUT_IFNAME", a->out.ifname);
   variable_num(&w, "RK_NET_MTU", a->mtu);
   variable(&w, "RK_NET_IFNAME", a->ifname);
   variable(&w, "RK_NET_HOST_LOOPBACK", a->host_loopback ? "1" : "0");

@@ -74,13 +74,15 @@ ssize_t req_net(struct chain *chain, void const *request, int fd, union ctl_repl
   struct network *n = chain->network;
 
   (void)reply;
-  if (!rk_ifname_ok(ask->plan.ifname)) {
+  if (!rk_ifname_ok(ask->plan.ifname) ||
+      (ask->plan.out.ifname[0] && !rk_ifname_ok(ask->plan.out.ifname))) {
     close(fd);
     return -1;
   }
   n->plan = ask->plan;
   n->plan.driver[sizeof n->plan.driver - 1] = 0;
   n->plan.ifname[sizeof n->plan.ifname - 1] = 0;
+  n->plan.out.ifname[sizeof n->plan.out.ifname - 1] = 0;
   n->facts.state = chain->state;
   if (is_none(n)) {
     close(fd);

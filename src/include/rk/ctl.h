@@ -11,7 +11,7 @@
 
 #include <rk/host.h>
 
-enum { RK_OUTSIDE_VERSION = 4 };
+enum { RK_OUTSIDE_VERSION = 5 };
 
 /* In place of the version, in a struct rk_reply that nobody has asked for: rk-outside could not
    start, and has ended; text says why. */
@@ -79,12 +79,20 @@ enum rk_etc {
 };
 enum { RK_NONCE = 16, RK_NET_LOG = 1024 };
 
+/* What a driver's connections leave the host by (rk-net -o); all zero: as the host's routes say. */
+struct rk_net_out {
+  struct in_addr ip;   /* source address, network order */
+  struct in6_addr ip6; /* likewise */
+  char ifname[16];     /* an interface */
+};
+
 /* The plan of a network: what rk-net configures, and what the driver is to serve. */
 struct rk_net_plan {
   char driver[64]; /* a name in libexec/rk/net or RK_NET_PATH; "none": nothing is started */
   char ifname[16];
   struct in_addr network, ip, gateway, dns; /* network order */
   struct in6_addr ip6, gateway6, dns6;      /* all zero: none; the prefix is always 64 */
+  struct rk_net_out out;
   uint32_t prefix;
   uint32_t mtu;
   uint32_t host_loopback; /* boolean */

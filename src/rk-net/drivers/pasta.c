@@ -295,6 +295,27 @@ static void add_addresses(struct arguments *a)
     add_argument(a, "--no-map-gw");
 }
 
+static void add_outbound(struct arguments *a)
+{
+  char const *ip = getenv("RK_NET_OUT_IP");
+  char const *ip6 = getenv("RK_NET_OUT_IP6");
+  char const *ifname = getenv("RK_NET_OUT_IFNAME");
+
+  if (ip)
+    add_option(a, "--outbound", ip);
+  if (ip6)
+    add_option(a, "--outbound", ip6);
+  if (!ifname)
+    return;
+  /* Before 2024 it binds datagrams of IPv4 to the interface named for IPv6. */
+  if (!knows("--host-lo-to-ns-lo"))
+    strerr_dief(RK_EXIT_USAGE, "this pasta does not bind datagrams to an interface: take one of "
+                               "2025 or later, or give rk-net -o an address");
+  add_option(a, "--outbound-if4", ifname);
+  if (driver_wants("RK_NET_IPV6"))
+    add_option(a, "--outbound-if6", ifname);
+}
+
 static void add_ports(struct arguments *a)
 {
   char const *driver = getenv("RK_PORT_DRIVER");
@@ -347,6 +368,7 @@ int main(void)
   add_option(&a, "--userns", userns);
   add_option(&a, "--netns", netns);
   add_option(&a, "--pid", PIDFILE);
+  add_outbound(&a);
   add_ports(&a);
   if (interface)
     add_option(&a, "--interface", interface);

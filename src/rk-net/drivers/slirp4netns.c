@@ -33,8 +33,18 @@ static char const *api_socket(char *option, size_t size)
   return option;
 }
 
+/* --outbound-addr, for a source address of the plan. */
+static char const *outbound(char *option, size_t size, char const *name, char const *address)
+{
+  struct rk_text t = rk_text_in(option, size);
+
+  rk_text_add(&t, name, address);
+  return option;
+}
+
 int main(void)
 {
+  char out[80], out6[80];
   static char const *argv[20] = {
     "slirp4netns",
     "--ready-fd=5",
@@ -63,6 +73,10 @@ int main(void)
     argv[n++] = "--disable-host-loopback";
   if (driver_wants("RK_NET_IPV6"))
     argv[n++] = "--enable-ipv6";
+  if (getenv("RK_NET_OUT_IP"))
+    argv[n++] = outbound(out, sizeof out, "--outbound-addr=", getenv("RK_NET_OUT_IP"));
+  if (getenv("RK_NET_OUT_IP6"))
+    argv[n++] = outbound(out6, sizeof out6, "--outbound-addr6=", getenv("RK_NET_OUT_IP6"));
   /* Whoever can connect to the API socket can open ports of the host, the chain's root too: only on
      request. */
   if (ports && !strcmp(ports, "slirp4netns")) {
