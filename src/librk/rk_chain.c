@@ -30,6 +30,7 @@ struct question {
                     at that moment */
   int speakerfd; /* pidfd of it */
   int64_t until;
+  char const *words; /* what is sent: "?", or "b" for a socket to rk-bypassd, too */
   struct rk_text *why;
 };
 
@@ -108,8 +109,8 @@ static int reach(struct question *q, int dirfd)
   return failed(q, "connect to .child");
 }
 
-/* At most so many fds come with an answer: a pidfd, a ruleset. */
-enum { FDS_MAX = 2 };
+/* At most so many fds come with an answer: a pidfd, a ruleset, a socket. */
+enum { FDS_MAX = 3 };
 
 /* The sender, and the fds that came with it, -1 where there is none; what there is no room for is
    closed. Returns how many came. */
@@ -226,32 +227,55 @@ static int meet(struct question *q, struct rk_chain *chain)
   return 0;
 }
 
+/* The fds of the second message: a pidfd, and what it says of the others. */
+static int take(struct question *q, struct rk_reply_child const *say, int fds[FDS_MAX],
+                struct rk_chain *chain)
+{
+  int n = 0;
+
+  for (int i = 0; i < FDS_MAX; i++)
+    if (fds[i] != -1)
+      n++;
+  if (say->error || n == 0) {
+    close_all(fds);
+    return refuse(q, EPROTO, "what answers at .child names no process");
+  }
+  if (n != 1 + !!say->confined + !!say->bypass) {
+    close_all(fds);
+    return refuse(q, EPROTO, "what answers at .child does not say how the chain is confined");
+  }
+  chain->pidfd = fds[0];
+  if (say->confined)
+    chain->ruleset = fds[1];
+  if (say->bypass)
+    chain->bypass = fds[n - 1];
+  return 0;
+}
+
 /* The second: of the same process, which has not ended meanwhile. */
 static int ask(struct question *q, struct rk_chain *chain)
 {
   struct rk_reply_child say;
   struct ucred from;
   int fds[FDS_MAX];
-  int r;
 
-  if (send(q->sock, "?", 1, MSG_NOSIGNAL) == -1)
+  if (send(q->sock, q->words, 1, MSG_NOSIGNAL) == -1)
     return rk_fail(ECONNRESET);
-  r = hear(q, &say, &from, fds);
-  chain->pidfd = fds[0];
-  chain->ruleset = fds[1];
-  if (r == -1)
+  if (hear(q, &say, &from, fds) == -1)
     return -1;
-  if (from.pid != q->speaker || ended(q->speakerfd))
+  if (from.pid != q->speaker || ended(q->speakerfd)) {
+    close_all(fds);
     return refuse(q, EPERM, "what answers at .child has changed");
-  if (say.dev != q->dir.st_dev || say.ino != q->dir.st_ino)
+  }
+  if (say.dev != q->dir.st_dev || say.ino != q->dir.st_ino) {
+    close_all(fds);
     return refuse(q, EPERM, "the rk-outside at .child is that of another directory");
-  if (say.error == EAGAIN)
+  }
+  if (say.error == EAGAIN) {
+    close_all(fds);
     return refuse(q, EAGAIN, "the chain is not ready yet");
-  if (say.error || chain->pidfd == -1)
-    return refuse(q, EPROTO, "what answers at .child names no process");
-  if (!say.confined != (chain->ruleset == -1))
-    return refuse(q, EPROTO, "what answers at .child does not say how the chain is confined");
-  return 0;
+  }
+  return take(q, &say, fds, chain);
 }
 
 /* Is the process that it names one over which it, and the directory's owner, have power? */
@@ -299,9 +323,12 @@ static void forget(struct rk_chain *chain)
     fd_close(chain->userns);
   if (chain->ruleset != -1)
     fd_close(chain->ruleset);
+  if (chain->bypass != -1)
+    fd_close(chain->bypass);
   chain->pidfd = -1;
   chain->userns = -1;
   chain->ruleset = -1;
+  chain->bypass = -1;
 }
 
 static int once(struct question *q, int dirfd, struct rk_chain *chain)
@@ -326,13 +353,14 @@ static int once(struct question *q, int dirfd, struct rk_chain *chain)
   return r;
 }
 
-int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
+static int find(int dirfd, int ms, char const *words, struct rk_chain *chain, struct rk_text *why)
 {
-  struct question q = {.until = rk_clock_ms() + ms, .why = why};
+  struct question q = {.until = rk_clock_ms() + ms, .words = words, .why = why};
 
   chain->pidfd = -1;
   chain->userns = -1;
   chain->ruleset = -1;
+  chain->bypass = -1;
   if (fstat(dirfd, &q.dir) == -1)
     return failed(&q, "look at the state directory");
   /* rk-outside may be busy with another (a full queue), or its answer may have been killed: ask
@@ -344,6 +372,21 @@ int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *wh
       return refuse(&q, ETIMEDOUT, "no answer at .child");
     poll(NULL, 0, 5);
   }
+  return 0;
+}
+
+int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
+{
+  return find(dirfd, ms, "?", chain, why);
+}
+
+int rk_chain_bypass(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
+{
+  if (find(dirfd, ms, "b", chain, why) == -1)
+    return -1;
+  if (chain->ruleset != -1)
+    close(chain->ruleset);
+  chain->ruleset = -1;
   return 0;
 }
 

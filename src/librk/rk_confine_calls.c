@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 #include <sys/syscall.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -75,9 +76,11 @@ static struct sock_filter const native[] = {
 #if defined(__x86_64__)
 #define FOREIGN AUDIT_ARCH_I386
 enum { F_SOCKETCALL = 102, F_SENDTO = 369, F_SENDMSG = 370, F_SENDMMSG = 345 };
+enum { F_BIND = 361, F_CONNECT = 362 };
 #elif defined(__aarch64__)
 #define FOREIGN AUDIT_ARCH_ARM
 enum { F_SOCKETCALL = 102, F_SENDTO = 290, F_SENDMSG = 296, F_SENDMMSG = 374 };
+enum { F_BIND = 282, F_CONNECT = 283 };
 #endif
 
 static struct sock_filter const foreign[] = {
@@ -98,6 +101,53 @@ static struct sock_filter const foreign[] = {
   RETURN(SECCOMP_RET_ALLOW),
 #endif
 };
+
+#define TRAP(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), RETURN(SECCOMP_RET_USER_NOTIF)
+
+/* What the filters above refuse is refused: of all filters' answers the strictest counts. */
+static struct sock_filter const trap[] = {
+  LOAD(offsetof(struct seccomp_data, arch)),
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 6),
+  LOAD(offsetof(struct seccomp_data, nr)),
+  TRAP(SYS_bind),
+  TRAP(SYS_connect),
+  RETURN(SECCOMP_RET_ALLOW),
+#ifdef FOREIGN
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FOREIGN, 1, 0),
+  RETURN(SECCOMP_RET_ALLOW),
+  LOAD(offsetof(struct seccomp_data, nr)),
+  TRAP(F_BIND),
+  TRAP(F_CONNECT),
+#endif
+  RETURN(SECCOMP_RET_ALLOW),
+};
+
+/* Once received, a call ends by a fatal signal only: else Go's SIGURG would restart one that was
+   half made. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* Linux 5.19 */
+#endif
+
+int rk_trap_calls(void)
+{
+  struct sock_fprog const prog = {
+    .len = (unsigned short)COUNT(trap),
+    .filter = (struct sock_filter *)(uintptr_t)trap,
+  };
+
+  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+                      &prog);
+}
+
+int rk_trap_is_bind(uint32_t arch, int nr)
+{
+#ifdef FOREIGN
+  if (arch == FOREIGN)
+    return nr == F_BIND;
+#endif
+  return arch == NATIVE && nr == SYS_bind;
+}
 
 static int install(struct sock_filter const *code, size_t len)
 {

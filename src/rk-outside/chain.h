@@ -8,6 +8,7 @@
 
 #include <rk/loop.h>
 
+struct bypass;
 struct network;
 
 /* It lives on main's stack. */
@@ -29,7 +30,9 @@ struct chain {
                   been started */
   int ruleset; /* of rk-confine, -1: the chain is not confined */
   int ended;   /* boolean: the chain's process has ended */
+  int hub;     /* our end of the hub of rk-bypassd (rk/bypass.h), -1: there is none */
   struct network *network;
+  struct bypass *bypass;
 };
 
 #endif

@@ -27,19 +27,24 @@
 #include <rk/sys.h>
 
 /* How long an answer may take, in seconds: no client holds up the others for longer. */
-enum { ANSWER_S = 3, CONNECTION = 0, PROGRAM = 1, RULESET = 2 };
+enum { ANSWER_S = 3, CONNECTION = 0, PROGRAM = 1, RULESET = 2, HUB = 3 };
 
-/* With the first n of these fds. */
-static int send_answer(struct rk_reply_child const *answer, size_t n)
+/* What is given with an answer. */
+struct gift {
+  int fds[3];
+  size_t n;
+};
+
+static int send_with(int to, void const *message, size_t len, struct gift const *gift)
 {
   union {
     struct cmsghdr align;
-    char buf[CMSG_SPACE(2 * sizeof(int))];
+    char buf[CMSG_SPACE(sizeof gift->fds)];
   } control = {0};
-  int const fds[2] = {PROGRAM, RULESET};
+  size_t n = gift->n;
   struct iovec iov = {
-    .iov_base = (void *)(uintptr_t)answer,
-    .iov_len = sizeof *answer,
+    .iov_base = (void *)(uintptr_t)message,
+    .iov_len = len,
   };
   struct msghdr msg = {
     .msg_iov = &iov,
@@ -49,27 +54,52 @@ static int send_answer(struct rk_reply_child const *answer, size_t n)
 
   if (n) {
     msg.msg_control = control.buf;
-    msg.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof *fds);
+    msg.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof *gift->fds);
     c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof *fds);
-    memcpy(CMSG_DATA(c), fds, n * sizeof *fds);
+    c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof *gift->fds);
+    memcpy(CMSG_DATA(c), gift->fds, n * sizeof *gift->fds);
   }
-  return (int)sendmsg(CONNECTION, &msg, MSG_NOSIGNAL);
+  return (int)sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* The connection and n of the chain's fds get the numbers that they have here; nothing else stays
-   open. All that are open already are above these numbers (rk-outside's stdio and 3, 4, 5). */
-static void take_fds(int connection, struct chain const *chain, unsigned int n)
+/* A new connection to rk-bypassd: its end goes through the hub, the other is the client's. If the
+   hub is full, for rk-bypassd does not run, the client gets none, and asks again. */
+static void add_bypass(struct gift *gift)
 {
-  if (dup2(connection, CONNECTION) == -1)
+  int pair[2];
+  struct gift its = {.n = 1};
+
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+    return;
+  its.fds[0] = pair[1];
+  if (send_with(HUB, "c", 1, &its) == -1)
+    return;
+  close(pair[1]);
+  gift->fds[gift->n] = pair[0];
+  gift->n++;
+}
+
+/* An fd gets the number that it has here, or that is closed. */
+static void take_fd(int fd, int as)
+{
+  if (fd == -1) {
+    close(as);
+  } else if (dup2(fd, as) == -1) {
     _exit(1);
-  if (n > 0 && dup2(chain->program, PROGRAM) == -1)
-    _exit(1);
-  if (n > 1 && dup2(chain->ruleset, RULESET) == -1)
-    _exit(1);
-  rk_close_range(PROGRAM + n, UINT_MAX, 0);
+  }
+}
+
+/* Nothing else stays open. All that are open already are above these numbers (rk-outside's stdio
+   and 3, 4, 5), but for the hub's own. */
+static void take_fds(int connection, struct chain const *chain)
+{
+  take_fd(connection, CONNECTION);
+  take_fd(chain->program, PROGRAM);
+  take_fd(chain->ruleset, RULESET);
+  take_fd(chain->hub, HUB);
+  rk_close_range(HUB + 1, UINT_MAX, 0);
 }
 
 /* In the child. The limit of 1 byte also keeps a core from a program that core_pattern pipes it to
@@ -81,26 +111,30 @@ static void answer_connection(int connection, struct chain const *chain,
   struct rlimit const no_core = {.rlim_cur = 1, .rlim_max = 1};
   struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
   struct __user_cap_data_struct none[2] = {{0}};
-  unsigned int n = 0;
+  struct gift gift = {.n = 0};
   char question;
 
   alarm(ANSWER_S);
-  if (chain->program != -1)
-    n = chain->ruleset == -1 ? 1 : 2;
-  take_fds(connection, chain, n);
+  take_fds(connection, chain);
   if (setrlimit(RLIMIT_CORE, &no_core) == -1)
     _exit(1);
   if (syscall(SYS_capset, &head, none) == -1)
     _exit(1);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
     _exit(1);
-  if (send_answer(answer, 0) == -1)
+  if (send_with(CONNECTION, answer, sizeof *answer, &gift) == -1)
     _exit(1);
   if (recv(CONNECTION, &question, 1, 0) != 1)
     _exit(1);
-  if (!n)
+  if (chain->program == -1) {
     answer->error = EAGAIN;
-  if (send_answer(answer, n) == -1)
+  } else {
+    gift = (struct gift){.fds = {PROGRAM, RULESET}, .n = answer->confined ? 2 : 1};
+    if (question == 'b' && chain->hub != -1)
+      add_bypass(&gift);
+    answer->bypass = gift.n > 1U + answer->confined;
+  }
+  if (send_with(CONNECTION, answer, sizeof *answer, &gift) == -1)
     _exit(1);
   /* The client is sure of the answer only while this process lives: wait until it hangs up. */
   recv(CONNECTION, &question, 1, 0);

@@ -40,6 +40,7 @@ static struct request {
       .takes_fd = 1,
       .handle = req_program_netns,
     },
+  [RK_OP_BYPASS] = {.size = sizeof(struct rk_req_bypass), .takes_fd = 1, .handle = req_bypass},
   [RK_OP_AWAIT] = {.size = sizeof(struct rk_req), .handle = req_net_await},
 };
 enum { REQUESTS = sizeof requests / sizeof *requests };

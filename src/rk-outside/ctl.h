@@ -31,6 +31,7 @@ ctl_handler req_program_netns; /* req_net.c */
 ctl_handler req_net_verify;    /* req_net.c */
 ctl_handler req_ready;         /* req_ready.c */
 ctl_handler req_confine;       /* req_ready.c */
+ctl_handler req_bypass;        /* bypass.c */
 
 /* ctl.c: serve the control socket in chain->control.fd from now on. 0, or -1 with errno of
    rk_loop_add. */

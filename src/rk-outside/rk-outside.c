@@ -6,7 +6,7 @@
    fds      3 the control socket (SOCK_SEQPACKET, SO_PASSCRED set), 4 pidfd of the chain's process,
             5 lock of the state directory, if any
    env      reads RK_STATE_DIR
-   forks    newuidmap, newgidmap, one network driver
+   forks    newuidmap, newgidmap, one network driver, rk-bypassd
    holds    the user's host ids; whoever controls it is the user
    lives    until the chain's process is gone; leaves at once when the control socket is closed and
             nothing is left to do
@@ -34,6 +34,7 @@
 #include <rk/sys.h>
 #include <rk/text.h>
 
+#include "bypass.h"
 #include "chain.h"
 #include "child.h"
 #include "ctl.h"
@@ -97,6 +98,8 @@ static void finish(struct chain *chain)
 {
   int wstat = rk_pidfd_status(CHAIN, chain->pid);
   int driver_runs = network_terminate(chain->network);
+
+  bypass_end(chain->bypass);
 
   if (chain->state != -1 && still_ours(chain)) {
     clear_state(chain, driver_runs);
@@ -220,6 +223,7 @@ static void open_state(struct chain *chain, struct child *child)
 int main(void)
 {
   struct network network;
+  struct bypass bypass;
   struct child child;
   char prog[RK_PROG_MAX];
   struct chain chain = {
@@ -229,7 +233,9 @@ int main(void)
     .state = -1,
     .program = -1,
     .ruleset = -1,
+    .hub = -1,
     .network = &network,
+    .bypass = &bypass,
   };
 
   PROG = "rk-outside";
@@ -243,6 +249,7 @@ int main(void)
   arrange_stdio(&chain);
   chain.pid = pid_of_chain(&chain);
   network_init(&network, &chain);
+  bypass_init(&bypass, &chain);
   /* The end of the chain comes first in every step: what is asked at the same moment is void. */
   if (rk_loop_add(&chain.loop, &chain.process) == -1 || ctl_serve(&chain) == -1)
     strerr_dief(RK_EXIT_BUG, "too many fds to wait for");

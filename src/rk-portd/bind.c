@@ -405,11 +405,32 @@ int bind_address(struct published const *p, struct sockaddr_storage *sa)
   return 0;
 }
 
+int bind_again(struct published *p, int family)
+{
+  struct side const side = {.ifname = "", .tcp = 1};
+  struct sockaddr_storage sa;
+  int fd, e = 0;
+
+  if (bind_address(p, &sa) == -1)
+    return EINVAL;
+  close(p->fds[0]); /* two listeners exclude one another */
+  if (family == AF_INET)
+    fd = rk_bind(&sa, 0, 1);
+  else
+    fd = one(&side, &sa);
+  if (fd == -1) {
+    e = errno;
+    fd = one(&side, &sa);
+  }
+  p->fds[0] = fd;
+  return e;
+}
+
 void bind_listen_again(struct published *p)
 {
   if (!rk_proto_is_tcp(p->file.spec.proto))
     return;
-  if (!p->file.refuse_backend)
+  if (!p->file.refuse_backend && !p->bypassed)
     return;
   for (uint32_t i = 0; i < p->nfds; i++) {
     if (!p->borrowed)

@@ -31,6 +31,10 @@ int bind_address(struct published const *p, struct sockaddr_storage *sa);
 /* Let its sockets listen again: a relay that died may have left them shut. */
 void bind_listen_again(struct published *p);
 
+/* Bind its one socket, which nobody else has, anew as a socket of that family: AF_INET6 takes an
+   IPv4 address as a mapped one. 0, or an errno: then it is as it was, if it can be. */
+int bind_again(struct published *p, int family);
+
 /* Where inside its first port leads. */
 void bind_target(struct published const *p, struct sockaddr_storage *sa);
 

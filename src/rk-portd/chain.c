@@ -62,6 +62,23 @@ static enum chain_found refuse(struct chain *chain, int e, struct rk_text *why)
   return CHAIN_ERROR;
 }
 
+int chain_bypass(struct chain const *chain, int dir)
+{
+  char reason[200];
+  struct rk_text said = rk_text_in(reason, sizeof reason);
+  struct rk_chain found;
+
+  if (rk_chain_bypass(dir, ANSWER_MS, &found, &said) == -1)
+    return -1;
+  close(found.userns);
+  close(found.pidfd);
+  if (found.pid == chain->pid)
+    return found.bypass;
+  if (found.bypass != -1)
+    close(found.bypass);
+  return -1;
+}
+
 /* child_pid is a sign only: root inside can write it. */
 enum chain_found chain_open(struct chain *chain, int dir, char const *path, struct rk_text *why)
 {
@@ -76,7 +93,7 @@ enum chain_found chain_open(struct chain *chain, int dir, char const *path, stru
     rk_text_add(why, "unable to look for child_pid: ", errtext(errno));
     return CHAIN_ERROR;
   }
-  if (rk_chain_find(dir, ANSWER_MS, &found, &said) == -1) {
+  if (rk_chain_bypass(dir, ANSWER_MS, &found, &said) == -1) {
     e = errno;
     /* none yet, none any more, or what a killed one left */
     if (e == EAGAIN || e == ESRCH)
@@ -91,7 +108,10 @@ enum chain_found chain_open(struct chain *chain, int dir, char const *path, stru
   chain->netns = chain_netns(dir, path, &chain->openerfd, &found);
   e = errno;
   close(found.userns);
+  chain->bypass = found.bypass;
   if (chain->netns != -1)
     return CHAIN_FOUND;
+  if (found.bypass != -1)
+    close(found.bypass);
   return refuse(chain, e, why);
 }

@@ -11,6 +11,7 @@ struct chain {
   pid_t pid;    /* 0: none */
   int pidfd;    /* -1: none */
   int netns;    /* -1: none */
+  int bypass;   /* a new socket to its rk-bypassd, for the caller to take; -1: none */
   int openerfd; /* pidfd of the child that opens a detached namespace, or has failed to; -1 */
 };
 
@@ -20,6 +21,9 @@ enum chain_found { CHAIN_FOUND, CHAIN_NONE, CHAIN_ERROR };
    now on. NONE: none yet, or none any more. ERROR: *why says why it cannot be served. It waits for
    answers, some seconds at most. */
 enum chain_found chain_open(struct chain *chain, int dir, char const *path, struct rk_text *why);
+
+/* Another socket to its rk-bypassd: an fd, or -1: now there is none. */
+int chain_bypass(struct chain const *chain, int dir);
 
 /* Hold it no longer. */
 void chain_close(struct chain *chain);

@@ -8,6 +8,7 @@
 
 #include <rk/text.h>
 #include "bind.h"
+#include "bypass.h"
 #include "chain.h"
 #include "published.h"
 #include "relay_process.h"
@@ -27,6 +28,7 @@ struct forward {
   struct chain const *chain; /* the one to serve; NULL: none */
   struct bind bind;
   struct relay relay; /* relay */
+  struct bypass bypass;
   int six;            /* relay: one that can do IPv6 is needed */
   int pace;           /* relay: ms between two looks at the counters */
   struct stat socket; /* slirp4netns, gvproxy: the API socket of the one that was asked */
@@ -57,6 +59,9 @@ struct forwarder {
   enum forwarded (*attach)(struct forward *f, struct published *p, struct rk_text *why);
   /* Undo attach; if f->chain is NULL, by forgetting only. */
   void (*detach)(struct forward *f, struct published *p);
+
+  /* The program under rk-bypass binds an attached port: p->bypass if it has its socket then. */
+  void (*take)(struct forward *f, struct published *p, struct rk_bypass_say const *take);
 
   /* Give the counters that have changed to each; most: as many ports as there are. */
   void (*count)(struct forward *f, size_t most,

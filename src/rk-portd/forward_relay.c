@@ -69,10 +69,26 @@ static void del(struct forward *f, struct published const *p)
     relay_ask(&f->relay, &d, sizeof d, NULL, 0, &ignored, sizeof ignored);
 }
 
+/* Whatever the program does with its socket: it is not ours any more, and another is bound when the
+   port is attached again. A chain that has ended has left it. */
+static void take_back(struct forward *f, struct published *p)
+{
+  bypass_drop(&f->bypass, p);
+  bypass_stop(p);
+  bind_undo(p);
+  p->bypass = 0;
+}
+
 static void relay_detach(struct forward *f, struct published *p)
 {
-  if (f->chain)
+  if (f->chain && p->bypass) {
+    take_back(f, p);
+  } else if (f->chain) {
+    bypass_drop(&f->bypass, p);
     del(f, p);
+  } else if (!f->bypass.chain) {
+    p->bypass = 0;
+  }
 }
 
 static struct rk_relay_add request(struct published const *p)
@@ -109,6 +125,10 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
   struct rk_relay_add add = request(p);
   struct rk_relay_say say;
 
+  if (p->bypass)
+    return FORWARD_LISTENING; /* the relay was lost, and is not needed */
+  if (!p->nfds && p->bypassed && bind_port(&f->bind, p, why) == -1)
+    return FORWARD_REFUSED;
   if (!p->nfds)
     return FORWARD_WAITING;
   bind_listen_again(p);
@@ -127,7 +147,35 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
     rk_text_add(why, say.text[0] ? ": " : "", errtext(say.error));
     return FORWARD_REFUSED;
   }
+  bypass_offer(&f->bypass, p);
   return FORWARD_LISTENING;
+}
+
+/* The program binds the port: give it the socket, which the relay has no longer. */
+static void relay_take(struct forward *f, struct published *p, struct rk_bypass_say const *take)
+{
+  enum bypass_fit fit = BYPASS_NEVER;
+  char err[256];
+  struct rk_text why = rk_text_in(err, sizeof err);
+  int error = 0;
+
+  if (bypass_eligible(p))
+    fit = bypass_fit(p, take);
+  if (fit == BYPASS_NEVER || (fit == BYPASS_ANEW && p->bypass)) {
+    bypass_give(&f->bypass, take, p, EAFNOSUPPORT);
+    return;
+  }
+  if (!p->bypass)
+    del(f, p);
+  if (fit == BYPASS_ANEW)
+    error = bind_again(p, (int)take->family);
+  if (error && p->fds[0] == -1)
+    bind_undo(p);
+  bypass_give(&f->bypass, take, p, error);
+  p->bypass = !error;
+  p->bypassed = 1;
+  if (error)
+    relay_attach(f, p, &why);
 }
 
 /* most: each answer names a port at least, and a relay that was taken over must not keep us for
@@ -190,6 +238,7 @@ struct forwarder const forward_relay = {
   .down = relay_down,
   .attach = relay_attach,
   .detach = relay_detach,
+  .take = relay_take,
   .count = relay_count,
   .reaped = relay_child,
   .leave = relay_quit,

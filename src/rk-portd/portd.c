@@ -57,6 +57,7 @@ static void write_status(struct portd *s, struct published *p)
     .trouble = s->trouble,
     .chain = s->chain.pid != 0,
     .ours = ops->ours,
+    .bypass = s->forward.bypass.chain,
     .srcip4 = s->forward.relay.srcip4,
     .srcip6 = s->forward.relay.srcip6,
   };
@@ -322,6 +323,90 @@ static void serve(struct portd *s, struct published *only)
   serving(s);
 }
 
+/* A program that binds a published port, by way of rk-bypassd. */
+
+static void on_take(struct portd *s, struct rk_bypass_say const *take)
+{
+  struct published *p = table_id(&s->table, take->id);
+
+  if (!p || !port_attached(p->state) || !s->forward.ops->take) {
+    bypass_give(&s->forward.bypass, take, NULL, ENOENT);
+    return;
+  }
+  s->forward.ops->take(&s->forward, p, take);
+  keep_counters(p);
+  dirty(s, p);
+}
+
+static void on_free(struct portd *s, uint32_t id)
+{
+  struct published *p = table_id(&s->table, id);
+
+  if (!p || !p->bypass)
+    return;
+  p->bypass = 0;
+  turn(s, p, PORT_DETACHED);
+  attach(s, p);
+}
+
+static void on_bypass(void *ctx, short revents)
+{
+  struct portd *s = ctx;
+  struct bypass *b = &s->forward.bypass;
+  struct rk_bypass_say say;
+  int r;
+
+  (void)revents;
+  while ((r = bypass_hear(b, &say)) == 1) {
+    rk_backoff_reset(&s->bypass_wait);
+    if (say.op == RK_BYPASS_TAKE)
+      on_take(s, &say);
+    if (say.op == RK_BYPASS_FREE)
+      on_free(s, say.id);
+  }
+  if (r == 0)
+    return;
+  rk_loop_remove(&s->loop, &s->bypasswatch);
+  if (b->chain)
+    start_again(s, &s->bypass_again, &s->bypass_wait);
+}
+
+static void bypass_up(struct portd *s, int fd)
+{
+  struct bypass *b = &s->forward.bypass;
+
+  b->fd = fd;
+  b->chain = 1;
+  s->bypasswatch = (struct rk_watch){.fd = fd, .events = POLLIN, .ready = on_bypass, .ctx = s};
+  rk_loop_add(&s->loop, &s->bypasswatch);
+  for (struct published const *p = s->table.first; p; p = p->next)
+    if (s->forward.ops->take && port_attached(p->state))
+      bypass_offer(b, p);
+  bypass_ready(b);
+}
+
+static void on_bypass_again(void *ctx)
+{
+  struct portd *s = ctx;
+  int fd;
+
+  if (!s->chain.pid)
+    return;
+  fd = chain_bypass(&s->chain, s->dir.fd);
+  if (fd == -1)
+    start_again(s, &s->bypass_again, &s->bypass_wait);
+  else
+    bypass_up(s, fd);
+}
+
+static void bypass_down(struct portd *s)
+{
+  rk_timer_stop(&s->loop, &s->bypass_again);
+  rk_loop_remove(&s->loop, &s->bypasswatch);
+  bypass_close(&s->forward.bypass);
+  s->forward.bypass.chain = 0;
+}
+
 static void on_look(void *ctx)
 {
   struct portd *s = ctx;
@@ -351,6 +436,7 @@ static void on_chain_end(void *ctx, short revents)
   rk_timer_stop(&s->loop, &s->look);
   rk_timer_stop(&s->loop, &s->relay_again);
   s->forward.chain = NULL;
+  bypass_down(s);
   if (s->forward.ops->down)
     s->forward.ops->down(&s->forward);
   detach_all(s);
@@ -388,6 +474,8 @@ static void look_for_chain(struct portd *s)
   rk_loop_add(&s->loop, &s->chainwatch);
   all_dirty(s);
   serve(s, NULL);
+  if (s->chain.bypass != -1)
+    bypass_up(s, s->chain.bypass);
   on_look(s);
 }
 
@@ -900,6 +988,7 @@ static void set_timers(struct portd *s)
   s->chain_again = timer(s, on_chain_again);
   s->relay_again = timer(s, on_relay_again);
   s->ports_again = timer(s, on_ports_again);
+  s->bypass_again = timer(s, on_bypass_again);
   s->scan_again = timer(s, on_scan_again);
   s->status_again = timer(s, on_status_again);
   s->look = timer(s, on_look);
@@ -910,6 +999,7 @@ static void set_timers(struct portd *s)
   s->ports_wait = between(20, 5000);
   s->scan_wait = between(100, 5000);
   s->status_wait = between(100, 5000);
+  s->bypass_wait = between(5, 1000);
 }
 
 void portd_start(struct portd *s, char const *path)
@@ -921,6 +1011,7 @@ void portd_start(struct portd *s, char const *path)
   s->chain.netns = -1;
   s->chain.openerfd = -1;
   s->forward.relay.control = -1;
+  s->forward.bypass.fd = -1;
   s->forward.diag = -1;
   dir_open(&s->dir, path, &s->loop, on_dir, s);
   rk_prog_dir("rk-portd", s->dir.path, s->prog);

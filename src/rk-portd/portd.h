@@ -24,6 +24,7 @@ struct portd {
   struct chain chain;
   struct forward forward;
   struct rk_watch chainwatch;
+  struct rk_watch bypasswatch; /* of forward.bypass.fd */
   struct links links;
   struct rk_portdefault usual;  /* ports/.default, read before the ports */
   struct addresses addresses;   /* of the host */
@@ -39,10 +40,11 @@ struct portd {
   struct rk_timer ports_again;  /* some port was refused, or its file not read */
   struct rk_timer scan_again;   /* ports could not be followed or read */
   struct rk_timer status_again; /* a status could not be written or removed */
+  struct rk_timer bypass_again; /* the connection to rk-bypassd was closed */
   struct rk_timer look;         /* counters, or whether ports are still attached */
   struct rk_timer status_gone;  /* ports.status was removed */
   struct rk_timer socket;       /* slirp4netns has made its socket */
-  struct rk_backoff chain_wait, relay_wait, ports_wait, scan_wait, status_wait;
+  struct rk_backoff chain_wait, relay_wait, ports_wait, scan_wait, status_wait, bypass_wait;
 };
 
 /* With portd->forward.ops and .bind.given set, the rest zero: take up the state directory, all its

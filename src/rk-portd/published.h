@@ -56,6 +56,8 @@ struct published {
   unsigned int unread : 1;   /* the port file could not be read yet; tried again */
   unsigned int borrowed : 1; /* its one socket was given to rk-portd: never closed */
   unsigned int seen : 1;     /* by the scan under way */
+  unsigned int bypass : 1;   /* the program has its socket (bypass.h) */
+  unsigned int bypassed : 1; /* it had: who knows what it did with it */
   uint32_t nfds;
   int *fds;             /* bound sockets, in the range's order */
   unsigned int ifindex; /* ifname=: the interface's when they were bound */

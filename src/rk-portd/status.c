@@ -159,6 +159,8 @@ void status_text(struct published const *p, struct status_view const *v, struct 
   if (v->ours)
     address(t, "target", &v->target, p->nfds);
   field(t, "driver", v->driver);
+  if (v->ours && v->bypass)
+    field(t, "via", p->bypass ? "bypass" : "relay");
   chain(t, p, v);
   srcip(t, p, v);
   if (v->ours)

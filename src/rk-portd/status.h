@@ -15,6 +15,7 @@ struct status_view {
   char const *trouble; /* why the chain that is there cannot be served; "": it is */
   int chain;           /* there is one */
   int ours;            /* the sockets are rk-portd's own, and the counters rk-relay's */
+  int bypass;          /* the chain is under rk-bypass */
   int srcip4, srcip6;  /* errno: why clients' addresses cannot be kept; 0: they are */
   struct sockaddr_storage listen; /* the host's side, AF_UNSPEC: none; */
   struct sockaddr_storage target; /* where it leads; if ours */

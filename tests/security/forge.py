@@ -10,7 +10,7 @@
 import array, ctypes, os, signal, socket, struct, subprocess, sys, time
 how, target = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ''
 d = os.environ['RK_STATE_DIR'] + '/'
-VERSION = 4
+VERSION = 5
 
 def replace(name, text):
     if os.path.lexists(d + name): os.unlink(d + name)

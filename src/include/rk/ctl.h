@@ -31,8 +31,11 @@ enum rk_op {
                        has failed */
   RK_OP_CONFINE = 6, /* struct rk_req + fd of a Landlock ruleset -> struct rk_reply: the chain is
                         confined by it; .child gives it to rk-enter */
-  RK_OP_PROGRAM_NETNS = 7 /* struct rk_req + fd of the program's netns: before RK_OP_NET, for a
-                             driver that configures it although it works in the hop; not answered */
+  RK_OP_PROGRAM_NETNS = 7, /* struct rk_req + fd of the program's netns: before RK_OP_NET, for a
+                              driver that configures it although it works in the hop; not
+                              answered */
+  RK_OP_BYPASS = 8 /* struct rk_req_bypass + listener of a seccomp filter -> struct rk_reply: start
+                      rk-bypassd (rk/bypass.h) */
 };
 
 struct rk_req {
@@ -119,18 +122,25 @@ struct rk_req_net_verify {
   uint32_t etc; /* enum rk_etc */
 };
 
+struct rk_req_bypass {
+  struct rk_req head;
+  uint32_t first_port; /* the lowest that the program may bind without a capability */
+};
+
 /* Outside, rk-outside listens at the socket .child (SOCK_SEQPACKET) of the state directory and
    tells which process is the chain's. It says this twice to everybody who connects: at once, so
    that the process that speaks can be looked at (SCM_CREDENTIALS), and once more after a message of
    any content, then with a pidfd of the chain's process (SCM_RIGHTS) unless there is an error, and
-   after it, if the chain is confined, with the fd of its Landlock ruleset.
+   after it, if the chain is confined, with the fd of its Landlock ruleset. If the first byte of
+   that message is 'b' and the chain has a rk-bypassd, a socket connected to it (rk/bypass.h) is the
+   last.
    rk/chain.h asks. */
 struct rk_reply_child {
   uint32_t version;
   int32_t error;     /* 0, or EAGAIN: the program has not been started yet */
   uint64_t dev, ino; /* the state directory it speaks for, as in stat(2) */
   uint32_t confined; /* boolean: RK_OP_CONFINE was made */
-  uint32_t pad;
+  uint32_t bypass;   /* boolean: a socket to rk-bypassd comes with this message */
 };
 
 #endif

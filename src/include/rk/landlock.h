@@ -56,4 +56,13 @@ int rk_landlock_enter(int ruleset);
 enum { RK_CONFINE_FILTERS = 2 };
 int rk_confine_calls(void);
 
+/* Have connect(2) and bind(2), of every ABI, wait for the answer of whoever holds the returned
+   listener (seccomp_unotify(2)); it is close-on-exec and the caller's. -1 with errno: EPERM as
+   above, EBUSY: this process has such a filter already. Not safe by itself: beside a Landlock
+   domain. */
+int rk_trap_calls(void);
+
+/* Is a call that was trapped so a bind? 1, or 0: connect. */
+int rk_trap_is_bind(uint32_t arch, int nr);
+
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: ISC */
+#include "bypassd.h"
+
+#include <unistd.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+int event_add(struct bypassd *b, enum event_kind kind, unsigned int index, int fd, uint32_t events)
+{
+  struct epoll_event e = {.events = events, .data.u64 = (uint64_t)kind << 32 | index};
+
+  return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &e);
+}
+
+int notify(unsigned long request, void *argument)
+{
+  return (int)syscall(SYS_ioctl, RK_BYPASS_NOTIFY_FD, request, argument);
+}
