@@ -27,6 +27,7 @@ for d in gvisor-tap-vsock vpnkit; do
   like "$(inside ip -o -4 addr)" "tap0 +inet ${plan%% *}/24" "is so inside"
   for i in 1 2; do
     o=$(outside_of "$p"); was=$(net_driver "$p")
+    is "$(stat -c %u "/proc/$was/environ")" 0 "$d: the driver is not dumpable"
     another() { new=$(net_driver "$p") && [ -n "$new" ] && [ "$new" != "$was" ] && [ "$(cat "$D/net/status")" = up ]; }
     victim=$was
     if [ $i = 2 ]; then victim=$(pgrep -P "$was"); fi

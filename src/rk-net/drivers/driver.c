@@ -4,10 +4,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
+
+void driver_begin(char const *name)
+{
+  PROG = name;
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "become non-dumpable");
+}
 
 char const *driver_plan(char const *name)
 {

@@ -8,6 +8,10 @@
 /* PROGRAM: only for a driver that makes its own interface, and with RK_NET_WALL=1. */
 enum { NETNS = 3, USERNS = 4, REPORT = 5, LEAVE = 6, PROGRAM = 7 };
 
+/* First of all: PROG is name, and this process is not dumpable until it executes something else:
+   root inside has the user's id, and could list the numbers of its fds. */
+void driver_begin(char const *name);
+
 /* A variable of the plan. Dies (100) if it is not set: then it was not rk-outside that started
    us. */
 char const *driver_plan(char const *name);

@@ -90,7 +90,7 @@ int main(void)
   struct pump pump;
   int sockets[2];
 
-  PROG = "gvisor-tap-vsock (driver)";
+  driver_begin("gvisor-tap-vsock (driver)");
   driver_outlive();
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == -1)
     strerr_diefusys(RK_EXIT_SYS, "make a pair of sockets");

@@ -276,7 +276,7 @@ int main(void)
   char const *const argv[] = {"udhcpc", "-f", "-i", ifname, "-s", lease, "-t",
                               "5",      "-T", "1",  "-A",   "5",  NULL};
 
-  PROG = "lxc-user-nic (driver)";
+  driver_begin("lxc-user-nic (driver)");
   if (rk_libexec("rk-net-lease", lease, sizeof lease) == -1)
     strerr_diefusys(RK_EXIT_SYS, "find rk-net-lease");
   if (rk_which("udhcpc", client, sizeof client) == -1)

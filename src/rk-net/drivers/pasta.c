@@ -347,7 +347,7 @@ int main(void)
   pid_t helper;
   int dir;
 
-  PROG = "pasta (driver)";
+  driver_begin("pasta (driver)");
   driver_outlive();
   if (strlen(pid) > 10)
     strerr_dieinvalid(RK_EXIT_USAGE, "RK_NET_PID");

@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include <skalibs/ancil.h>
 #include <skalibs/strerr.h>
 
 #include <rk/exit.h>
@@ -17,14 +20,18 @@
 #include <rk/sys.h>
 #include <rk/text.h>
 
-/* What the child that mounts tells us: it shares our memory and our fds. */
-struct mounting {
-  uid_t uid;
-  gid_t gid;
-  char const *what; /* what failed, null: nothing */
-  int error;        /* with this errno */
-  int fd;
-};
+/* What the child sends beside the directory, or instead of it. */
+enum step { UNSHARE = 'u', MAP = 'i', MOUNT = 'm', DONE = '+' };
+
+static void fail(int socket, char step)
+{
+  struct {
+    char step;
+    int error;
+  } const say = {step, errno};
+
+  _exit(write(socket, &say, sizeof say) == sizeof say ? 1 : 2);
+}
 
 static int write_text(char const *path, char const *text)
 {
@@ -52,13 +59,13 @@ static int map_own_id(char const *path, unsigned int id)
   return write_text(path, text);
 }
 
-static int map_own_ids(struct mounting const *m)
+static int map_own_ids(uid_t uid, gid_t gid)
 {
-  if (map_own_id("/proc/self/uid_map", m->uid) == -1)
+  if (map_own_id("/proc/self/uid_map", uid) == -1)
     return -1;
   if (write_text("/proc/self/setgroups", "deny") == -1)
     return -1;
-  return map_own_id("/proc/self/gid_map", m->gid);
+  return map_own_id("/proc/self/gid_map", gid);
 }
 
 static int set_up(int fs)
@@ -70,52 +77,76 @@ static int set_up(int fs)
   return rk_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
 
-static int mount_private(void *data)
+/* In the child. The maps can be written by a dumpable process only (proc(5)): that is one which
+   has nothing but this socket. */
+static void visit(int socket)
 {
-  struct mounting *m = data;
-  int fs = -1;
+  uid_t uid = geteuid();
+  gid_t gid = getegid();
+  int fs, dir;
 
-  m->what = "map ids for a directory of the driver's own";
-  if (map_own_ids(m) == -1)
-    goto failed;
-  m->what = "make a directory of the driver's own";
+  if (dup2(socket, 0) == -1)
+    _exit(2);
+  rk_close_range(1, UINT_MAX, 0);
+  if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1)
+    fail(0, UNSHARE);
+  if (map_own_ids(uid, gid) == -1)
+    fail(0, MAP);
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+    fail(0, MAP);
   fs = rk_fsopen("tmpfs");
   if (fs == -1 || set_up(fs) == -1)
-    goto failed;
-  m->fd = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-  if (m->fd == -1)
-    goto failed;
-  close(fs);
-  m->what = NULL;
-  return 0;
-failed:
-  m->error = errno;
-  if (fs != -1)
-    close(fs);
-  return 1;
+    fail(0, MOUNT);
+  dir = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+  if (dir == -1)
+    fail(0, MOUNT);
+  _exit(ancil_send_fd(0, dir, DONE) ? 0 : 2);
+}
+
+static void __attribute__((noreturn)) die(int socket)
+{
+  struct {
+    char step;
+    int error;
+  } say;
+
+  if (read(socket, &say, sizeof say) != sizeof say)
+    strerr_dief(RK_EXIT_SYS, "the child that makes the driver's own directory was killed");
+  if (say.step == UNSHARE && say.error == ENOSPC) {
+    rk_die_host("U5", "raise user.max_user_namespaces and user.max_mnt_namespaces",
+                "unable to make a user and a mount namespace for the driver's own files: too many");
+  }
+  errno = say.error;
+  if (say.step == UNSHARE)
+    strerr_diefusys(RK_EXIT_SYS, "make a user and a mount namespace for the driver's own files");
+  if (say.step == MAP)
+    strerr_diefusys(RK_EXIT_SYS, "map ids for a directory of the driver's own");
+  strerr_diefusys(RK_EXIT_SYS, "make a directory of the driver's own");
 }
 
 int driver_private(void)
 {
-  static _Alignas(16) char stack[16384];
-  struct mounting m = {.uid = geteuid(), .gid = getegid(), .fd = -1};
-  int const flags = CLONE_VM | CLONE_VFORK | CLONE_FILES | CLONE_NEWUSER | CLONE_NEWNS | SIGCHLD;
-  pid_t pid = clone(mount_private, stack + sizeof stack, flags, &m);
+  int sockets[2];
+  int dir = -1;
   int status;
+  pid_t pid;
 
-  if (pid == -1 && errno == ENOSPC) {
-    rk_die_host("U5", "raise user.max_user_namespaces and user.max_mnt_namespaces",
-                "unable to make a user and a mount namespace for the driver's own files: too many");
-  }
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make a pair of sockets");
+  pid = fork();
   if (pid == -1)
-    strerr_diefusys(RK_EXIT_SYS, "make a user and a mount namespace for the driver's own files");
+    strerr_diefusys(RK_EXIT_SYS, "fork");
+  if (!pid)
+    visit(sockets[1]);
+  close(sockets[1]);
   if (waitpid(pid, &status, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "wait for a child");
-  if (m.what) {
-    errno = m.error;
-    strerr_diefusys(RK_EXIT_SYS, m.what);
-  }
-  if (!WIFEXITED(status))
-    strerr_dief(RK_EXIT_SYS, "the child that makes the driver's own directory was killed");
-  return m.fd;
+  if (WIFEXITED(status) && !WEXITSTATUS(status))
+    dir = ancil_recv_fd(sockets[0], DONE);
+  if (dir == -1)
+    die(sockets[0]);
+  close(sockets[0]);
+  if (fcntl(dir, F_SETFD, FD_CLOEXEC) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "set close-on-exec");
+  return dir;
 }

@@ -60,7 +60,7 @@ int main(void)
   char const *ports = getenv("RK_PORT_DRIVER");
   char const *seccomp = getenv("RK_SLIRP4NETNS_SECCOMP");
 
-  PROG = "slirp4netns (driver)";
+  driver_begin("slirp4netns (driver)");
   driver_outlive();
   argv[6] = driver_plan("RK_NET_MTU");
   argv[8] = driver_plan("RK_NET_CIDR");

@@ -147,7 +147,7 @@ int main(void)
   unsigned char mac[6];
   int dir;
 
-  PROG = "vpnkit (driver)";
+  driver_begin("vpnkit (driver)");
   driver_outlive();
   if (!driver_wants("RK_NET_HOST_LOOPBACK")) {
     argv[5] = "--host-ip";
