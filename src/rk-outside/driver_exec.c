@@ -121,6 +121,7 @@ static void environment(struct driver const *driver, char **v, char *buf, size_t
   variable_ip4(&w, "RK_NET_IP", &a->ip);
   variable_ip4(&w, "RK_NET_GATEWAY", &a->gateway);
   variable_ip4(&w, "RK_NET_DNS", &a->dns);
+  variable_ip6(&w, "RK_NET_DNS6", &a->dns6);
   variable_ip6(&w, "RK_NET_IP6", &a->ip6);
   variable_ip6(&w, "RK_NET_GATEWAY6", &a->gateway6);
   variable(&w, "RK_NET_IPV6", a->ip6.s6_addr[0] ? "1" : "0");

@@ -7,12 +7,14 @@
    left alone. */
 #include "etc.h"
 #include "idmap_diagnose.h"
+#include "resolv.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -22,6 +24,7 @@
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/fmtscan.h>
+#include <skalibs/strerr.h>
 
 #include <rk/fail.h>
 #include <rk/proc.h>
@@ -82,10 +85,13 @@ static void put_str(struct sink *k, char const *s)
   put(k, s, strlen(s));
 }
 
-static void nameserver(struct sink *k, char const *addr, size_t n)
+static void nameserver(struct sink *k, struct nameserver const *ns)
 {
+  char addr[IP6_FMT];
+  char const *raw = (char const *)ns->addr;
+
   put_str(k, "nameserver ");
-  put(k, addr, n);
+  put(k, addr, ns->six ? ip6_fmt(addr, raw) : ip4_fmt(addr, raw));
   put(k, "\n", 1);
 }
 
@@ -96,77 +102,148 @@ struct resolv_line {
   int in_rest;    /* boolean: that word is over, or too long to matter */
   int keep;       /* boolean: the line goes into ours */
   int nameserver; /* boolean */
+  char value[64]; /* of a nameserver; a longer one is none */
+  size_t valuelen;
 };
 
-/* The first word of the line is complete. The search domains and options are kept; nameservers only
-   if the driver has none. */
-static void resolv_word(struct etc const *etc, struct resolv_line *line, struct sink *k)
+/* The first word of the line is complete. The search domains and options are kept. */
+static void resolv_word(struct resolv_line *line, struct sink *k)
 {
   static char const *const kept[] = {"search", "domain", "options", "sortlist"};
 
   line->word[line->len] = 0;
   line->in_rest = 1;
   line->nameserver = !strcmp(line->word, "nameserver");
-  line->keep = line->nameserver && !etc->plan->dns.s_addr;
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
     line->keep |= !strcmp(line->word, kept[i]);
-  if (line->keep)
+  if (line->keep && k)
     put(k, line->word, line->len);
 }
 
-static void resolv_byte(struct etc *etc, struct resolv_line *line, char c, struct sink *k)
+static void resolv_end(struct resolv_line *line, struct resolv *host)
+{
+  if (line->nameserver && line->valuelen < sizeof line->value) {
+    line->value[line->valuelen] = 0;
+    resolv_add(host, line->value);
+  }
+  *line = (struct resolv_line){.len = 0};
+}
+
+static void resolv_byte(struct resolv_line *line, char c, struct sink *k)
 {
   if (!line->in_rest && (c == ' ' || c == '\t')) {
-    resolv_word(etc, line, k);
+    resolv_word(line, k);
   } else if (!line->in_rest && c != '\n') {
     if (line->len < sizeof line->word - 1)
       line->word[line->len++] = c;
     else
       line->in_rest = 1;
   }
-  if (line->nameserver)
-    etc->nameservers = fnv(etc->nameservers, &c, 1);
-  if (line->keep)
+  if (line->nameserver && line->valuelen < sizeof line->value && c != '\n')
+    line->value[line->valuelen++] = c;
+  if (line->keep && k)
     put(k, &c, 1);
-  if (c == '\n')
-    *line = (struct resolv_line){.len = 0};
 }
 
-static void compose_resolv(struct etc *etc, struct sink *k)
+/* The host's nameservers, and, unless k is NULL, the other lines to it. */
+static void read_resolv(struct resolv *host, struct sink *k)
 {
-  struct rk_net_plan const *plan = etc->plan;
   struct resolv_line line = {.len = 0};
-  char in[512], addr[IP6_FMT];
+  char in[512];
   int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   ssize_t r;
 
-  if (plan->dns.s_addr)
-    nameserver(k, addr, ip4_fmt(addr, (char const *)&plan->dns));
-  if (plan->dns6.s6_addr[0])
-    nameserver(k, addr, ip6_fmt(addr, (char const *)&plan->dns6));
-  etc->nameservers = FNV;
-  while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0)
-    for (ssize_t i = 0; i < r; i++)
-      resolv_byte(etc, &line, in[i], k);
-  if (line.keep)
+  host->n = 0;
+  while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0) {
+    for (ssize_t i = 0; i < r; i++) {
+      resolv_byte(&line, in[i], k);
+      if (in[i] == '\n')
+        resolv_end(&line, host);
+    }
+  }
+  if (line.keep && k)
     put(k, "\n", 1);
+  resolv_end(&line, host);
   if (fd != -1)
     close(fd);
 }
 
+static void compose_resolv(struct etc *etc, struct sink *k)
+{
+  struct resolv host;
+  struct nameserver list[RESOLV_MAX];
+  unsigned int n;
+
+  read_resolv(&host, NULL);
+  n = resolv_choose(&host, etc->plan, etc->report, list);
+  for (unsigned int i = 0; i < n; i++)
+    nameserver(k, &list[i]);
+  etc->nameservers = fnv(FNV, (char const *)host.host, host.n * sizeof *host.host);
+  etc->deaf = host.n && !n;
+  read_resolv(&host, k);
+}
+
+/* Is it one of the names after the address, upper or lower case (hosts(5))? */
+static int names(char const *line, char const *name)
+{
+  size_t len = strlen(name);
+  size_t end = strcspn(line, "#");
+
+  for (size_t at = strcspn(line, " \t"); at < end;) {
+    size_t word;
+    at += strspn(line + at, " \t");
+    word = strcspn(line + at, " \t#");
+    if (word == len && !strncasecmp(line + at, name, len))
+      return 1;
+    at += word;
+  }
+  return 0;
+}
+
+/* A line of the host's file without its end. The host's own name means the chain: with the address
+   of an interface that is not there, no server could bind to it. */
+static void hosts_line(struct sink *k, char const *line, char const *name)
+{
+  size_t addr = strcspn(line, " \t");
+  int six = memchr(line, ':', addr) != NULL;
+
+  if (addr && strncmp(line, "127.", 4) && *line != '#' && names(line, name)) {
+    put_str(k, six ? "::1" : "127.0.0.1");
+    line += addr;
+  }
+  put_str(k, line);
+  put(k, "\n", 1);
+}
+
+/* A line longer than the buffer goes through as it is. */
 static void compose_hosts(struct etc *etc, struct sink *k)
 {
   struct utsname u;
+  char line[1024];
+  size_t len = 0;
   char in[512];
   int fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   ssize_t r;
 
   (void)etc;
-  while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0)
-    put(k, in, (size_t)r);
+  uname(&u);
+  while (fd != -1 && (r = fd_read(fd, in, sizeof in)) > 0) {
+    for (ssize_t i = 0; i < r; i++) {
+      if (in[i] == '\n' || !in[i]) {
+        line[len] = 0;
+        hosts_line(k, line, u.nodename);
+        len = 0;
+      } else if (len == sizeof line - 1) {
+        put(k, line, len);
+        len = 0;
+      }
+      if (in[i] != '\n' && in[i])
+        line[len++] = in[i];
+    }
+  }
+  put(k, line, len);
   if (fd != -1)
     close(fd);
-  uname(&u);
   put_str(k, "\n127.0.0.1 ");
   put_str(k, u.nodename);
   put_str(k, "\n::1 ");
@@ -361,6 +438,9 @@ int etc_update(struct etc *etc, struct etc_file *f)
   if (f->written && k.hash == f->hash)
     return 0;
   f->hash = k.hash;
+  if (f == &etc->file[ETC_RESOLV] && etc->deaf)
+    strerr_warnw("no nameserver of the host's /etc/resolv.conf can be reached from inside (a "
+                 "loopback or link-local one through this driver, one of IPv6 without rk-net -6)");
   if (etc->state != -1 && replace(etc, f, etc->state) == -1)
     return -1;
   if (update_inside(etc, f) == -1)

@@ -27,12 +27,14 @@ struct etc_file {
 
 struct etc {
   struct rk_net_plan const *plan;
+  struct report const *report;
   pid_t chain; /* the chain's process: its ids are those of root inside */
   int userns;  /* fd of the user namespace of that root */
   int state;   /* fd of the state directory, -1: none */
   uint32_t mode;
   int dir;              /* RK_ETC_REPLACE: the inner /etc */
   uint64_t nameservers; /* hash of the host's, as resolv.conf was composed last */
+  int deaf;             /* boolean: the host has some, and none of them is listed */
   struct etc_file file[ETC_FILES];
 };
 

@@ -211,7 +211,7 @@ void network_init(struct network *n, struct chain *chain)
     .chain = chain,
     .state = DRIVER_IDLE,
     .facts = {.state = -1, .dir = -1},
-    .etc = {.plan = &n->plan, .state = -1, .dir = -1},
+    .etc = {.plan = &n->plan, .report = &n->driver.report, .state = -1, .dir = -1},
     .etc_watch =
       {
         .etc = &n->etc,

@@ -62,6 +62,24 @@ static int resolver(char const *s, int *fixed)
   return 1;
 }
 
+static int family(char const *s, int *same)
+{
+  if (strcmp(s, "same"))
+    return !strcmp(s, "any");
+  *same = 1;
+  return 1;
+}
+
+static int tcp(char const *s, int *udp)
+{
+  int passed;
+
+  if (!boolean(s, &passed))
+    return 0;
+  *udp = !passed;
+  return 1;
+}
+
 static int starts(char const *line, char const *key)
 {
   return !strncmp(line, key, strlen(key));
@@ -95,6 +113,10 @@ static int assign(struct report *r)
     return boolean(v, &r->cleanup);
   if (starts(r->line, "resolver="))
     return resolver(v, &r->resolver_fixed);
+  if (starts(r->line, "resolver-family="))
+    return family(v, &r->resolver_family);
+  if (starts(r->line, "resolver-tcp="))
+    return tcp(v, &r->resolver_udp);
   return 0;
 }
 

@@ -14,6 +14,8 @@ struct report {
   int resident;             /* its process must run on */
   int cleanup;              /* it leaves something outside if its end is not awaited */
   int resolver_fixed;       /* it goes on asking the host's resolver of its start */
+  int resolver_family;      /* it asks the host's first resolver of dns's family only */
+  int resolver_udp;         /* it does not pass on TCP to that */
   char line[128];           /* what has come of the present line */
   size_t len;
 };

@@ -22,7 +22,7 @@ for mode in symlink overlay copy; do
     'options	edns0 trust-ad' 'nameserver 192.0.2.54'
   start rk-copyup -m $mode /etc rk-net -d slirp4netns
   is "$(cat "$R/etc/resolv.conf")" \
-    "$(printf 'nameserver 10.0.2.3\nsearch one.example two.example\noptions\tedns0 trust-ad')" \
+    "$(printf 'nameserver 10.0.2.3\nnameserver 192.0.2.54\nsearch one.example two.example\noptions\tedns0 trust-ad')" \
     "$mode: search domains and options are kept"
   not_ok "$mode: it is a file" test -L "$R/etc/resolv.conf"
   host 'nameserver 192.0.2.53' 'search vpn.example'
@@ -77,6 +77,29 @@ like "$(cat "$T/spawn.$p.err")" 'warning: /etc is not copied up' "with a warning
 echo 'search y.example' > /mnt/x/r
 ok "not copied up: it follows" wait_until sees 'search y.example'
 stop
+
+# nameservers that cannot be reached from inside, and a host name that is the address of an interface
+host 'nameserver fe80::1%o0' 'nameserver ::1'
+cp /etc/hosts /etc/hosts.was
+n=$(uname -n)
+printf '%s\n' "192.0.2.1	full.example $n # a comment" "2001:db8::1 $n" "127.0.1.1 other $n" "192.0.2.2 x$n" \
+  "# 192.0.2.3 $n" > /etc/hosts
+start rk-copyup /etc rk-net -d slirp4netns
+is "$(cat "$R/etc/resolv.conf")" "" "loopback and link-local nameservers are not listed"
+like "$(cat "$T/spawn.$p.err")" \
+  "^rk-outside .*: warning: no nameserver of the host's /etc/resolv.conf can be reached from inside" "and that is said"
+is "$(cat "$R/etc/hosts")" "127.0.0.1	full.example $n # a comment
+::1 $n
+127.0.1.1 other $n
+192.0.2.2 x$n
+# 192.0.2.3 $n
+
+127.0.0.1 $n
+::1 $n" "the host's own name is an address that a server inside can bind"
+host 'nameserver 192.0.2.53'
+ok "a nameserver that comes later is taken" wait_until sees ''
+stop
+mv /etc/hosts.was /etc/hosts
 
 # more directories on the way than there is room to follow
 rm -f /etc/resolv.conf; mkdir -p /mnt/deep; deep=/mnt/deep

@@ -6,13 +6,8 @@ mkdir "$T/u"; chown "$RK_TEST_USER" "$T/u"
 cat > "$T/orphans" <<'E2'
 for i in 1 2 3 4 5 6 7 8; do (setsid sh -c : &); done
 while pgrep -x setsid > /dev/null; do sleep 0.02; done
-n=0
-while grep -lqs "^State:.Z" /proc/[0-9]*/status; do
-  n=$((n + 1))
-  [ $n -lt 500 ] || exit 9
-  sleep 0.02
-done
+while grep -lqs "^State:.Z" /proc/[0-9]*/status; do sleep 0.02; done
 E2
-run unshare -pf --mount-proc as_user rootlesskit --state-dir="$T/u/st" sh "$T/orphans"
+run unshare -pf --mount-proc as_user rootlesskit --state-dir="$T/u/st" timeout 30 sh "$T/orphans"
 is "$rc $err" "0 " "no zombie stays"
 done_testing

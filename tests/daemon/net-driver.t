@@ -16,7 +16,7 @@ OUT=$T/plan; export OUT
 run net -d good -l -a 10.9.0.0/16 -m 1400 -i if0 -6 true
 is "$rc" 0 "a driver of one's own"
 is "$(grep "=" "$OUT" | tr '\n' ' ')" \
-  "CIDR=10.9.0.0/16 DETACHED=0 DNS=10.9.0.3 GATEWAY6=fd00::2 GATEWAY=10.9.0.2 HOST_LOOPBACK=1 IFNAME=if0 IP6=fd00::100 IP=10.9.0.100 IPV6=1 MTU=1400 PID=$(sed -n 's/^PID=//p' "$OUT") PREFIX=16 WALL=1 " "its plan"
+  "CIDR=10.9.0.0/16 DETACHED=0 DNS6=fd00::3 DNS=10.9.0.3 GATEWAY6=fd00::2 GATEWAY=10.9.0.2 HOST_LOOPBACK=1 IFNAME=if0 IP6=fd00::100 IP=10.9.0.100 IPV6=1 MTU=1400 PID=$(sed -n 's/^PID=//p' "$OUT") PREFIX=16 WALL=1 " "its plan"
 is "$(grep -cE '^3 net:\[|^4 user:\[|^[56] pipe:\[|^[01] /dev/null' "$OUT")" 5 "its fds"
 is "$(grep -cE '^[0-9]* ' "$OUT")" 8 "and no other" # 1 and 2 are the test's; ls opens one
 

@@ -176,7 +176,9 @@ static pid_t hear_resident(int fd)
 
 static void await_pasta(int fifo, int pidfd)
 {
-  static char const report[] = "resolver=fixed\ncleanup=no\n\n"; /* it makes nothing outside */
+  static char const report[] =
+    /* it makes nothing outside */
+    "resolver=fixed\nresolver-family=same\nresolver-tcp=no\ncleanup=no\n\n";
   struct pollfd x[2] = {{.fd = fifo, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 
   while (poll(x, 2, -1) == -1)
@@ -288,6 +290,7 @@ static void add_addresses(struct arguments *a)
   if (driver_wants("RK_NET_IPV6")) {
     add_option(a, "--address", driver_plan("RK_NET_IP6"));
     add_option(a, "--gateway", driver_plan("RK_NET_GATEWAY6"));
+    add_option(a, "--dns-forward", driver_plan("RK_NET_DNS6"));
   } else {
     add_argument(a, "--ipv4-only");
   }

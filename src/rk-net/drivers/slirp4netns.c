@@ -42,6 +42,12 @@ static char const *outbound(char *option, size_t size, char const *name, char co
   return option;
 }
 
+static void report(char const *line)
+{
+  if (write(REPORT, line, strlen(line)) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "report");
+}
+
 int main(void)
 {
   char out[80], out6[80];
@@ -82,10 +88,11 @@ int main(void)
   if (ports && !strcmp(ports, "slirp4netns")) {
     static char option[4096];
     argv[n++] = api_socket(option, sizeof option);
-  } else if (write(REPORT, "cleanup=no\n", 11) == -1) { /* it makes nothing outside then */
-    strerr_diefusys(RK_EXIT_SYS, "report");
+  } else {
+    report("cleanup=no\n"); /* it makes nothing outside then */
   }
-  argv[n++] = "--"; /* what follows is no option, whatever it begins with */
+  report("resolver-family=same\n"); /* get_dns_addr(), get_dns6_addr() of libslirp */
+  argv[n++] = "--";                 /* what follows is no option, whatever it begins with */
   argv[n++] = "/proc/self/fd/3";
   argv[n++] = driver_plan("RK_NET_IFNAME");
   driver_become(argv, "install the package slirp4netns");
