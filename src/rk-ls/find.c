@@ -47,15 +47,17 @@ int ls_find(void (*each)(char const *dir, void *data), void *data)
 
   if (!proc)
     return -1;
-  errno = 0;
-  while ((e = readdir(proc))) {
+  for (;;) {
+    errno = 0; /* a process that has ended meanwhile is no error */
+    e = readdir(proc);
+    if (!e)
+      break;
     if (!uint0_scan(e->d_name, &pid) || pid > INT_MAX || !named((pid_t)pid) || !owned((pid_t)pid))
       continue;
     len = rk_slurp(rk_procpath(path, (pid_t)pid, "cmdline"), text, sizeof text);
     first = len > 0 ? strlen(text) + 1 : 0;
     if (first && first < (size_t)len && text[first] == '/')
       each(text + first, data);
-    errno = 0;
   }
   len = errno ? -1 : 0;
   closedir(proc);
