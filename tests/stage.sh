@@ -30,6 +30,7 @@ staged() {
     RK_TEST_TOP="$top" \
     RK_TEST_USER="$user" RK_TEST_UID="$(id -u "$user")" RK_TEST_GID="$(id -g "$user")" RK_TEST_XDG="$stage/xdg" \
     RK_TEST_HOME="$(getent passwd "$user" | cut -d: -f6)" RK_TEST_TIMEOUT="${RK_TEST_TIMEOUT:-180}" \
+    RK_SOAK_SECONDS="${RK_SOAK_SECONDS:-}" RK_SOAK_SEED="${RK_SOAK_SEED:-}" RK_INJECT_RUNS="${RK_INJECT_RUNS:-}" \
     RK_TEST_KEEP="${RK_TEST_KEEP:-}" RK_TEST_TRACE="${RK_TEST_TRACE:-}" \
     RK_BENCH_PEER="${RK_BENCH_PEER:-}" ROUNDS="${ROUNDS:-}" COLUMNS_ONLY="${COLUMNS_ONLY:-}" \
     FORWARDERS="${FORWARDERS:-}" "$@"

@@ -59,12 +59,15 @@ static int send_all(int fd, char const *s, size_t len)
 static char *receive(int fd, size_t *len)
 {
   size_t room = 4096, n = 0;
+  int patience = 3;
   char *buf = malloc(room + 1);
 
   while (buf) {
     ssize_t r = recv(fd, buf + n, room - n, 0);
     if (r < 0 && errno == EINTR)
       continue;
+    if (r < 0 && errno == ENOMEM && patience-- > 0)
+      continue; /* what was asked for has been done */
     if (r < 0 && !(errno == ECONNRESET && n))
       break;
     if (r <= 0) {

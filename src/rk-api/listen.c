@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <skalibs/strerr.h>
+
 #include <rk/clock.h>
 #include <rk/fail.h>
 #include <rk/state.h>
@@ -13,6 +15,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+
+/* Errors may pass, and nobody comes after us. */
+enum { UNLINK_TRIES = 3 };
 
 enum { DYING_MS = 2000 };
 
@@ -81,6 +86,14 @@ void apid_unlisten(char const *name, struct apid_socket const *own)
 {
   struct stat st;
 
-  if (lstat(name, &st) == 0 && st.st_dev == own->dev && st.st_ino == own->ino)
-    unlink(name);
+  for (int i = 0; i < UNLINK_TRIES; i++) {
+    if (lstat(name, &st) == -1) {
+      if (errno == ENOENT)
+        return;
+      continue;
+    }
+    if (st.st_dev != own->dev || st.st_ino != own->ino || unlink(name) == 0)
+      return;
+  }
+  strerr_warnwusys("remove ", name);
 }

@@ -184,6 +184,23 @@ static void list_ports(struct options const *o, char const *const *args)
     cJSON_ArrayForEach(v, list) print_compact(v);
 }
 
+/* Whoever cannot be told the id of a port cannot remove it either. */
+static void print_added(struct options const *o, cJSON *status)
+{
+  long id = api_number(status, "id");
+  char path[64];
+
+  if (o->json)
+    print_compact(status);
+  else
+    printf("%ld\n", id);
+  if (fflush(stdout) == 0)
+    return;
+  snprintf(path, sizeof path, "/v1/ports/%ld", id);
+  free(call(o, "DELETE", path, NULL));
+  die("unable to write to stdout: port %ld is removed", id);
+}
+
 /* All are parsed before the first is sent; the first that is refused ends it, those before stay. */
 static void add_ports(struct options const *o, char const *const *args)
 {
@@ -202,11 +219,7 @@ static void add_ports(struct options const *o, char const *const *args)
     body = api_spec(rk_proto_name(spec.proto), spec.parentip, spec.parentport, spec.childip,
                     spec.childport);
     status = ask(o, "POST", "/v1/ports", body);
-    if (o->json)
-      print_compact(status);
-    else
-      printf("%ld\n", api_number(status, "id"));
-    fflush(stdout);
+    print_added(o, status);
     cJSON_Delete(status);
     free(body);
   }

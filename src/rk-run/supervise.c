@@ -114,6 +114,8 @@ static void on_state(void *ctx, short revents)
   s->dir = run_text("%s", path);
   run_debug(s->r, "the state directory is %s", s->dir);
   dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (dirfd == -1 && errno == ENOENT)
+    return; /* the next link has failed, and cleared it */
   if (dirfd == -1)
     run_die("open %s: %s", s->dir, go_errno(errno));
   if (!serve_begin(&s->serve, s->dir, dirfd))

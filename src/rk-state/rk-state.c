@@ -192,8 +192,11 @@ static int is_writable_own(char const *path)
 {
   struct stat st;
 
-  if (stat(path, &st) == -1)
+  if (stat(path, &st) == -1) {
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+      strerr_diefusys(RK_EXIT_SYS, "stat ", path);
     return 0;
+  }
   return st.st_uid == geteuid() && access(path, W_OK) == 0;
 }
 
