@@ -14,7 +14,8 @@ enum { HOP_VETH_INDEX = 1000 };
 /* Settings for IPv4. */
 void hop_interface(struct rk_nl *b, int index);
 
-/* A proxy's answers, and questions to a neighbour, come without a pause. table: arp_cache or ndisc_cache. */
+/* A proxy's answers, and questions to a neighbour, come without a pause. table: arp_cache or
+   ndisc_cache. */
 void hop_answer_at_once(struct rk_nl *b, char const *table, int index);
 
 #endif

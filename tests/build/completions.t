@@ -32,7 +32,7 @@ offers() { # WANT WORDS...
   offers_want=$1; shift
   is "$(MADE="$T/made" PATH="$RK_TEST_INST/bin" "$(command -v bash)" "$T/try" "$@" 2>&1)" "$offers_want" "offered: $*"
 }
-offers '-t -d -h --help -V --version' rk-state -
+offers '-t -r -d -h --help -V --version' rk-state -
 offers '--help' rk-state --h
 offers "$T/dir" rk-state -d 3 "$T/d"
 offers rk-userns rk-state -d 3 "$T/dir" rk-use

@@ -53,7 +53,8 @@ prints rk-gate.1 1 '^started$'
 prints rk-root.1 1 '^usr$'
 is "$(echo $out)" "bin dev lib lib64 proc usr" "rk-root.1: and no more"
 try rk-reap.1 1
-is "$rc $(pgrep -u "$(as_user id -u)" -fx 'sleep 1000')" "0 " "rk-reap.1: the daemon ended with the shell" || diag "$err"
+is "$rc/$err" 0/ "rk-reap.1: it works"
+is "$(pgrep -u "$(as_user id -u)" -fx 'sleep 1000')" "" "rk-reap.1: the daemon ended with the shell"
 prints rk.7 1 '^0$' 'id -u'
 prints rk.7 2 '^0$' 'id -u'
 try rk-check.1 1
