@@ -30,7 +30,10 @@ enum {
   AGAIN = 1000,
   SPLICE = 1000,
   BLIND = 10,
-  TARGETS = 4
+  TARGETS = RK_NET_TARGETS,
+  LOOPBACK = 1,
+  DNS = 2,
+  SIX = 3
 };
 
 /* Silence is an answer, or may become one; not so a question that could not be put. */
@@ -72,30 +75,31 @@ union address {
   struct sockaddr_in6 six;
 };
 
+/* The gateway, the loopback address, and the driver's resolver: behind that is the host's, which may
+   listen on the loopback, and of which a driver is to pass on port 53 only. A resolver of somebody
+   else's is left alone. */
 static int target(struct net *n, int i, union address *a)
 {
+  struct rk_net_plan const *plan = &n->say.plan;
+  struct in_addr const four[] = {plan->gateway, {.s_addr = htonl(INADDR_LOOPBACK)}, plan->dns};
+  struct in6_addr const six[] = {plan->gateway6, in6addr_loopback, plan->dns6};
+
   memset(a, 0, sizeof *a);
-  a->four.sin_family = AF_INET;
-  switch (i) {
-    case 0: a->four.sin_addr = n->say.plan.gateway; break;
-    case 1: a->four.sin_addr.s_addr = htonl(INADDR_LOOPBACK); break;
-    case 2:
-      a->six.sin6_family = AF_INET6;
-      a->six.sin6_addr = n->say.plan.gateway6;
-      break;
-    case 3:
-      a->six.sin6_family = AF_INET6;
-      a->six.sin6_addr = in6addr_loopback;
-      break;
-  }
-  if (a->any.sa_family == AF_INET)
+  if (i < SIX) {
+    a->four.sin_family = AF_INET;
+    a->four.sin_addr = four[i];
+    if (i == DNS && !rk_net_in_plan(plan, plan->dns))
+      return 0;
     return a->four.sin_addr.s_addr && n->say.tcp4;
-  return n->say.plan.ip6.s6_addr[0] && n->say.tcp6;
+  }
+  a->six.sin6_family = AF_INET6;
+  a->six.sin6_addr = six[i - SIX];
+  return plan->ip6.s6_addr[0] && n->say.tcp6;
 }
 
 static int loopback(int i)
 {
-  return i == 1 || i == 3;
+  return i % SIX == LOOPBACK;
 }
 
 /* Errors of sending are as good as silence. Returns whether somebody inside answers for our own
@@ -203,10 +207,12 @@ static void send_all(struct net *n, struct pollfd *tcp, int index, int news)
 
 void probe_send(struct net *n)
 {
-  struct pollfd tcp[TARGETS] = {{.fd = -1}, {.fd = -1}, {.fd = -1}, {.fd = -1}};
+  struct pollfd tcp[TARGETS];
   char path[NETNS_CONF_MAX], before[8] = "0";
   int index = (int)if_nametoindex(n->say.plan.ifname), news = neighbour_listen();
 
+  for (int i = 0; i < TARGETS; i++)
+    tcp[i] = (struct pollfd){.fd = -1};
   if (news == -1)
     strerr_diefusys(RK_EXIT_SYS, "watch the neighbours");
   if (!index)

@@ -22,7 +22,7 @@ struct net {
   int rtnl;     /* rtnetlink socket in the program's; in the hop's process, in the driver's */
   int hop;      /* socket to the process in the hop, -1: none */
   pid_t hoppid; /* our child, 0: not ours to wait for */
-  int tcp[4];   /* sockets of the loopback test, -1: none */
+  int tcp[RK_NET_TARGETS]; /* sockets of the loopback test, -1: none */
 };
 
 /* drivers.c */

@@ -326,7 +326,8 @@ static void finish(struct net *n, int outside)
 
 int main(int argc, char const *const *argv)
 {
-  static struct net n = {.netns = -1, .inner = -1, .rtnl = -1, .hop = -1, .tcp = {-1, -1, -1, -1}};
+  static struct net n = {
+    .netns = -1, .inner = -1, .rtnl = -1, .hop = -1, .tcp = {-1, -1, -1, -1, -1, -1}};
   struct options o = {0};
   int outside = 1;
 

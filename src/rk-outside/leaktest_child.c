@@ -21,7 +21,10 @@
 #include "leaktest_hop.h"
 
 enum {
-  TARGETS = 4,
+  TARGETS = RK_NET_TARGETS,
+  LOOPBACK = 1,
+  DNS = 2,
+  SIX = 3,
   PATIENCE = 500 /* ms to connect, and as long until a datagram is taken for lost */
 };
 
@@ -31,28 +34,29 @@ union address {
   struct sockaddr_in6 six;
 };
 
-/* The loopback addresses are the hop's own there, and what the program sends to them the hop drops,
-   whatever the driver does. */
-static int loopback(int i, struct rk_reply_net const *say)
-{
-  return i % 2 && !say->plan.wall;
-}
-
+/* As src/rk-net/leaktest_send.c. The loopback addresses are the hop's own there, and what the program
+   sends to them the hop drops, whatever the driver does. */
 static socklen_t target(int i, struct rk_reply_net const *say, int tcp, union address *a)
 {
+  struct rk_net_plan const *plan = &say->plan;
+  struct in_addr const four[] = {plan->gateway, {.s_addr = htonl(INADDR_LOOPBACK)}, plan->dns};
+  struct in6_addr const six[] = {plan->gateway6, in6addr_loopback, plan->dns6};
+
   memset(a, 0, sizeof *a);
-  if (i % 2 && !loopback(i, say))
+  if (i % SIX == LOOPBACK && plan->wall)
     return 0;
-  if (i < 2) {
+  if (i < SIX) {
     a->four.sin_family = AF_INET;
-    a->four.sin_addr.s_addr = i ? htonl(INADDR_LOOPBACK) : say->plan.gateway.s_addr;
+    a->four.sin_addr = four[i];
     a->four.sin_port = htons(tcp ? say->tcp4 : say->udp4);
+    if (i == DNS && !rk_net_in_plan(plan, plan->dns))
+      return 0;
     return a->four.sin_addr.s_addr && a->four.sin_port ? sizeof a->four : 0;
   }
   a->six.sin6_family = AF_INET6;
-  a->six.sin6_addr = i == 2 ? say->plan.gateway6 : in6addr_loopback;
+  a->six.sin6_addr = six[i - SIX];
   a->six.sin6_port = htons(tcp ? say->tcp6 : say->udp6);
-  return say->plan.gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
+  return plan->gateway6.s6_addr[0] && a->six.sin6_port ? sizeof a->six : 0;
 }
 
 /* Not dumpable, with memory of the outer user namespace and nothing of ours in its hands, the child

@@ -30,6 +30,19 @@ for i in 1 2 3; do
   is "$rc" 111 "a driver that maps the gateway to the host's loopback is refused, $i"
   like "$err" "^rk-net: fatal: the host's loopback can be reached from inside: (TCP|UDP) to 127\.0\.0\.1 \(-l allows it\)$" "and the way is named"
 done
+# the host's resolver may be behind the address of the driver's: for port 53, nothing else
+cat > "$T/drivers/resolver" <<'END'
+#!/bin/sh
+printf 'gateway=10.0.2.3\ndns=10.0.2.2\n' >&5
+exec slirp4netns -m 1500 --userns-path=/proc/self/fd/4 --netns-type=path -r 5 -e 6 /proc/self/fd/3 tap0
+END
+chmod 0755 "$T/drivers/resolver"
+for wall in "" -u; do
+  # shellcheck disable=SC2086 # none, or one word
+  run net $wall -d resolver true
+  is "$rc" 111 "a driver that leads from its resolver's address to the host's loopback is refused $wall"
+  like "$err" 'can be reached from inside: (TCP|UDP) to 127\.0\.0\.1' "and the way is named"
+done
 run net -l -d gateway true
 is "$rc" 0 "-l allows it"
 run net -d sealed true

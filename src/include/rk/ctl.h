@@ -102,6 +102,18 @@ struct rk_net_plan {
   uint32_t detached;      /* boolean */
   uint32_t wall;          /* boolean: the netns fd is that of the hop, not of the program */
 };
+/* Whereto the loopback test sends: the gateway, the loopback address, the driver's resolver, of IPv4
+   and of IPv6. */
+enum { RK_NET_TARGETS = 6 };
+
+/* Is the address one of the plan's network? */
+static inline int rk_net_in_plan(struct rk_net_plan const *plan, struct in_addr addr)
+{
+  uint32_t mask = plan->prefix ? ~(uint32_t)0 << (32 - plan->prefix) : 0;
+
+  return !((ntohl(addr.s_addr) ^ ntohl(plan->network.s_addr)) & mask);
+}
+
 struct rk_req_net {
   struct rk_req head;
   struct rk_net_plan plan;
