@@ -61,7 +61,13 @@ struct netns {
   ino_t ino;
 };
 
-enum { CLIENTS = 8, OFFERS = 256, NETNS = 16 };
+enum {
+  CLIENTS = 8,
+  NOBODY =
+    CLIENTS, /* the client of what a lost one has offered, while the program has its socket */
+  OFFERS = 256,
+  NETNS = 16
+};
 
 struct bypassd {
   int epoll;
@@ -77,7 +83,7 @@ struct bypassd {
   int impatient;        /* boolean: rk-portd did not come in time */
   unsigned int oldest;  /* of netns, to be forgotten next */
   struct work work[RK_BYPASS_SLOTS];
-  struct client client[CLIENTS];
+  struct client client[CLIENTS + 1];
   struct offer offer[OFFERS];
   struct netns netns[NETNS];
 };

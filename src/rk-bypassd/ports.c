@@ -12,6 +12,10 @@
 
 #include <rk/sys.h>
 
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+
 /* One message and at most one fd, -1. Its length, or -1 with errno. */
 static ssize_t receive(int from, void *message, size_t len, int *fd)
 {
@@ -46,6 +50,38 @@ static ssize_t receive(int from, void *message, size_t len, int *fd)
   return n;
 }
 
+static void say_with(int to, struct rk_bypass_say const *say, int fd)
+{
+  union {
+    struct cmsghdr align;
+    char buf[CMSG_SPACE(sizeof fd)];
+  } control = {0};
+  struct iovec iov = {.iov_base = (void *)(uintptr_t)say, .iov_len = sizeof *say};
+  struct msghdr msg = {
+    .msg_iov = &iov,
+    .msg_iovlen = 1,
+    .msg_control = control.buf,
+    .msg_controllen = sizeof control.buf,
+  };
+  struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+  c->cmsg_level = SOL_SOCKET;
+  c->cmsg_type = SCM_RIGHTS;
+  c->cmsg_len = CMSG_LEN(sizeof fd);
+  memcpy(CMSG_DATA(c), &fd, sizeof fd);
+  sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Another rk-portd could not bind what the program still listens on. */
+static void tell_kept(struct bypassd const *b, int client)
+{
+  struct rk_bypass_say const kept = {.version = RK_BYPASS_VERSION, .op = RK_BYPASS_KEPT};
+
+  for (struct offer const *o = b->offer; o < b->offer + OFFERS; o++)
+    if (o->used && o->client == NOBODY)
+      say_with(client, &kept, o->socket);
+}
+
 void ports_hub(struct bypassd *b)
 {
   char byte;
@@ -59,6 +95,7 @@ void ports_hub(struct bypassd *b)
     if (event_add(b, EVENT_CLIENT, i, fd, EPOLLIN) == -1)
       break;
     b->client[i] = (struct client){.fd = fd};
+    tell_kept(b, fd);
     return;
   }
   close(fd);
@@ -98,9 +135,14 @@ static void hang_up(struct bypassd *b, unsigned int index)
 {
   close_fd(&b->client[index].fd);
   b->client[index].ready = 0;
-  for (struct offer *o = b->offer; o < b->offer + OFFERS; o++)
-    if (o->used && o->client == index)
+  for (struct offer *o = b->offer; o < b->offer + OFFERS; o++) {
+    if (!o->used || o->client != index)
+      continue;
+    if (o->socket == -1)
       remove_offer(o);
+    else
+      o->client = NOBODY;
+  }
 }
 
 static struct offer *find(struct bypassd *b, unsigned int index, uint32_t id)
@@ -123,6 +165,10 @@ static void free_offer(struct bypassd *b, struct offer *offer)
 {
   struct rk_bypass_say say = {.op = RK_BYPASS_FREE};
 
+  if (offer->client == NOBODY) {
+    remove_offer(offer);
+    return;
+  }
   close_fd(&offer->socket);
   close_fd(&offer->holder);
   ports_ask(b, offer, &say);
@@ -173,6 +219,16 @@ void ports_holder_ended(struct bypassd *b, unsigned int index)
     free_offer(b, offer);
 }
 
+/* Somebody offers it again. */
+static void forget_kept(struct bypassd *b, int socket)
+{
+  uint64_t cookie = socket_cookie(socket, SO_COOKIE);
+
+  for (struct offer *o = b->offer; o < b->offer + OFFERS; o++)
+    if (o->used && o->client == NOBODY && socket_cookie(o->socket, SO_COOKIE) == cookie)
+      remove_offer(o);
+}
+
 static void add_offer(struct bypassd *b, unsigned int index, struct rk_bypass_say const *say,
                       int socket)
 {
@@ -180,6 +236,8 @@ static void add_offer(struct bypassd *b, unsigned int index, struct rk_bypass_sa
 
   if (o)
     remove_offer(o);
+  if (socket != -1)
+    forget_kept(b, socket);
   for (o = b->offer; o < b->offer + OFFERS; o++) {
     if (o->used)
       continue;

@@ -111,7 +111,7 @@ static void clear(struct bypassd *b)
     b->work[i].fd = -1;
     b->work[i].pidfd = -1;
   }
-  for (unsigned int i = 0; i < CLIENTS; i++)
+  for (unsigned int i = 0; i <= NOBODY; i++)
     b->client[i].fd = -1;
 }
 

@@ -58,6 +58,7 @@ static int const ALLOWED[] = {
   SYS_getsockname,
   SYS_recvmsg,
   SYS_sendto,
+  SYS_sendmsg,
   SYS_read,
   SYS_ppoll,
 #ifdef SYS_poll

@@ -386,12 +386,25 @@ void bind_undo(struct published *p)
 /* A mapped address is the IPv4 address that it is, see one(). */
 int bind_address(struct published const *p, struct sockaddr_storage *sa)
 {
+  return p->nfds ? bind_name(p->fds[0], sa) : -1;
+}
+
+int bind_adopt(struct published *p, int fd)
+{
+  p->fds = malloc(sizeof *p->fds);
+  if (!p->fds)
+    return -1;
+  p->fds[0] = fd;
+  p->nfds = 1;
+  return 0;
+}
+
+int bind_name(int fd, struct sockaddr_storage *sa)
+{
   socklen_t len = sizeof *sa;
   struct sockaddr_in6 v6;
 
-  if (!p->nfds)
-    return -1;
-  if (getsockname(p->fds[0], (struct sockaddr *)sa, &len) == -1)
+  if (getsockname(fd, (struct sockaddr *)sa, &len) == -1)
     return -1;
   if (sa->ss_family != AF_INET6)
     return 0;

@@ -28,6 +28,13 @@ void bind_undo(struct published *p);
 /* What its first socket is bound to: 0; -1: it has none. */
 int bind_address(struct published const *p, struct sockaddr_storage *sa);
 
+/* The same of any socket. */
+int bind_name(int fd, struct sockaddr_storage *sa);
+
+/* Make a socket that is bound already that of a port which has none. 0, or -1 with errno; the fd is
+   the port's. */
+int bind_adopt(struct published *p, int fd);
+
 /* Let its sockets listen again: a relay that died may have left them shut. */
 void bind_listen_again(struct published *p);
 

@@ -110,27 +110,70 @@ void bypass_give(struct bypass *b, struct rk_bypass_say const *take, struct publ
   say(b, &give, error ? -1 : p->fds[0]);
 }
 
-int bypass_hear(struct bypass *b, struct rk_bypass_say *what)
-{
-  ssize_t n;
-
-  if (b->fd == -1)
-    return -1;
-  n = recv(b->fd, what, sizeof *what, MSG_DONTWAIT);
-  if (n == -1 && (errno == EAGAIN || errno == EINTR))
-    return 0;
-  if (n == sizeof *what && what->version == RK_BYPASS_VERSION)
-    return 1;
-  bypass_close(b);
-  return -1;
-}
-
 static int option(int fd, int level, int name)
 {
   int value = 0;
   socklen_t len = sizeof value;
 
   return getsockopt(fd, level, name, &value, &len) == -1 ? 0 : value;
+}
+
+int bypass_hear(struct bypass *b, struct rk_bypass_say *what, int *fd)
+{
+  union {
+    struct cmsghdr align;
+    char buf[CMSG_SPACE(sizeof *fd)];
+  } control;
+  struct iovec iov = {.iov_base = what, .iov_len = sizeof *what};
+  struct msghdr msg = {
+    .msg_iov = &iov,
+    .msg_iovlen = 1,
+    .msg_control = control.buf,
+    .msg_controllen = CMSG_LEN(sizeof *fd), /* room for one */
+  };
+  struct cmsghdr const *c;
+  ssize_t n;
+
+  *fd = -1;
+  if (b->fd == -1)
+    return -1;
+  n = recvmsg(b->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  if (n == -1 && (errno == EAGAIN || errno == EINTR))
+    return 0;
+  c = n == -1 ? NULL : CMSG_FIRSTHDR(&msg);
+  if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+    memcpy(fd, CMSG_DATA(c), sizeof *fd);
+  if (n == sizeof *what && what->version == RK_BYPASS_VERSION)
+    return 1;
+  bypass_close(b);
+  return -1;
+}
+
+static int same_address(struct sockaddr_storage const *a, struct sockaddr_storage const *b)
+{
+  struct sockaddr_in const *a4 = (void const *)a;
+  struct sockaddr_in const *b4 = (void const *)b;
+  struct sockaddr_in6 const *a6 = (void const *)a;
+  struct sockaddr_in6 const *b6 = (void const *)b;
+
+  if (a->ss_family != b->ss_family || a4->sin_port != b4->sin_port)
+    return 0;
+  if (a->ss_family == AF_INET)
+    return a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+  return memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof a6->sin6_addr) == 0;
+}
+
+int bypass_is(struct published const *p, int fd)
+{
+  char err[RK_PORTSPEC_ERRMAX];
+  struct sockaddr_storage is, wanted;
+  int v6only;
+
+  if (!bypass_eligible(p) || !option(fd, SOL_SOCKET, SO_ACCEPTCONN))
+    return 0;
+  if (rk_portspec_listen(&p->file.spec, 0, &wanted, &v6only, err, sizeof err) == -1)
+    return 0;
+  return bind_name(fd, &is) == 0 && same_address(&is, &wanted);
 }
 
 /* A server of IPv4 wants addresses of IPv4 from accept(2), a server of both wants mapped ones. One

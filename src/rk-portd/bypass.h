@@ -21,8 +21,12 @@ void bypass_offer(struct bypass *b, struct published const *p);
 void bypass_drop(struct bypass *b, struct published const *p);
 void bypass_ready(struct bypass *b);
 
-/* Hear what rk-bypassd says: 1; 0: nothing now; -1: the connection is closed. */
-int bypass_hear(struct bypass *b, struct rk_bypass_say *say);
+/* Hear what rk-bypassd says: 1, with the fd that came with it, the caller's, or -1; 0: nothing now;
+   -1: the connection is closed. */
+int bypass_hear(struct bypass *b, struct rk_bypass_say *say, int *fd);
+
+/* Is this listening socket the one that the port would bind? */
+int bypass_is(struct published const *p, int fd);
 
 /* Answer TAKE: with the socket of p if error is 0. */
 void bypass_give(struct bypass *b, struct rk_bypass_say const *take, struct published const *p,

@@ -349,16 +349,43 @@ static void on_free(struct portd *s, uint32_t id)
   attach(s, p);
 }
 
+/* An rk-portd before this one has ended, and the program listens on: that kept the port from being
+   bound here. fd is ours. */
+static void on_kept(struct portd *s, int fd)
+{
+  struct published *p = s->table.first;
+
+  while (p && (p->state != PORT_REFUSED || p->unread || !bypass_is(p, fd)))
+    p = p->next;
+  if (!p || !s->forward.ops->take || bind_adopt(p, fd) == -1) {
+    close(fd);
+    return;
+  }
+  p->bypass = 1;
+  p->bypassed = 1;
+  turn(s, p, PORT_CLOSE);
+  turn(s, p, PORT_BOUND);
+  turn(s, p, PORT_ATTACHED);
+  set_error(s, p, NULL);
+  bypass_offer(&s->forward.bypass, p);
+}
+
 static void on_bypass(void *ctx, short revents)
 {
   struct portd *s = ctx;
   struct bypass *b = &s->forward.bypass;
   struct rk_bypass_say say;
-  int r;
+  int r, fd;
 
   (void)revents;
-  while ((r = bypass_hear(b, &say)) == 1) {
+  while ((r = bypass_hear(b, &say, &fd)) == 1) {
     rk_backoff_reset(&s->bypass_wait);
+    if (say.op == RK_BYPASS_KEPT && fd != -1) {
+      on_kept(s, fd);
+      continue;
+    }
+    if (fd != -1)
+      close(fd);
     if (say.op == RK_BYPASS_TAKE)
       on_take(s, &say);
     if (say.op == RK_BYPASS_FREE)
@@ -896,8 +923,18 @@ static void close_all(struct portd *s)
     remove_port(s, s->table.first);
 }
 
+/* The programs keep the sockets that they have, and the next rk-portd takes them up. */
+static void leave_bypassed(struct portd *s)
+{
+  bypass_close(&s->forward.bypass);
+  for (struct published *p = s->table.first; p; p = p->next)
+    p->bypass = 0;
+}
+
 void portd_leave(struct portd *s, int gently)
 {
+  if (gently)
+    leave_bypassed(s);
   /* first: a connection must not be accepted and dropped when its port goes */
   if (s->forward.ops->leave)
     s->forward.ops->leave(&s->forward, gently);

@@ -54,8 +54,10 @@ enum rk_bypass_op {
   RK_BYPASS_DROP = 2,  /* portd: it does no longer */
   RK_BYPASS_READY = 3, /* portd: all that is published has been offered */
   RK_BYPASS_GIVE = 4,  /* portd: the answer to TAKE: a socket, or error */
-  RK_BYPASS_TAKE = 5,  /* bypassd: port id is being bound */
-  RK_BYPASS_FREE = 6   /* bypassd: nothing has its socket any more */
+  RK_BYPASS_KEPT = 7, /* bypassd: a socket that the program has, of a port that nobody offers: of an
+                          rk-portd that ended */
+  RK_BYPASS_TAKE = 5, /* bypassd: port id is being bound */
+  RK_BYPASS_FREE = 6  /* bypassd: nothing has its socket any more */
 };
 struct rk_bypass_say {
   uint32_t version;
