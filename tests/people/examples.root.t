@@ -90,6 +90,12 @@ ok "rk-hold.1, 3: and serves" curl -sf -m 30 -o /dev/null http://127.0.0.1:8084/
 prints rk-ls.1 1 "/held "
 end "$held"
 
+spawn as_user setsid sh -c "trap 'trap - TERM; kill 0' TERM; $(example rk-bypass.1 1) & wait"
+fast=$pid
+ok "rk-bypass.1: the page is served" wait_until curl -sf -o /dev/null http://127.0.0.1:8086/
+ok "rk-bypass.1: by the host's own socket" wait_until grep -q '^via=bypass' "$RK_TEST_XDG"/fast/ports.status/*
+end "$fast"
+
 starts rk-apid.1 1
 prints rk-apid.1 2 .
 starts rk-apid.1 3
