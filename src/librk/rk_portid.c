@@ -42,9 +42,9 @@ static int subdirectory(int dirfd, char const *name)
 {
   int fd = rk_state_sub(dirfd, name, 1);
 
-  if (fd == -1 && (errno == ENOTDIR || errno == EPERM) && rk_state_away(dirfd, name) == 0)
-    fd = rk_state_sub(dirfd, name, 1);
-  return fd;
+  if (fd != -1 || (errno != ENOTDIR && errno != EPERM && errno != EACCES))
+    return fd;
+  return rk_state_away(dirfd, name) == -1 ? -1 : rk_state_sub(dirfd, name, 1);
 }
 
 static int make_names(int dirfd)

@@ -68,6 +68,13 @@ is "$(cat "$T"/got.* | sort -n | tr '\n' ' ')" "$(seq 52 71 | tr '\n' ' ')" \
 # root inside can write here
 end "$portd"
 rm -rf "$D/.port-ids"
+rk-userns rk-idmap sh -c 'mkdir -m 700 "$0" && chown 5 "$0"' "$D/.port-ids"
+portd_start "$D"
+is "$(status "$D" 71 state)" listening "a directory of a subordinate id in its place keeps nobody from publishing"
+add -N; is "$rc$err" 0 "and the next number is found"
+rk-port rm "$D" "$out"
+end "$portd"
+rm -rf "$D/.port-ids"
 ln -s /etc "$D/.port-ids"
 portd_start "$D"
 is "$(status "$D" 71 state)" listening "a link in the place of .port-ids keeps nobody from publishing"
