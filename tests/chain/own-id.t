@@ -102,8 +102,12 @@ run rk-enter -s "$T/st" rk-setid 1000:1000 sh -c 'id -u; echo x > "$0"; exec 2>&
 like "$out" '^1000$' "and rk-setid the user again"
 is "$(foreign "$T/home/entered")" "" "whose files are the user's outside"
 like "$out" 'Permission denied' "and who may not write what is root's"
+run rk-enter -s "$T/st" rk-setid 1000:1000 rk-port add -N -n inside "$T/st" "127.0.0.1:$(free_port):8000/tcp"
+is "$rc$err$out" 0inside "the user inside publishes ports as the user outside does"
+is "$(foreign "$T/st/ports")" "" "by files of that user"
 end "$chain"
-is "$(cat "$T/st/child_pid" 2> /dev/null)" "" "the state directory is cleared"
+cleared() { [ ! -e "$T/st/child_pid" ]; }
+ok "the state directory is cleared" wait_until cleared
 # without a copy of /etc the two files are mounted over the host's
 run rk-userns rk-idmap -u 1000:1000 rk-net -d slirp4netns rk-setid 1000:1000 sh -c \
   'stat -c %u:%g /etc/resolv.conf; cat /etc/resolv.conf; echo x >> /etc/hosts'

@@ -64,6 +64,10 @@ is "$rc$err $(squeeze "$out")" "0 mine,1000:1000," "root inside reads and gives 
 is "$(stat -c %u:%g "$T/private/new")" "$u:$g" "what it gives to the own number is the user's"
 run rk-userns rk-idmap -M "0:$su:65536" cat "$T/private/file"
 is "$rc" 1 "without the own id root inside has no access to them"
+run rk-userns rk-idmap -u 1000 sh -c 'kill -0 "$0"' $$
+is "$rc" 1 "it cannot signal the user's processes outside"
+run rk-userns rk-idmap -u 1000 rk-setid 1000 sh -c 'kill -0 "$0"' $$
+is "$rc" 0 "the user inside can, without a pid namespace"
 run rk-userns rk-idmap -u 1000 rk-userns rk-idmap -m direct sh -c 'id -u; cat /proc/self/uid_map'
 is "$rc $(squeeze "$out")" "0 0,1000 1000 1,0 0 1000,1001 1001 64536," "a chain inside takes all ids, line by line"
 done_testing
