@@ -18,7 +18,7 @@
 /* What a chain writes. Whatever else lies there belongs to somebody else. */
 static char const *const OWN[] = {"child_pid", "netns",  "resolv.conf", "hosts",
                                   ".child",    ".owner", ".made",       ".s4nn.sock",
-                                  ".gvp.sock", "net",    "env"};
+                                  ".gvp.sock", ".pesto", "net",         "env"};
 enum { NOWN = sizeof OWN / sizeof *OWN };
 
 static char const NEW[] = ".new-", OLD[] = ".old-";

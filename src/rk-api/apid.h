@@ -10,7 +10,7 @@
 #include "owner.h"
 #include "ports_dir.h"
 
-enum apid_driver { APID_NONE, APID_BUILTIN, APID_SLIRP, APID_GVISOR };
+enum apid_driver { APID_NONE, APID_BUILTIN, APID_SLIRP, APID_GVISOR, APID_PESTO };
 
 struct apid_table;
 

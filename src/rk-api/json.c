@@ -242,6 +242,13 @@ static cJSON *add_servers(cJSON *net, cJSON *dns, char *text)
   return dns;
 }
 
+static int has_ipv6(struct apid const *a)
+{
+  char text[INET6_ADDRSTRLEN];
+
+  return rk_fact_read(a->dirfd, "net/ip6", text, sizeof text) > 0;
+}
+
 static cJSON *network(struct apid const *a)
 {
   char driver[64], text[512];
@@ -263,7 +270,7 @@ static cJSON *network(struct apid const *a)
     add_servers(net, dns, text);
   if (rk_fact_read(a->dirfd, "net/ip", text, sizeof text) > 0)
     cJSON_AddStringToObject(net, "childIP", text);
-  if (rk_fact_read(a->dirfd, "net/ip6", text, sizeof text) > 0)
+  if (has_ipv6(a))
     cJSON_AddTrueToObject(net, "ipv6");
   return net;
 }
@@ -280,13 +287,16 @@ static int keeps_source(struct apid const *a)
 static cJSON *ports(struct apid const *a)
 {
   static char const *const builtin[] = {"tcp", "tcp4", "tcp6", "udp", "udp4", "udp6"};
-  static char const *const four[] = {"tcp", "tcp4", "udp", "udp4"};
-  static char const *const names[] = {"none", "builtin", "slirp4netns", "gvisor-tap-vsock"};
+  static char const *const four[] = {"tcp", "tcp4", "udp", "udp4", "tcp6", "udp6"};
+  static char const *const names[] = {"none", "builtin", "slirp4netns", "gvisor-tap-vsock",
+                                      "pesto"};
   cJSON *p = cJSON_CreateObject();
+
+  int pesto6 = a->driver == APID_PESTO && has_ipv6(a);
 
   cJSON_AddStringToObject(p, "driver", names[a->driver]);
   if (a->driver != APID_BUILTIN) {
-    cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(four, 4));
+    cJSON_AddItemToObject(p, "protos", cJSON_CreateStringArray(four, pesto6 ? 6 : 4));
     cJSON_AddTrueToObject(p, "disallowLoopbackChildIP");
     return p;
   }

@@ -106,6 +106,8 @@ static enum MHD_Result delete_port(struct request *q, char const *which)
                "reply.Error: map[desc:bad request: remove_hostfwd: bad arguments.id]");
     else if (a->driver == APID_GVISOR)
       snprintf(err, sizeof err, "unknown port id: %ld", q->id);
+    else if (a->driver == APID_PESTO)
+      snprintf(err, sizeof err, "invalid ID: %ld", q->id);
     else
       snprintf(err, sizeof err, "unknown id: %ld", q->id);
     return apid_refuse(q->connection, 400, err);

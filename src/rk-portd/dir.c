@@ -156,7 +156,7 @@ static void ports_event(struct dir *dir, struct inotify_event const *e)
 /* Of a network driver that publishes. */
 static int is_api_socket(char const *name)
 {
-  return !strcmp(name, ".s4nn.sock") || !strcmp(name, ".gvp.sock");
+  return !strcmp(name, ".s4nn.sock") || !strcmp(name, ".gvp.sock") || !strcmp(name, ".pesto");
 }
 
 static void dir_event(struct dir *dir, struct inotify_event const *e)

@@ -38,6 +38,7 @@ struct forward {
 /* The operations; those that are NULL have nothing to do. */
 struct forwarder {
   char const *name;
+  char const *socket;  /* of the driver that is asked, in the state directory; NULL: none is */
   char const *waiting; /* why a port may wait though there is a chain; NULL: it does not */
   int ours;            /* the host's sockets are rk-portd's own, the counters rk-relay's */
   int look_ms;         /* attach again so often, to see whether it is still so; 0: never */
@@ -74,6 +75,7 @@ struct forwarder {
   /* rk-portd ends: cut the connections, or, gently, let them end. */
   void (*leave)(struct forward *f, int gently);
 };
-extern struct forwarder const forward_relay, forward_slirp, forward_pasta, forward_gvproxy;
+extern struct forwarder const forward_relay, forward_slirp, forward_pasta, forward_gvproxy,
+  forward_pesto;
 
 #endif

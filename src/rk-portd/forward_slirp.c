@@ -14,6 +14,7 @@
 
 #include <rk/fail.h>
 #include <rk/state.h>
+#include "api.h"
 #include "errtext.h"
 #include "forward.h"
 
@@ -136,32 +137,11 @@ static void slirp_detach(struct forward *f, struct published *p)
   p->remote = NULL;
 }
 
-/* The address inside, from the port file, else from net/ip, or slirp4netns' default if there is no
-   such fact. The chain's root can write that file, and what it says goes into a request: -1 if it
-   is no IPv4 address. */
-static int guest_address(struct forward const *f, struct published const *p, char *guest,
-                         size_t size, struct rk_text *why)
-{
-  struct in6_addr unused;
-
-  if (p->file.spec.childip[0]) {
-    memcpy(guest, p->file.spec.childip, sizeof p->file.spec.childip);
-    return 0;
-  }
-  if (rk_fact_read(f->dir, "net/ip", guest, size) <= 0)
-    memcpy(guest, "10.0.2.100", 11);
-  if (rk_ip_parse(guest, strlen(guest), &unused) == AF_INET)
-    return 0;
-  rk_text_str(why, "net/ip in the state directory is no IPv4 address: ");
-  rk_text_quote(why, guest, strlen(guest));
-  return -1;
-}
-
 static enum forwarded slirp_attach(struct forward *f, struct published *p, struct rk_text *why)
 {
   char guest[RK_PORTSPEC_IPMAX] = "";
 
-  if (guest_address(f, p, guest, sizeof guest, why) == -1)
+  if (api_inside_address(f, p, guest, sizeof guest, why) == -1)
     return FORWARD_REFUSED;
   /* slirp4netns only says that it failed: try to bind first, and the kernel says why. */
   if (bind_port(&f->bind, p, why) == -1)
@@ -222,39 +202,13 @@ static enum forwarded slirp_check(struct published const *p, struct rk_text *why
   return FORWARD_REFUSED;
 }
 
-/* Each slirp4netns makes its socket anew. */
-static int slirp_stale(struct forward *f)
-{
-  struct stat const *asked = &f->socket;
-  struct stat st;
-
-  if (fstatat(f->dir, ".s4nn.sock", &st, AT_SYMLINK_NOFOLLOW) == -1)
-    return 0;
-  return st.st_ino != asked->st_ino || st.st_mtim.tv_sec != asked->st_mtim.tv_sec ||
-         st.st_mtim.tv_nsec != asked->st_mtim.tv_nsec;
-}
-
-static enum forwarded slirp_up(struct forward *f, struct rk_text *why)
-{
-  (void)why;
-  if (f->socket.st_ino)
-    return FORWARD_LISTENING;
-  if (fstatat(f->dir, ".s4nn.sock", &f->socket, AT_SYMLINK_NOFOLLOW) == -1)
-    f->socket = (struct stat){0};
-  return FORWARD_LISTENING;
-}
-
-static void slirp_down(struct forward *f)
-{
-  f->socket = (struct stat){0};
-}
-
 struct forwarder const forward_slirp = {
   .name = "slirp4netns",
+  .socket = ".s4nn.sock",
   .check = slirp_check,
-  .up = slirp_up,
-  .down = slirp_down,
+  .up = api_up,
+  .down = api_down,
   .attach = slirp_attach,
   .detach = slirp_detach,
-  .stale = slirp_stale,
+  .stale = api_stale,
 };

@@ -104,7 +104,7 @@ static void raise_limit(void)
 
 /* In the order of -P's words. */
 static struct forwarder const *const FORWARDERS[] = {&forward_relay, &forward_slirp, &forward_pasta,
-                                                     &forward_gvproxy};
+                                                     &forward_gvproxy, &forward_pesto};
 
 struct options {
   int readyfd;
@@ -127,7 +127,7 @@ static struct rk_option const OPTIONS[] = {
   {.letter = 'P',
    .kind = RK_OPTION_WORD,
    .at = offsetof(struct options, driver),
-   .arg = "relay|slirp4netns|implicit|gvisor-tap-vsock",
+   .arg = "relay|slirp4netns|implicit|gvisor-tap-vsock|pesto",
    .text = "how ports are forwarded: by rk-relay (builtin: the same) or the network driver",
    .aliases = "builtin"},
   {.letter = 'u',

@@ -194,8 +194,9 @@ static void check_pasta(struct run *r)
   run_warn("\"pasta\" network driver is experimental. Needs very recent version of pasta (see "
            "docs/network.md).");
   char const *path = run_program(r->pasta);
-  if (!is(r->port_driver, "none") && !is(r->port_driver, "implicit"))
-    run_die("network \"pasta\" requires port driver \"none\" or \"implicit\"");
+  if (!is(r->port_driver, "none") && !is(r->port_driver, "implicit") &&
+      !is(r->port_driver, "pesto"))
+    run_die("network \"pasta\" requires port driver \"none\" or \"implicit\" or \"pesto\"");
   wstat = run_output(path, "--version", 0, 0);
   if (wstat)
     run_die("command [%s --version] failed: %s", path,
@@ -342,19 +343,21 @@ static void check_gvisor_ports(struct run *r)
 
 static void check_ports(struct run *r)
 {
-  static char const *const known[] = {"none",        "implicit",         "builtin",
-                                      "slirp4netns", "gvisor-tap-vsock", NULL};
+  static char const *const known[] = {
+    "none", "implicit", "builtin", "slirp4netns", "gvisor-tap-vsock", "pesto", NULL};
 
   if (is(r->port_driver, "pasta"))
-    run_die("unknown port driver \"pasta\": did you mean \"implicit\"?");
-  if (is(r->port_driver, "pesto"))
-    run_die("port driver \"pesto\" is not supported: use --port-driver=implicit");
+    run_die("unknown port driver \"pasta\": did you mean \"pesto\"?");
   if (!one_of(r->port_driver, known))
     run_die("unknown port driver: %s", r->port_driver);
   if (is(r->port_driver, "none") && r->publish.len)
     run_die("port driver \"none\" does not support publishing ports");
   if (is(r->port_driver, "implicit") && !is(r->net, "pasta"))
     run_die("port driver \"implicit\" requires --net=pasta");
+  if (is(r->port_driver, "pesto") && !is(r->net, "pasta"))
+    run_die("port driver \"pesto\" requires --net=pasta");
+  if (is(r->port_driver, "pesto"))
+    run_program(r->pesto);
   if (is(r->port_driver, "slirp4netns") && !is(r->net, "slirp4netns"))
     run_die("port driver requires slirp4netns network");
   if (is(r->port_driver, "gvisor-tap-vsock"))

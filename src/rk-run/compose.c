@@ -134,14 +134,19 @@ static void network(struct words *w, struct run const *r)
 
 int run_lends_ports(struct run const *r)
 {
-  return !strcmp(r->port_driver, "slirp4netns") || !strcmp(r->port_driver, "gvisor-tap-vsock");
+  static char const *const lending[] = {"slirp4netns", "gvisor-tap-vsock", "pesto"};
+
+  for (size_t i = 0; i < sizeof lending / sizeof *lending; i++)
+    if (!strcmp(r->port_driver, lending[i]))
+      return 1;
+  return 0;
 }
 
 /* Variables of the network driver outside: what of RootlessKit's flags is no option of rk-net.
    rk-gate removes them. */
 char const *const *run_driver_env(struct run const *r)
 {
-  enum { MOST = 3 };
+  enum { MOST = 4 };
   char const **env = run_alloc((MOST + 1) * sizeof *env);
   int slirp = !strcmp(r->net, "slirp4netns"), lxc = !strcmp(r->net, "lxc-user-nic");
   char const *program = NULL;
@@ -157,6 +162,8 @@ char const *const *run_driver_env(struct run const *r)
     program = r->lxc;
   if (strcmp(r->port_driver, "none") && strcmp(r->port_driver, "builtin"))
     env[n++] = run_text("RK_PORT_DRIVER=%s", r->port_driver);
+  if (!strcmp(r->port_driver, "pesto") && strcmp(r->pesto, "pesto"))
+    env[n++] = run_text("RK_PESTO_PROGRAM=%s", r->pesto);
   if (program)
     env[n++] = run_text("RK_DRIVER_PROGRAM=%s", program);
   if (slirp && !strcmp(r->slirp_seccomp, "false"))

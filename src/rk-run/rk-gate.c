@@ -47,7 +47,7 @@ static struct rk_usage const USAGE = {
 };
 
 /* Spoken to a network driver outside: of no use to prog. */
-static char const *const DRIVERS[] = {"RK_PORT_DRIVER", "RK_DRIVER_PROGRAM",
+static char const *const DRIVERS[] = {"RK_PORT_DRIVER", "RK_DRIVER_PROGRAM", "RK_PESTO_PROGRAM",
                                       "RK_SLIRP4NETNS_SECCOMP", "RK_LXC_BRIDGE"};
 
 static int given(char const *s, char const *name)

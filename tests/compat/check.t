@@ -30,7 +30,7 @@ for n in host none; do
   fails "ifname cannot be specified for --net=$n" --net=$n --ifname=a
 done
 fails 'network "none" requires either port driver "none" or "builtin"' --net=none --port-driver=slirp4netns
-fails 'network "pasta" requires port driver "none" or "implicit"' --net=pasta --port-driver=builtin
+fails 'network "pasta" requires port driver "none" or "implicit" or "pesto"' --net=pasta --port-driver=builtin
 fails 'exec: "nonesuch": executable file not found in $PATH' --net=pasta --pasta-binary=nonesuch
 fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=slirp4netns --slirp4netns-binary=/nonesuch
 fails 'exec: "/tmp": is a directory' --net=slirp4netns --slirp4netns-binary=/tmp
@@ -61,8 +61,9 @@ fails 'custom cidr is not supported for --net=lxc-user-nic' --net=lxc-user-nic -
 fails 'exec: "/nonesuch": stat /nonesuch: no such file or directory' --net=lxc-user-nic --lxc-user-nic-binary=/nonesuch
 fails 'port driver "none" does not support publishing ports' -p 127.0.0.1:1:1/tcp
 fails 'port driver "implicit" requires --net=pasta' --port-driver=implicit
-fails 'unknown port driver "pasta": did you mean "implicit"?' --port-driver=pasta
-fails 'port driver "pesto" is not supported: use --port-driver=implicit' --port-driver=pesto --pesto-binary=nonesuch
+fails 'unknown port driver "pasta": did you mean "pesto"?' --port-driver=pasta
+fails 'port driver "pesto" requires --net=pasta' --port-driver=pesto
+fails 'exec: "nonesuch": executable file not found in $PATH' --net=pasta --port-driver=pesto --pesto-binary=nonesuch
 fails 'unknown source-ip-transparent-backend: x' --net=none --port-driver=builtin --source-ip-transparent-backend=x
 fails 'failed to expose port {tcp 127.0.0.1 8080 81 }: conflict with ID 1' --net=none --port-driver=builtin \
   -p 127.0.0.1:8080:80/tcp -p 127.0.0.1:8080:81/tcp

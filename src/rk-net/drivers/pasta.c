@@ -10,6 +10,7 @@
    exits    102 pasta is not installed, 111 a system call failed, 126 it cannot be executed
  */
 #include "driver.h"
+#include "pesto.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +34,7 @@
 #include <skalibs/types.h>
 
 #include <rk/exit.h>
+#include <rk/host.h>
 #include <rk/netlink.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -174,7 +176,16 @@ static pid_t hear_resident(int fd)
   strerr_diefusys(RK_EXIT_SYS, "have a process stay in the namespaces");
 }
 
-static void await_pasta(int fifo, int pidfd)
+/* 1: RK_PORT_DRIVER has this value. */
+static int port_driver_is(char const *name)
+{
+  char const *driver = getenv("RK_PORT_DRIVER");
+
+  return driver && !strcmp(driver, name);
+}
+
+static void await_pasta(int dir, int fifo, int pidfd) __attribute__((noreturn));
+static void await_pasta(int dir, int fifo, int pidfd)
 {
   static char const report[] =
     /* it makes nothing outside */
@@ -184,8 +195,11 @@ static void await_pasta(int fifo, int pidfd)
   while (poll(x, 2, -1) == -1)
     if (errno != EINTR)
       strerr_diefusys(RK_EXIT_SYS, "wait for pasta");
-  if (x[0].revents & POLLIN)
-    allwrite(REPORT, report, sizeof report - 1);
+  if (!(x[0].revents & POLLIN))
+    _exit(0);
+  allwrite(REPORT, report, sizeof report - 1);
+  if (port_driver_is("pesto"))
+    pesto_serve(dir, pidfd);
   _exit(0);
 }
 
@@ -219,7 +233,7 @@ static pid_t start_helper(int dir, char const *name, int resident)
     if (resident)
       fork_resident(tell[1]);
     close(tell[1]);
-    await_pasta(fifo, pidfd);
+    await_pasta(dir, fifo, pidfd);
   }
   if (pid == -1)
     strerr_diefusys(RK_EXIT_SYS, "fork");
@@ -321,8 +335,7 @@ static void add_outbound(struct arguments *a)
 
 static void add_ports(struct arguments *a)
 {
-  char const *driver = getenv("RK_PORT_DRIVER");
-  int implicit = driver && !strcmp(driver, "implicit");
+  int implicit = port_driver_is("implicit");
   char const *ports = implicit ? "auto" : "none";
 
   /* By default pasta re-opens the host's listeners on the namespace's own loopback. */
@@ -330,6 +343,16 @@ static void add_ports(struct arguments *a)
   add_option(a, "--udp-ns", "none");
   add_option(a, "--tcp-ports", ports);
   add_option(a, "--udp-ports", ports);
+  if (port_driver_is("pesto")) {
+    if (!knows("--conf-path=" PESTO_CONF))
+      rk_die_host("I13", "install passt of May 2026 or later, or use the relay",
+                  "this pasta is too old for the port driver pesto: it has no --conf-path");
+    add_option(a, "--conf-path", PESTO_CONF);
+    /* connections of the host's loopback by the tap as well: pasta's own sockets inside have no
+       address in the hop */
+    if (driver_wants("RK_NET_WALL"))
+      add_argument(a, "--no-splice");
+  }
   /* From 2025 on it hands connections to the host's loopback to the namespace's address, where many
      servers do not listen. */
   if (implicit && knows("--host-lo-to-ns-lo"))
