@@ -75,8 +75,8 @@ union address {
   struct sockaddr_in6 six;
 };
 
-/* The gateway, the loopback address, and the driver's resolver: behind that is the host's, which may
-   listen on the loopback, and of which a driver is to pass on port 53 only. A resolver of somebody
+/* The gateway, the loopback address, and the driver's resolver: that leads to the host's, which may
+   listen on the loopback, and a driver is to pass on its port 53 only. A resolver of somebody
    else's is left alone. */
 static int target(struct net *n, int i, union address *a)
 {

@@ -34,8 +34,8 @@ union address {
   struct sockaddr_in6 six;
 };
 
-/* As src/rk-net/leaktest_send.c. The loopback addresses are the hop's own there, and what the program
-   sends to them the hop drops, whatever the driver does. */
+/* As src/rk-net/leaktest_send.c. The loopback addresses are the hop's own there, and what the
+   program sends to them the hop drops, whatever the driver does. */
 static socklen_t target(int i, struct rk_reply_net const *say, int tcp, union address *a)
 {
   struct rk_net_plan const *plan = &say->plan;

@@ -102,8 +102,8 @@ struct rk_net_plan {
   uint32_t detached;      /* boolean */
   uint32_t wall;          /* boolean: the netns fd is that of the hop, not of the program */
 };
-/* Whereto the loopback test sends: the gateway, the loopback address, the driver's resolver, of IPv4
-   and of IPv6. */
+/* Whereto the loopback test sends: the gateway, the loopback address, the driver's resolver, each
+   of IPv4 and of IPv6. */
 enum { RK_NET_TARGETS = 6 };
 
 /* Is the address one of the plan's network? */
