@@ -16,7 +16,7 @@ for p in $(awk '/^[ \t]*(#|$)/ { next } $2 == "bin" && $1 ~ /^rk-/ && $1 != "rk-
   is "$(printf '%s\n' "$out" | grep -v '^usage: ' | awk 'length > 100')" "" "$p: no other line of it is too long"
   run "$p" -V
   is "$rc $out $err" "0 $p $version " "$p: -V"
-  case $p in rk-hold | rk-ls) continue ;; esac # they need none
+  case $p in rk-hold | rk-ls | rk-check) continue ;; esac # they need none
   run "$p"
   is "$rc" 100 "$p: no argument: 100"
   like "$err" "^$p: usage: $p" "$p: and its usage"
