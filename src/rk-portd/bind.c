@@ -69,6 +69,19 @@ static struct sockaddr_storage loopback4(uint16_t port)
   return sa;
 }
 
+static struct sockaddr_storage loopback6(uint16_t port)
+{
+  struct sockaddr_in6 const six = {
+    .sin6_family = AF_INET6,
+    .sin6_port = htons(port),
+    .sin6_addr = IN6ADDR_LOOPBACK_INIT,
+  };
+  struct sockaddr_storage sa = {.ss_family = AF_UNSPEC};
+
+  memcpy(&sa, &six, sizeof six);
+  return sa;
+}
+
 void bind_target(struct published const *p, struct sockaddr_storage *sa)
 {
   struct rk_portspec const *spec = &p->file.spec;
@@ -84,6 +97,9 @@ void bind_target(struct published const *p, struct sockaddr_storage *sa)
     rk_portspec_target(spec, 0, sa);
   if (family == AF_INET6 && sa->ss_family == AF_INET6 && is_four(p))
     *sa = loopback4((uint16_t)spec->childport);
+  else if (p->loopback)
+    *sa = sa->ss_family == AF_INET ? loopback4((uint16_t)spec->childport)
+                                   : loopback6((uint16_t)spec->childport);
 }
 
 /* "listen tcp 127.0.0.1:80: bind: " */

@@ -107,6 +107,7 @@ static struct rk_relay_add request(struct published const *p)
   struct sockaddr_in const *four = (void const *)&sa;
   struct sockaddr_in6 const *six = (void const *)&sa;
 
+  add.host = !p->file.spec.childip[0];
   bind_target(p, &sa);
   add.dest.family = sa.ss_family;
   if (sa.ss_family == AF_INET) {
@@ -122,9 +123,11 @@ static struct rk_relay_add request(struct published const *p)
 /* Hand its sockets over. */
 static enum forwarded relay_attach(struct forward *f, struct published *p, struct rk_text *why)
 {
-  struct rk_relay_add add = request(p);
-  struct rk_relay_say say;
+  struct rk_relay_say say = {.error = 0};
+  struct rk_relay_add add;
 
+  p->loopback = 0; /* of another chain, perhaps */
+  add = request(p);
   if (p->bypass)
     return FORWARD_LISTENING; /* the relay was lost, and is not needed */
   if (!p->nfds && p->bypassed && bind_port(&f->bind, p, why) == -1)
@@ -147,6 +150,7 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
     rk_text_add(why, say.text[0] ? ": " : "", errtext(say.error));
     return FORWARD_REFUSED;
   }
+  p->loopback = say.loopback != 0;
   bypass_offer(&f->bypass, p);
   return FORWARD_LISTENING;
 }

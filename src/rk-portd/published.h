@@ -56,6 +56,7 @@ struct published {
   unsigned int unread : 1;   /* the port file could not be read yet; tried again */
   unsigned int borrowed : 1; /* its one socket was given to rk-portd: never closed */
   unsigned int seen : 1;     /* by the scan under way */
+  unsigned int loopback : 1; /* the chain has not got the address: it leads to the loopback one */
   unsigned int bypass : 1;   /* the program has its socket (bypass.h) */
   unsigned int bypassed : 1; /* it had: who knows what it did with it */
   uint32_t nfds;

@@ -96,7 +96,13 @@ static void add(struct relay *r, struct request const *q)
 
   if (!q->cut) {
     int e = port_add(r, &q->message.add, q->fds, q->nfds);
-    return say(r, RK_RELAY_ADD, id, e == -1 ? errno : 0);
+    static char const outside[] = "the destination is no address of the chain";
+    int error = e == -1 ? errno : 0;
+    say(r, RK_RELAY_ADD, id, error);
+    if (error == EHOSTUNREACH)
+      memcpy(r->control.reply.say.text, outside, sizeof outside);
+    r->control.reply.say.loopback = e == 0 && port_on_loopback(r, id);
+    return;
   }
   for (size_t i = 0; i < q->nfds; i++)
     close(q->fds[i]);

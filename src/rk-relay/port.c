@@ -123,10 +123,39 @@ static union address six(struct in6_addr a, uint32_t port)
   return to;
 }
 
+static int is_loopback(union address const *a)
+{
+  if (a->sa.sa_family == AF_INET)
+    return ntohl(a->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+  return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+}
+
+/* The way through the driver ends at the host's own servers, and never inside. What DNAT makes of an
+   address is not known. 0, or -1 with errno. */
+static int keep_inside(struct relay *r, struct target *t, int host)
+{
+  struct in_addr const any4 = {.s_addr = 0};
+  struct in6_addr const any6 = {.s6_addr = {0}};
+  enum route_kind kind;
+
+  if (is_loopback(&t->dest) || nft_active(r))
+    return 0;
+  kind = route_kind(r, &t->dest);
+  if (kind == ROUTE_LOCAL)
+    return 0;
+  if (!host)
+    return kind == ROUTE_OUTSIDE ? rk_fail(EHOSTUNREACH) : 0;
+  t->loopback = 1;
+  if (t->dest.sa.sa_family == AF_INET)
+    t->dest = four(any4, ntohs(t->dest.v4.sin_port));
+  else
+    t->dest = six(any6, ntohs(t->dest.v6.sin6_port));
+  return 0;
+}
+
 /* Where to; the unspecified address means the loopback one, as connect(2) on Linux would have
    it. */
-static int resolve(struct relay const *r, struct target *t, struct rk_relay_add const *add,
-                   size_t n)
+static int resolve(struct relay *r, struct target *t, struct rk_relay_add const *add, size_t n)
 {
   uint32_t number = add->dest.port + add->index;
 
@@ -139,7 +168,7 @@ static int resolve(struct relay const *r, struct target *t, struct rk_relay_add 
   else
     return rk_fail(EAFNOSUPPORT);
   t->n = (uint16_t)n;
-  return 0;
+  return keep_inside(r, t, add->host);
 }
 
 static void take_out(struct relay *r, struct port *p)
@@ -270,6 +299,13 @@ int port_add(struct relay *r, struct rk_relay_add const *add, int const *fds, si
   return rk_fail(e);
 }
 
+int port_on_loopback(struct relay const *r, uint32_t id)
+{
+  struct port const *p = find(r, id);
+
+  return p && p->targets && p->targets->loopback;
+}
+
 int port_del(struct relay *r, uint32_t id)
 {
   struct port *p = find(r, id);
@@ -311,13 +347,6 @@ static uint32_t state_of(struct port const *p)
   if (p->stray)
     state |= RK_RELAY_STRAY;
   return state;
-}
-
-static int is_loopback(union address const *a)
-{
-  if (a->sa.sa_family == AF_INET)
-    return ntohl(a->v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-  return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
 /* Addresses come and go. */

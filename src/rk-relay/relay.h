@@ -102,6 +102,7 @@ struct target {
   uint16_t n;         /* sockets */
   uint8_t routed;     /* the destination is no address of this namespace */
   uint8_t ruled;      /* a rule for the answers' source port is set */
+  uint8_t loopback;   /* dest is that, instead of an address that the chain has not got */
 };
 
 struct listener {
@@ -316,6 +317,8 @@ void control_event(struct relay *r, uint32_t events);
 /* port.c */
 /* 0, or -1 with errno; owns the fds either way */
 int port_add(struct relay *r, struct rk_relay_add const *add, int const *fds, size_t n);
+/* did what was added last to this port get the loopback address (rk_relay_add, host)? */
+int port_on_loopback(struct relay const *r, uint32_t id);
 int port_del(struct relay *r, uint32_t id);
 void port_close_listeners(struct relay *r); /* all: rk-portd is gone */
 size_t port_stats(struct relay *r, struct rk_relay_stat *stat, size_t max, int *more);

@@ -35,7 +35,7 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-enum { RK_RELAY_VERSION = 4 };
+enum { RK_RELAY_VERSION = 5 };
 enum { RK_RELAY_CONTROL_FD = 3, RK_RELAY_NETNS_FD = 4, RK_RELAY_CHAIN_FD = 5 };
 enum { RK_RELAY_FDS_MAX = 250 }; /* with one message; the kernel's SCM_MAX_FD is 253 */
 
@@ -78,6 +78,7 @@ struct rk_relay_say {
   struct rk_relay_head head; /* op: the one that is answered */
   uint32_t id;
   int32_t error;          /* 0, or an errno */
+  uint32_t loopback;      /* ADD, boolean: it leads to the loopback address instead of dest */
   int32_t srcip4, srcip6; /* START: 0, or why clients' addresses of that family cannot be kept in
                              this namespace (errno) */
   char text[200];         /* what failed, for people; zero-terminated */
@@ -126,6 +127,9 @@ struct rk_relay_add {
                      gives a chosen one back); the relay takes that option off while the port
                      refuses, so that nobody else can take it */
   uint8_t wait;    /* enum rk_relay_wait; not with refuse */
+  uint8_t host;    /* boolean: dest is an address of the host, for want of another. If the chain has
+                      not got it, its loopback address is meant. Without this, an address that is
+                      reached through the network driver only has the error EHOSTUNREACH */
   uint32_t wait_s; /* seconds */
   uint32_t idle;   /* UDP: seconds without a datagram until a session ends; 0: 90 */
   uint32_t index;
