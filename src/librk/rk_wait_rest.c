@@ -157,5 +157,8 @@ int rk_wait_adopt(struct rk_wait *w)
     return -1;
   w->reaped = forget;
   w->end_rest = end_rest;
+  /* Children that have ended already tell it no more: have rk_wait_for look. SIGCHLD is blocked. */
+  if (kill(w->self, SIGCHLD) == -1)
+    return -1;
   return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 }

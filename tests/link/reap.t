@@ -78,6 +78,13 @@ kill "$out"; wait_gone "$out"
 run timeout 60 sh -c 'mkfifo "$0/q"; { read x < "$0/q"; exit 5; } & old=$!; exec rk-reap sh -c "
   echo > $0/q; while [ -e /proc/$old ]; do :; done; echo reaped" ' "$T"
 is "$rc/$out" 0/reaped "when it ends it is reaped as well"
+run timeout 60 python3 -c 'import os
+old = os.fork()
+if not old:
+    os._exit(0)
+os.waitid(os.P_PID, old, os.WEXITED | os.WNOWAIT)
+os.execvp("rk-reap", ["rk-reap", "sh", "-c", "while [ -e /proc/%d ]; do :; done; echo reaped" % old])'
+is "$rc/$out" 0/reaped "one that had ended before is reaped, too"
 run python3 -c 'import os
 r, w = os.pipe()
 os.set_inheritable(w, True)  # their end: when it is closed
