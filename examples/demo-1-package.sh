@@ -35,8 +35,10 @@ uid=$(first uid) gid=$(first gid)
 check "root's file is ours ($(id -u))" test "$(stat -c %u root/usr/bin/man)" = "$(id -u)"
 check "daemon (1:1) is our subordinate $uid:$gid" test "$(stat -c %u:%g root/usr/bin/at)" = "$uid:$gid"
 check "at is still set-user-id and set-group-id" test "$(stat -c %a root/usr/bin/at)" = 6755
-check "man (6:12) is $((uid + 5)):$((gid + 11))" test "$(stat -c %u:%g root/var/cache/man)" = "$((uid + 5)):$((gid + 11))"
-check "www-data's directory (33:33) is $((uid + 32)):$((gid + 32))" test "$(stat -c %u:%g root/var/www)" = "$((uid + 32)):$((gid + 32))"
+check "man (6:12) is $((uid + 5)):$((gid + 11))" \
+  test "$(stat -c %u:%g root/var/cache/man)" = "$((uid + 5)):$((gid + 11))"
+check "www-data's directory (33:33) is $((uid + 32)):$((gid + 32))" \
+  test "$(stat -c %u:%g root/var/www)" = "$((uid + 32)):$((gid + 32))"
 check "the host's own /etc is untouched" test "$(grep -c "written as root, inside" /etc/motd 2>/dev/null || :)" != 1
 show rk-userns rk-idmap rm -rf root
 check "and root inside can remove it all" test ! -e root

@@ -17,7 +17,10 @@ http {
 }
 END
 port=8080
-if curl -s -o /dev/null -m 2 "http://127.0.0.1:$port/"; then port=18080; echo "(8080 is taken on this host: $port instead)"; fi
+if curl -s -o /dev/null -m 2 "http://127.0.0.1:$port/"; then
+  port=18080
+  echo "(8080 is taken on this host: $port instead)"
+fi
 other=$(hostname -I 2>/dev/null | tr ' ' '\n' | grep -F . | head -n 1) # an address of the host that is not loopback
 
 trap 'kill $portd $chain 2>/dev/null || :; wait' EXIT

@@ -1,5 +1,6 @@
 #!/bin/sh
-# a network of its own: a web server as root, fetched from inside; the host's loopback is closed; the driver killed comes back
+# a network of its own: a web server as root, fetched from inside; the host's loopback is closed; the driver killed
+# comes back
 set -eu
 show() { printf '\n$ %s\n' "$*"; "$@"; }
 check() { name=$1; shift; if "$@"; then echo "ok: $name"; else echo "NOT OK: $name"; exit 1; fi; }
@@ -13,15 +14,19 @@ trap 'kill $host ${chain:-} 2>/dev/null || :; wait' EXIT
 until port=$(sed -n 's/^Serving HTTP on .* port \([0-9]*\) .*/\1/p' host.log) && [ -n "$port" ]; do sleep 0.05; done
 check "the host has a server on 127.0.0.1:$port" sh -c "curl -s http://127.0.0.1:$port/secret | grep -q secret"
 
-printf '\n$ rk-state state rk-userns rk-idmap rk-copyup /etc:/run rk-net -n slirp4netns python3 -m http.server -d www 80 &\n'
-rk-state "$S" rk-userns rk-idmap rk-copyup /etc:/run rk-net -n slirp4netns python3 -u -m http.server -d www 80 > web.log 2>&1 & chain=$!
+printf '\n$ rk-state state rk-userns rk-idmap rk-copyup /etc:/run rk-net -n slirp4netns \\\n'
+printf '    python3 -m http.server -d www 80 &\n'
+rk-state "$S" rk-userns rk-idmap rk-copyup /etc:/run rk-net -n slirp4netns \
+  python3 -u -m http.server -d www 80 > web.log 2>&1 &
+chain=$!
 until grep -q '^Serving' web.log; do sleep 0.05; done
 (cd state/net && show head -n 20 -- *)
 show rk-enter "$S" ip -brief addr
 show rk-enter "$S" cat /etc/resolv.conf
 show rk-enter "$S" curl -sS http://10.0.2.100/
 check "root inside has port 80; the pid is the one that was started" test "$(cat state/child_pid)" = "$chain"
-check "the host's loopback is out of reach at the gateway" sh -c "! rk-enter $S curl -s -m 3 http://10.0.2.2:$port/secret"
+check "the host's loopback is out of reach at the gateway" \
+  sh -c "! rk-enter $S curl -s -m 3 http://10.0.2.2:$port/secret"
 check "and at 127.0.0.1" sh -c "! rk-enter $S curl -s -m 3 http://127.0.0.1:$port/secret"
 
 for i in 1 2 3; do
