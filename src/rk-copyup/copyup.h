@@ -31,6 +31,10 @@ void copyup_symlink(struct copyup const *dir);
 void copyup_overlay(struct copyup const *dir);
 void copyup_copy(struct copyup const *dir);
 
+/* Mount the sockets and FIFOs of dir on those of the overlay, whose root overlay is. One warning if
+   that is not possible for all. */
+void copyup_special(struct copyup const *dir, int overlay);
+
 /* A regular file, in every mode: a private copy of it on top of it. */
 void copyup_file(struct copyup const *file);
 

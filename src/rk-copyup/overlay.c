@@ -105,6 +105,7 @@ void copyup_overlay(struct copyup const *dir)
   set_layer(fsfd, "workdir", "workdir", work);
   overlay = copyup_fs_mount(fsfd, "overlay");
   copyup_attach(overlay, cover, "", dir->path);
+  copyup_special(dir, overlay);
   close(overlay);
   close(work);
   close(upper);

@@ -130,8 +130,8 @@ static int is_loopback(union address const *a)
   return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
 }
 
-/* The way through the driver ends at the host's own servers, and never inside. What DNAT makes of an
-   address is not known. 0, or -1 with errno. */
+/* The way through the driver ends at the host's own servers, and never inside. What DNAT makes of
+   an address is not known. 0, or -1 with errno. */
 static int keep_inside(struct relay *r, struct target *t, int host)
 {
   struct in_addr const any4 = {.s_addr = 0};

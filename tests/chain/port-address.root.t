@@ -1,6 +1,6 @@
 #!/bin/sh
-# Ports on addresses that the host has and the chain has not: they lead inside, or are in error; never through the network
-# driver to the host's own server of that address
+# Ports on addresses that the host has and the chain has not: they lead inside, or are in error; never through the
+# network driver to the host's own server of that address
 . "${RK_TEST_LIB:-tests/lib.sh}"
 outer
 . "${RK_TEST_LIB%lib.sh}ports.sh"
