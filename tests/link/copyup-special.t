@@ -42,5 +42,6 @@ fifo
 new" "$mode: and all around them can be written"
   rm -f "$D/a/new"
 done
-is "$(ls "$D" "$D/a" "$D/a/b" | tr '\n' ' ' | sed "s|$D|D|g")" "D: a s  D/a: b fifo  D/a/b: s " "outside all is as it was"
+is "$(ls "$D" "$D/a" "$D/a/b" | tr '\n' ' ' | sed "s|$D|D|g")" "D: a s  D/a: b fifo  D/a/b: s " \
+  "outside all is as it was"
 done_testing
