@@ -377,7 +377,7 @@ static int find(int dirfd, int ms, char const *words, struct rk_chain *chain, st
 
 int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
 {
-  return find(dirfd, ms, "?", chain, why);
+  return find(dirfd, ms, "b", chain, why);
 }
 
 int rk_chain_bypass(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
@@ -392,7 +392,7 @@ int rk_chain_bypass(int dirfd, int ms, struct rk_chain *chain, struct rk_text *w
 
 int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why)
 {
-  if (rk_chain_enter(dirfd, ms, chain, why) == -1)
+  if (find(dirfd, ms, "?", chain, why) == -1)
     return -1;
   if (chain->ruleset != -1)
     close(chain->ruleset);

@@ -83,6 +83,7 @@ struct bypassd {
   int impatient;        /* boolean: rk-portd did not come in time */
   unsigned int oldest;  /* of netns, to be forgotten next */
   struct work work[RK_BYPASS_SLOTS];
+  int listener[1 + RK_BYPASS_MORE]; /* -1: none */
   struct client client[CLIENTS + 1];
   struct offer offer[OFFERS];
   struct netns netns[NETNS];
@@ -95,15 +96,20 @@ enum event_kind { EVENT_CALL, EVENT_HUB, EVENT_CHAIN, EVENT_CLIENT, EVENT_CONNEC
 int event_add(struct bypassd *b, enum event_kind kind, unsigned int index, int fd, uint32_t events);
 
 /* calls.c */
-void calls_receive(struct bypassd *b); /* one waits to be received */
-void calls_redo(struct bypassd *b);    /* at the start: those of a predecessor */
+void calls_receive(struct bypassd *b, unsigned int listener);
+void calls_unused(struct bypassd *b, unsigned int listener); /* it has no filter any more */
+int calls_listen(struct bypassd *b, unsigned int listener);  /* receive its calls: 0, or -1 */
+void calls_redo(struct bypassd *b); /* at the start: those of a predecessor */
 void calls_connected(struct bypassd *b, unsigned int at);
 void calls_client(struct bypassd *b, unsigned int index); /* a client says something */
 int calls_wait_ms(struct bypassd const *b);               /* until a limit is over; -1 */
 void calls_limits(struct bypassd *b);                     /* which are over */
 
+/* Before such an fd is closed that others have open, too: epoll(7) goes on to tell of it else. */
+void event_remove(struct bypassd *b, int fd);
+
 /* ioctl(2) of the listener: the libraries disagree about the type of a request. */
-int notify(unsigned long request, void *argument);
+int notify(int listener, unsigned long request, void *argument);
 
 /* task.c: the task that made a call. Each returns -1 with errno if it is gone or hides. */
 int task_open(struct bypassd const *b, uint32_t tid); /* a pidfd of it */
@@ -131,9 +137,10 @@ int holder_find(struct bypassd const *b, int socket);
 void ports_hub(struct bypassd *b);
 enum ports_news {
   PORTS_NOTHING,
-  PORTS_READY, /* rk-portd has offered all */
-  PORTS_GIVEN, /* the answer to ports_ask: say, offer, fd */
-  PORTS_LOST   /* the client is gone */
+  PORTS_READY,  /* rk-portd has offered all */
+  PORTS_GIVEN,  /* the answer to ports_ask: say, offer, fd */
+  PORTS_LISTEN, /* fd is a listener */
+  PORTS_LOST    /* the client is gone */
 };
 struct ports_heard {
   struct rk_bypass_say say;
@@ -147,6 +154,7 @@ struct offer *ports_bound(struct bypassd *b, struct address const *address, int 
 struct offer *ports_reached(struct bypassd *b, struct address const *address);
 int ports_ask(struct bypassd *b, struct offer const *offer, struct rk_bypass_say *say);
 void ports_taken(struct bypassd *b, struct offer *offer, int socket, int holder);
+void ports_keep(int listener);                          /* rk-outside is to have it, too */
 int ports_held(struct bypassd *b, struct offer *offer); /* boolean: somebody has its socket */
 
 /* address.c: the address with ::ffff:a.b.c.d as the IPv4 address that it is. */

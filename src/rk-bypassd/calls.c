@@ -25,6 +25,12 @@
 #define SO_COOKIE 57
 #endif
 
+/* Linux 6.6: the caller is woken on our own CPU. Older ones refuse it. */
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#endif
+enum { SYNC_WAKE_UP = 1 };
+
 enum { PORTD_MS = 5000 /* rk-portd has to answer */ };
 
 /* The end of a call. */
@@ -53,16 +59,20 @@ static void end(struct bypassd *b, unsigned int at, int error, uint32_t flags)
 
   if (slot->blocking && w->fd != -1)
     set_nonblock(w->fd, 0);
-  notify(SECCOMP_IOCTL_NOTIF_SEND, &say);
+  notify(b->listener[slot->listener], SECCOMP_IOCTL_NOTIF_SEND, &say);
+  if (w->state == WORK_CONNECTING)
+    event_remove(b, w->fd);
   close_fd(&w->fd);
   close_fd(&w->pidfd);
   w->state = WORK_NONE;
   w->until = 0;
   memset(slot, 0, sizeof *slot);
-  if (b->full) {
-    b->full = 0;
-    event_add(b, EVENT_CALL, 0, RK_BYPASS_NOTIFY_FD, EPOLLIN);
-  }
+  if (!b->full)
+    return;
+  b->full = 0;
+  for (unsigned int i = 0; i <= RK_BYPASS_MORE; i++)
+    if (b->listener[i] != -1)
+      event_add(b, EVENT_CALL, i, b->listener[i], EPOLLIN);
 }
 
 /* error 0: it has worked. */
@@ -106,7 +116,7 @@ static int swap(struct bypassd *b, unsigned int at, int socket)
   if (task_cloexec(b, slot->call.pid, data->args[0]))
     add.newfd_flags = O_CLOEXEC;
   slot->swapped = 1;
-  if (notify(SECCOMP_IOCTL_NOTIF_ADDFD, &add) != -1)
+  if (notify(b->listener[slot->listener], SECCOMP_IOCTL_NOTIF_ADDFD, &add) != -1)
     return 0;
   slot->swapped = 0;
   return -1;
@@ -336,7 +346,8 @@ static void begin(struct bypassd *b, unsigned int at, int again)
   if (w->pidfd != -1)
     w->fd = task_fd(w->pidfd, call->data.args[0]);
   /* from here on it is that task's, and none that got its number since */
-  if (w->fd == -1 || notify(SECCOMP_IOCTL_NOTIF_ID_VALID, &slot->call.id) == -1 ||
+  if (w->fd == -1 ||
+      notify(b->listener[slot->listener], SECCOMP_IOCTL_NOTIF_ID_VALID, &slot->call.id) == -1 ||
       !socket_is_stream(w->fd)) {
     leave(b, at);
     return;
@@ -361,20 +372,74 @@ static void begin(struct bypassd *b, unsigned int at, int again)
     connect_call(b, at, again);
 }
 
-void calls_receive(struct bypassd *b)
+int calls_listen(struct bypassd *b, unsigned int listener)
 {
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
-    struct seccomp_notif *call = &b->page->slot[at].call;
-    if (call->id)
+  int fd = b->listener[listener];
+
+  notify(fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, (void *)(uintptr_t)SYNC_WAKE_UP);
+  return b->full ? 0 : event_add(b, EVENT_CALL, listener, fd, EPOLLIN);
+}
+
+void calls_unused(struct bypassd *b, unsigned int listener)
+{
+  event_remove(b, b->listener[listener]);
+  close_fd(&b->listener[listener]);
+}
+
+/* fd is ours. Without one that takes them, a filter's calls fail with ENOSYS. */
+static void more(struct bypassd *b, int fd)
+{
+  for (unsigned int i = 1; i <= RK_BYPASS_MORE; i++) {
+    if (b->listener[i] != -1)
       continue;
-    if (notify(SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
-      begin(b, at, 0);
-    else /* ENOENT: it was killed meanwhile */
-      memset(call, 0, sizeof *call);
+    b->listener[i] = fd;
+    ports_keep(fd);
+    if (calls_listen(b, i) == -1)
+      calls_unused(b, i);
     return;
   }
+  strerr_warnw("more than 24 programs of rk-enter at a time: another cannot connect and bind");
+  close_fd(&fd);
+}
+
+static void all_full(struct bypassd *b)
+{
   b->full = 1;
-  epoll_ctl(b->epoll, EPOLL_CTL_DEL, RK_BYPASS_NOTIFY_FD, NULL);
+  for (unsigned int i = 0; i <= RK_BYPASS_MORE; i++)
+    if (b->listener[i] != -1)
+      event_remove(b, b->listener[i]);
+}
+
+void calls_receive(struct bypassd *b, unsigned int listener)
+{
+  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
+    struct rk_bypass_slot *slot = &b->page->slot[at];
+    if (slot->call.id)
+      continue;
+    slot->listener = listener;
+    if (notify(b->listener[listener], SECCOMP_IOCTL_NOTIF_RECV, &slot->call) == 0) {
+      begin(b, at, 0);
+      return;
+    }
+    memset(slot, 0, sizeof *slot);
+    if (errno != ENOENT && errno != EINTR && listener) /* ENOENT: it was killed meanwhile */
+      calls_unused(b, listener);
+    return;
+  }
+  all_full(b);
+}
+
+/* Which listener is which number now? 0, or -1: the call is over. */
+static int came_by(struct bypassd const *b, struct rk_bypass_slot *slot)
+{
+  for (unsigned int i = 0; i <= RK_BYPASS_MORE; i++) {
+    slot->listener = i;
+    if (b->listener[i] == -1)
+      continue;
+    if (notify(b->listener[i], SECCOMP_IOCTL_NOTIF_ID_VALID, &slot->call.id) == 0)
+      return 0;
+  }
+  return -1;
 }
 
 void calls_redo(struct bypassd *b)
@@ -383,7 +448,7 @@ void calls_redo(struct bypassd *b)
     struct rk_bypass_slot *slot = &b->page->slot[at];
     if (!slot->call.id)
       continue;
-    if (notify(SECCOMP_IOCTL_NOTIF_ID_VALID, &slot->call.id) == -1)
+    if (came_by(b, slot) == -1)
       memset(slot, 0, sizeof *slot);
     else
       begin(b, at, 1);
@@ -417,6 +482,7 @@ void calls_client(struct bypassd *b, unsigned int index)
   switch (ports_client(b, index, &heard)) {
     case PORTS_READY: offered(b); break;
     case PORTS_GIVEN: given(b, heard.offer, &heard.say, heard.fd); break;
+    case PORTS_LISTEN: more(b, heard.fd); break;
     case PORTS_LOST: lost(b); break;
     case PORTS_NOTHING: break;
   }

@@ -12,7 +12,12 @@ int event_add(struct bypassd *b, enum event_kind kind, unsigned int index, int f
   return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &e);
 }
 
-int notify(unsigned long request, void *argument)
+void event_remove(struct bypassd *b, int fd)
 {
-  return (int)syscall(SYS_ioctl, RK_BYPASS_NOTIFY_FD, request, argument);
+  epoll_ctl(b->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+int notify(int listener, unsigned long request, void *argument)
+{
+  return (int)syscall(SYS_ioctl, listener, request, argument);
 }

@@ -16,60 +16,9 @@
 #define SO_COOKIE 57
 #endif
 
-/* One message and at most one fd, -1. Its length, or -1 with errno. */
-static ssize_t receive(int from, void *message, size_t len, int *fd)
+void ports_keep(int listener)
 {
-  union {
-    struct cmsghdr align;
-    char buf[CMSG_SPACE(sizeof *fd)];
-  } control;
-  struct iovec iov = {.iov_base = message, .iov_len = len};
-  struct msghdr msg = {
-    .msg_iov = &iov,
-    .msg_iovlen = 1,
-    .msg_control = control.buf,
-    .msg_controllen = sizeof control.buf,
-  };
-  ssize_t n = recvmsg(from, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-
-  *fd = -1;
-  if (n == -1)
-    return -1;
-  for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = rk_cmsg_next(&msg, c)) {
-    if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-      continue;
-    for (size_t at = 0; CMSG_LEN(at + sizeof *fd) <= c->cmsg_len; at += sizeof *fd) {
-      int came;
-      memcpy(&came, CMSG_DATA(c) + at, sizeof came);
-      if (*fd == -1)
-        *fd = came;
-      else
-        close(came);
-    }
-  }
-  return n;
-}
-
-static void say_with(int to, struct rk_bypass_say const *say, int fd)
-{
-  union {
-    struct cmsghdr align;
-    char buf[CMSG_SPACE(sizeof fd)];
-  } control = {0};
-  struct iovec iov = {.iov_base = (void *)(uintptr_t)say, .iov_len = sizeof *say};
-  struct msghdr msg = {
-    .msg_iov = &iov,
-    .msg_iovlen = 1,
-    .msg_control = control.buf,
-    .msg_controllen = sizeof control.buf,
-  };
-  struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof fd);
-  memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+  rk_send_fd(RK_BYPASS_HUB_FD, "l", 1, listener);
 }
 
 /* Another rk-portd could not bind what the program still listens on. */
@@ -79,7 +28,7 @@ static void tell_kept(struct bypassd const *b, int client)
 
   for (struct offer const *o = b->offer; o < b->offer + OFFERS; o++)
     if (o->used && o->client == NOBODY)
-      say_with(client, &kept, o->socket);
+      rk_send_fd(client, &kept, sizeof kept, o->socket);
 }
 
 void ports_hub(struct bypassd *b)
@@ -87,7 +36,7 @@ void ports_hub(struct bypassd *b)
   char byte;
   int fd;
 
-  if (receive(RK_BYPASS_HUB_FD, &byte, 1, &fd) == -1 || fd == -1)
+  if (rk_recv_fd(RK_BYPASS_HUB_FD, &byte, 1, &fd) == -1 || fd == -1)
     return;
   for (unsigned int i = 0; i < CLIENTS; i++) {
     if (b->client[i].fd != -1)
@@ -265,6 +214,7 @@ static enum ports_news hear(struct bypassd *b, unsigned int index, struct ports_
         remove_offer(h->offer);
       return PORTS_NOTHING;
     case RK_BYPASS_READY: b->client[index].ready = 1; return PORTS_READY;
+    case RK_BYPASS_LISTEN: return fd == -1 ? PORTS_NOTHING : PORTS_LISTEN;
     case RK_BYPASS_GIVE: return h->offer ? PORTS_GIVEN : PORTS_NOTHING;
     default: hang_up(b, index); return PORTS_LOST;
   }
@@ -278,7 +228,7 @@ enum ports_news ports_client(struct bypassd *b, unsigned int index, struct ports
   h->fd = -1;
   if (b->client[index].fd == -1)
     return PORTS_NOTHING;
-  n = receive(b->client[index].fd, &h->say, sizeof h->say, &h->fd);
+  n = rk_recv_fd(b->client[index].fd, &h->say, sizeof h->say, &h->fd);
   if (n == -1 && errno == EAGAIN)
     return PORTS_NOTHING;
   if (n == sizeof h->say && h->say.version == RK_BYPASS_VERSION) {
@@ -287,7 +237,7 @@ enum ports_news ports_client(struct bypassd *b, unsigned int index, struct ports
     hang_up(b, index);
     news = PORTS_LOST;
   }
-  if (news != PORTS_GIVEN)
+  if (news != PORTS_GIVEN && news != PORTS_LISTEN)
     close_fd(&h->fd);
   return news;
 }

@@ -28,12 +28,6 @@
 #include <rk/fds.h>
 #include <rk/prog.h>
 
-/* Linux 6.6: the caller is woken on our own CPU. Older ones refuse it. */
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
-#endif
-enum { SYNC_WAKE_UP = 1 };
-
 static void check_fds(void)
 {
   for (int fd = RK_BYPASS_NOTIFY_FD; fd <= RK_BYPASS_USERNS_FD; fd++)
@@ -77,14 +71,15 @@ static void open_all(struct bypassd *b, char const *path)
 
 static void wait_for_all(struct bypassd *b)
 {
-  notify(SECCOMP_IOCTL_NOTIF_SET_FLAGS, (void *)(uintptr_t)SYNC_WAKE_UP);
   b->epoll = epoll_create1(EPOLL_CLOEXEC);
   if (b->epoll == -1)
     strerr_diefusys(RK_EXIT_SYS, "make an epoll set");
   if (event_add(b, EVENT_CHAIN, 0, RK_BYPASS_CHAIN_FD, EPOLLIN) == -1 ||
-      event_add(b, EVENT_HUB, 0, RK_BYPASS_HUB_FD, EPOLLIN) == -1 ||
-      event_add(b, EVENT_CALL, 0, RK_BYPASS_NOTIFY_FD, EPOLLIN) == -1)
+      event_add(b, EVENT_HUB, 0, RK_BYPASS_HUB_FD, EPOLLIN) == -1 || calls_listen(b, 0) == -1)
     strerr_diefusys(RK_EXIT_SYS, "wait for calls");
+  for (unsigned int i = 1; i <= RK_BYPASS_MORE; i++)
+    if (b->listener[i] != -1 && calls_listen(b, i) == -1)
+      calls_unused(b, i);
 }
 
 static void happened(struct bypassd *b, struct epoll_event const *e)
@@ -94,9 +89,12 @@ static void happened(struct bypassd *b, struct epoll_event const *e)
   switch ((enum event_kind)(e->data.u64 >> 32)) {
     case EVENT_CHAIN: _exit(0);
     case EVENT_CALL:
-      if (!(e->events & EPOLLIN))
-        _exit(0); /* EPOLLHUP: nothing has the filter any more */
-      calls_receive(b);
+      if (e->events & EPOLLIN)
+        calls_receive(b, index);
+      else if (index)
+        calls_unused(b, index); /* EPOLLHUP: nothing has the filter any more */
+      else
+        _exit(0);
       break;
     case EVENT_HUB: ports_hub(b); break;
     case EVENT_CLIENT: calls_client(b, index); break;
@@ -105,8 +103,16 @@ static void happened(struct bypassd *b, struct epoll_event const *e)
   }
 }
 
+/* Those of fd 8... are there without a gap. */
 static void clear(struct bypassd *b)
 {
+  int more = 1;
+
+  b->listener[0] = RK_BYPASS_NOTIFY_FD;
+  for (int i = 0; i < RK_BYPASS_MORE; i++) {
+    more = more && fcntl(RK_BYPASS_MORE_FD + i, F_SETFD, FD_CLOEXEC) == 0;
+    b->listener[1 + i] = more ? RK_BYPASS_MORE_FD + i : -1;
+  }
   for (unsigned int i = 0; i < RK_BYPASS_SLOTS; i++) {
     b->work[i].fd = -1;
     b->work[i].pidfd = -1;

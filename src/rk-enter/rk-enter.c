@@ -4,9 +4,9 @@
    where    outside: as the user whose chain it is, or as root
    changes  the namespaces that differ, among user mnt pid net uts ipc cgroup time; uid and gid 0;
             capabilities; with another user's chain the supplementary groups; session keyring; a
-            seccomp filter (rk/tty.h), and rk-confine's, with its Landlock domain, if the chain has
-            them; cwd if it does not exist inside; into a pid namespace also LISTEN_PID,
-            WATCHDOG_PID and pdeathsig
+            seccomp filter (rk/tty.h), and rk-confine's and rk-bypass's, with their Landlock domain,
+            if the chain has them; cwd if it does not exist inside; into a pid namespace also
+            LISTEN_PID, WATCHDOG_PID and pdeathsig
    fds/env  refuses fds that lead outside (-f keeps them); reads RK_STATE_DIR
    forks    only into a pid namespace, which a process cannot enter itself: then it stays as
             rk-pidns does. prog gets SIGKILL when this one ends.
@@ -27,6 +27,7 @@
 #include <skalibs/strerr.h>
 #include <skalibs/types.h>
 
+#include <rk/bypass.h>
 #include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/fds.h>
@@ -231,6 +232,23 @@ static void enter_pidns(struct target const *t, struct rk_wait *w)
     close(w->ttyfd);
 }
 
+/* Under rk-bypass: connect and bind of prog, too, are made by rk-bypassd. */
+static void hand_over(int bypass)
+{
+  struct rk_bypass_say const say = {.version = RK_BYPASS_VERSION, .op = RK_BYPASS_LISTEN};
+  int listener = rk_trap_calls();
+
+  if (listener == -1 && errno == EBUSY)
+    strerr_dief(RK_EXIT_SYS, "another supervisor of system calls is here, and the kernel allows "
+                             "one: rk-bypass cannot serve this program");
+  if (listener == -1)
+    strerr_diefusys(RK_EXIT_SYS, "install a seccomp filter");
+  if (rk_send_fd(bypass, &say, sizeof say, listener) == -1)
+    strerr_diefusys(RK_EXIT_SYS, "reach rk-bypassd");
+  close(listener);
+  close(bypass);
+}
+
 /* As rk-confine did it with the chain's program. */
 static void confine(int ruleset)
 {
@@ -245,7 +263,7 @@ static void confine(int ruleset)
 int main(int argc, char const *const *argv)
 {
   static char netns[PATH_MAX];
-  struct target t = {.children = -1, .ruleset = -1};
+  struct target t = {.children = -1, .ruleset = -1, .bypass = -1};
   struct options o = {0};
   struct rk_wait w;
   uint64_t own_netns = 0;
@@ -281,6 +299,8 @@ int main(int argc, char const *const *argv)
     close(t.children);
   if (!o.tty && (t.flags & CLONE_NEWUSER))
     rk_tty_no_input_or_die();
+  if (t.bypass != -1)
+    hand_over(t.bypass);
   if (t.ruleset != -1)
     confine(t.ruleset);
   rk_link_exec(argv, o.keep);

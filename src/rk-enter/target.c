@@ -126,6 +126,7 @@ void enter_state(struct target *t, char const *dir)
     die_unknown(fd, dir, &why);
   t->pidfd = chain.pidfd;
   t->ruleset = chain.ruleset;
+  t->bypass = chain.bypass;
   t->confined = in_our_userns(&chain.outer) ? ENTER_ASKED : ENTER_FOREIGN;
   t->pid = (unsigned int)chain.pid;
   open_proc(t);

@@ -26,6 +26,7 @@ struct target {
   int drop;     /* supplementary groups must not come along */
   int flags;    /* the namespaces that differ from ours */
   int ruleset;  /* Landlock ruleset of the chain's rk-confine, -1: none is known */
+  int bypass;   /* socket to the chain's rk-bypassd, -1: there is none */
   enum enter_confined confined;
 };
 

@@ -28,7 +28,7 @@
 
 #include "ctl.h"
 
-enum { FIRST = 10 /* above what it gets */, LASTED_MS = 1000 };
+enum { FIRST = 40 /* above what it gets */, LASTED_MS = 1000 };
 
 static void start(struct bypass *b);
 
@@ -39,7 +39,10 @@ static void __attribute__((noreturn)) become(struct bypass const *b)
   for (int i = 0; i < BYPASS_FDS; i++)
     if (dup2(b->fds[i], RK_BYPASS_NOTIFY_FD + i) == -1)
       _exit(RK_EXIT_SYS);
-  rk_close_range(RK_BYPASS_NOTIFY_FD + BYPASS_FDS, UINT_MAX, 0);
+  for (unsigned int i = 0; i < b->nmore; i++)
+    if (dup2(b->more[i], RK_BYPASS_MORE_FD + (int)i) == -1)
+      _exit(RK_EXIT_SYS);
+  rk_close_range(RK_BYPASS_MORE_FD + b->nmore, UINT_MAX, 0);
   execv(b->file, (char **)(uintptr_t)argv);
   strerr_diefusys(RK_EXIT_NOEXEC, "exec ", b->file);
 }
@@ -55,9 +58,9 @@ static void due(void *ctx)
 }
 
 /* Nothing is left that the filter applies to: poll(2) of the listener says so (seccomp(2)). */
-static int unused(struct bypass const *b)
+static int unused(int listener)
 {
-  struct pollfd p = {.fd = b->fds[0], .events = 0};
+  struct pollfd p = {.fd = listener, .events = 0};
 
   return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
@@ -76,7 +79,7 @@ static void process_ended(void *ctx, short revents)
   rk_loop_remove(&b->chain->loop, &b->process);
   close(b->process.fd);
   b->process.fd = -1;
-  if (unused(b))
+  if (unused(b->fds[0]))
     return;
   rk_text_str(&how, WIFSIGNALED(status) ? "signal " : "status ");
   rk_text_num(&how, WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
@@ -84,6 +87,21 @@ static void process_ended(void *ctx, short revents)
   if (rk_clock_ms() - b->since >= LASTED_MS)
     rk_backoff_reset(&b->wait);
   again(b);
+}
+
+static void forget_unused(struct bypass *b)
+{
+  unsigned int i = 0;
+
+  while (i < b->nmore) {
+    if (!unused(b->more[i])) {
+      i++;
+      continue;
+    }
+    close(b->more[i]);
+    b->nmore--;
+    b->more[i] = b->more[b->nmore];
+  }
 }
 
 static void start(struct bypass *b)
@@ -110,11 +128,48 @@ static void start(struct bypass *b)
   again(b);
 }
 
+/* Out of the way of the numbers that rk-bypassd gets. fd may be -1. */
+static int move_up(int fd)
+{
+  int up, e;
+
+  if (fd == -1)
+    return -1;
+  up = fcntl(fd, F_DUPFD_CLOEXEC, FIRST);
+  e = errno;
+  close(fd);
+  errno = e;
+  return up;
+}
+
+/* rk-bypassd has got a listener from rk-enter: its successor is to have it, too. */
+static void hub_ready(void *ctx, short revents)
+{
+  struct bypass *b = ctx;
+  char byte;
+  int fd;
+
+  (void)revents;
+  if (rk_recv_fd(b->hub.fd, &byte, 1, &fd) == -1 || fd == -1)
+    return;
+  forget_unused(b);
+  fd = move_up(fd);
+  if (fd == -1)
+    return;
+  if (b->nmore == RK_BYPASS_MORE) {
+    close(fd);
+    return;
+  }
+  b->more[b->nmore] = fd;
+  b->nmore++;
+}
+
 void bypass_init(struct bypass *b, struct chain *chain)
 {
   *b = (struct bypass){
     .chain = chain,
     .process = {.fd = -1, .events = POLLIN, .ready = process_ended, .ctx = b},
+    .hub = {.fd = -1, .events = POLLIN, .ready = hub_ready, .ctx = b},
     .again = {.due = due, .ctx = b},
     .wait = {.min = 10, .max = 5000},
   };
@@ -129,20 +184,6 @@ void bypass_end(struct bypass *b)
   kill(b->pid, SIGKILL);
   waitpid(b->pid, NULL, 0);
   b->pid = 0;
-}
-
-/* Out of the way of the numbers that rk-bypassd gets. fd may be -1. */
-static int move_up(int fd)
-{
-  int up, e;
-
-  if (fd == -1)
-    return -1;
-  up = fcntl(fd, F_DUPFD_CLOEXEC, FIRST);
-  e = errno;
-  close(fd);
-  errno = e;
-  return up;
 }
 
 static int make_page(uint32_t first_port)
@@ -203,6 +244,8 @@ ssize_t req_bypass(struct chain *chain, void const *request, int fd, union ctl_r
     return sizeof reply->head;
   }
   chain->jobs++;
+  chain->bypass->hub.fd = chain->hub;
+  rk_loop_add(&chain->loop, &chain->bypass->hub);
   start(chain->bypass);
   return sizeof reply->head;
 }

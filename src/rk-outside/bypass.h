@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <rk/backoff.h>
+#include <rk/bypass.h>
 #include <rk/loop.h>
 
 #include "chain.h"
@@ -15,7 +16,10 @@ enum { BYPASS_FDS = 5 };
 /* It lives on main's stack, and stays where it is. */
 struct bypass {
   struct chain *chain;
-  int fds[BYPASS_FDS]; /* what it gets as fds 3...; -1: there is none */
+  int fds[BYPASS_FDS];      /* what it gets as fds 3...; -1: there is none */
+  int more[RK_BYPASS_MORE]; /* and those of rk-enter */
+  unsigned int nmore;
+  struct rk_watch hub; /* brings one of them */
   char file[512];      /* its executable */
   pid_t pid;           /* 0: it does not run */
   int64_t since;       /* rk_clock_ms() of its start */

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <rk/sys.h>
 #include "bind.h"
 
 void bypass_close(struct bypass *b)
@@ -31,30 +32,14 @@ int bypass_eligible(struct published const *p)
   return file->srcip != RK_SRCIP_NO && file->srcip != RK_SRCIP_PLAIN;
 }
 
+/* A failure is its end, or a queue that nobody empties: poll(2) tells, and another connection is
+   asked for. */
 static void say(struct bypass *b, struct rk_bypass_say *what, int fd)
 {
-  union {
-    struct cmsghdr align;
-    char buf[CMSG_SPACE(sizeof fd)];
-  } control = {0};
-  struct iovec iov = {.iov_base = what, .iov_len = sizeof *what};
-  struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-  struct cmsghdr *c;
-
   if (b->fd == -1)
     return;
   what->version = RK_BYPASS_VERSION;
-  if (fd != -1) {
-    msg.msg_control = control.buf;
-    msg.msg_controllen = sizeof control.buf;
-    c = CMSG_FIRSTHDR(&msg);
-    c->cmsg_level = SOL_SOCKET;
-    c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  }
-  /* its end, or a queue that nobody empties: poll(2) tells, and another connection is asked for */
-  if (sendmsg(b->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) == -1)
+  if (rk_send_fd(b->fd, what, sizeof *what, fd) == -1)
     shutdown(b->fd, SHUT_RDWR);
 }
 
@@ -120,31 +105,19 @@ static int option(int fd, int level, int name)
 
 int bypass_hear(struct bypass *b, struct rk_bypass_say *what, int *fd)
 {
-  union {
-    struct cmsghdr align;
-    char buf[CMSG_SPACE(sizeof *fd)];
-  } control;
-  struct iovec iov = {.iov_base = what, .iov_len = sizeof *what};
-  struct msghdr msg = {
-    .msg_iov = &iov,
-    .msg_iovlen = 1,
-    .msg_control = control.buf,
-    .msg_controllen = CMSG_LEN(sizeof *fd), /* room for one */
-  };
-  struct cmsghdr const *c;
   ssize_t n;
 
   *fd = -1;
   if (b->fd == -1)
     return -1;
-  n = recvmsg(b->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  n = rk_recv_fd(b->fd, what, sizeof *what, fd);
   if (n == -1 && (errno == EAGAIN || errno == EINTR))
     return 0;
-  c = n == -1 ? NULL : CMSG_FIRSTHDR(&msg);
-  if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-    memcpy(fd, CMSG_DATA(c), sizeof *fd);
   if (n == sizeof *what && what->version == RK_BYPASS_VERSION)
     return 1;
+  if (*fd != -1)
+    close(*fd);
+  *fd = -1;
   bypass_close(b);
   return -1;
 }

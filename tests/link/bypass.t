@@ -86,6 +86,21 @@ does end
 does start python3 "$T/server" four four '>' "$T/four"
 wait_until grep -q ready "$T/four"
 is "$(via) $(ask)" "bypass four 127.0.0.1" "and comes back from it"
+inside() { timeout 60 rk-enter "$D" "$@" 2>&1; }
+is "$(inside python3 "$T/ask" 127.0.0.1 80)" "four 127.0.0.1" "a client of rk-enter finds the server"
+is "$(inside python3 "$T/second.py")" "Address already in use" "a program of rk-enter cannot bind the port"
+spawn rk-enter "$D" python3 -c 'import socket, time
+s = socket.create_server(("127.0.0.1", 9000))
+print("ready", flush=True)
+while True: s.accept()[0].sendall(b"entered")'
+entered=$pid
+wait_until grep -q ready "$T/spawn.$entered.out"
+old=$(pgrep -f "^rk-bypassd $D\$")
+kill -9 "$old"
+wait_gone "$old"
+does run python3 "$T/ask" 127.0.0.1 9000 '>' "$T/nine"
+is "$(cat "$T/nine")" entered "and one that it runs can bind another"
+end "$entered"
 rm "$D/ports/web"
 wait_until test ! -e "$D/ports.status/web"
 like "$(ask)" "refused" "a port that is withdrawn stops at once"

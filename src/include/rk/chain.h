@@ -24,8 +24,8 @@ struct rk_chain {
                         close-on-exec, the caller's */
   int ruleset;       /* rk_chain_enter: the Landlock ruleset that rk-confine put the program under,
                         -1: none; close-on-exec, the caller's */
-  int bypass;        /* rk_chain_bypass: a new socket to its rk-bypassd (rk/bypass.h), -1: none;
-                        close-on-exec, the caller's */
+  int bypass;        /* rk_chain_enter, rk_chain_bypass: a new socket to its rk-bypassd
+                        (rk/bypass.h), -1: none; close-on-exec, the caller's */
 };
 
 /* Ask, for ms milliseconds at most. 0, or -1 with the reason in *why, and errno: ECONNREFUSED:
@@ -33,7 +33,8 @@ struct rk_chain {
    be believed; else what failed. */
 int rk_chain_find(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why);
 
-/* The same for somebody who will execute a program in the chain: with chain->ruleset. */
+/* The same for somebody who will execute a program in the chain: with chain->ruleset and
+   chain->bypass. */
 int rk_chain_enter(int dirfd, int ms, struct rk_chain *chain, struct rk_text *why);
 
 /* The same for who publishes ports: with chain->bypass. */

@@ -32,6 +32,13 @@ int rk_renameat2(int olddirfd, char const *old, int newdirfd, char const *new, u
 /* CMSG_NXTHDR(3): musl's macro does not pass -Wconversion. */
 struct cmsghdr *rk_cmsg_next(struct msghdr *msg, struct cmsghdr *c);
 
+/* One message over a SOCK_SEQPACKET socket, with fd by SCM_RIGHTS (unix(7)) unless that is -1;
+   neither waits. 0, or -1 with errno; the length, with the fd that came, close-on-exec and the
+   caller's, or -1 for none, or -1 with errno (EAGAIN: no message). Of several fds the kernel keeps
+   one. */
+int rk_send_fd(int to, void const *message, size_t len, int fd);
+ssize_t rk_recv_fd(int from, void *message, size_t len, int *fd);
+
 /* setgroups(2), and setresgid(2) and setresuid(2) of all three ids, of a single-threaded process:
    libc's wrappers, which make all threads do it, cost a link 3 KB. 0, or -1 with errno. To no
    groups; to ids; to 0:0. */
