@@ -6,7 +6,7 @@
             capabilities become empty; the parent death signal is cleared by the kernel
    fds/env  -
    forks    no
-   exits    100 usage, or an id that is not mapped here; 102 groups cannot be set; 111, 126, 127
+   exits    100 usage, not root inside, or an id that is not mapped here; 102 groups cannot be set; 111, 126, 127
  */
 #include "members.h"
 
@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <unistd.h>
+#include <linux/capability.h>
 
 #include <skalibs/allreadwrite.h>
 #include <skalibs/strerr.h>
@@ -25,6 +26,7 @@
 #include <rk/link.h>
 #include <rk/names.h>
 #include <rk/options.h>
+#include <rk/order.h>
 #include <rk/sys.h>
 
 /* In the order of -g's words. */
@@ -97,13 +99,22 @@ static void set_groups(struct members const *m)
   if (rk_set_groups(m->n, m->group) == 0)
     return;
   if (errno == EINVAL)
-    strerr_dief(RK_EXIT_USAGE, "unable to set the groups: one of them is not mapped here: use -g "
-                               "drop or -g keep, or map more gids");
+    strerr_dief(RK_EXIT_USAGE, "unable to set the groups: GID, or one of /etc/group, is not mapped "
+                               "here (rk-idmap -u, -M); compare -g");
   /* with CAP_SETGID only where /proc/self/setgroups says "deny", user_namespaces(7) */
   if (errno == EPERM)
-    rk_die_host("I12", "map subordinate ids (newgidmap), start as root inside, or use -g keep",
-                "unable to set the groups: not root inside, or setgroups is denied here");
+    rk_die_host("I12", "map subordinate ids (newgidmap), or use -g keep",
+                "unable to set the groups: setgroups is denied in this user namespace");
   strerr_diefusys(RK_EXIT_SYS, "set the groups");
+}
+
+static void need_root(void)
+{
+  static int const caps[] = {CAP_SETUID, CAP_SETGID};
+
+  rk_order_need_ids();
+  if (rk_caps_effective(caps, sizeof caps / sizeof *caps) != 1)
+    strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-setid");
 }
 
 int main(int argc, char const *const *argv)
@@ -116,6 +127,7 @@ int main(int argc, char const *const *argv)
   PROG = "rk-setid";
   argv += rk_options(&USAGE, argc, argv, &o);
   parse_ids(argv[0], &uid, &gid);
+  need_root();
 
   if (o.groups == FROM_FILE)
     read_groups(&members, uid, gid);

@@ -36,8 +36,8 @@ run setpriv --groups 50,60 rk-setid -g keep "$u:$g" id -G; is "$rc$err $out" "0 
 run rk-setid 3999 id -G; is "$rc$err $out" "0 3999" "a uid without a name"
 echo "far:x:4294967294:$n" >> /etc/group
 run rk-setid "$u:$g" true
-is "$rc $err" "100 rk-setid: fatal: unable to set the groups: one of them is not mapped here: use -g drop or -g keep, \
-or map more gids" "a group that is not mapped"
+is "$rc $err" "100 rk-setid: fatal: unable to set the groups: GID, or one of /etc/group, is not mapped here \
+(rk-idmap -u, -M); compare -g" "a group that is not mapped"
 sed -i '/^far:/d' /etc/group
 mv /etc/group /etc/group.away; run rk-setid "$u:$g" id -G; is "$rc$err $out" "0 $g" "no /etc/group"
 mkfifo /etc/group; run timeout 60 rk-setid "$u:$g" true; is "$rc" 0 "a FIFO in its place"
