@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,6 +80,23 @@ int rk_temp_open(int dirfd, char const *name, char *temp)
   return openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
+/* Beyond RLIMIT_FSIZE write(2) fails with EFBIG, but first SIGXFSZ kills us, unless it is ignored;
+   and an ignored signal would stay so over exec. */
+static size_t write_all(int fd, char const *text, size_t len)
+{
+  struct sigaction const ignore = {.sa_handler = SIG_IGN};
+  struct sigaction was;
+  size_t n;
+  int e;
+
+  sigaction(SIGXFSZ, &ignore, &was);
+  n = allwrite(fd, text, len);
+  e = errno;
+  sigaction(SIGXFSZ, &was, NULL);
+  errno = e;
+  return n;
+}
+
 static int write_in(int dirfd, char const *name, char const *text, size_t len, mode_t mode)
 {
   char temp[RK_TEMP_MAX];
@@ -87,7 +105,7 @@ static int write_in(int dirfd, char const *name, char const *text, size_t len, m
 
   if (fd == -1)
     return -1;
-  if (allwrite(fd, text, len) < len || fchmod(fd, mode) == -1)
+  if (write_all(fd, text, len) < len || fchmod(fd, mode) == -1)
     e = errno;
   close(fd);
   if (!e) {
@@ -155,6 +173,18 @@ ssize_t rk_fact_read(int dirfd, char const *path, char *buf, size_t size)
     len--;
   buf[len] = 0;
   return (ssize_t)len;
+}
+
+int rk_state_foreign(int dirfd, char const *name)
+{
+  struct stat above, st;
+  int e = errno;
+
+  if (fstatat(dirfd, name, &st, AT_SYMLINK_NOFOLLOW) == -1 || fstat(dirfd, &above) == -1) {
+    errno = e;
+    return 0;
+  }
+  return !S_ISDIR(st.st_mode) || st.st_uid != above.st_uid || (st.st_mode & 0700) != 0700;
 }
 
 int rk_state_sub(int dirfd, char const *name, int make)

@@ -41,10 +41,13 @@ uint32_t rk_portid_number(char const *name)
 static int subdirectory(int dirfd, char const *name)
 {
   int fd = rk_state_sub(dirfd, name, 1);
+  int e = errno;
 
-  if (fd != -1 || (errno != ENOTDIR && errno != EPERM && errno != EACCES))
+  if (fd != -1)
     return fd;
-  return rk_state_away(dirfd, name) == -1 ? -1 : rk_state_sub(dirfd, name, 1);
+  if (rk_state_foreign(dirfd, name) && rk_state_away(dirfd, name) == 0)
+    return rk_state_sub(dirfd, name, 1);
+  return rk_fail(e);
 }
 
 static int make_names(int dirfd)

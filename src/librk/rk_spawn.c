@@ -56,6 +56,7 @@ static void become(struct rk_spawn const *h, int outfd, pid_t parent)
   int code = CANNOT_EXEC;
 
   sigaction(SIGPIPE, &def, NULL);
+  sigaction(SIGXFSZ, &def, NULL);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == -1)

@@ -67,8 +67,13 @@ static enum MHD_Result add(struct request *q)
     return apid_refuse(q->connection, 400, err);
   }
   q->id = apid_new_id(a);
+  if (q->id == -1) {
+    snprintf(err, sizeof err, "unable to take a number from %s/.port-ids: %s", a->dir,
+             strerror(errno));
+    return apid_refuse(q->connection, 400, err);
+  }
   snprintf(q->name, sizeof q->name, "%ld", q->id);
-  if (q->id == -1 || ports_write(a->dirfd, q->name, &q->spec, a->option) == -1) {
+  if (ports_write(a->dirfd, q->name, &q->spec, a->option) == -1) {
     snprintf(err, sizeof err, "unable to write %s/ports/%s: %s", a->dir, q->name, strerror(errno));
     return apid_refuse(q->connection, 400, err);
   }

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -503,8 +504,11 @@ void copyup_copy(struct copyup const *dir)
   static struct copy copy; /* too large for a stack */
   struct copy *c = &copy;
   struct rlimit was = more_files(c);
+  struct sigaction const ignore = {.sa_handler = SIG_IGN};
+  struct sigaction filesize;
   int tmpfs;
 
+  sigaction(SIGXFSZ, &ignore, &filesize); /* EFBIG tells the same, without death (setrlimit(2)) */
   begin(c, dir);
   tmpfs = copyup_tmpfs(0700);
   copyup_attach(tmpfs, dir->fd, "", dir->path);
@@ -520,6 +524,7 @@ void copyup_copy(struct copyup const *dir)
   close(c->level[0].in);
   close(c->cover);
   close(tmpfs);
+  sigaction(SIGXFSZ, &filesize, NULL);
   if (setrlimit(RLIMIT_NOFILE, &was) == -1)
     copyup_die("restore", "the limit of open files", "");
 

@@ -160,6 +160,7 @@ void driver_exec(struct driver const *driver, int const *fds, pid_t parent)
   environment(driver, env, text, sizeof text);
   /* what rk-outside ignores; a driver may have something to tidy up at SIGTERM */
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGXFSZ, SIG_DFL);
   signal(SIGTERM, SIG_DFL);
   signal(SIGINT, SIG_DFL);
   signal(SIGHUP, SIG_DFL);

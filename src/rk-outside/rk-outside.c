@@ -162,6 +162,7 @@ static void reset_signals(void)
     if (sig != SIGKILL && sig != SIGSTOP)
       signal(sig, SIG_DFL);
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN); /* EFBIG tells the same */
   /* Service managers and terminals send these to every process at once (systemd.kill(5)): the
      program may have something left to do, with its network. Its end is ours. */
   for (size_t i = 0; i < sizeof outlived / sizeof *outlived; i++)

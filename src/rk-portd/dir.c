@@ -25,8 +25,6 @@
 #include <rk/notify.h>
 #include <rk/state.h>
 
-#include "errtext.h"
-
 /* IN_CREATE: a hard link or symbolic link brings no other event. A file that is written in place is
    read when it is closed. */
 enum {
@@ -228,7 +226,8 @@ static int lock_status(struct dir *dir)
 
   dir->status = rk_state_sub(dir->fd, "ports.status", 1);
   /* rk-portd's own name: a chain that puts something else there keeps nobody from publishing */
-  if (dir->status == -1 && !errno_passes(errno) && rk_state_away(dir->fd, "ports.status") == 0) {
+  if (dir->status == -1 && rk_state_foreign(dir->fd, "ports.status") &&
+      rk_state_away(dir->fd, "ports.status") == 0) {
     strerr_warnw(dir->path, "/ports.status was no directory of ours: it is renamed");
     dir->status = rk_state_sub(dir->fd, "ports.status", 1);
   }

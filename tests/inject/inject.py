@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""inject.py [-n RUNS] [-s SEED] [-v] [SCENARIO...]: system calls that fail, one in each run.
+"""inject.py [-n RUNS] [-s SEED] [-i "PROGRAM/PROCESS CALL#COUNT ERROR"] [-v] [SCENARIO...]: system calls that fail.
 
 As root, in the stage of tests/run. For every scenario a command is run once as the test user while its system calls
 are counted (rk-t-inject), then once for each of them that is chosen: of each process of rk the first, second, middle
 and last call of every number, with each error that the file `errors` names for it. -n: only so many of all these runs,
-chosen by the seed. Each run must end in time, with an exit code of rk-exit-codes(7), with one fatal line that holds
-the error if the code is 111, with nothing left (processes, files, mounts), and, if it succeeds without a word, having
-done what it does without an error: what the script `look` finds at the end of a chain is compared.
+chosen by the seed; -i: only this one, as a finding names it. Each run must end in time, with an exit code of
+rk-exit-codes(7), with one fatal line that holds the error if the code is 111, with nothing left (processes, files,
+mounts), and, if it succeeds without a word, having done what it does without an error: what the script `look` finds at
+the end of a chain is compared.
 Prints a line for each finding, and counts. Exits 1 if there are findings."""
 import collections
 import errno
@@ -234,18 +235,20 @@ def plan(calls, names, table, only):
 
 
 def options(argv):
-    runs, seed, verbose = None, int(time.strftime('%Y%m%d', time.gmtime())), False
+    runs, seed, verbose, only = None, int(time.strftime('%Y%m%d', time.gmtime())), False, None
     while argv and argv[0].startswith('-'):
         option = argv.pop(0)
         if option == '-n':
             runs = int(argv.pop(0))
         elif option == '-s':
             seed = int(argv.pop(0))
+        elif option == '-i':
+            only = argv.pop(0)
         elif option == '-v':
             verbose = True
         else:
-            sys.exit(f'inject.py: usage: inject.py [-n RUNS] [-s SEED] [-v] [SCENARIO...]')
-    return runs, seed, verbose, argv
+            sys.exit('inject.py: usage: inject.py [-n RUNS] [-s SEED] [-i INJECTION] [-v] [SCENARIO...]')
+    return runs, seed, verbose, only, argv
 
 
 def baseline(stage, name, cmd):
@@ -267,7 +270,7 @@ def baseline(stage, name, cmd):
 
 
 def main():
-    runs, seed, verbose, wanted = options(sys.argv[1:])
+    runs, seed, verbose, one, wanted = options(sys.argv[1:])
     print(f'seed {seed}', flush=True)
     stage = Stage(os.environ['T'])
     names, table, rng = numbers(), errors(), random.Random(seed)
@@ -277,6 +280,8 @@ def main():
         base[name] = baseline(stage, name, known[name][0])
         only = SERVED if known[name][1] is None else None
         todo += [(name,) + p for p in plan(base[name].calls(), names, table, only)]
+    if one:
+        todo = [t for t in todo if f'{t[1]}/{t[2]} {t[4]}#{t[5]} {t[6]}' == one]
     if runs is not None and runs < len(todo):
         slow = [t for t in todo if t[0] == 'serve']  # seconds each, where a port is tried again
         rest = [t for t in todo if t[0] != 'serve']

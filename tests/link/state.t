@@ -76,4 +76,8 @@ run rk-state "$T/x"; is "$rc" 100 "no program: 100"
 run rk-state -q "$T/x" true; is "$rc" 100 "unknown option: 100"
 (cd "$T" && rk-state rel rk-userns rk-idmap sh -c 'echo "$RK_STATE_DIR"') > "$T/rel.out"
 is "$(cat "$T/rel.out")" "$T/rel" "a relative directory is exported as an absolute path"
+# write(2) beyond RLIMIT_FSIZE: EFBIG, and not the signal that would leave the directory half made
+run sh -c "(ulimit -f 0; exec rk-state '$T/limited' true) 2>&1 | cat"
+like "$out" "^rk-state: fatal: unable to write .*/.owner: File too large" "a limit of file sizes: one line"
+not_ok "and no directory is left" test -e "$T/limited"
 done_testing

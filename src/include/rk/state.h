@@ -47,6 +47,10 @@ int rk_mkdirat(int dirfd, char const *path, mode_t mode);
    one that does not belong to the owner of dirfd. */
 int rk_state_sub(int dirfd, char const *name, int make);
 
+/* Is there something of that name that is no directory of the owner of dirfd, or one without his
+   permissions? 1, or 0 (also if that cannot be seen). Keeps errno. */
+int rk_state_foreign(int dirfd, char const *name);
+
 /* Who a process is, beyond its recyclable number: "PID STARTTIME BOOTID" (proc_pid_stat(5) field
    22, in clock ticks). Returns the length, or -1 with errno (ESRCH: no such process). */
 enum { RK_IDENTITY_MAX = 96 };

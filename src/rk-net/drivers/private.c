@@ -86,7 +86,7 @@ static void visit(int socket)
   int fs, dir;
 
   if (dup2(socket, 0) == -1)
-    _exit(2);
+    fail(socket, MAP);
   rk_close_range(1, UINT_MAX, 0);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == -1)
     fail(0, UNSHARE);
@@ -100,7 +100,9 @@ static void visit(int socket)
   dir = rk_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
   if (dir == -1)
     fail(0, MOUNT);
-  _exit(ancil_send_fd(0, dir, DONE) ? 0 : 2);
+  if (!ancil_send_fd(0, dir, DONE))
+    fail(0, MOUNT);
+  _exit(0);
 }
 
 static void __attribute__((noreturn)) die(int socket)
