@@ -235,6 +235,8 @@ static int parse_spec(struct parse const *in, struct piece line)
   some = *spec;
   if (!spec->parentport && spec->count == 1)
     some.parentport = 1;
+  if (spec->childpath[0])
+    some.childport = 1;
   return rk_portspec_check(&some, in->err, in->errsize);
 }
 
@@ -284,6 +286,8 @@ static int check_whole(struct parse const *in)
     return refuse(in, "no port spec in the file; wanted: " RK_PORTSPEC_FORM);
   if (file->spec.parentpath[0] && file->listenfd[0])
     return refuse(in, "listen-fd= and a unix socket exclude each other");
+  if (file->spec.childpath[0] && file->refuse_backend)
+    return refuse(in, "refuse=backend is not for a unix socket");
   if (file->spec.parentpath[0] && !rk_proto_is_tcp(file->spec.proto))
     return refuse(in, "a unix socket is for tcp");
   if (file->spec.parentpath[0] && file->refuse_backend)
@@ -331,8 +335,8 @@ int rk_portfile_parse(char const *text, size_t len, struct rk_portfile *file, un
 
 int rk_portfile_needs_relay(struct rk_portfile const *file)
 {
-  if (rk_portfile_link(file)[0] || file->spec.parentpath[0] || file->refuse_backend || file->idle ||
-      file->wait != RK_WAIT_START)
+  if (rk_portfile_link(file)[0] || file->spec.parentpath[0] || file->spec.childpath[0] ||
+      file->refuse_backend || file->idle || file->wait != RK_WAIT_START)
     return 1;
   return file->srcip == RK_SRCIP_NO || file->srcip == RK_SRCIP_PLAIN;
 }

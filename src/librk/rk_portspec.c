@@ -315,13 +315,13 @@ static int parse_mode(struct piece p, uint16_t *mode)
   return n <= 0777;
 }
 
-static int parse_path(struct parse const *in, struct piece p)
+static int parse_path(struct parse const *in, struct piece p, char *path)
 {
-  if (p.len < 2 || p.s[p.len - 1] == '/' || memchr(p.s, 0, p.len))
+  if (p.len < 2 || p.s[p.len - 1] == '/' || memchr(p.s, 0, p.len) || memchr(p.s, ':', p.len))
     return refuse_spec(in, "not the absolute path of a file in");
   if (p.len >= RK_PORTSPEC_PATHMAX)
     return refuse_spec(in, "path longer than 511 bytes in");
-  memcpy(in->spec->parentpath, p.s, p.len);
+  memcpy(path, p.s, p.len);
   return 0;
 }
 
@@ -331,6 +331,28 @@ enum { UNIX_LEN = sizeof UNIX - 1, SOCKET_MODE = 0600 };
 static int is_unix(struct piece p)
 {
   return p.len > UNIX_LEN && !memcmp(p.s, UNIX "/", UNIX_LEN + 1);
+}
+
+/* [PARENTIP:][PARENTPORT]:unix:/PATH; inside: its last part. */
+static int parse_to_unix(struct parse const *in, char const *inside)
+{
+  struct piece f[3] = {word(""), word(""), word("")};
+  struct piece host = between(in->whole.s, inside);
+  struct piece port;
+  int n = parse_fields(host, f);
+
+  in->spec->proto = RK_PROTO_TCP;
+  if (n < 1 || n > 2 || is_unix(host))
+    return refuse_spec(in, "unexpected");
+  port = f[n - 1];
+  if (n == 2 && is_word(f[0], "localhost"))
+    f[0] = word("127.0.0.1");
+  if (n == 2 && parse_ip(in, f[0], "unexpected ParentIP in", in->spec->parentip) == -1)
+    return -1;
+  if (parse_ports(in, port.len ? port : word("0"), word("0")) == -1)
+    return -1;
+  inside += 1 + UNIX_LEN;
+  return parse_path(in, between(inside, in->whole.s + in->whole.len), in->spec->childpath);
 }
 
 /* unix:/PATH[:MODE]:[CHILDIP:]CHILDPORT[/PROTO] */
@@ -353,7 +375,7 @@ static int parse_unix(struct parse const *in)
   n = parse_fields(between(text.s + UNIX_LEN, colon), f);
   if (n < 1 || n > 3)
     return refuse_spec(in, "unexpected");
-  if (parse_path(in, f[0]) == -1)
+  if (parse_path(in, f[0], in->spec->parentpath) == -1)
     return -1;
   if (n == 3 && !parse_mode(f[1], &in->spec->mode))
     return refuse_spec(in, "mode must be an octal number up to 0777 in");
@@ -376,10 +398,14 @@ int rk_portspec_parse(char const *text, size_t len, unsigned int flags, struct r
   };
   int brief = (flags & RK_PORTSPEC_SHORT) != 0;
   char const *slash = memrchr(text, '/', len);
+  char const *inside;
   struct parts parts;
 
   memset(spec, 0, sizeof *spec);
   spec->count = 1;
+  inside = brief ? memmem(text, len, ":" UNIX "/", 2 + UNIX_LEN) : NULL;
+  if (inside)
+    return parse_to_unix(&in, inside);
   if (brief && is_unix(in.whole))
     return parse_unix(&in);
   if (!slash && !brief)
@@ -491,6 +517,10 @@ size_t rk_portspec_format(struct rk_portspec const *spec, char *buf, size_t size
     put_ports(&t, spec->parentport, spec->count);
   }
   rk_text_str(&t, ":");
+  if (spec->childpath[0]) {
+    rk_text_add(&t, UNIX, spec->childpath);
+    return t.len;
+  }
   if (spec->childip[0])
     put_ip(&t, spec->childip);
   put_ports(&t, spec->childport, spec->count);

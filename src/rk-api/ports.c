@@ -90,7 +90,7 @@ static void read_port(struct apid const *a, char const *name)
   snprintf(path, sizeof path, "ports/%s", name);
   n = rk_fact_read(a->dirfd, path, text, sizeof text);
   e->there = n >= 0 && rk_portfile_parse(text, (size_t)n, &file, &line, err, sizeof err) == 0;
-  if (e->there && file.spec.parentpath[0])
+  if (e->there && (file.spec.parentpath[0] || file.spec.childpath[0]))
     e->there = 0; /* the API knows no unix sockets */
   if (!e->there)
     return;

@@ -31,6 +31,17 @@ void chain_close(struct chain *chain);
 /* Has the chain that is held ended? 1 or 0. */
 int chain_ended(struct chain const *chain);
 
+/* netns.c: open something that root inside may have made to keep us waiting: open(path, pid of the
+   chain's program), in a child, for two seconds at most. *openerfd: chain.openerfd. The fd, or -1
+   with open's errno or ETIMEDOUT. */
+typedef int chain_open_fn(char const *path, pid_t pid);
+int chain_open_inside(chain_open_fn *open, char const *path, int *openerfd, pid_t pid);
+
+/* socket.c: the file of a unix socket inside, whose absolute path is path. O_PATH fd, or -1 with
+   errno: ENOTSOCK, EPERM: it belongs to no id of the chain's; EOPNOTSUPP: it is on a file system
+   that may keep connect(2) waiting; ETIMEDOUT, or those of openat2. */
+int chain_socket(struct chain *chain, char const *path);
+
 /* netns.c: the network namespace of the chain's program. An fd, or -1 with errno; EXDEV: it is of
    this or an outer user namespace, EPERM: of another than the chain's, ESRCH: the chain has ended,
    ETIMEDOUT: something inside keeps it from being opened. */

@@ -25,11 +25,12 @@ struct forward {
   struct forwarder const *ops;
   char const *path; /* the state directory, and an fd of it */
   int dir;
-  struct chain const *chain; /* the one to serve; NULL: none */
+  struct chain *chain; /* the one to serve; NULL: none */
   struct bind bind;
   struct relay relay; /* relay */
   struct bypass bypass;
   int six;            /* relay: one that can do IPv6 is needed */
+  int sockets;        /* relay: one that can connect to unix sockets is needed */
   int pace;           /* relay: ms between two looks at the counters */
   struct stat socket; /* slirp4netns, gvproxy: the API socket of the one that was asked */
   int diag;           /* implicit: a socket of sock_diag(7); -1 */
@@ -67,6 +68,9 @@ struct forwarder {
   /* Give the counters that have changed to each; most: as many ports as there are. */
   void (*count)(struct forward *f, size_t most,
                 void (*each)(void *ctx, struct rk_relay_stat const *stat), void *ctx);
+  /* Somebody inside has perhaps made again what an attached port leads to: look. 1: something is to
+     be told. */
+  int (*aim)(struct forward *f, struct published *p);
   /* Is another network driver there than the one that was asked? 1 or 0. */
   int (*stale)(struct forward *f);
   /* A child has ended: LOST if it takes all that was attached along, *what is how; else

@@ -2,14 +2,17 @@
    -P relay: bind here, hand the listening sockets to rk-relay, and read its counters. */
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <arpa/inet.h>
+#include <sys/stat.h>
 
+#include <skalibs/djbunix.h>
 #include <skalibs/strerr.h>
 
 #include "errtext.h"
 #include "forward.h"
 
-enum { STATS_MIN = 1000, STATS_MAX = 8000 };
+enum { STATS_MIN = 1000, STATS_MAX = 8000, UNIX_WAIT_S = 10 };
 
 /* Does it need IPv6 of the relay (rk/relay.h)? */
 static int needs_six(struct published const *p)
@@ -40,13 +43,18 @@ static void relay_prepare(struct forward *f, struct published const *p)
 {
   if (needs_six(p))
     f->six = 1;
+  if (p->file.spec.childpath[0])
+    f->sockets = 1;
 }
 
 static enum forwarded relay_up(struct forward *f, struct rk_text *why)
 {
-  /* this relay's filter forbids IPv6: another does it, and this one finishes its connections */
-  if (f->six && !f->relay.six)
+  /* this relay's filter forbids IPv6, or unix sockets: another does it, and this one finishes its
+     connections */
+  if ((f->six && !f->relay.six) || (f->sockets && !f->relay.sockets))
     relay_let_go(&f->relay);
+  if (f->sockets)
+    f->relay.sockets = 1;
   if (!relay_usable(&f->relay))
     f->pace = STATS_MIN;
   if (relay_start(&f->relay, f->dir, f->path, f->chain, f->six, why) == -1)
@@ -107,6 +115,14 @@ static struct rk_relay_add request(struct published const *p)
   struct sockaddr_in const *four = (void const *)&sa;
   struct sockaddr_in6 const *six = (void const *)&sa;
 
+  if (p->file.spec.childpath[0]) {
+    add.dest.family = AF_UNIX;
+    if (add.wait == RK_WAIT_START) { /* a server that starts anew makes its socket anew */
+      add.wait = RK_WAIT_FOR;
+      add.wait_s = UNIX_WAIT_S;
+    }
+    return add;
+  }
   add.host = !p->file.spec.childip[0];
   bind_target(p, &sa);
   add.dest.family = sa.ss_family;
@@ -118,6 +134,68 @@ static struct rk_relay_add request(struct published const *p)
     add.dest.port = ntohs(six->sin6_port);
   }
   return add;
+}
+
+static enum forwarded complain(struct rk_relay_say const *say, struct rk_text *why)
+{
+  rk_text_str(why, "rk-relay: ");
+  rk_text_mem(why, say->text, strnlen(say->text, sizeof say->text));
+  rk_text_add(why, say->text[0] ? ": " : "", errtext(say->error));
+  return FORWARD_REFUSED;
+}
+
+/* The file of the unix socket that it leads to; -1: there is none that may be used. */
+static int find_socket(struct forward *f, struct published *p)
+{
+  struct stat st;
+  int fd = chain_socket(f->chain, p->file.spec.childpath);
+
+  if (fd != -1 && fstat(fd, &st) == -1) {
+    fd_close(fd); /* keeps errno */
+    fd = -1;
+  }
+  p->aimerror = fd == -1 ? errno : 0;
+  if (fd == -1)
+    return -1;
+  p->aimdev = st.st_dev;
+  p->aimino = st.st_ino;
+  return fd;
+}
+
+static enum forwarded attach_unix(struct forward *f, struct published *p, struct rk_text *why)
+{
+  struct rk_relay_add add = request(p);
+  struct rk_relay_say say;
+  int fds[2] = {p->fds[0], find_socket(f, p)};
+  int r;
+
+  add.dest.port = fds[1] != -1;
+  r = relay_ask(&f->relay, &add, sizeof add, fds, fds[1] == -1 ? 1 : 2, &say, sizeof say);
+  if (fds[1] != -1)
+    close(fds[1]);
+  if (r == -1)
+    return FORWARD_LOST;
+  return say.error ? complain(&say, why) : FORWARD_LISTENING;
+}
+
+static int relay_aim(struct forward *f, struct published *p)
+{
+  struct rk_relay_del aim = {.head = {RK_RELAY_VERSION, RK_RELAY_AIM}, .id = p->id};
+  struct rk_relay_say ignored;
+  dev_t dev = p->aimdev;
+  ino_t ino = p->aimino;
+  int was = p->aimerror;
+  int fd;
+
+  if (!p->file.spec.childpath[0] || !relay_usable(&f->relay))
+    return 0;
+  fd = find_socket(f, p);
+  if (fd == -1)
+    return p->aimerror != was;
+  if (was || dev != p->aimdev || ino != p->aimino)
+    relay_ask(&f->relay, &aim, sizeof aim, &fd, 1, &ignored, sizeof ignored);
+  close(fd);
+  return was != 0;
 }
 
 /* Hand its sockets over. */
@@ -134,6 +212,8 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
     return FORWARD_REFUSED;
   if (!p->nfds)
     return FORWARD_WAITING;
+  if (p->file.spec.childpath[0])
+    return attach_unix(f, p, why);
   bind_listen_again(p);
   for (add.index = 0; add.index < p->nfds; add.index += RK_RELAY_FDS_MAX) {
     size_t n = p->nfds - add.index;
@@ -145,10 +225,7 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
       continue;
     if (add.index)
       del(f, p);
-    rk_text_str(why, "rk-relay: ");
-    rk_text_mem(why, say.text, strnlen(say.text, sizeof say.text));
-    rk_text_add(why, say.text[0] ? ": " : "", errtext(say.error));
-    return FORWARD_REFUSED;
+    return complain(&say, why);
   }
   p->loopback = say.loopback != 0;
   bypass_offer(&f->bypass, p);
@@ -243,6 +320,7 @@ struct forwarder const forward_relay = {
   .attach = relay_attach,
   .detach = relay_detach,
   .take = relay_take,
+  .aim = relay_aim,
   .count = relay_count,
   .reaped = relay_child,
   .leave = relay_quit,

@@ -40,7 +40,7 @@ static int open_link(pid_t pid, char const *name, int flags)
 }
 
 /* DIR/netns inside. Nothing but a namespace is opened for reading: not a FIFO, not a device. */
-static int open_inside(char const *dirpath, pid_t pid)
+static int open_netns(char const *dirpath, pid_t pid)
 {
   char inner[RK_STATE_PATH_MAX + sizeof "/netns"], path[40];
   struct rk_text name = rk_text_in(inner, sizeof inner), again = rk_text_in(path, sizeof path);
@@ -65,8 +65,8 @@ static int open_inside(char const *dirpath, pid_t pid)
   return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* In the child: the errno of open_inside, with the fd if that is 0. */
-static void hand_over(int sock, char const *dirpath, pid_t pid)
+/* In the child: the errno of open, with the fd if that is 0. */
+static void hand_over(int sock, chain_open_fn *open, char const *path, pid_t pid)
 {
   union {
     struct cmsghdr align;
@@ -80,7 +80,7 @@ static void hand_over(int sock, char const *dirpath, pid_t pid)
   /* It may stay for long: it must not keep ports bound, or the relay alive. */
   if (dup2(sock, 0) == -1 || rk_close_range(1, ~0U, 0) == -1)
     _exit(1);
-  fd = open_inside(dirpath, pid);
+  fd = open(path, pid);
   if (fd == -1) {
     error = errno;
   } else {
@@ -123,7 +123,7 @@ static int receive(int sock)
 }
 
 /* One child at a time: who cannot be killed must not become many. */
-static int open_bounded(char const *dirpath, int *openerfd, pid_t pid)
+int chain_open_inside(chain_open_fn *open, char const *path, int *openerfd, pid_t pid)
 {
   struct pollfd before = {.fd = *openerfd, .events = POLLIN};
   int pair[2], fd;
@@ -139,7 +139,7 @@ static int open_bounded(char const *dirpath, int *openerfd, pid_t pid)
     return -1;
   child = fork();
   if (child == 0)
-    hand_over(pair[1], dirpath, pid);
+    hand_over(pair[1], open, path, pid);
   fd_close(pair[1]);
   /* a zombie at most: it is reaped at SIGCHLD, which is blocked here */
   if (child != -1)
@@ -161,7 +161,7 @@ int chain_netns(int dir, char const *path, int *openerfd, struct rk_chain const 
   int fd;
 
   if (faccessat(dir, "netns", F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-    fd = open_bounded(path, openerfd, found->pid);
+    fd = chain_open_inside(open_netns, path, openerfd, found->pid);
   else if (errno == ENOENT)
     fd = open_link(found->pid, "/ns/net", O_RDONLY);
   else

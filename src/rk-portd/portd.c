@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <net/if.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 
 #include <skalibs/strerr.h>
@@ -20,6 +21,7 @@
 
 enum {
   STATUS_MAX = 4096,
+  AIM_MS = 100,         /* from an alarm until the sockets inside are looked for */
   STATUS_GONE_MS = 100, /* then the directory itself may be gone, too */
   SETTLE_MS = 20,       /* a socket that is bound listens in a moment */
   PATIENT_MS = 500,     /* the relay of an rk-portd that was killed lets its ports go */
@@ -175,7 +177,7 @@ static void detach(struct portd *s, struct published *p)
 /* All that was attached is lost. */
 static void detach_all(struct portd *s)
 {
-  struct chain const *chain = s->forward.chain;
+  struct chain *chain = s->forward.chain;
 
   s->forward.chain = NULL; /* nobody is there to be asked */
   for (struct published *p = s->table.first; p; p = p->next)
@@ -997,6 +999,47 @@ void portd_rescan(struct portd *s)
   look_for_chain(s);
 }
 
+static void on_aim(void *ctx)
+{
+  struct portd *s = ctx;
+
+  for (struct published *p = s->table.first; p; p = p->next) {
+    if (port_attached(p->state) && s->forward.chain && s->forward.ops->aim(&s->forward, p))
+      dirty(s, p);
+  }
+}
+
+/* A child looks for each of them: not more often than that. */
+static void on_alarm(void *ctx, short revents)
+{
+  struct portd *s = ctx;
+  uint64_t rings;
+
+  (void)revents;
+  if (read(s->alarm.fd, &rings, sizeof rings) == -1)
+    return;
+  if (!s->aim.at)
+    rk_timer_start(&s->loop, &s->aim, AIM_MS);
+}
+
+/* Only rk-relay rings. */
+static void watch_alarm(struct portd *s)
+{
+  s->forward.relay.alarm = -1;
+  if (!s->forward.ops->aim)
+    return;
+  s->forward.relay.alarm = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (s->forward.relay.alarm == -1)
+    strerr_diefusys(RK_EXIT_SYS, "make an eventfd");
+  s->alarm = (struct rk_watch){
+    .fd = s->forward.relay.alarm,
+    .events = POLLIN,
+    .ready = on_alarm,
+    .ctx = s,
+  };
+  rk_loop_add(&s->loop, &s->alarm);
+}
+
 static struct rk_timer timer(struct portd *s, void (*due)(void *ctx))
 {
   return (struct rk_timer){.due = due, .ctx = s};
@@ -1029,6 +1072,7 @@ static void set_timers(struct portd *s)
   s->scan_again = timer(s, on_scan_again);
   s->status_again = timer(s, on_status_again);
   s->look = timer(s, on_look);
+  s->aim = timer(s, on_aim);
   s->status_gone = timer(s, on_status_gone);
   s->socket = timer(s, on_socket);
   s->chain_wait = between(100, 5000);
@@ -1049,6 +1093,7 @@ void portd_start(struct portd *s, char const *path)
   s->chain.openerfd = -1;
   s->forward.relay.control = -1;
   s->forward.bypass.fd = -1;
+  watch_alarm(s);
   s->forward.diag = -1;
   dir_open(&s->dir, path, &s->loop, on_dir, s);
   rk_prog_dir("rk-portd", s->dir.path, s->prog);

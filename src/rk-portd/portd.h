@@ -26,6 +26,8 @@ struct portd {
   struct rk_watch chainwatch;
   struct rk_watch bypasswatch; /* of forward.bypass.fd */
   struct links links;
+  struct rk_watch alarm;        /* the relay's: a unix socket inside may be another */
+  struct rk_timer aim;          /* they are looked for once in a while only */
   struct rk_portdefault usual;  /* ports/.default, read before the ports */
   struct addresses addresses;   /* of the host */
   char prog[RK_PROG_MAX];       /* its name in messages */

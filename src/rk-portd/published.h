@@ -60,7 +60,10 @@ struct published {
   unsigned int bypass : 1;   /* the program has its socket (bypass.h) */
   unsigned int bypassed : 1; /* it had: who knows what it did with it */
   uint32_t nfds;
-  int *fds;             /* bound sockets, in the range's order */
+  int *fds;     /* bound sockets, in the range's order */
+  int aimerror; /* childpath: why the relay has no file of it, errno; 0: it has this one: */
+  dev_t aimdev;
+  ino_t aimino;
   unsigned int ifindex; /* ifname=: the interface's when they were bound */
   int socketdir; /* of a unix socket that is bound: its directory (O_PATH), and what was made */
   dev_t socketdev;

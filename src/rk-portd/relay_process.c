@@ -187,22 +187,24 @@ int relay_more(struct relay *relay, void *reply, size_t replylen)
   return -1;
 }
 
-static void child(struct chain const *chain, char const *dir, int sock) __attribute__((noreturn));
-static void child(struct chain const *chain, char const *dir, int sock)
+static void child(struct chain const *chain, char const *dir, int sock, int alarm)
+  __attribute__((noreturn));
+static void child(struct chain const *chain, char const *dir, int sock, int alarm)
 {
   char const *const argv[] = {"rk-relay", dir, NULL};
-  int const given[] = {sock, chain->netns, chain->pidfd};
+  int const given[] = {sock, chain->netns, chain->pidfd, alarm};
+  int const n = alarm == -1 ? 3 : 4;
   char path[4096];
   sigset_t none;
-  int fds[3];
+  int fds[4];
 
   PROG = "rk-portd (relay)";
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < n; i++)
     fds[i] = fcntl(given[i], F_DUPFD, 10);
-  for (int i = 0; i < 3; i++)
+  for (int i = 0; i < n; i++)
     if (fds[i] == -1 || dup2(fds[i], RK_RELAY_CONTROL_FD + i) == -1)
       strerr_diefusys(RK_EXIT_SYS, "hand fds to rk-relay");
-  rk_close_range(RK_RELAY_CHAIN_FD + 1, ~0U, 0);
+  rk_close_range((unsigned int)(RK_RELAY_CONTROL_FD + n), ~0U, 0);
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
   setsid(); /* a Ctrl-C meant for rk-portd is not for the connections */
@@ -266,7 +268,7 @@ static int spawn(struct relay *relay, struct chain const *chain, char const *dir
   }
   pid = fork();
   if (pid == 0)
-    child(chain, dir, pair[1]);
+    child(chain, dir, pair[1], relay->alarm);
   fd_close(pair[1]);
   if (pid == -1) {
     fd_close(pair[0]);
@@ -283,7 +285,8 @@ static int configure(struct relay *relay, int dir, struct rk_text *why)
 {
   struct rk_relay_start s = {.head = {RK_RELAY_VERSION, RK_RELAY_START},
                              .patience = patience(dir),
-                             .six = (uint32_t)relay->six};
+                             .six = (uint32_t)relay->six,
+                             .sockets = (uint32_t)relay->sockets};
   struct rk_relay_say say;
   char ifname[sizeof s.ifname];
 

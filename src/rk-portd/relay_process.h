@@ -16,6 +16,8 @@ struct relay {
   int control;         /* -1: it is of no use any more, and its end is on its way */
   int64_t started;     /* rk_clock_ms */
   int six;             /* it may serve destinations of IPv6; its successors may, too */
+  int sockets;         /* it may serve unix sockets: set before it is started */
+  int alarm;           /* eventfd, which it rings when nobody listens at one of those; -1 */
   pid_t draining;      /* one that could not, and finishes its connections; 0: none */
   int srcip4, srcip6;  /* errno: why clients' addresses cannot be kept; 0: they can */
   unsigned int losses; /* how many relays are gone, each with all ports it had */

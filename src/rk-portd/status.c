@@ -105,10 +105,24 @@ static void srcip(struct rk_text *t, struct published const *p, struct status_vi
   field(t, "srcip-reason", errtext(reason));
 }
 
+/* Why there is no unix socket to lead to. */
+static char const *aim_text(int e)
+{
+  switch (e) {
+    case ENOENT: return "there is no such socket in the chain yet";
+    case ENOTSOCK: return "what has that name in the chain is no socket";
+    case EPERM: return "the socket belongs to an id that the chain does not have";
+    case EOPNOTSUPP: return "the socket is on a file system that rk-portd does not trust to answer";
+    default: return errtext(e);
+  }
+}
+
 static void chain(struct rk_text *t, struct published const *p, struct status_view const *v)
 {
   if (port_attached(p->state)) {
     field(t, "chain", "attached");
+    if (p->file.spec.childpath[0] && p->aimerror)
+      field(t, "reason", aim_text(p->aimerror));
     if (p->stat.state & RK_RELAY_STRAY)
       field(t, "reason", "no interface of the chain has the target's address");
   } else if (v->trouble[0]) {
@@ -156,7 +170,12 @@ void status_text(struct published const *p, struct status_view const *v, struct 
     address(t, "listen", &v->listen, p->nfds);
   if (p->file.ifname[0])
     field(t, "ifname", p->file.ifname);
-  if (v->ours)
+  if (p->file.spec.childpath[0]) {
+    char path[RK_PORTSPEC_PATHMAX + 8];
+    struct rk_text where = rk_text_in(path, sizeof path);
+    rk_text_add(&where, "unix:", p->file.spec.childpath);
+    field(t, "target", path);
+  } else if (v->ours)
     address(t, "target", &v->target, p->nfds);
   field(t, "driver", v->driver);
   if (v->ours && v->bypass)

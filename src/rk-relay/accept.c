@@ -113,6 +113,8 @@ static int connect_backend(struct relay *r, struct listener *l, struct taken *t)
   socklen_t len;
   union address dest = listener_backend(l, &len);
 
+  if (dest.sa.sa_family == AF_UNIX)
+    return 0; /* it is */
   for (int again = 0;; again++) {
     if (srcip_bind(r, l->target, t->fds[1], &t->client, again, &t->shown, &t->kept) == -1)
       return -1;
@@ -145,11 +147,37 @@ static void refuse(struct relay *r, struct listener *l, struct taken const *t)
     close(t->fds[1]);
 }
 
+/* As take(), of a backend that is a unix socket: connected before the client is taken. */
+static int take_for_unix(struct relay *r, struct listener *l, struct taken *t)
+{
+  t->fds[1] = unix_connect(l->target);
+  if (t->fds[1] == -1 && errno == EAGAIN) { /* it does not accept fast enough: clients wait */
+    listener_pause(r, l);
+    return -1;
+  }
+  if (t->fds[1] == -1 && scarce(errno)) {
+    pause_listener(r, l, errno);
+    return -1;
+  }
+  if (t->fds[1] == -1 && !listener_absent(r, l))
+    return -1;
+  t->fds[0] = accept_client(r, l->src.fd, &t->client);
+  if (t->fds[0] != -1)
+    return 0;
+  if (scarce(errno))
+    pause_listener(r, l, errno);
+  l->target->ready = t->fds[1];
+  return -1;
+}
+
 /* A client and a socket for its backend; -1: there will be none (EAFNOSUPPORT). 0, or -1: not
    now. */
 static int take(struct relay *r, struct listener *l, struct taken *t)
 {
   int family = l->target->dest.sa.sa_family;
+
+  if (family == AF_UNIX)
+    return take_for_unix(r, l, t);
 
   t->fds[1] = backend_socket(r, family);
   if (t->fds[1] == -1 && scarce(errno)) {

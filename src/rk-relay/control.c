@@ -117,6 +117,10 @@ static void answer(struct relay *r, struct request const *q)
     bad();
   if (head->op == RK_RELAY_ADD && q->len == sizeof q->message.add)
     return add(r, q);
+  if (head->op == RK_RELAY_AIM && q->len == sizeof q->message.del && q->nfds == 1) {
+    int e = port_aim(r, q->message.del.id, q->fds[0]);
+    return say(r, RK_RELAY_AIM, q->message.del.id, e == -1 ? errno : 0);
+  }
   if (q->nfds)
     bad();
   if (head->op == RK_RELAY_DEL && q->len == sizeof q->message.del) {

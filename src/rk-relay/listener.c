@@ -282,8 +282,25 @@ static int patient(struct relay *r)
   return r->now < r->listeners.patient_until && !nft_active(r);
 }
 
+static int is_unix(struct listener const *l)
+{
+  return l->target->dest.sa.sa_family == AF_UNIX;
+}
+
+/* Only a client's own connection tells: it is kept for the next one. */
+static int unix_there(struct relay *r, struct target *t)
+{
+  t->ready = unix_connect(t);
+  if (t->ready != -1 || errno == EAGAIN)
+    return 1;
+  unix_ask(r);
+  return 0;
+}
+
 static int may_wait(struct relay const *r, struct target const *t)
 {
+  if (t->dest.sa.sa_family == AF_UNIX)
+    return 0;
   if (t->port->wait != RK_WAIT_START || t->routed)
     return 0;
   return t->n <= PATIENT_RANGE && listener_can_ask(r, t->port->proto);
@@ -291,19 +308,30 @@ static int may_wait(struct relay const *r, struct target const *t)
 
 static int can_be_absent(struct relay *r, struct listener const *l)
 {
-  return !l->target->routed && !nft_active(r);
+  return is_unix(l) || (!l->target->routed && !nft_active(r));
 }
 
 int listener_takes(struct relay *r, struct listener *l)
 {
   struct port const *p = l->target->port;
 
-  if (p->wait == RK_WAIT_START)
+  if (p->wait == RK_WAIT_START || is_unix(l))
     return 1;
   if (!can_be_absent(r, l) || backend_there(r, l)) {
     l->until = 0;
     return 1;
   }
+  return listener_absent(r, l);
+}
+
+int listener_absent(struct relay *r, struct listener *l)
+{
+  struct port const *p = l->target->port;
+
+  if (is_unix(l))
+    unix_ask(r);
+  if (p->wait == RK_WAIT_START)
+    return 1;
   if (r->now >= l->until && r->now - l->until < REFUSED_FOR)
     return 1; /* the wait was in vain: these are refused */
   if (p->wait == RK_WAIT_EVER)
@@ -379,6 +407,7 @@ int listener_resume(struct relay *r)
 static int look(struct relay *r, struct listener *l, int patience)
 {
   int wait = patience;
+  int there;
 
   if (l->state == LISTENER_REFUSING) {
     if (!backend_there(r, l) || listen_again(l) == -1)
@@ -388,9 +417,10 @@ static int look(struct relay *r, struct listener *l, int patience)
   }
   if (l->target->port->wait != RK_WAIT_START)
     wait = r->now < l->until && can_be_absent(r, l);
-  if (wait && !backend_there(r, l))
+  there = is_unix(l) ? unix_there(r, l->target) : backend_there(r, l);
+  if (wait && !there)
     return 0;
-  l->until = r->now; /* in vain or not */
+  l->until = there ? 0 : r->now; /* in vain */
   handle(r, l, LISTENER_EV_PRESENT);
   return 1;
 }

@@ -62,6 +62,7 @@ static void free_target(struct relay *r, struct target *t)
     listener_close(r, l);
     slab_put(&r->table.listeners, l);
   }
+  unix_close(t);
   slab_put(&r->table.targets, t);
 }
 
@@ -159,6 +160,13 @@ static int resolve(struct relay *r, struct target *t, struct rk_relay_add const 
 {
   uint32_t number = add->dest.port + add->index;
 
+  t->n = (uint16_t)n;
+  if (add->dest.family == AF_UNIX) {
+    t->dest.sa.sa_family = AF_UNIX;
+    if (!r->sockets)
+      return rk_fail(EAFNOSUPPORT);
+    return n == 1 && add->proto == IPPROTO_TCP ? 0 : rk_fail(EINVAL);
+  }
   if (!add->dest.port || number + n - 1 > 65535)
     return rk_fail(EINVAL);
   if (add->dest.family == AF_INET)
@@ -243,6 +251,8 @@ static int add_target(struct relay *r, struct port *p, struct rk_relay_add const
   if (!t)
     return -1;
   t->port = p;
+  t->file = -1;
+  t->ready = -1;
   int e = resolve(r, t, add, n);
   while (e == 0 && *done < n) {
     e = listen_on(r, t, fds[*done], add->dest.port + add->index + *done);
@@ -287,12 +297,19 @@ static int add_to(struct relay *r, struct rk_relay_add const *add, int const *fd
   return -1;
 }
 
+/* The last fd is not to listen on: the file of a unix socket. */
+static int has_file(struct rk_relay_add const *add, size_t n)
+{
+  return add->dest.family == AF_UNIX && add->dest.port && n > 1;
+}
+
 int port_add(struct relay *r, struct rk_relay_add const *add, int const *fds, size_t n)
 {
   size_t done = 0;
+  size_t sockets = has_file(add, n) ? n - 1 : n;
 
-  if (add_to(r, add, fds, n, &done) == 0)
-    return 0;
+  if (add_to(r, add, fds, sockets, &done) == 0)
+    return sockets < n ? port_aim(r, add->id, fds[sockets]) : 0;
   int e = errno;
   for (; done < n; done++)
     close(fds[done]);
@@ -304,6 +321,18 @@ int port_on_loopback(struct relay const *r, uint32_t id)
   struct port const *p = find(r, id);
 
   return p && p->targets && p->targets->loopback;
+}
+
+int port_aim(struct relay *r, uint32_t id, int file)
+{
+  struct port *p = find(r, id);
+
+  if (!p || p->targets->dest.sa.sa_family != AF_UNIX) {
+    close(file);
+    return rk_fail(ENOENT);
+  }
+  unix_aim(p->targets, file);
+  return 0;
 }
 
 int port_del(struct relay *r, uint32_t id)
@@ -355,7 +384,7 @@ static void look_for_targets(struct relay *r, struct port *p)
   int stray = 0;
 
   for (struct target *t = p->targets; t && !stray; t = t->next)
-    if (!is_loopback(&t->dest))
+    if (t->dest.sa.sa_family != AF_UNIX && !is_loopback(&t->dest))
       stray = route_kind(r, &t->dest) != ROUTE_LOCAL && !nft_active(r);
   if (stray == p->stray)
     return;

@@ -100,6 +100,8 @@ struct target {
   struct listener *listeners;
   union address dest; /* with the first one's port */
   uint16_t n;         /* sockets */
+  int file;           /* AF_UNIX: the socket's file (O_PATH), -1: none yet */
+  int ready;          /* AF_UNIX: connected already, for the next client; -1: none */
   uint8_t routed;     /* the destination is no address of this namespace */
   uint8_t ruled;      /* a rule for the answers' source port is set */
   uint8_t loopback;   /* dest is that, instead of an address that the chain has not got */
@@ -184,6 +186,8 @@ struct relay {
   int epoll;
   uint64_t now; /* clock_now() as of the last epoll_wait */
   int six;      /* destinations of IPv6 may be served (rk/relay.h) */
+  int sockets;  /* unix sockets may */
+  int alarm;    /* eventfd of rk-portd's, -1: none */
   int draining; /* rk-portd is gone: leave with the last connection */
   struct source chain;
 
@@ -306,9 +310,17 @@ void relay_unwatch(struct relay *r, struct source *src);
 /* sandbox.c: become a process of the namespace that nothing there can touch. 0, or -1 with errno
    and what failed. */
 int relay_join(char const **what);
-int relay_sandbox(int six, char const **what);
-/* seccomp.c. six: addresses of IPv6 may be connected to and bound, too. 0, or -1 with errno. */
-int seccomp_install(int six);
+int relay_sandbox(int six, int sockets, char const **what);
+/* seccomp.c. six: addresses of IPv6 may be connected to and bound, too; sockets: unix sockets may
+   be made. 0, or -1 with errno. */
+int seccomp_install(int six, int sockets);
+
+/* unix.c. A socket that is connected to the target, AF_UNIX: its fd, or -1 with errno; EAGAIN: the
+   backend's queue is full. */
+int unix_connect(struct target *t);
+void unix_aim(struct target *t, int file); /* owns file */
+void unix_close(struct target *t);
+void unix_ask(struct relay const *r); /* let rk-portd look for the files again */
 
 /* control.c */
 void control_start(struct relay *r);
@@ -320,7 +332,8 @@ int port_add(struct relay *r, struct rk_relay_add const *add, int const *fds, si
 /* did what was added last to this port get the loopback address (rk_relay_add, host)? */
 int port_on_loopback(struct relay const *r, uint32_t id);
 int port_del(struct relay *r, uint32_t id);
-void port_close_listeners(struct relay *r); /* all: rk-portd is gone */
+int port_aim(struct relay *r, uint32_t id, int file); /* owns file either way */
+void port_close_listeners(struct relay *r);           /* all: rk-portd is gone */
 size_t port_stats(struct relay *r, struct rk_relay_stat *stat, size_t max, int *more);
 int port_tick(struct relay *r); /* every second; 0: it is not needed any more */
 
@@ -338,6 +351,8 @@ void listener_pause(struct relay *r, struct listener *l);   /* there is no fd or
 void listener_close(struct relay *r, struct listener *l);
 /* May a client be taken now? 0: it waits for the backend, and so does the listener from now on. */
 int listener_takes(struct relay *r, struct listener *l);
+/* Its backend does not listen. 1: clients are refused now; 0: they wait, as listener_takes. */
+int listener_absent(struct relay *r, struct listener *l);
 /* Its backend may have stopped listening: to be asked when the batch is over. */
 void listener_suspect(struct relay *r, struct listener *l);
 void listener_settle(struct relay *r); /* the batch is over */

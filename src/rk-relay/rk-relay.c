@@ -3,7 +3,8 @@
 
    where    started by rk-portd outside; joins the chain's user and network namespace
    changes  -
-   fds/env  3 control (rk/relay.h), 4 network namespace, 5 end of the chain; 2 for its lines
+   fds/env  3 control (rk/relay.h), 4 network namespace, 5 end of the chain, 6 to ask for
+            unix sockets' files; 2 for its lines
    forks    no
    holds    the host's listening sockets and clients' connections; CAP_NET_RAW, CAP_NET_ADMIN and
             CAP_NET_BIND_SERVICE of the chain's namespace; no file system, no way to exec
@@ -11,6 +12,7 @@
             by rk-portd; 101 bug; 111 a system call failed
    #syscalls seccomp.c */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -73,7 +75,8 @@ static int enter(struct relay *r, struct rk_relay_start const *s, struct rk_rela
   share_start(r);
   listener_patience(r, s->patience);
   r->six = s->six != 0;
-  return relay_sandbox(r->six, what);
+  r->sockets = s->sockets != 0;
+  return relay_sandbox(r->six, r->sockets, what);
 }
 
 /* The first message says how the namespace looks; joining waits for it, so that the reply can tell
@@ -85,6 +88,7 @@ static void start(struct relay *r)
   char const *what = NULL;
 
   receive(&s);
+  r->alarm = fcntl(RK_RELAY_ALARM_FD, F_GETFD) == -1 ? -1 : RK_RELAY_ALARM_FD;
   int e = enter(r, &s, &say, &what);
   if (e == -1) {
     say.error = errno;

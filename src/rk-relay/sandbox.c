@@ -48,7 +48,7 @@ int relay_join(char const **what)
     setrlimit(RLIMIT_NOFILE, &files);
   }
   *what = "close what was left open";
-  if (rk_close_range(RK_RELAY_CHAIN_FD + 1, ~0U, 0) == -1)
+  if (rk_close_range(RK_RELAY_ALARM_FD + 1, ~0U, 0) == -1)
     return -1;
   *what = "become untraceable";
   if (rk_no_dump() == -1)
@@ -76,13 +76,20 @@ int relay_join(char const **what)
   return close(RK_RELAY_NETNS_FD);
 }
 
-/* The root becomes an empty, read-only tmpfs in a mount namespace of our own. */
-static int empty_root(void)
+/* The root becomes an empty, read-only tmpfs in a mount namespace of our own; or, own_fds, the
+   directory of our own fds, where nothing has a name but they (unix.c). */
+static int empty_root(int own_fds)
 {
   unsigned long flags = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  int r;
 
-  if (unshare(CLONE_NEWNS) == -1 || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) == -1 ||
-      mount("rk-relay", "/proc", "tmpfs", flags, "mode=0555,size=4k") == -1 || chdir("/proc") == -1)
+  if (unshare(CLONE_NEWNS) == -1 || mount(0, "/", 0, MS_REC | MS_PRIVATE, 0) == -1)
+    return -1;
+  if (own_fds)
+    r = mount("/proc/self/fd", "/proc", 0, MS_BIND, 0);
+  else
+    r = mount("rk-relay", "/proc", "tmpfs", flags, "mode=0555,size=4k");
+  if (r == -1 || chdir("/proc") == -1)
     return -1;
   if (syscall(SYS_pivot_root, ".", ".") == 0) {
     if (umount2(".", MNT_DETACH) == -1)
@@ -123,11 +130,11 @@ static void batch(void)
     strerr_warnw("SCHED_BATCH is refused, so this will be slower: ", strerror(errno));
 }
 
-int relay_sandbox(int six, char const **what)
+int relay_sandbox(int six, int sockets, char const **what)
 {
   batch();
   *what = "make an empty root";
-  if (empty_root() == -1)
+  if (empty_root(sockets) == -1)
     return -1;
   *what = "drop capabilities";
   if (drop_capabilities() == -1)
@@ -136,5 +143,5 @@ int relay_sandbox(int six, char const **what)
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
     return -1;
   *what = "install the seccomp filter";
-  return seccomp_install(six);
+  return seccomp_install(six, sockets);
 }

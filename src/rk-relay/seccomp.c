@@ -252,9 +252,9 @@ static short const rest[] = {
 #endif
 };
 
-static void make(struct filter *f, int six)
+static void make(struct filter *f, int six, int sockets)
 {
-  uint32_t const families[] = {AF_INET, AF_INET6};
+  uint32_t const families[] = {AF_INET, AF_INET6, sockets ? AF_UNIX : AF_INET};
   uint32_t const fcntls[] = {F_SETPIPE_SZ, F_GETPIPE_SZ, F_GETFL, F_SETFL};
 
   load(f, offsetof(struct seccomp_data, arch));
@@ -280,12 +280,12 @@ static void make(struct filter *f, int six)
   forbid(f);
 }
 
-int seccomp_install(int six)
+int seccomp_install(int six, int sockets)
 {
   struct filter f = {.n = 0};
   struct sock_fprog program = {.filter = f.code};
 
-  make(&f, six);
+  make(&f, six, sockets);
   if (f.n > ROOM)
     return rk_fail(E2BIG);
   program.len = f.n;

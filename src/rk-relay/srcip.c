@@ -254,6 +254,8 @@ void srcip_target(struct relay *r, struct target *t, int add)
     t->ruled = 0;
     return;
   }
+  if (t->dest.sa.sa_family == AF_UNIX)
+    return;
   t->routed = route_kind(r, &t->dest) != ROUTE_LOCAL;
   if (t->port->srcip == RK_SRCIP_PLAIN)
     return;

@@ -24,7 +24,7 @@ static int fate_of(int six, long nr, long a, long b, long c, long d)
   pid_t child = fork();
 
   if (!child) {
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || seccomp_install(six) == -1)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 || seccomp_install(six, 0) == -1)
       syscall(SYS_exit_group, 1);
     if (nr != SYS_NONE)
       syscall(nr, a, b, c, d, 0L, 0L);

@@ -32,10 +32,12 @@ enum {
   RK_PORTSPEC_RK = 1,   /* ranges A-B:C-D/PROTO; PARENTPORT:CHILDPORT/PROTO without an address */
   RK_PORTSPEC_SHORT = 2 /* with the former: tcp if there is no /PROTO; an empty or missing
                            PARENTPORT is 0; localhost as PARENTIP is 127.0.0.1;
-                           unix:/PATH[:MODE]:[CHILDIP:]CHILDPORT[/PROTO] */
+                           unix:/PATH[:MODE]:[CHILDIP:]CHILDPORT[/PROTO] and
+                           [PARENTIP:][PARENTPORT]:unix:/PATH */
 };
 #define RK_PORTSPEC_FORM \
-  "[HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL] or unix:/PATH[:MODE]:[ADDRESS:]PORT"
+  "[HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL] or unix:/PATH[:MODE]:[ADDRESS:]PORT or " \
+  "[HOSTADDRESS:]HOSTPORT:unix:/PATH"
 
 struct rk_portspec {
   enum rk_proto proto;
@@ -49,6 +51,7 @@ struct rk_portspec {
      "": it is none. Absolute, without a colon. */
   char parentpath[RK_PORTSPEC_PATHMAX];
   uint16_t mode;
+  char childpath[RK_PORTSPEC_PATHMAX]; /* likewise inside: then no childip, and childport is 0 */
 };
 
 /* The protocol's word, or its number: 0 if there is no such word. */

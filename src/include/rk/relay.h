@@ -12,6 +12,8 @@
             NS_GET_USERNS)
      fd 5   something that becomes readable or ends when the chain has ended: the pidfd of the
             chain's process
+     fd 6   an eventfd, which it rings when nobody listens at a destination that is a unix socket:
+            there may be another file of that name by now (AIM); it need not be there
    and nothing else open but 0 and 1. It raises RLIMIT_NOFILE to the hard limit itself. rk-portd
    must have raised its own before it sends many fds: the kernel counts fds in flight against the
    sender's limit (unix(7), ETOOMANYREFS). Joining, the empty root and the filter are over when the
@@ -35,8 +37,13 @@
 #include <stdint.h>
 #include <netinet/in.h>
 
-enum { RK_RELAY_VERSION = 5 };
-enum { RK_RELAY_CONTROL_FD = 3, RK_RELAY_NETNS_FD = 4, RK_RELAY_CHAIN_FD = 5 };
+enum { RK_RELAY_VERSION = 6 };
+enum {
+  RK_RELAY_CONTROL_FD = 3,
+  RK_RELAY_NETNS_FD = 4,
+  RK_RELAY_CHAIN_FD = 5,
+  RK_RELAY_ALARM_FD = 6
+};
 enum { RK_RELAY_FDS_MAX = 250 }; /* with one message; the kernel's SCM_MAX_FD is 253 */
 
 enum rk_relay_op {
@@ -44,6 +51,8 @@ enum rk_relay_op {
   RK_RELAY_ADD = 2,   /* struct rk_relay_add + 1 ... RK_RELAY_FDS_MAX fds -> struct rk_relay_say */
   RK_RELAY_DEL = 3,   /* struct rk_relay_del -> struct rk_relay_say: the fds are closed, the
                          connections reset; error ENOENT: no such id */
+  RK_RELAY_AIM = 5,   /* struct rk_relay_del + 1 fd -> struct rk_relay_say: the unix socket that id
+                         leads to is this one from now on; its connections go on */
   RK_RELAY_STATS = 4  /* struct rk_relay_head -> struct rk_relay_stats, until one has more = 0: the
                          ids that changed since the last time */
 };
@@ -72,6 +81,7 @@ struct rk_relay_start {
   uint32_t six;      /* it will be given destinations of IPv6, or UDP sockets bound to an address of
                         IPv6 that are to refuse: its filter then lets longer addresses through.
                         Without it, such an ADD has the error EAFNOSUPPORT: start another relay */
+  uint32_t sockets;  /* likewise, it will be given destinations that are unix sockets */
 };
 
 struct rk_relay_say {
@@ -110,8 +120,9 @@ enum rk_relay_wait {
    Errors: EINVAL (a field or a socket of another type), EMFILE (not all fds arrived),
    EPROTONOSUPPORT; nothing of that message is then kept. */
 struct rk_relay_dest {
-  uint16_t family; /* AF_INET or AF_INET6 */
-  uint16_t port;   /* host byte order */
+  uint16_t family; /* AF_INET, AF_INET6; AF_UNIX: of TCP, one socket, no address */
+  uint16_t port;   /* host byte order; AF_UNIX: 1: the last fd of the message is the socket's file
+                      (O_PATH); 0: there is none yet (AIM) */
   union {
     struct in_addr v4;
     struct in6_addr v6;
