@@ -27,7 +27,7 @@ int bypass_eligible(struct published const *p)
     return 0;
   if (file->refuse_backend || file->listenfd[0] || file->spec.parentpath[0])
     return 0;
-  if (*rk_portfile_link(file))
+  if (*rk_portfile_link(file) || file->wait != RK_WAIT_START || file->spec.childpath[0])
     return 0;
   return file->srcip != RK_SRCIP_NO && file->srcip != RK_SRCIP_PLAIN;
 }
