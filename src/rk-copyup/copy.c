@@ -160,15 +160,16 @@ static int make_point(struct copy const *c, struct level const *at, char const *
   return 1;
 }
 
-/* Mount the original here. */
-static enum outcome keep(struct copy *c, struct level const *at, char const *name)
+/* Mount the original here. type: S_IFDIR, S_IFREG, or 0: to be looked up. What is mounted on a
+   directory is one: it is not asked, since it may be dead, or never answer (FUSE, NFS). */
+static enum outcome keep(struct copy *c, struct level const *at, char const *name, mode_t type)
 {
-  struct stat st;
+  struct stat st = {.st_mode = type};
   int tree = rk_open_tree(at->in, name, COPYUP_CLONE);
 
   if (tree == -1)
     return miss(c, name);
-  if (fstat(tree, &st) == -1)
+  if (!type && fstat(tree, &st) == -1)
     die(c, name);
   if (S_ISLNK(st.st_mode)) {
     close(tree);
@@ -243,7 +244,7 @@ static void copy_contents(struct copy *c, struct level const *at, char const *na
     close(out);
     if (unlinkat(at->out, name, 0) == -1)
       die(c, name);
-    keep(c, at, name);
+    keep(c, at, name, S_IFREG);
     return;
   }
   if (copyup_attributes(in, out, st, &c->lost) == -1)
@@ -331,7 +332,7 @@ static enum outcome enter(struct copy *c, struct level const *at, char const *na
     if (errno != EXDEV)
       return miss(c, name);
     copyup_names_add(&c->mounted, c->where, name);
-    return keep(c, at, name);
+    return keep(c, at, name, S_IFDIR);
   }
   if (fstat(below->in, &below->st) == -1)
     die(c, name);
@@ -397,7 +398,7 @@ static enum outcome copy_entry(struct copy *c, char const *name, unsigned char t
     case DT_DIR: return enter(c, at, name);
     case DT_REG: return copy_file(c, at, name);
     case DT_LNK: return copy_link(c, at, name);
-    default: return keep(c, at, name);
+    default: return keep(c, at, name, 0);
   }
 }
 

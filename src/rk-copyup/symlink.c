@@ -21,6 +21,7 @@
 
 #include <skalibs/types.h>
 
+#include <rk/fail.h>
 #include <rk/state.h>
 #include <rk/sys.h>
 #include <rk/text.h>
@@ -62,13 +63,26 @@ static void next_ro(struct cover *c, char ro[RO_MAX])
   } while (fstatat(c->dir->fd, ro, &st, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
-/* Mount at the next .roN. */
-static void mount_ro(struct cover *c, int mountfd, char ro[RO_MAX])
+/* Mount at the next .roN. 0, or -1 with errno: ENOTDIR, it is no directory, of which the kernel
+   knows by itself; a dead or hanging file system (FUSE, NFS) is not asked. */
+static int try_ro(struct cover *c, int mountfd, char ro[RO_MAX])
 {
+  int e;
+
   next_ro(c, ro);
   if (rk_mkdirat(c->fd, ro, 0700) == -1)
     copyup_die("make", c->dir->path, ro);
-  copyup_attach(mountfd, c->fd, ro, c->dir->path);
+  if (rk_move_mount(mountfd, "", c->fd, ro, MOVE_MOUNT_F_EMPTY_PATH) == 0)
+    return 0;
+  e = errno;
+  unlinkat(c->fd, ro, AT_REMOVEDIR);
+  return rk_fail(e);
+}
+
+static void mount_ro(struct cover *c, int mountfd, char ro[RO_MAX])
+{
+  if (try_ro(c, mountfd, ro) == -1)
+    copyup_die("mount on", c->dir->path, ro);
 }
 
 /* In a directory that changes one name may be listed twice: the first stays. */
@@ -99,22 +113,21 @@ static void mount_alone(struct cover *c, char const *name)
 {
   int fd = rk_open_tree(c->dir->fd, name, COPYUP_CLONE);
   char ro[RO_MAX];
-  struct stat st;
 
   if (fd == -1) {
     if (errno == ENOENT)
       return;
     copyup_die("clone the mount of", c->dir->path, name);
   }
-  if (fstat(fd, &st) == -1 || !S_ISDIR(st.st_mode)) {
-    close(fd);
+  if (try_ro(c, fd, ro) == 0) {
+    make_link(c, ro, name);
+    lead_astray(c, name);
+  } else if (errno == ENOTDIR || errno == ENOENT) {
     link_below(c, name);
-    return;
+  } else {
+    copyup_die("mount on", c->dir->path, ro);
   }
-  mount_ro(c, fd, ro);
   close(fd);
-  make_link(c, ro, name);
-  lead_astray(c, name);
 }
 
 /* Returns whether the entry must be taken to lead astray now: out of the directory, or there is no
