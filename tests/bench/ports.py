@@ -190,6 +190,32 @@ class Rk(Forwarder):
         return named(self.p.pid, "rk-relay", "rk-portd")
 
 
+class Bypass(Forwarder):  # the servers have the host's sockets: rk-portd and rk-bypassd are idle
+    def start(self):
+        d = os.environ["RK_TEST_XDG"] + "/bypass"
+        subprocess.run(AS + ["mkdir", "-p", d + "/ports"], check=True)
+        for p in self.ports():
+            text = "127.0.0.1:%d:%d/tcp" % (self.port(p), p)
+            tee = AS + ["tee", "%s/ports/%d" % (d, p)]
+            subprocess.run(tee, input=text, stdout=subprocess.DEVNULL, text=True, check=True)
+        self.p = start(AS + ["rk-portd", d])
+        while not os.path.exists("%s/ports.status/%d" % (d, IPERF2)):
+            time.sleep(0.05)
+        chain = ["rk-state", d, "rk-userns", "rk-idmap", "rk-net", "-n", "none", "rk-bypass", "sh", SERVERS]
+        self.server = start(AS + chain)
+        for _ in range(200):
+            if all("via=bypass" in open("%s/ports.status/%d" % (d, p)).read() for p in self.ports()):
+                break
+            time.sleep(0.05)
+        else:
+            raise SystemExit("rk-bypass: " + open("%s/ports.status/%d" % (d, NGINX)).read())
+        found = subprocess.run(["pgrep", "-f", "^rk-bypassd " + d], capture_output=True, text=True).stdout
+        self.daemon = [int(p) for p in found.split()]
+
+    def pids(self):
+        return named(self.p.pid, "rk-relay", "rk-portd") + self.daemon
+
+
 class Listen(Forwarder):  # nginx accepts on the host's socket: there is no forwarder
     iperf = False
 
@@ -311,6 +337,7 @@ ALL = {
     "direct": Direct,
     "rk": Rk,
     "listen": Listen,
+    "bypass": Bypass,
     "rootlesskit": RootlessKit,
     "rootlesskit3": RootlessKit3,
     "pasta": Pasta,
@@ -452,7 +479,7 @@ def main():
     a.add_argument("-r", type=int, default=5)
     a.add_argument("-s", type=int, default=1)
     a.add_argument("-c", default=",".join(COLUMNS))
-    a.add_argument("-f", default=",".join(f for f in ALL if f != "listen"))
+    a.add_argument("-f", default=",".join(f for f in ALL if f not in ("listen", "bypass")))
     a.add_argument("-o")
     a.add_argument("-g")
     a.add_argument("-i", action="store_true")
@@ -462,7 +489,8 @@ def main():
     for i, name in enumerate(a.f.split(",")):
         f = ALL[name](name, 0 if name == "direct" else 10000 + 3000 * i)
         f.total = a.t
-        if name not in ("direct", "rk", "listen", "floor") and not shutil.which(getattr(f, "program", name) or "-"):
+        own = name in ("direct", "rk", "listen", "bypass", "floor")
+        if not own and not shutil.which(getattr(f, "program", name) or "-"):
             print("(no %s here)\n" % name)
             continue
         f.start()
@@ -525,7 +553,7 @@ def main():
         for name in table:
             if (
                 rk
-                and name not in ("direct", "rk", "listen", "floor")
+                and name not in ("direct", "rk", "listen", "bypass", "floor")
                 and c in table[name]
                 and table[name][c]["rate"] > 1.05 * rk["rate"]
             ):
