@@ -20,6 +20,7 @@
 #include <rk/env.h>
 #include <rk/exit.h>
 #include <rk/landlock.h>
+#include <rk/fds.h>
 #include <rk/link.h>
 #include <rk/ns.h>
 #include <rk/options.h>
@@ -108,6 +109,7 @@ static void start(int listener)
   struct rk_req_bypass const ask = {
     .head = {.version = RK_OUTSIDE_VERSION, .op = RK_OP_BYPASS},
     .first_port = first_port(),
+    .netns = rk_netns_cookie(),
   };
   struct rk_reply say;
 

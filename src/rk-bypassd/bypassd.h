@@ -11,6 +11,13 @@
 
 #include <rk/bypass.h>
 
+#ifndef SO_COOKIE
+#define SO_COOKIE 57
+#endif
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
+#endif
+
 /* An address of a call, copied once: the program may change its memory at any time. */
 struct address {
   union {

@@ -21,10 +21,6 @@
 #include <rk/clock.h>
 #include <rk/landlock.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
-
 /* Linux 6.6: the caller is woken on our own CPU. Older ones refuse it. */
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
@@ -122,6 +118,12 @@ static int swap(struct bypassd *b, unsigned int at, int socket)
   return -1;
 }
 
+/* A container inside has ports of its own. */
+static int is_program_net(struct bypassd const *b, int fd)
+{
+  return b->page->netns && socket_cookie(fd, SO_NETNS_COOKIE) == b->page->netns;
+}
+
 /* connect */
 
 static void send_time(int fd, int *ms)
@@ -180,7 +182,7 @@ static int connect_to_port(struct bypassd *b, unsigned int at)
   struct offer const *offer = ports_reached(b, &w->address);
   int error, s;
 
-  if (!offer)
+  if (!offer || !is_program_net(b, w->fd))
     return 0;
   s = socket_to_listener(b, w->fd, offer->socket, &error);
   if (s == -1 && errno == EAFNOSUPPORT)
@@ -253,6 +255,8 @@ static struct offer *wanted(struct bypassd *b, struct work const *w)
   int family = socket_option(w->fd, SOL_SOCKET, SO_DOMAIN);
   int v6only = family == AF_INET6 && socket_option(w->fd, IPPROTO_IPV6, IPV6_V6ONLY);
 
+  if (!is_program_net(b, w->fd))
+    return NULL;
   return ports_bound(b, &w->address, family, v6only);
 }
 

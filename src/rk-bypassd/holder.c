@@ -17,10 +17,6 @@
 #include <rk/sys.h>
 #include <rk/text.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
-
 /* Is the process in another user namespace than we are? Those that cannot be looked at are not the
    chain's. */
 static int inside(struct bypassd const *b, char const *name)

@@ -12,10 +12,6 @@
 
 #include <rk/sys.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
-
 void ports_keep(int listener)
 {
   rk_send_fd(RK_BYPASS_HUB_FD, "l", 1, listener);

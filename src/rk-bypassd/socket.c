@@ -15,12 +15,6 @@
 
 #include <rk/fail.h>
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71 /* Linux 5.14 */
-#endif
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif

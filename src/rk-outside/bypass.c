@@ -186,15 +186,15 @@ void bypass_end(struct bypass *b)
   b->pid = 0;
 }
 
-static int make_page(uint32_t first_port)
+static int make_page(struct rk_req_bypass const *ask)
 {
+  struct rk_bypass_page const head = {.first_port = ask->first_port, .netns = ask->netns};
+  size_t len = offsetof(struct rk_bypass_page, slot);
   int fd = memfd_create("rk-bypass", MFD_CLOEXEC);
 
   if (fd == -1)
     return -1;
-  if (ftruncate(fd, sizeof(struct rk_bypass_page)) == 0 &&
-      pwrite(fd, &first_port, sizeof first_port, offsetof(struct rk_bypass_page, first_port)) ==
-        sizeof first_port)
+  if (ftruncate(fd, sizeof head) == 0 && pwrite(fd, &head, len, 0) == (ssize_t)len)
     return move_up(fd);
   close(fd);
   return -1;
@@ -208,7 +208,7 @@ static int open_userns(pid_t pid)
 }
 
 /* NULL, or what failed, with errno. */
-static char const *prepare(struct bypass *b, uint32_t first_port, int listener)
+static char const *prepare(struct bypass *b, struct rk_req_bypass const *ask, int listener)
 {
   int pair[2];
 
@@ -218,7 +218,7 @@ static char const *prepare(struct bypass *b, uint32_t first_port, int listener)
     return "find the state directory";
   }
   b->fds[RK_BYPASS_NOTIFY_FD - RK_BYPASS_NOTIFY_FD] = move_up(listener);
-  b->fds[RK_BYPASS_PAGE_FD - RK_BYPASS_NOTIFY_FD] = make_page(first_port);
+  b->fds[RK_BYPASS_PAGE_FD - RK_BYPASS_NOTIFY_FD] = make_page(ask);
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
     return "make a socket";
   b->chain->hub = move_up(pair[0]);
@@ -237,7 +237,7 @@ static char const *prepare(struct bypass *b, uint32_t first_port, int listener)
 ssize_t req_bypass(struct chain *chain, void const *request, int fd, union ctl_reply *reply)
 {
   struct rk_req_bypass const *ask = request;
-  char const *failed = prepare(chain->bypass, ask->first_port, fd);
+  char const *failed = prepare(chain->bypass, ask, fd);
 
   if (failed) {
     ctl_error(&reply->head, errno, failed);

@@ -52,6 +52,7 @@ enum { RK_BYPASS_SLOTS = 1024 };
 struct rk_bypass_page {
   uint32_t first_port; /* net.ipv4.ip_unprivileged_port_start of the program's network namespace */
   uint32_t pad;
+  uint64_t netns; /* and its cookie: only there a port is published */
   struct rk_bypass_slot slot[RK_BYPASS_SLOTS];
 };
 

@@ -137,6 +137,8 @@ struct rk_req_net_verify {
 struct rk_req_bypass {
   struct rk_req head;
   uint32_t first_port; /* the lowest that the program may bind without a capability */
+  uint32_t pad;
+  uint64_t netns; /* cookie of the program's network namespace (SO_NETNS_COOKIE) */
 };
 
 /* Outside, rk-outside listens at the socket .child (SOCK_SEQPACKET) of the state directory and
