@@ -49,8 +49,8 @@ ok "whose files stay" test -e "$T/hosts"
 
 run sh -c 'rk-state -d 7 "$1/told" rk-userns rk-idmap rk-t-true 7> "$1/where"' - "$T"
 is "$rc $(cat "$T/where")" "0 $T/told" "-d: the path, as soon as the directory is there"
-run rk-state -d 77 "$T/told" true
-is "$rc $(ls -d "$T/told" 2>/dev/null)" "100 " "-d with an fd that is not open is refused, before anything is made"
+run rk-state -d 77 "$T/untold" true
+is "$rc $(ls -d "$T/untold" 2>/dev/null)" "100 " "-d with an fd that is not open is refused, before anything is made"
 
 run rk-state "$T/reaped" rk-reap rk-userns rk-idmap true
 is "$rc/$err" 0/ "links of the outside may stand between it and rk-userns"
