@@ -36,5 +36,6 @@ for mode in symlink copy; do
 new" "$mode, $what: the rest is as it should be"
   done
 done
-like "$err" "^rk-copyup: warning: $D: 1 file systems mounted below it stay as they are: sub\$" "copy: a warning names it"
+like "$err" "^rk-copyup: warning: $D: 1 file systems mounted below it stay as they are: sub\$" \
+  "copy: a warning names it"
 done_testing
