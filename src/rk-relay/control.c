@@ -174,8 +174,8 @@ void control_event(struct relay *r, uint32_t events)
     ssize_t n = receive(r->control.src.fd, &q);
     if (n == -1 && errno == EINTR)
       continue;
-    if (n == -1 && errno == EAGAIN)
-      return;
+    if (n == -1 && (errno == EAGAIN || errno == ENOMEM || errno == ENOBUFS))
+      return; /* it is asked again: the socket stays readable */
     if (n <= 0)
       return gone(r);
     answer(r, &q);

@@ -254,6 +254,8 @@ static int add_target(struct relay *r, struct port *p, struct rk_relay_add const
   t->file = -1;
   t->ready = -1;
   int e = resolve(r, t, add, n);
+  if (e == 0)
+    e = srcip_target(r, t, 1);
   while (e == 0 && *done < n) {
     e = listen_on(r, t, fds[*done], add->dest.port + add->index + *done);
     if (e == 0)
@@ -266,7 +268,6 @@ static int add_target(struct relay *r, struct port *p, struct rk_relay_add const
   }
   t->next = p->targets;
   p->targets = t;
-  srcip_target(r, t, 1);
   for (struct listener *l = t->listeners; l; l = l->next)
     listener_begin(r, l);
   return 0;

@@ -188,6 +188,7 @@ struct relay {
   int six;      /* destinations of IPv6 may be served (rk/relay.h) */
   int sockets;  /* unix sockets may */
   int alarm;    /* eventfd of rk-portd's, -1: none */
+  int deaf;     /* waits that have failed in a row */
   int draining; /* rk-portd is gone: leave with the last connection */
   struct source chain;
 
@@ -385,7 +386,8 @@ void share_start(struct relay *r);                 /* udp_share.c; before the fi
 
 /* srcip.c: what a backend sees of a client. */
 void srcip_start(struct relay *r, struct rk_relay_start const *start, struct rk_relay_say *say);
-void srcip_target(struct relay *r, struct target *t, int add); /* 0: it is going away */
+/* add 0: it is going away. 0, or -1 with errno: what failed may pass. */
+int srcip_target(struct relay *r, struct target *t, int add);
 /* Make an unbound socket for the backend look like the client (whose address loses a v4-mapped
    form). ephemeral: with another port. *ref: to be dropped with the socket, set even on error.
    *kept: it has the client's own address. 0, or -1 with errno. */

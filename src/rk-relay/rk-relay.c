@@ -24,7 +24,7 @@
 
 #include "relay.h"
 
-enum { EVENTS = 128 };
+enum { EVENTS = 128, PATIENCE = 100 /* failed waits in a row */ };
 
 /* What has to be done every second. */
 static int second(struct relay *r)
@@ -131,7 +131,9 @@ static int step(struct relay *r, int busy)
   uint32_t asked = 0;
   int n = epoll_wait(r->epoll, events, EVENTS, busy ? 0 : timer_wait(r));
 
-  if (n == -1 && errno != EINTR)
+  if (n != -1)
+    r->deaf = 0;
+  else if (errno != EINTR && ++r->deaf > PATIENCE) /* connections are worth some tries */
     strerr_diefusys(RK_EXIT_SYS, "wait for events");
   r->now = clock_now(); /* it may have slept for hours, and sessions are stamped */
   for (int i = 0; i < n; i++) {

@@ -32,6 +32,7 @@
 /* Others take bits of a mark for orders: 0x2000 (CNI portmap), 0x4000 (kube-proxy) to masquerade,
    0x8000 (kube-proxy) to drop; 0x0f00 and the upper half are Cilium's, Calico's and Tailscale's. */
 enum {
+  TRIES = 3,
   MARK = 0x106b,
   TABLE = 0x726b,
   CLIENTS_MAX = 65536,
@@ -162,12 +163,14 @@ static struct client *client_new(struct relay *r, union address const *a, uint32
 {
   struct in6_addr m = mapped(a);
   int own = is_inside(r, a);
-
-  if (!own && route_client(r, RTM_NEWROUTE, table, a, src) == -1)
-    return NULL;
   struct client *c = slab_get(&r->clients.slab, sizeof *c);
+
   if (!c)
     return NULL;
+  if (!own && route_client(r, RTM_NEWROUTE, table, a, src) == -1) {
+    slab_put(&r->clients.slab, c);
+    return NULL;
+  }
   struct client **at = bucket(r, &m, table);
   *c = (struct client){
     .next = *at,
@@ -246,22 +249,30 @@ static int target_rule(struct relay const *r, struct target const *t, int add)
   return route_port_rule(r, add, TABLE, &t->dest, t->routed, ports);
 }
 
-void srcip_target(struct relay *r, struct target *t, int add)
+/* Errors that another try may not have. */
+static int passes(int e)
+{
+  return e == ENOMEM || e == ENOBUFS || e == EINTR || e == EAGAIN || e == EIO;
+}
+
+int srcip_target(struct relay *r, struct target *t, int add)
 {
   if (!add) {
     if (t->ruled)
       target_rule(r, t, 0);
     t->ruled = 0;
-    return;
+    return 0;
   }
   if (t->dest.sa.sa_family == AF_UNIX)
-    return;
+    return 0;
   t->routed = route_kind(r, &t->dest) != ROUTE_LOCAL;
   if (t->port->srcip == RK_SRCIP_PLAIN)
-    return;
+    return 0;
   if (t->port->proto == IPPROTO_TCP && r->clients.marks_work && !t->routed)
-    return;
+    return 0;
   t->ruled = target_rule(r, t, 1) == 0;
+  /* without it no answer comes back; rk-portd is told, and tries again */
+  return !t->ruled && passes(errno) ? -1 : 0;
 }
 
 int srcip_answers(struct relay *r, int add, struct target const *t, uint16_t port,
@@ -459,11 +470,24 @@ static void set_addresses(struct relay *r, struct rk_relay_start const *start)
 
 /* The gateway's entry is kept for good. If it is the namespace's own address, it is none of
    127.0.0.1's and needs no route. */
-static int start_family(struct relay *r, int family)
+static int try_start(struct relay *r, int family)
 {
   if (route_mark_rule(r, family, TABLE, MARK) == -1)
     return -1;
   return client_get(r, &r->clients.gateway[index_of(family)], TABLE, NULL) ? 0 : -1;
+}
+
+/* What fails here counts for the life of the relay, so it is tried again. */
+static int start_family(struct relay *r, int family)
+{
+  int e = -1;
+
+  for (int i = 0; i < TRIES && e == -1; i++) {
+    e = try_start(r, family);
+    if (e == -1 && !passes(errno))
+      break;
+  }
+  return e;
 }
 
 void srcip_start(struct relay *r, struct rk_relay_start const *start, struct rk_relay_say *say)
