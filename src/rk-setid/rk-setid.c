@@ -6,7 +6,8 @@
             capabilities become empty; the parent death signal is cleared by the kernel
    fds/env  -
    forks    no
-   exits    100 usage, not root inside, or an id that is not mapped here; 102 groups cannot be set; 111, 126, 127
+   exits    100 usage, not root inside, or an id that is not mapped here; 102 groups cannot be set;
+            111, 126, 127
  */
 #include "members.h"
 
