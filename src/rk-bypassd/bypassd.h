@@ -158,6 +158,7 @@ enum ports_news ports_client(struct bypassd *b, unsigned int index, struct ports
 void ports_holder_ended(struct bypassd *b, unsigned int index);
 int ports_expected(struct bypassd const *b); /* boolean: rk-portd runs, and has not said it all */
 struct offer *ports_bound(struct bypassd *b, struct address const *address, int family, int v6only);
+/* The one that has this port inside, and whose socket the program has. */
 struct offer *ports_reached(struct bypassd *b, struct address const *address);
 int ports_ask(struct bypassd *b, struct offer const *offer, struct rk_bypass_say *say);
 void ports_taken(struct bypassd *b, struct offer *offer, int socket, int holder);

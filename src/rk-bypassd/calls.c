@@ -175,6 +175,19 @@ static void stop_blocking(struct bypassd *b, unsigned int at)
   set_nonblock(b->work[at].fd, 1);
 }
 
+/* Is the address the inside's own? Then its socket can be bound to it, which a connection to such
+   an address does anyway. */
+static int is_here(struct work const *w)
+{
+  struct address plain = address_plain(&w->address);
+  struct address source = w->address;
+
+  if (address_is_any(&plain) || address_is_loopback(&plain))
+    return 1;
+  source.u.v4.sin_port = 0; /* of IPv6 it has the same place */
+  return bind(w->fd, &source.u.sa, source.len) == 0;
+}
+
 /* A client inside of a published port whose server has the host's socket. 1: it is dealt with. */
 static int connect_to_port(struct bypassd *b, unsigned int at)
 {
@@ -182,7 +195,7 @@ static int connect_to_port(struct bypassd *b, unsigned int at)
   struct offer const *offer = ports_reached(b, &w->address);
   int error, s;
 
-  if (!offer || !is_program_net(b, w->fd))
+  if (!offer || !is_program_net(b, w->fd) || !is_here(w))
     return 0;
   s = socket_to_listener(b, w->fd, offer->socket, &error);
   if (s == -1 && errno == EAFNOSUPPORT)

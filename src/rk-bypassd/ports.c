@@ -266,13 +266,8 @@ struct offer *ports_bound(struct bypassd *b, struct address const *address, int 
 
 struct offer *ports_reached(struct bypassd *b, struct address const *address)
 {
-  struct address plain = address_plain(address);
-
-  for (struct offer *o = b->offer; o < b->offer + OFFERS; o++) {
-    if (!o->used || o->socket == -1 || o->dest.port != address_port(&plain))
-      continue;
-    if (address_is_any(&plain) || address_is_loopback(&plain) || address_is(&plain, &o->dest))
+  for (struct offer *o = b->offer; o < b->offer + OFFERS; o++)
+    if (o->used && o->socket != -1 && o->dest.port == address_port(address))
       return o;
-  }
   return NULL;
 }

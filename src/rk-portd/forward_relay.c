@@ -89,6 +89,7 @@ static void take_back(struct forward *f, struct published *p)
 
 static void relay_detach(struct forward *f, struct published *p)
 {
+  p->apart = NULL;
   if (f->chain && p->bypass) {
     take_back(f, p);
   } else if (f->chain) {
@@ -244,8 +245,11 @@ static void relay_take(struct forward *f, struct published *p, struct rk_bypass_
     fit = bypass_fit(p, take);
   if (fit == BYPASS_NEVER || (fit == BYPASS_ANEW && p->bypass)) {
     bypass_give(&f->bypass, take, p, EAFNOSUPPORT);
+    if (!p->bypass)
+      p->apart = "the server's socket takes other addresses than the port is published on";
     return;
   }
+  p->apart = NULL;
   if (!p->bypass)
     del(f, p);
   if (fit == BYPASS_ANEW)

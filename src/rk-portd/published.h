@@ -73,6 +73,8 @@ struct published {
   char *error;               /* owned; NULL: none */
   struct rk_relay_stat stat; /* this relay's counters */
   struct rk_relay_stat sum;  /* those of relays before it */
+  char const *apart;         /* why the program was not given its socket; NULL: it was, or did
+                                not bind it */
   size_t namelen;
   char name[];
 };

@@ -180,6 +180,8 @@ void status_text(struct published const *p, struct status_view const *v, struct 
   field(t, "driver", v->driver);
   if (v->ours && v->bypass)
     field(t, "via", p->bypass ? "bypass" : "relay");
+  if (v->ours && v->bypass && p->apart)
+    field(t, "via-reason", p->apart);
   chain(t, p, v);
   srcip(t, p, v);
   if (v->ours)

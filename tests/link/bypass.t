@@ -2,7 +2,7 @@
 # rk-bypass: a program that binds a published port has the host's socket; the relay serves it when it has ended
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
-need python3
+need python3 ip
 case $(rk-userns rk-idmap rk-confine true 2>&1) in
   *L1:* | *L2:*) skip_all "this kernel's Landlock has no network part" ;;
 esac
@@ -88,6 +88,8 @@ wait_until grep -q ready "$T/four"
 is "$(via) $(ask)" "bypass four 127.0.0.1" "and comes back from it"
 inside() { timeout 60 rk-enter "$D" "$@" 2>&1; }
 is "$(inside python3 "$T/ask" 127.0.0.1 80)" "four 127.0.0.1" "a client of rk-enter finds the server"
+inside ip addr add 10.9.9.9/32 dev lo
+like "$(inside python3 "$T/ask" 10.9.9.9 80)" "^four " "by an address of the inside, too"
 is "$(inside python3 "$T/second.py")" "Address already in use" "a program of rk-enter cannot bind the port"
 spawn rk-enter "$D" python3 -c 'import socket, time
 s = socket.create_server(("127.0.0.1", 9000))
@@ -101,9 +103,35 @@ wait_gone "$old"
 does run python3 "$T/ask" 127.0.0.1 9000 '>' "$T/nine"
 is "$(cat "$T/nine")" entered "and one that it runs can bind another"
 end "$entered"
+does end
+p2=$(free_port)
+rm "$D/ports/web"
+echo "$p2:80/tcp" > "$D/ports/web"
+wait_until status_is "$D" web chain attached
+does start python3 "$T/server" four any '>' "$T/any"
+wait_until grep -q ready "$T/any"
+is "$(via) $(status "$D" web via-reason)" \
+  "relay the server's socket takes other addresses than the port is published on" \
+  "a server of IPv4 does not get the socket of all addresses"
+does end
+does start python3 "$T/server" six both '>' "$T/both"
+wait_until grep -q ready "$T/both"
+is "$(via) $(timeout 60 python3 "$T/ask" ::1 "$p2")" "bypass both ::1" "one of both does"
+p=$p2
 rm "$D/ports/web"
 wait_until test ! -e "$D/ports.status/web"
 like "$(ask)" "refused" "a port that is withdrawn stops at once"
 exec 8>&-
 wait_gone "$chain"
+run rk-userns rk-idmap rk-net -n none rk-bypass true
+is "$rc/$err" "100/rk-bypass: fatal: no ports are published without rk-state before rk-userns" "without rk-state"
+run rk-state "$D" rk-userns rk-idmap rk-bypass true
+is "$rc/$err" "100/rk-bypass: fatal: put rk-net before rk-bypass: this is the host's network" "without rk-net"
+run rk-state "$D" rk-userns rk-idmap rk-net -n none rk-confine rk-bypass true
+is "$rc/$err" "100/rk-bypass: fatal: rk-bypass confines the program itself: leave rk-confine out" "after rk-confine"
+warning='rk-bypass: warning: published ports stay on rk-relay: another supervisor of system calls is there,'
+run rk-state "$D" rk-userns rk-idmap rk-net -n none rk-bypass \
+  rk-state "$T/nested" rk-userns rk-idmap rk-net -n none rk-bypass echo runs
+is "$rc/$out/$(printf '%s' "$err" | grep -o "$warning")" "0/runs/$warning" \
+  "a chain within a chain: the inner one does without"
 done_testing
