@@ -48,7 +48,7 @@ void rk_order_die(char const *what)
 
   if (e == EPERM && !is_admin())
     strerr_dief(RK_EXIT_USAGE, "unable to ", what,
-                ": not permitted: put rk-userns rk-idmap before ", PROG, ", and rk-setid after it");
+                ": not permitted: put rk-userns rk-idmap before ", PROG, ", rk-setid after");
   if (e == EPERM && is_filtered())
     rk_die_host("U2", "let the profile of the outer container allow unshare, mount and setns",
                 "unable to ", what, ": a seccomp filter forbids it");

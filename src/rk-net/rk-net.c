@@ -277,7 +277,7 @@ static int options(int argc, char const *const *argv, struct net *n, struct opti
     rk_usage_die(&USAGE, "-w goes with no other option than -k: give them to rk-net -s");
   if (geteuid())
     strerr_dief(RK_EXIT_USAGE, "must be root inside: put rk-userns rk-idmap before rk-net, "
-                               "and rk-setid after it");
+                               "rk-setid after");
   n->ipv6 = o->ipv6;
   n->ask.host_loopback = (uint32_t)o->loopback;
   n->ask.detached = (uint32_t)o->detached;

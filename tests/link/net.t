@@ -45,8 +45,7 @@ is "$rc $err" "0 " "a chain inside a detached one may have its own"
 fails 100 '^rk-net: fatal: -D needs a state directory' "-D without a state directory" net -d none -D true
 fails 100 '^rk-net: fatal: RK_STATE_DIR is too long$' "-D with a state directory that cannot be" \
   rk-userns rk-idmap env RK_STATE_DIR="/$(printf '%05000d' 0)" rk-net -d none -D true
-fails 100 'must be root inside: put rk-userns rk-idmap before rk-net, and rk-setid after it$' "outside" \
-  rk-net -d none true
+fails 100 'must be root inside: put rk-userns rk-idmap before rk-net, rk-setid after$' "outside" rk-net -d none true
 fails 100 'unable to connect the network: no control socket to rk-outside: ' "no control socket" rk-userns rk-idmap \
   env rk-net -d slirp4netns true
 fails 100 '^rk-net: fatal: -s, -w and -D exclude one another$' "-s and -D" rk-state "$T/st" rk-userns rk-idmap rk-net \
