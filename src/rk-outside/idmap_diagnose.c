@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "idmap_diagnose.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/prctl.h>
@@ -58,6 +59,8 @@ static void quote_helper(struct rk_cause *why, struct outside_map const *map,
   char const *what = h->text;
   char code[UINT_FMT];
 
+  if (h->end == OUTSIDE_UNSTARTED && !strcmp(what, strerror(EMFILE)))
+    return rk_cause_set(why, "N15", "% could not be started: %\nraise RLIMIT_NOFILE", name, what);
   if (h->end == OUTSIDE_UNSTARTED)
     return rk_cause_set(why, "I9",
                         "% could not be started: %\n"

@@ -28,4 +28,8 @@ for n in 7 10 11 12; do
   is "$rc" 102 "$n files: refused"
   like "$err" "^rk-[a-z]*: info: N15: raise RLIMIT_NOFILE\$" "and what to do is said"
 done
+for n in 11 12 13; do
+  limited $n rk-userns rk-idmap -m subids true
+  [ "$rc" = 0 ] || like "$rc $err" '^rk-idmap: info: N15: |^rk-userns: info: N15: ' "$n files: no advice about processes"
+done
 done_testing
