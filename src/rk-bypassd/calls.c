@@ -334,7 +334,7 @@ static void bind_swap(struct bypassd *b, unsigned int at, struct offer *offer, i
 
 static void given(struct bypassd *b, struct offer *offer, struct rk_bypass_say const *say, int fd)
 {
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
+  for (unsigned int at = 0; at < b->page->used; at++) {
     struct rk_bypass_slot const *slot = &b->page->slot[at];
     if (b->work[at].state != WORK_ASKED || slot->call.id != say->call)
       continue;
@@ -359,6 +359,7 @@ static void begin(struct bypassd *b, unsigned int at, int again)
   struct work *w = &b->work[at];
   struct netns const *netns;
 
+  w->fd = -1;
   w->pidfd = task_open(b, call->pid);
   if (w->pidfd != -1)
     w->fd = task_fd(w->pidfd, call->data.args[0]);
@@ -433,6 +434,8 @@ void calls_receive(struct bypassd *b, unsigned int listener)
     struct rk_bypass_slot *slot = &b->page->slot[at];
     if (slot->call.id)
       continue;
+    if (b->page->used <= at)
+      b->page->used = at + 1;
     slot->listener = listener;
     if (notify(b->listener[listener], SECCOMP_IOCTL_NOTIF_RECV, &slot->call) == 0) {
       begin(b, at, 0);
@@ -461,7 +464,7 @@ static int came_by(struct bypassd const *b, struct rk_bypass_slot *slot)
 
 void calls_redo(struct bypassd *b)
 {
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
+  for (unsigned int at = 0; at < b->page->used; at++) {
     struct rk_bypass_slot *slot = &b->page->slot[at];
     if (!slot->call.id)
       continue;
@@ -475,7 +478,7 @@ void calls_redo(struct bypassd *b)
 static void offered(struct bypassd *b)
 {
   b->impatient = 0;
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
+  for (unsigned int at = 0; at < b->page->used; at++) {
     if (b->work[at].state != WORK_WAITING)
       continue;
     b->work[at].state = WORK_NONE;
@@ -487,7 +490,7 @@ static void offered(struct bypassd *b)
    them. */
 static void lost(struct bypassd *b)
 {
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++)
+  for (unsigned int at = 0; at < b->page->used; at++)
     if (b->work[at].state == WORK_ASKED)
       answer(b, at, 0);
 }
@@ -514,7 +517,7 @@ int calls_wait_ms(struct bypassd const *b)
 
   if (!b->waiting)
     return -1;
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
+  for (unsigned int at = 0; at < b->page->used; at++) {
     struct work const *w = &b->work[at];
     if (w->state == WORK_NONE || !w->until)
       continue;
@@ -552,12 +555,12 @@ void calls_limits(struct bypassd *b)
 
   if (!b->waiting)
     return;
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++) {
+  for (unsigned int at = 0; at < b->page->used; at++) {
     struct work const *w = &b->work[at];
     if (w->state != WORK_NONE && w->until && w->until <= now)
       over(b, at);
   }
-  for (unsigned int at = 0; at < RK_BYPASS_SLOTS; at++)
+  for (unsigned int at = 0; at < b->page->used; at++)
     if (b->work[at].state != WORK_NONE && b->work[at].until)
       left++;
   b->waiting = left;

@@ -113,17 +113,13 @@ static void clear(struct bypassd *b)
     more = more && fcntl(RK_BYPASS_MORE_FD + i, F_SETFD, FD_CLOEXEC) == 0;
     b->listener[1 + i] = more ? RK_BYPASS_MORE_FD + i : -1;
   }
-  for (unsigned int i = 0; i < RK_BYPASS_SLOTS; i++) {
-    b->work[i].fd = -1;
-    b->work[i].pidfd = -1;
-  }
   for (unsigned int i = 0; i <= NOBODY; i++)
     b->client[i].fd = -1;
 }
 
 int main(int argc, char const *const *argv)
 {
-  struct bypassd b = {0};
+  static struct bypassd b; /* most of it is never touched */
   char prog[RK_PROG_MAX];
   /* one event at a time: what it changes may make the next one void */
   struct epoll_event e;

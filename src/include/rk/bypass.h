@@ -51,7 +51,8 @@ struct rk_bypass_slot {
 enum { RK_BYPASS_SLOTS = 1024 };
 struct rk_bypass_page {
   uint32_t first_port; /* net.ipv4.ip_unprivileged_port_start of the program's network namespace */
-  uint32_t pad;
+  uint32_t
+    used; /* slots below this number have been used: memory that is not touched is not there */
   uint64_t netns; /* and its cookie: only there a port is published */
   struct rk_bypass_slot slot[RK_BYPASS_SLOTS];
 };
