@@ -29,33 +29,31 @@ tree() { # PID: all below it, and what belongs to its chain
   for child in $(pgrep -P "$1"); do echo "$child"; tree "$child"; done
 }
 all_gone() { for o in "$@"; do wait_gone "$o" || return 1; done; }
-for driver in slirp4netns; do
-  rm -f "$T/asked" "$T/go"; p=$(free_port) D=$T/$driver
-  portd_start "$D"
-  echo "127.0.0.1:$p:80/tcp" > "$D/ports/web"
-  spawn rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d $driver python3 "$T/server" "$T"; chain=$pid
-  wait_until status_is "$D" web chain attached
-  python3 "$T/client" "$p" > "$T/answer" & client=$!; tap_pids="$tap_pids $client"
-  wait_until test -e "$T/asked"
-  outside=$(pgrep -f "^rk-outside $D\$")
-  others="$outside $(tree "$outside") $(pgrep -P "$portd")"
-  for sig in HUP INT TERM; do
-    # shellcheck disable=SC2086 # pids
-    kill -$sig $others
-  done
-  kill -TERM "$chain"
-  # shellcheck disable=SC2086
-  ok "$driver: rk-outside, driver and relay live on" kill -0 $others
-  touch "$T/go"
-  wait "$client"
-  is "$(cat "$T/answer")" answer "the client has its answer"
-  wait "$chain"
-  is $? 7 "the program's status is its own"
-  # shellcheck disable=SC2086
-  ok "the driver, the relay and rk-outside leave with it" wait_until all_gone $others
-  ok "its facts are cleared" wait_until test ! -e "$D/child_pid"
-  end "$portd"
+rm -f "$T/asked" "$T/go"; p=$(free_port) D=$T/st
+portd_start "$D"
+echo "127.0.0.1:$p:80/tcp" > "$D/ports/web"
+spawn rk-state "$D" rk-userns rk-idmap rk-copyup /etc rk-net -d slirp4netns python3 "$T/server" "$T"; chain=$pid
+wait_until status_is "$D" web chain attached
+python3 "$T/client" "$p" > "$T/answer" & client=$!; tap_pids="$tap_pids $client"
+wait_until test -e "$T/asked"
+outside=$(pgrep -f "^rk-outside $D\$")
+others="$outside $(tree "$outside") $(pgrep -P "$portd")"
+for sig in HUP INT TERM; do
+  # shellcheck disable=SC2086 # pids
+  kill -$sig $others
 done
+kill -TERM "$chain"
+# shellcheck disable=SC2086
+ok "rk-outside, driver and relay live on" kill -0 $others
+touch "$T/go"
+wait "$client"
+is "$(cat "$T/answer")" answer "the client has its answer"
+wait "$chain"
+is $? 7 "the program's status is its own"
+# shellcheck disable=SC2086
+ok "the driver, the relay and rk-outside leave with it" wait_until all_gone $others
+ok "its facts are cleared" wait_until test ! -e "$D/child_pid"
+end "$portd"
 
 rm -f "$T/asked" "$T/go"; p=$(free_port)
 spawn rootlesskit --state-dir="$T/rk" --net=slirp4netns --disable-host-loopback --copy-up=/etc --port-driver=builtin \

@@ -30,6 +30,7 @@ for n in 7 10 11 12; do
 done
 for n in 11 12 13; do
   limited $n rk-userns rk-idmap -m subids true
-  [ "$rc" = 0 ] || like "$rc $err" '^rk-idmap: info: N15: |^rk-userns: info: N15: ' "$n files: no advice about processes"
+  [ "$rc" = 0 ] ||
+    like "$rc $err" '^rk-idmap: info: N15: |^rk-userns: info: N15: ' "$n files: no advice about processes"
 done
 done_testing
