@@ -246,7 +246,7 @@ static void relay_take(struct forward *f, struct published *p, struct rk_bypass_
   if (fit == BYPASS_NEVER || (fit == BYPASS_ANEW && p->bypass)) {
     bypass_give(&f->bypass, take, p, EAFNOSUPPORT);
     if (!p->bypass)
-      p->apart = "the server's socket takes other addresses than the port is published on";
+      p->apart = "the server's socket is of IPv4 or of IPv6 only, the port is not (/tcp4, /tcp6)";
     return;
   }
   p->apart = NULL;

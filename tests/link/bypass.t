@@ -111,7 +111,7 @@ wait_until status_is "$D" web chain attached
 does start python3 "$T/server" four any '>' "$T/any"
 wait_until grep -q ready "$T/any"
 is "$(via) $(status "$D" web via-reason)" \
-  "relay the server's socket takes other addresses than the port is published on" \
+  "relay the server's socket is of IPv4 or of IPv6 only, the port is not (/tcp4, /tcp6)" \
   "a server of IPv4 does not get the socket of all addresses"
 does end
 does start python3 "$T/server" six both '>' "$T/both"
