@@ -479,12 +479,13 @@ int rk_portspec_check(struct rk_portspec const *spec, char *err, size_t errsize)
 
 int rk_portspec_conflict(struct rk_portspec const *a, struct rk_portspec const *b)
 {
-  if (a->parentpath[0] || b->parentpath[0])
-    return !strcmp(a->parentpath, b->parentpath);
-  if (!a->parentport || !b->parentport) /* the kernel chooses */
+  /* 0: the kernel chooses, or the host's side is a unix socket */
+  if (!a->parentport && !b->parentport)
+    return a->parentpath[0] && !strcmp(a->parentpath, b->parentpath);
+  if (!a->parentport || !b->parentport)
     return 0;
-  return a->proto == b->proto && !strcmp(a->parentip, b->parentip) &&
-         a->parentport < b->parentport + b->count && b->parentport < a->parentport + a->count;
+  return a->proto == b->proto && a->parentport < b->parentport + b->count &&
+         b->parentport < a->parentport + a->count && !strcmp(a->parentip, b->parentip);
 }
 
 static void put_ip(struct rk_text *t, char const *ip)

@@ -46,10 +46,11 @@ int port_attached(enum port_state state);
 int port_open(enum port_state state);
 
 struct published {
-  struct published *next;  /* in the table, oldest first */
-  struct rk_portfile file; /* all zero if the file could not be read or parsed */
-  struct timespec mtime;   /* of the file that the status is about */
-  uint32_t id;             /* shown as id=, and the relay's number for it */
+  /* what a walk through thousands of them reads comes first */
+  struct published *next; /* in the table, oldest first */
+  size_t namelen;
+  struct timespec mtime; /* of the file that the status is about */
+  uint32_t id;           /* shown as id=, and the relay's number for it */
   enum port_state state;
   unsigned int dirty : 1;    /* the status file is not what it should be */
   unsigned int late : 1;     /* and could not be written */
@@ -75,7 +76,7 @@ struct published {
   struct rk_relay_stat sum;  /* those of relays before it */
   char const *apart;         /* why the program was not given its socket; NULL: it was, or did
                                 not bind it */
-  size_t namelen;
+  struct rk_portfile file;   /* all zero if the file could not be read or parsed */
   char name[];
 };
 

@@ -91,9 +91,9 @@ struct published *table_conflict(struct table const *table, struct published con
   for (struct published *o = table->first; o; o = o->next) {
     if (o == p || !port_open(o->state) || o->borrowed)
       continue;
-    if (strcmp(o->file.ifname, p->file.ifname) != 0)
-      continue; /* the kernel knows */
-    if (rk_portspec_conflict(&o->file.spec, &p->file.spec))
+    if (!rk_portspec_conflict(&o->file.spec, &p->file.spec))
+      continue;
+    if (!strcmp(o->file.ifname, p->file.ifname)) /* of others the kernel knows */
       return o;
   }
   return NULL;

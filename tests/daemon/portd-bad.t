@@ -13,9 +13,8 @@ echo "127.0.0.1:$p:80/tcp" > "$D/ports/good"
 echo foo > "$D/ports/before"
 portd_start "$D"
 not_ok "what a killed rk-portd left is removed" test -e "$D/ports.status/gone"
-is "$(error before)" 'line 1: unexpected ChildPort in PortSpec string: "foo": strconv.Atoi: parsing "foo": '\
-'invalid syntax; wanted: [HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL] or unix:/PATH[:MODE]:[ADDRESS:]PORT' \
-  "a malformed file: the line and the reason"
+like "$(error before)" '^line 1: unexpected ChildPort in PortSpec string: "foo": .*; wanted: \[HOSTADDRESS:.*PORT' \
+  "a malformed file: the line, the reason and the form"
 like "$(cat "$T/portd.err")" '^rk-portd [^:]*: warning: port "before": line 1: unexpected ChildPort' \
   "also on stderr, with its name"
 # shellcheck disable=SC2016
@@ -50,9 +49,8 @@ ok "a fifo does not block" wait_until status_is "$D" fifo error "unable to read 
 head -c 1048576 /dev/zero | tr '\0' x > "$D/ports/big"
 ok "a file of 1 MiB" wait_until status_is "$D" big error "file longer than 4096 bytes"
 : > "$D/ports/empty"
-ok "an empty file" wait_until status_is "$D" empty error \
-  "no port spec in the file; wanted: "\
-"[HOSTADDRESS:][HOSTPORT:][ADDRESS:]PORT[/PROTOCOL] or unix:/PATH[:MODE]:[ADDRESS:]PORT"
+empty() { error empty | grep -q '^no port spec in the file; wanted: '; }
+ok "an empty file" wait_until empty
 n=$(printf 'odd name\n"\033[1m')
 echo "127.0.0.1:$p:80/udp" > "$D/ports/$n"
 ok "a name of odd bytes" wait_until status_is "$D" "$n" state listening

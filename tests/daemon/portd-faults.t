@@ -5,8 +5,8 @@
 need python3 curl nginx prlimit strace
 D=$T/st p=$(free_port) q=$(free_port)
 said() { grep -q -e "$1" "$T/portd.err"; }
-# No new fd for rk-portd, until fds is called: those below 7 are its own for life. Not fewer, since poll(2) takes no more
-# fds than this limit (EINVAL).
+# No new fd for rk-portd, until fds is called: those below 7 are its own for life. Not fewer, since poll(2) takes no
+# more fds than this limit (EINVAL).
 no_fds() { prlimit --pid "$portd" --nofile=7:; }
 fds() { prlimit --pid "$portd" --nofile=256:; }
 fetch() { # NAME
