@@ -86,6 +86,7 @@ static int const ALLOWED[] = {
   SYS_munmap,
   SYS_madvise,
   SYS_brk,
+  SYS_getrandom, /* glibc's malloc */
   SYS_restart_syscall,
   SYS_rt_sigreturn,
   SYS_exit_group,
@@ -99,7 +100,6 @@ static int const ALLOWED[] = {
   SYS_rt_sigaction,
   SYS_sigaltstack,
   SYS_readlinkat,
-  SYS_getrandom,
   SYS_prlimit64,
 #ifdef SYS_readlink
   SYS_readlink,

@@ -168,10 +168,8 @@ enum bypass_fit bypass_fit(struct published const *p, struct rk_bypass_say const
 
 /* Nobody inside can make it accept clients of the network again: to loosen it from the host's
    loopback takes CAP_NET_RAW over the host's network (socket(7), SO_BINDTODEVICE). */
-void bypass_stop(struct published *p)
+void bypass_stop(int fd)
 {
-  for (uint32_t i = 0; i < p->nfds; i++) {
-    setsockopt(p->fds[i], SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo");
-    shutdown(p->fds[i], SHUT_RD);
-  }
+  setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", sizeof "lo");
+  shutdown(fd, SHUT_RD);
 }

@@ -37,8 +37,8 @@ void bypass_give(struct bypass *b, struct rk_bypass_say const *take, struct publ
 enum bypass_fit { BYPASS_FITS, BYPASS_ANEW, BYPASS_NEVER };
 enum bypass_fit bypass_fit(struct published const *p, struct rk_bypass_say const *take);
 
-/* The program has the socket, and is to accept no client by it any more. */
-void bypass_stop(struct published *p);
+/* The program has this socket, and is to accept no client by it any more. */
+void bypass_stop(int fd);
 
 void bypass_close(struct bypass *b);
 

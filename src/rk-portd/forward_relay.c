@@ -82,7 +82,7 @@ static void del(struct forward *f, struct published const *p)
 static void take_back(struct forward *f, struct published *p)
 {
   bypass_drop(&f->bypass, p);
-  bypass_stop(p);
+  bypass_stop(p->fds[0]);
   bind_undo(p);
   p->bypass = 0;
 }

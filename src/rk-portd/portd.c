@@ -355,11 +355,17 @@ static void on_free(struct portd *s, uint32_t id)
    bound here. fd is ours. */
 static void on_kept(struct portd *s, int fd)
 {
-  struct published *p = s->table.first;
+  struct published *p = NULL;
+  int unknown = 0;
 
-  while (p && (p->state != PORT_REFUSED || p->unread || !bypass_is(p, fd)))
-    p = p->next;
-  if (!p || !s->forward.ops->take || bind_adopt(p, fd) == -1) {
+  for (struct published *q = s->table.first; q; q = q->next) {
+    unknown |= (int)q->unread;
+    if (bypass_is(q, fd))
+      p = q;
+  }
+  if (!p && !unknown)
+    bypass_stop(fd); /* withdrawn meanwhile */
+  if (!p || p->state != PORT_REFUSED || !s->forward.ops->take || bind_adopt(p, fd) == -1) {
     close(fd);
     return;
   }

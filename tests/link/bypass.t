@@ -32,7 +32,7 @@ ask() { timeout 60 python3 "$T/ask" 127.0.0.1 "$p" 2>&1; }
 via() { sed -n 's/^via=//p' "$D/ports.status/web"; }
 mkdir -p "$D/ports"
 echo "127.0.0.1:$p:80/tcp" > "$D/ports/web"
-portd_start "$D"
+portd_start "$D" 8>&-
 spawn rk-state "$D" rk-userns rk-idmap rk-net -d none rk-bypass python3 "$T/server" four one
 chain=$pid
 wait_until grep -q ready "$T/spawn.$chain.out"
@@ -62,6 +62,7 @@ mkfifo "$T/todo"
 rk-state "$D" rk-userns rk-idmap rk-net -d none rk-bypass python3 "$T/many" < "$T/todo" > "$T/done" 2>&1 &
 chain=$! tap_pids="$tap_pids $!"
 exec 8> "$T/todo"
+stopped() { ask | grep -q refused; }
 does() { echo "$*" >&8; wait_until grep -qxF "did $*" "$T/done" || bail "not done: $*"; }
 does start python3 "$T/server" six two '>' "$T/six"
 wait_until grep -q ready "$T/six"
@@ -121,6 +122,17 @@ p=$p2
 rm "$D/ports/web"
 wait_until test ! -e "$D/ports.status/web"
 like "$(ask)" "refused" "a port that is withdrawn stops at once"
+echo "$p:80/tcp4" > "$D/ports/web"
+wait_until status_is "$D" web chain attached
+does end
+does start python3 "$T/server" four late '>' "$T/late"
+wait_until grep -q ready "$T/late"
+is "$(via) $(ask)" "bypass late 127.0.0.1" "it is published again, and bound by another server"
+kill -9 "$portd"; wait "$portd" 2> /dev/null; tap_forget "$portd"
+rm "$D/ports/web"
+portd_start "$D" 8>&-
+wait_until stopped
+like "$(ask)" "refused" "withdrawn while rk-portd was dead: the next one stops it"
 exec 8>&-
 wait_gone "$chain"
 run rk-userns rk-idmap rk-net -n none rk-bypass true
