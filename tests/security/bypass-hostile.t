@@ -1,6 +1,6 @@
 #!/bin/sh
 # rk-bypass against a hostile program: an address that changes while the call waits, a network namespace of its own,
-# other users, offers of its own
+# other users, offers of its own, a thief by rk-enter; and what is left when rk-outside is killed
 . "${RK_TEST_LIB:-tests/lib.sh}"
 . "${RK_TEST_LIB%lib.sh}ports.sh"
 need python3
@@ -137,6 +137,40 @@ short -1 -1 -1" "other users, a nested network, UDP, MPTCP, no address"
 chain "$T/offer.py" "$D" "$v"
 is "$out" "offered ECONNREFUSED
 closed True" "offers of its own lead nowhere"
+cat > "$T/waits.py" <<'E2'
+"""a server on the host's socket, and one inside that each line of stdin connects to"""
+from tools import *
+s = listener(80)
+inner = listener(9000)
+print("ready", flush=True)
+for line in sys.stdin:
+    print(line.strip(), said(socket.socket().connect, ("127.0.0.1", 9000)), flush=True)
+E2
+cat > "$T/thief.py" <<'E2'
+"""PID: its fds, one by one"""
+from tools import *
+pidfd = libc.syscall(434, int(sys.argv[1]), 0)
+got = {libc.syscall(438, pidfd, fd, 0) for fd in range(20)}
+print(*got, errno.errorcode[ctypes.get_errno()])
+E2
+mkfifo "$T/todo"
+rk-state "$D" rk-userns rk-idmap rk-net -n none rk-bypass python3 "$T/waits.py" < "$T/todo" > "$T/out" 2>&1 &
+chain=$! tap_pids="$tap_pids $!"
+exec 8> "$T/todo"
+wait_until grep -q ready "$T/out"
+run rk-enter "$D" python3 "$T/thief.py" "$chain"
+is "$out" "-1 EPERM" "a program of rk-enter cannot take the socket"
+does() { echo "$1" >&8; wait_until grep -q "^$1 " "$T/out"; }
+o=$(pgrep -f "rk-outside $D\$")
+kill -9 "$o"; wait_gone "$o"
+does one
+b=$(pgrep -f "^rk-bypassd $D\$")
+kill -9 "$b"; wait_gone "$b"
+does two
+is "$(grep -E '^(one|two) ' "$T/out")" "one ok
+two ENOSYS" "rk-outside is killed: rk-bypassd goes on; both are: the call fails"
+exec 8>&-
+wait_gone "$chain"
 python3 -c 'import socket, sys
 socket.create_connection(("127.0.0.1", int(sys.argv[1]))).sendall(b"last")' "$v"
 wait_until grep -q last "$T/spawn.$victim.out"
