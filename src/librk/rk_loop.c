@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <rk/loop.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <string.h>
 #include <time.h>
@@ -132,8 +133,23 @@ static int call_timers(struct rk_loop *loop)
   return called;
 }
 
-/* ENOMEM, or EINVAL while the limit of open files is lower than it was (poll(2)): what waits has
-   work to do afterwards as well. */
+/* EINVAL: the limit of open files has become lower than the number of fds (poll(2)). One by one they
+   can be asked all the same; none was ready: a moment later. */
+static void poll_each(struct pollfd *p, unsigned int n)
+{
+  struct timespec const pause = {.tv_nsec = 20000000};
+  int ready = 0;
+
+  for (unsigned int i = 0; i < n; i++) {
+    p[i].revents = 0;
+    if (poll(&p[i], 1, 0) == 1)
+      ready = 1;
+  }
+  if (!ready)
+    nanosleep(&pause, NULL);
+}
+
+/* ENOMEM: what waits has work to do afterwards as well. */
 static void bear_with_poll(struct rk_loop *loop)
 {
   struct timespec const pause = {.tv_nsec = 20000000};
@@ -155,9 +171,13 @@ int rk_loop_step(struct rk_loop *loop, int ms)
   for (unsigned int i = 0; i < n; i++)
     p[i] = (struct pollfd){.fd = loop->watch[i]->fd, .events = loop->watch[i]->events};
   if (poll(p, n, patience(loop, ms)) == -1) {
-    if (errno != EINTR)
-      bear_with_poll(loop);
-    n = 0; /* p holds no answer */
+    if (errno == EINVAL) {
+      poll_each(p, n);
+    } else {
+      if (errno != EINTR)
+        bear_with_poll(loop);
+      n = 0; /* p holds no answer */
+    }
   }
   for (unsigned int i = 0; i < n; i++)
     if (p[i].revents & POLLNVAL)

@@ -63,8 +63,9 @@ static void look(struct search *s, int in, int out, unsigned int depth)
   struct copyup_list list = {.fd = in};
   char const *name;
   unsigned char type;
+  int r;
 
-  while (copyup_next(&list, &name, &type) > 0) {
+  while ((r = copyup_next(&list, &name, &type)) > 0) {
     s->seen++;
     if (s->seen > ENTRIES) {
       s->missed++;
@@ -75,6 +76,8 @@ static void look(struct search *s, int in, int out, unsigned int depth)
     else if (type == DT_DIR)
       look_below(s, in, out, name, depth);
   }
+  if (r == -1)
+    s->missed++;
   close(in);
 }
 
@@ -83,9 +86,12 @@ void copyup_special(struct copyup const *dir, int overlay)
   struct search s = {.seen = 0};
   int in = openat(dir->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-  if (in == -1)
+  if (in == -1 && errno == EACCES)
     return; /* nobody can list it inside, either */
-  look(&s, in, overlay, 0);
+  if (in == -1)
+    s.missed++;
+  else
+    look(&s, in, overlay, 0);
   if (s.missed)
     strerr_warnw(dir->path, ": some sockets or FIFOs below it lead nowhere");
 }

@@ -145,12 +145,28 @@ static void resolv_byte(struct resolv_line *line, char c, struct sink *k)
     put(k, &c, 1);
 }
 
+enum { OPEN_TRIES = 3 };
+
+/* A file of the host's. Errors may pass; what is missing then would be missing until the host writes
+   it again. */
+static int open_host(char const *path)
+{
+  int fd = -1;
+
+  for (int i = 0; i < OPEN_TRIES && fd == -1; i++) {
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd == -1 && errno == ENOENT)
+      break;
+  }
+  return fd;
+}
+
 /* The host's nameservers, and, unless k is NULL, the other lines to it. */
 static void read_resolv(struct resolv *host, struct sink *k)
 {
   struct resolv_line line = {.len = 0};
   char in[512];
-  int fd = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = open_host("/etc/resolv.conf");
   ssize_t r;
 
   host->n = 0;
@@ -222,7 +238,7 @@ static void compose_hosts(struct etc *etc, struct sink *k)
   char line[1024];
   size_t len = 0;
   char in[512];
-  int fd = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  int fd = open_host("/etc/hosts");
   ssize_t r;
 
   (void)etc;
