@@ -227,7 +227,7 @@ static int letters(struct rk_usage const *u, char const *s, char const *next, vo
     struct rk_option const *o = named(u, *s);
     char const letter[] = {*s, 0};
     if (!o->arg) {
-      set(u, o, NULL, into);
+      set(u, o, "", into);
       continue;
     }
     if (!s[1] && !next)

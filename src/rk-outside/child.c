@@ -50,12 +50,11 @@ static int send_with(int to, void const *message, size_t len, struct gift const 
     .msg_iov = &iov,
     .msg_iovlen = 1,
   };
-  struct cmsghdr *c;
+  struct cmsghdr *c = &control.align;
 
   if (n) {
     msg.msg_control = control.buf;
     msg.msg_controllen = (socklen_t)CMSG_SPACE(n * sizeof *gift->fds);
-    c = CMSG_FIRSTHDR(&msg);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
     c->cmsg_len = (socklen_t)CMSG_LEN(n * sizeof *gift->fds);

@@ -90,7 +90,7 @@ static void change(char const *old, char const *spec, struct port_lines const *o
   }
   for (unsigned int i = 0; i < options->n; i++) {
     char const *value = strchr(options->line[i], '=');
-    if (value[1])
+    if (value && value[1])
       rk_text_add(t, options->line[i], "\n");
   }
 }
