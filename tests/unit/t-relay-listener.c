@@ -119,9 +119,9 @@ static void test_rules(void)
     for (int e = 0; e < LISTENER_EVENTS; e++) {
       struct listener_step step = listener_next((enum listener_state)s, (enum listener_event)e);
 
-      if (watched(s) && !watched(step.next))
+      if (watched(s) && !watched((int)step.next))
         watching &= (step.actions & LISTENER_DO_UNWATCH) != 0;
-      if (!watched(s) && watched(step.next))
+      if (!watched(s) && watched((int)step.next))
         watching &= (step.actions & LISTENER_DO_WATCH) != 0;
       closing &= ((step.actions & LISTENER_DO_CLOSE) != 0) ==
                  (step.next == LISTENER_CLOSED && s != LISTENER_CLOSED);
