@@ -133,8 +133,8 @@ static int call_timers(struct rk_loop *loop)
   return called;
 }
 
-/* EINVAL: the limit of open files has become lower than the number of fds (poll(2)). One by one they
-   can be asked all the same; none was ready: a moment later. */
+/* EINVAL: the limit of open files has become lower than the number of fds (poll(2)). One by one
+   they can be asked all the same; none was ready: a moment later. */
 static void poll_each(struct pollfd *p, unsigned int n)
 {
   struct timespec const pause = {.tv_nsec = 20000000};

@@ -147,8 +147,8 @@ static void resolv_byte(struct resolv_line *line, char c, struct sink *k)
 
 enum { OPEN_TRIES = 3 };
 
-/* A file of the host's. Errors may pass; what is missing then would be missing until the host writes
-   it again. */
+/* A file of the host's. Errors may pass; what is missing then would be missing until the host
+   writes it again. */
 static int open_host(char const *path)
 {
   int fd = -1;

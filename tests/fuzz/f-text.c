@@ -29,7 +29,9 @@ static void look(struct rk_text const *t, enum kind kind)
       abort();
     /* U+2000 to U+207F */
     if (n == 3 && t->s[i] == '\xe2' && (t->s[i + 1] == '\x80' || t->s[i + 1] == '\x81')) {
-      unsigned int c = 0x2000U + (t->s[i + 1] & 1U) * 64 + (t->s[i + 2] & 0x3fU);
+      unsigned char second = (unsigned char)t->s[i + 1];
+      unsigned char third = (unsigned char)t->s[i + 2];
+      unsigned int c = 0x2000U + (second & 1U) * 64 + (third & 0x3fU);
       if (c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
           (c >= 0x2066 && c <= 0x2069))
         abort();
