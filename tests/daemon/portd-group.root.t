@@ -44,6 +44,8 @@ as_user rk-port wait -c "$D" four six only
 is "$(peer python3 "$T/u/search" 239.255.255.250 1900 p0)" "192.0.2.1 from 192.0.2.2: who?" \
   "a search is answered from the address of the interface, and the server sees who asks"
 is "$(peer python3 "$T/u/search" 239.1.1.1 1902 p0)" "192.0.2.1 from 192.0.2.2: who?" "of an IPv4 port as well"
+# the kernel makes this route a moment after the interface is up
+wait_until peer sh -c 'ip -6 route show table local dev p0 | grep -q "^multicast ff00::/8"'
 like "$(peer python3 "$T/u/search" ff02::c 1901 p0)" "^(fe80|2001:db8)[^ ]* from [^ ]*: who\?" "of an IPv6 group"
 # others on the host may have the same port, as avahi has
 ok "another program shares the port" python3 -c '
