@@ -63,8 +63,9 @@ static void next_ro(struct cover *c, char ro[RO_MAX])
   } while (fstatat(c->dir->fd, ro, &st, AT_SYMLINK_NOFOLLOW) == 0);
 }
 
-/* Mount at the next .roN. 0, or -1 with errno: ENOTDIR, it is no directory, of which the kernel
-   knows by itself; a dead or hanging file system (FUSE, NFS) is not asked. */
+/* Mount at the next .roN. 0, or -1 with errno: EINVAL, it is no directory any more (do_move_mount()
+   in fs/namespace.c compares the two), of which the kernel knows by itself; a dead or hanging file
+   system (FUSE, NFS) is not asked. */
 static int try_ro(struct cover *c, int mountfd, char ro[RO_MAX])
 {
   int e;
@@ -122,7 +123,7 @@ static void mount_alone(struct cover *c, char const *name)
   if (try_ro(c, fd, ro) == 0) {
     make_link(c, ro, name);
     lead_astray(c, name);
-  } else if (errno == ENOTDIR || errno == ENOENT) {
+  } else if (errno == EINVAL || errno == ENOTDIR || errno == ENOENT) {
     link_below(c, name);
   } else {
     copyup_die("mount on", c->dir->path, ro);
