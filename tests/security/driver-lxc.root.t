@@ -18,7 +18,7 @@ printf '#!/bin/sh\nexit 1\n' > "$T/bin/udhcpc"
 chmod 0755 "$T/bin" "$T/bin/lxc-user-nic" "$T/bin/udhcpc"
 start() { # OPTION...: chain $p, whose driver's process $r waits
   rm -f "$T/u/go" "$T/u/resident"
-  spawn as_user env PATH="$T/bin:$PATH" RK_LXC_USER_NIC="$T/bin/lxc-user-nic" rk-state "$D" rk-userns rk-idmap \
+  spawn as_user env PATH="$T/bin:$PATH" RK_DRIVER_PROGRAM="$T/bin/lxc-user-nic" rk-state "$D" rk-userns rk-idmap \
     rk-copyup /etc rk-net -l "$@" -d lxc-user-nic rk-t-hold
   p=$pid
   wait_until test -s "$T/u/resident"

@@ -5,8 +5,8 @@
    where    outside, started by rk-outside; goes into the hop (without a wall: inside) to become the
             DHCP client
    changes  -
-   fds/env  3-7 and RK_NET_* as in rk-net-drivers(7); RK_LXC_USER_NIC, RK_LXC_BRIDGE; udhcpc gets 5,
-            and as 7 a netlink socket in the program's namespace
+   fds/env  3-7 and RK_NET_* as in rk-net-drivers(7); RK_DRIVER_PROGRAM, RK_LXC_BRIDGE; udhcpc gets
+            5, and as 7 a netlink socket in the program's namespace
    forks    lxc-user-nic, once; a helper that gives the namespace a pid, until then; becomes udhcpc
    exits    102 lxc-user-nic or udhcpc is missing or not allowed, 111 a system call failed
  */
@@ -48,14 +48,15 @@ static char const *const PLACES[] = {
 
 static char const *helper_path(void)
 {
-  char const *s = getenv("RK_LXC_USER_NIC");
+  char const *s = getenv("RK_DRIVER_PROGRAM");
 
   if (s && *s)
     return s;
   for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES; i++)
     if (access(PLACES[i], X_OK) == 0)
       return PLACES[i];
-  rk_die_host("I13", "install the package lxc, or set RK_LXC_USER_NIC to the path of lxc-user-nic",
+  rk_die_host("I13",
+              "install the package lxc, or set RK_DRIVER_PROGRAM to the path of lxc-user-nic",
               "unable to find lxc-user-nic");
 }
 
