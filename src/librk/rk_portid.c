@@ -128,10 +128,12 @@ static int move(int ids, uint32_t from, uint32_t to)
   return rk_renameat2(ids, last_name(old, from), ids, last_name(new, to), RENAME_NOREPLACE);
 }
 
-/* Two who begin at once may both make last-0; the larger number counts. */
+/* Two who begin at once may both make last-0; the larger number counts. O_NONBLOCK: root inside may
+   have put a FIFO there since it was looked for. */
 static int begin(int ids)
 {
-  int fd = openat(ids, LAST "0", O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+  int const flags = O_WRONLY | O_CREAT | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW;
+  int fd = openat(ids, LAST "0", flags, 0600);
 
   if (fd == -1)
     return -1;

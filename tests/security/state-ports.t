@@ -44,6 +44,27 @@ portd "facts that are FIFOs" 'mkdir net; mkfifo net/ip net/ifname child_pid .chi
 }
 ok "what the links lead to is as it was" intact
 
+# .port-ids/last-0 comes and goes as a FIFO: whoever takes a number never waits for its other end.
+rm -rf "$D"; mkdir -m 700 "$D" "$D/ports" "$D/.port-ids"
+python3 -c '
+import os, sys
+os.chdir(sys.argv[1]); print("up", flush=True)
+while True:
+  try: os.mkfifo("last-0")
+  except OSError: pass
+  for name in os.listdir("."):
+    try: os.unlink(name)
+    except OSError: pass
+' "$D/.port-ids" > "$T/toggle" & toggle=$!; tap_pids="$tap_pids $toggle"
+wait_until grep -q up "$T/toggle"
+waits=0
+for i in $(seq 100); do
+  timeout 60 rk-port add -N "$D" "127.0.0.1:$p:80/tcp" > "$T/out" 2>&1
+  [ $? != 124 ] || { waits=1; break; }
+done
+is "$waits" 0 "a FIFO in the place of the last id keeps nobody waiting"
+end "$toggle"
+
 # ports a link: nothing that it leads to is published.
 rm -rf "$D"; mkdir -m 700 "$D"; ln -s "$T/victim" "$D/ports"
 portd_start "$D"
