@@ -117,19 +117,28 @@ static int vacant(int dir, char const *name)
   return r;
 }
 
-/* A listening socket with the name temp, which nobody knows, and its mode. */
+/* A listening socket with the name temp, and its mode: the file that bind(2) makes has that of the
+   socket (unix_bind_bsd()). By its name it could not be changed: root inside may see the directory,
+   and put a link there. */
 static int make(int dir, char const *temp, uint16_t mode)
 {
   struct sockaddr_un sa;
+  mode_t mask;
   int fd;
+  int r;
 
   if (address(dir, temp, &sa) == -1)
     return -1;
   fd = stream();
   if (fd == -1)
     return -1;
-  if (bind(fd, (struct sockaddr *)&sa, sizeof sa) == 0) {
-    if (fchmodat(dir, temp, mode, 0) == 0 && listen(fd, RK_BACKLOG) == 0)
+  mask = umask(0);
+  r = fchmod(fd, mode);
+  if (r == 0)
+    r = bind(fd, (struct sockaddr *)&sa, sizeof sa);
+  umask(mask);
+  if (r == 0) {
+    if (listen(fd, RK_BACKLOG) == 0)
       return fd;
     int e = errno;
     unlinkat(dir, temp, 0);

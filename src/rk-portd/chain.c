@@ -104,6 +104,7 @@ enum chain_found chain_open(struct chain *chain, int dir, char const *path, stru
     return CHAIN_ERROR;
   }
   chain->pid = found.pid;
+  chain->slow = 0;
   chain->pidfd = found.pidfd;
   chain->netns = chain_netns(dir, path, &chain->openerfd, &found);
   e = errno;

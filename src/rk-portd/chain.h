@@ -3,6 +3,7 @@
 #ifndef RK_PORTD_CHAIN_H
 #define RK_PORTD_CHAIN_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include <rk/text.h>
@@ -13,6 +14,7 @@ struct chain {
   int netns;    /* -1: none */
   int bypass;   /* a new socket to its rk-bypassd, for the caller to take; -1: none */
   int openerfd; /* pidfd of the child that opens a detached namespace, or has failed to; -1 */
+  int64_t slow; /* rk_clock_ms(): before that no socket inside is looked for: one took too long */
 };
 
 enum chain_found { CHAIN_FOUND, CHAIN_NONE, CHAIN_ERROR };
