@@ -115,9 +115,11 @@ static enum forwarded gvproxy_attach(struct forward *f, struct published *p, str
 static enum forwarded gvproxy_check(struct published const *p, struct rk_text *why)
 {
   struct rk_portspec const *s = &p->file.spec;
+  struct rk_portfile other = p->file;
   struct in6_addr addr = {0};
   int child = AF_INET;
 
+  other.srcip = RK_SRCIP_PREFER; /* it shows its gateway, whatever is asked for */
   if (s->childip[0])
     child = rk_ip_parse(s->childip, strlen(s->childip), &addr);
   if (s->proto != RK_PROTO_TCP && s->proto != RK_PROTO_TCP4 && s->proto != RK_PROTO_UDP &&
@@ -128,10 +130,11 @@ static enum forwarded gvproxy_check(struct published const *p, struct rk_text *w
     rk_text_add(why, "unsupported IP (v6?): ", s->childip);
   } else if (addr.s6_addr[12] == 127) {
     rk_text_add(why, "gvproxy does not reach the loopback address inside: ", s->childip);
+  } else if (p->file.listenfd[0] || rk_portfile_needs_relay(&other)) {
+    rk_text_str(why, "gvproxy does not support unix sockets, listen-fd=, ifname=, group=, refuse=, "
+                     "wait= or idle=");
   } else if (!s->parentport) {
     rk_text_str(why, "gvproxy does not tell which free port it has chosen: give one");
-  } else if (p->file.listenfd[0] || p->file.refuse_backend || p->file.idle) {
-    rk_text_str(why, "gvproxy does not support listen-fd=, refuse= or idle=");
   } else if (p->file.srcip == RK_SRCIP_REQUIRE) {
     rk_text_str(why, "gvproxy shows clients as its gateway: srcip=require is impossible");
   } else {

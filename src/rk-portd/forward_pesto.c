@@ -106,11 +106,11 @@ static enum forwarded pesto_check(struct published const *p, struct rk_text *why
     rk_text_add(why, "unsupported protocol: ", rk_proto_name(s->proto));
   } else if ((four && family == AF_INET6) || (six && family == AF_INET)) {
     rk_text_add(why, "unsupported IP: ", s->parentip);
+  } else if (p->file.listenfd[0] || rk_portfile_needs_relay(&p->file)) {
+    rk_text_str(why, "pesto does not support unix sockets, listen-fd=, ifname=, group=, refuse=, "
+                     "wait=, idle=, srcip=no or srcip=plain");
   } else if (!s->parentport) {
     rk_text_str(why, "pesto does not tell which free port it has chosen: give one");
-  } else if (p->file.listenfd[0] || p->file.refuse_backend || p->file.idle ||
-             p->file.srcip == RK_SRCIP_NO || p->file.srcip == RK_SRCIP_PLAIN) {
-    rk_text_str(why, "pesto does not support listen-fd=, refuse=, idle=, srcip=no or srcip=plain");
   } else {
     return FORWARD_LISTENING;
   }

@@ -76,4 +76,18 @@ run rk-portd "$T/ro"; is "$rc $err" "111 rk-portd: fatal: unable to make directo
   "a directory that cannot be written is named in full"
 run rk-portd ""; is "$rc $err" "100 rk-portd: fatal: the state directory must not be empty" "an empty name"
 for a in "" "a b" "-d x $D" "-P foo $D" "-z $D"; do run rk-portd $a; is "$rc" 100 "usage: rk-portd $a"; done
+
+# what only rk-relay can do, a network driver is not asked for: without ifname= it would listen everywhere
+for driver in slirp4netns pesto gvisor-tap-vsock; do
+  E=$T/$driver n=0
+  portd_start "$E" -P "$driver"
+  for key in ifname=lo group=224.0.0.251%lo wait=5 idle=5; do
+    n=$((n + 1))
+    printf '%s\n' "$q:80/udp" "$key" > "$E/ports/$n"
+    ok "$driver: $key" wait_until status_is "$E" "$n" state error
+    like "$(status "$E" "$n" error)" 'does not support' "its reason"
+  done
+  echo "$q:unix:$T/x.sock" > "$E/ports/inner"
+  ok "$driver: a unix socket inside" wait_until status_is "$E" inner state error
+done
 done_testing
