@@ -3,48 +3,75 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
 
-#include <skalibs/allreadwrite.h>
 #include <skalibs/djbunix.h>
 
+#include <rk/clock.h>
+#include <rk/fail.h>
+#include <rk/proc.h>
 #include <rk/state.h>
 
 enum { ANSWER_S = 5 };
 
-/* Nothing is shut down: gvproxy takes a half-closed connection for one that has gone. */
-static ssize_t exchange(int fd, struct rk_text const *request, char *answer, size_t size)
+/* Root inside may answer in the place of the driver, byte by byte: all of it has one limit. */
+static ssize_t receive(int fd, char *answer, size_t size)
 {
-  size_t n;
+  struct pollfd more = {.fd = fd, .events = POLLIN};
+  int64_t until = rk_clock_ms() + ANSWER_S * 1000;
+  size_t n = 0;
+  ssize_t r = 1;
 
-  if (send(fd, request->s, request->len, MSG_NOSIGNAL) != (ssize_t)request->len)
-    return -1;
-  errno = 0;
-  n = allread(fd, answer, size - 1);
-  if (errno && errno != EPIPE) /* skalibs' word for the end */
-    return -1;
+  while (r && n + 1 < size) {
+    int64_t left = until - rk_clock_ms();
+    if (left <= 0 || poll(&more, 1, (int)left) == 0)
+      return rk_fail(ETIMEDOUT);
+    r = recv(fd, answer + n, size - 1 - n, MSG_DONTWAIT);
+    if (r == -1 && errno != EAGAIN && errno != EINTR)
+      return -1;
+    n += r > 0 ? (size_t)r : 0;
+  }
   answer[n] = 0;
   return (ssize_t)n;
 }
 
-ssize_t api_call(struct forward const *f, struct rk_text const *request, char *answer, size_t size)
+/* By an fd of the socket itself: a link in its place is not followed, which may lead to where root
+   inside cannot go. */
+static int reach(struct forward const *f, int fd)
 {
   struct sockaddr_un sa = {.sun_family = AF_UNIX};
+  struct stat st;
+  int path = openat(f->dir, f->ops->socket, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  int r;
+
+  if (path == -1)
+    return -1;
+  rk_procpath_fd(sa.sun_path, "fd", path);
+  r = fstat(path, &st);
+  if (r == 0 && !S_ISSOCK(st.st_mode))
+    r = rk_fail(ECONNREFUSED);
+  if (r == 0)
+    r = connect(fd, (struct sockaddr *)&sa, sizeof sa);
+  fd_close(path); /* keeps errno */
+  return r;
+}
+
+ssize_t api_call(struct forward const *f, struct rk_text const *request, char *answer, size_t size)
+{
   struct timeval wait = {.tv_sec = ANSWER_S};
-  struct rk_text path = rk_text_in(sa.sun_path, sizeof sa.sun_path);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   ssize_t n = -1;
 
   if (fd == -1)
     return -1;
-  rk_text_add(&path, f->path, "/", f->ops->socket);
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
-      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
-      connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
-    n = exchange(fd, request, answer, size);
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 && reach(f, fd) == 0 &&
+      send(fd, request->s, request->len, MSG_NOSIGNAL) == (ssize_t)request->len &&
+      (!f->ops->half_closes || shutdown(fd, SHUT_WR) == 0))
+    n = receive(fd, answer, size);
   fd_close(fd); /* keeps errno */
   return n;
 }

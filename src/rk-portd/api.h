@@ -8,7 +8,7 @@
 #include "forward.h"
 
 /* Send the request, read until the other side ends. Length of the answer, which is terminated, or
-   -1 with errno (ENOENT, ECONNREFUSED: nobody listens there). */
+   -1 with errno (ENOENT, ECONNREFUSED: nobody listens there, ETIMEDOUT: no whole answer). */
 ssize_t api_call(struct forward const *f, struct rk_text const *request, char *answer, size_t size);
 
 /* The address inside: that of the port file, else the fact net/ip. Root inside can write that file,

@@ -41,6 +41,7 @@ struct forwarder {
   char const *name;
   char const *socket;  /* of the driver that is asked, in the state directory; NULL: none is */
   char const *waiting; /* why a port may wait though there is a chain; NULL: it does not */
+  int half_closes;     /* the driver reads up to our end; gvproxy takes that for the end of all */
   int ours;            /* the host's sockets are rk-portd's own, the counters rk-relay's */
   int look_ms;         /* attach again so often, to see whether it is still so; 0: never */
 

@@ -75,18 +75,20 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   return FORWARD_LOST;
 }
 
-/* One that is gone has no ports any more. */
+/* One that is gone has no ports any more; one that does not answer is not asked
+   again. */
 static void gvproxy_detach(struct forward *f, struct published *p)
 {
   char buf[TEXT_MAX];
   char answer[TEXT_MAX];
+  int asked = f->chain != NULL;
 
   while (p->nremote) {
     struct rk_text t = rk_text_in(buf, sizeof buf);
     p->nremote--;
     compose(&t, "unexpose", p, p->nremote, "");
-    if (f->chain)
-      api_call(f, &t, answer, sizeof answer);
+    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
+      asked = 0;
   }
 }
 

@@ -50,18 +50,20 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   return FORWARD_REFUSED;
 }
 
-/* A pasta that is gone has no ports any more. */
+/* A pasta that is gone has no ports any more; one that does not answer is not asked
+   again. */
 static void pesto_detach(struct forward *f, struct published *p)
 {
   char buf[TEXT_MAX];
   char answer[TEXT_MAX];
+  int asked = f->chain != NULL;
 
   while (p->nremote) {
     struct rk_text t = rk_text_in(buf, sizeof buf);
     p->nremote--;
     compose(&t, "del", p, p->nremote);
-    if (f->chain)
-      api_call(f, &t, answer, sizeof answer);
+    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
+      asked = 0;
   }
 }
 

@@ -2,65 +2,17 @@
    -P slirp4netns: ask the chain's slirp4netns, by its API socket, to publish. One request a
    connection, JSON both ways. */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
+#include <netinet/in.h>
 
-#include <skalibs/djbunix.h>
 #include <skalibs/types.h>
 
-#include <rk/fail.h>
-#include <rk/state.h>
 #include "api.h"
 #include "errtext.h"
 #include "forward.h"
 
-enum { ANSWER_S = 3, TEXT_MAX = 600 };
-
-/* Send it, end the sending side, read until the other side ends. Length of the answer, or -1. */
-static ssize_t exchange(int fd, struct rk_text const *request, char *answer, size_t size)
-{
-  size_t n = 0;
-  ssize_t r;
-
-  if (send(fd, request->s, request->len, MSG_NOSIGNAL) != (ssize_t)request->len)
-    return -1;
-  if (shutdown(fd, SHUT_WR) == -1)
-    return -1;
-  do {
-    r = recv(fd, answer + n, size - 1 - n, 0);
-    if (r == -1)
-      return -1;
-    n += (size_t)r;
-  } while (r && n + 1 < size);
-  answer[n] = 0;
-  return (ssize_t)n;
-}
-
-/* slirp4netns reads until we shut down, answers, and closes. Length of the answer, -1 with
-   errno. */
-static ssize_t call(struct forward const *f, struct rk_text const *request, char *answer,
-                    size_t size)
-{
-  struct sockaddr_un sa = {.sun_family = AF_UNIX};
-  struct timeval wait = {.tv_sec = ANSWER_S};
-  struct rk_text path = rk_text_in(sa.sun_path, sizeof sa.sun_path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  ssize_t n = -1;
-
-  if (fd == -1)
-    return -1;
-  rk_text_add(&path, f->path, "/.s4nn.sock");
-  if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) == 0 &&
-      setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
-      connect(fd, (struct sockaddr *)&sa, sizeof sa) == 0)
-    n = exchange(fd, request, answer, size);
-  fd_close(fd); /* keeps errno */
-  return n;
-}
+enum { TEXT_MAX = 600 };
 
 /* The answers have one of two fixed shapes: {"return":{"id":1}} and {"error":{"desc":"..."}}. */
 static int understand(char const *answer, unsigned int *id, struct rk_text *why)
@@ -108,7 +60,7 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   rk_text_str(&t, ",\"guest_port\":");
   rk_text_num(&t, s->childport + k);
   rk_text_str(&t, "}}");
-  if (call(f, &t, answer, sizeof answer) != -1)
+  if (api_call(f, &t, answer, sizeof answer) != -1)
     return understand(answer, id, why) == 0 ? FORWARD_LISTENING : FORWARD_REFUSED;
   if (errno == ENOENT || errno == ECONNREFUSED)
     rk_text_str(why, "slirp4netns has no API socket: set RK_PORT_DRIVER=slirp4netns before the "
@@ -122,6 +74,7 @@ static void slirp_detach(struct forward *f, struct published *p)
 {
   char buf[TEXT_MAX];
   char answer[TEXT_MAX];
+  int asked = f->chain != NULL;
 
   while (p->nremote) {
     struct rk_text t = rk_text_in(buf, sizeof buf);
@@ -129,9 +82,9 @@ static void slirp_detach(struct forward *f, struct published *p)
     rk_text_str(&t, "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":");
     rk_text_num(&t, p->remote[p->nremote]);
     rk_text_str(&t, "}}");
-    /* one that is gone has no ports any more */
-    if (f->chain)
-      call(f, &t, answer, sizeof answer);
+    /* one that is gone has no ports any more; nor is one asked again that does not answer */
+    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
+      asked = 0;
   }
   free(p->remote);
   p->remote = NULL;
@@ -205,6 +158,7 @@ static enum forwarded slirp_check(struct published const *p, struct rk_text *why
 struct forwarder const forward_slirp = {
   .name = "slirp4netns",
   .socket = ".s4nn.sock",
+  .half_closes = 1,
   .check = slirp_check,
   .up = api_up,
   .down = api_down,

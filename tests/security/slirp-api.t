@@ -56,5 +56,30 @@ ok "an error of the API: refused" wait_until status_is "$D" words state error
 is "$(status "$D" words error)" 'slirp4netns: "no\x1b[2J\nstate=listening\nport=0"' \
   "its words stand in quotes, in one line"
 unlike "$(cat -v "$D/ports.status/words")" '\^\[' "no byte of them reaches a terminal as it is"
+
+# a link in the place of the socket would lead where root inside cannot go
+mv "$D/.s4nn.sock" "$T/hidden.sock"
+ln -s "$T/hidden.sock" "$D/.s4nn.sock"
+: > "$T/log"
+echo 127.0.0.1:8095:80/tcp > "$D/ports/link"
+ok "a link to another socket: the port is not served" wait_until status_is "$D" link chain failed
+is "$(cat "$T/log")" "" "and that socket is not spoken to"
+rm "$D/.s4nn.sock"
+
+# bytes that come one by one, for ever, must not keep rk-portd
+python3 -c '
+import socket, sys, time
+s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(5)
+print("up", flush=True)
+while True:
+  c, _ = s.accept()
+  print("asked", flush=True)
+  try:
+    while True: c.sendall(b" "); time.sleep(1)
+  except OSError: pass
+' "$D/.s4nn.sock" > "$T/drip" & drip=$!; tap_pids="$tap_pids $drip"
+ok "one that answers byte by byte is asked" wait_until grep -q asked "$T/drip"
+kill -TERM "$portd"
+ok "SIGTERM ends rk-portd nevertheless" wait_gone "$portd"
 end "$p"
 done_testing
