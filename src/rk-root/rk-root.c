@@ -142,11 +142,11 @@ static void check_pidns(void)
   if (owner != RK_NS_OURS)
     strerr_dief(RK_EXIT_USAGE, "the processes of the host could be seen: put rk-pidns directly "
                                "before rk-root (and after rk-net)");
-  /* rk-pidns, our parent, is outside. One that is not (rk-reap, a shell) has a directory of the old
-     root open, or as its own, and /proc/PID leads there. */
+  /* rk-pidns, our parent, is outside. One that is not (a shell) may work in a directory of the old
+     root, and /proc/PID/cwd leads there: pivot_root(2) moves only who is in the root itself. */
   if (getppid())
-    strerr_dief(RK_EXIT_USAGE, "the parent of this process is in the pid namespace, and leads to "
-                               "the old root: put rk-pidns directly before rk-root");
+    strerr_dief(RK_EXIT_USAGE, "the parent of this process is in the pid namespace, and may lead "
+                               "to the old root: put rk-pidns directly before rk-root");
 }
 
 /* dir "-": an empty file system in memory; it is attached to "/", above everything. */

@@ -91,7 +91,9 @@ refused() {
 }
 refused 100 'put rk-pidns directly before' rk-userns rk-idmap rk-copyup '' rk-root root true
 refused 100 'rk-pidns' rk-root root true
-refused 100 'leads to the old root: put rk-pidns directly' rk-userns rk-idmap rk-pidns rk-reap rk-root root true
+run rk-userns rk-idmap rk-pidns sh -c 'rk-root root cat /proc/2/cwd/host/sub/file; exit $?'
+is "$rc $out" "100 " "a shell between, whose directory leads to the old root"
+like "$err" '^rk-root: fatal: .*to the old root: put rk-pidns directly' "  its reason"
 refused 100 'is the root directory already' inside / true
 refused 100 'dir is empty' inside '' true
 refused 100 'not a directory' inside host/sub/file true
