@@ -147,9 +147,11 @@ static void close_all(int fds[FDS_MAX])
   }
 }
 
-/* One message, its sender, and the fds that came with it or -1. */
+/* One message, its sender, and the fds that came with it or -1. With room for so many only: one
+   that is not even installed need not be closed, and close(2) of a file of FUSE may never return.
+ */
 static int hear(struct question *q, struct rk_reply_child *say, struct ucred *from,
-                int fds[FDS_MAX])
+                int fds[FDS_MAX], size_t room)
 {
   union {
     struct cmsghdr align;
@@ -160,7 +162,8 @@ static int hear(struct question *q, struct rk_reply_child *say, struct ucred *fr
     .msg_iov = &iov,
     .msg_iovlen = 1,
     .msg_control = control.buf,
-    .msg_controllen = sizeof control.buf,
+    .msg_controllen = (socklen_t)(CMSG_SPACE(sizeof *from) +
+                                  (room ? CMSG_SPACE(room * sizeof *fds) : 0)),
   };
   struct pollfd p = {.fd = q->sock, .events = POLLIN};
   ssize_t n;
@@ -197,9 +200,8 @@ static int meet(struct question *q, struct rk_chain *chain)
   int fds[FDS_MAX];
   int userns, r;
 
-  if (hear(q, &say, &from, fds) == -1)
+  if (hear(q, &say, &from, fds, 0) == -1)
     return -1;
-  close_all(fds);
   if (from.uid != q->dir.st_uid)
     return refuse(q, EPERM, "what answers at .child is another user's");
   if (from.pid <= 0)
@@ -261,7 +263,7 @@ static int ask(struct question *q, struct rk_chain *chain)
 
   if (send(q->sock, q->words, 1, MSG_NOSIGNAL) == -1)
     return rk_fail(ECONNRESET);
-  if (hear(q, &say, &from, fds) == -1)
+  if (hear(q, &say, &from, fds, FDS_MAX) == -1)
     return -1;
   if (from.pid != q->speaker || ended(q->speakerfd)) {
     close_all(fds);
@@ -353,6 +355,21 @@ static int once(struct question *q, int dirfd, struct rk_chain *chain)
   return r;
 }
 
+/* Root inside can answer for a user namespace below the chain's. Then the socket is not
+   rk-bypassd's, and what is handed to it (sockets of the host) would be root inside's. */
+static void keep_bypass(struct rk_chain *chain)
+{
+  struct stat own;
+
+  if (chain->bypass == -1)
+    return;
+  if (stat("/proc/self/ns/user", &own) == 0 && own.st_dev == chain->outer.st_dev &&
+      own.st_ino == chain->outer.st_ino)
+    return;
+  close(chain->bypass);
+  chain->bypass = -1;
+}
+
 static int find(int dirfd, int ms, char const *words, struct rk_chain *chain, struct rk_text *why)
 {
   struct question q = {.until = rk_clock_ms() + ms, .words = words, .why = why};
@@ -372,6 +389,7 @@ static int find(int dirfd, int ms, char const *words, struct rk_chain *chain, st
       return refuse(&q, ETIMEDOUT, "no answer at .child");
     poll(NULL, 0, 5);
   }
+  keep_bypass(chain);
   return 0;
 }
 

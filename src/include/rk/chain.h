@@ -25,7 +25,8 @@ struct rk_chain {
   int ruleset;       /* rk_chain_enter: the Landlock ruleset that rk-confine put the program under,
                         -1: none; close-on-exec, the caller's */
   int bypass;        /* rk_chain_enter, rk_chain_bypass: a new socket to its rk-bypassd
-                        (rk/bypass.h), -1: none; close-on-exec, the caller's */
+                        (rk/bypass.h), -1: none, or outer is not our own user namespace;
+                        close-on-exec, the caller's */
 };
 
 /* Ask, for ms milliseconds at most. 0, or -1 with the reason in *why, and errno: ECONNREFUSED:
