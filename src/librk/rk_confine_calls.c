@@ -76,11 +76,11 @@ static struct sock_filter const native[] = {
 #if defined(__x86_64__)
 #define FOREIGN AUDIT_ARCH_I386
 enum { F_SOCKETCALL = 102, F_SENDTO = 369, F_SENDMSG = 370, F_SENDMMSG = 345 };
-enum { F_BIND = 361, F_CONNECT = 362 };
+enum { F_BIND = 361, F_CONNECT = 362, F_SETSOCKOPT = 366 };
 #elif defined(__aarch64__)
 #define FOREIGN AUDIT_ARCH_ARM
 enum { F_SOCKETCALL = 102, F_SENDTO = 290, F_SENDMSG = 296, F_SENDMMSG = 374 };
-enum { F_BIND = 282, F_CONNECT = 283 };
+enum { F_BIND = 282, F_CONNECT = 283, F_SETSOCKOPT = 294 };
 #endif
 
 static struct sock_filter const foreign[] = {
@@ -102,15 +102,25 @@ static struct sock_filter const foreign[] = {
 #endif
 };
 
+/* Who binds a socket to an interface first keeps it there: rk-portd could not stop it any more
+   (setsockopt(2) of SO_BINDTODEVICE is EPERM for a second, sock_bindtoindex of the kernel). */
+enum { BINDTODEVICE = 25, BINDTOIFINDEX = 62, LEVEL_SOCKET = 1 };
+#define NO_DEVICE(nr) \
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 7), LOAD(ARG(1)), \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, LEVEL_SOCKET, 0, 3), LOAD(ARG(2)), \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BINDTODEVICE, 2, 0), \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, BINDTOIFINDEX, 1, 0), RETURN(SECCOMP_RET_ALLOW), \
+    ERROR(EPERM)
 #define TRAP(nr) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (nr), 0, 1), RETURN(SECCOMP_RET_USER_NOTIF)
 
 /* What the filters above refuse is refused: of all filters' answers the strictest counts. */
 static struct sock_filter const trap[] = {
   LOAD(offsetof(struct seccomp_data, arch)),
-  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 6),
+  BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, NATIVE, 0, 14),
   LOAD(offsetof(struct seccomp_data, nr)),
   TRAP(SYS_bind),
   TRAP(SYS_connect),
+  NO_DEVICE(SYS_setsockopt),
   RETURN(SECCOMP_RET_ALLOW),
 #ifdef FOREIGN
   BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, FOREIGN, 1, 0),
@@ -118,6 +128,7 @@ static struct sock_filter const trap[] = {
   LOAD(offsetof(struct seccomp_data, nr)),
   TRAP(F_BIND),
   TRAP(F_CONNECT),
+  NO_DEVICE(F_SETSOCKOPT),
 #endif
   RETURN(SECCOMP_RET_ALLOW),
 };
