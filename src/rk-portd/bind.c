@@ -436,12 +436,15 @@ int bind_name(int fd, struct sockaddr_storage *sa)
 
 int bind_again(struct published *p, int family)
 {
-  struct side const side = {.ifname = "", .tcp = 1};
+  struct side side = {.ifname = "", .tcp = 1};
   struct sockaddr_storage sa;
+  socklen_t len = sizeof side.v6only;
   int fd, e = 0;
 
   if (bind_address(p, &sa) == -1)
     return EINVAL;
+  if (sa.ss_family == AF_INET6)
+    getsockopt(p->fds[0], IPPROTO_IPV6, IPV6_V6ONLY, &side.v6only, &len);
   close(p->fds[0]); /* two listeners exclude one another */
   if (family == AF_INET)
     fd = rk_bind(&sa, 0, 1);

@@ -199,6 +199,15 @@ static int relay_aim(struct forward *f, struct published *p)
   return was != 0;
 }
 
+/* The program may have kept the socket, or what it did with it (SCM_RIGHTS hides it from
+   rk-bypassd); and the relay is to have none of IPv4 (one() of bind.c). So: another. */
+static void renew(struct published *p)
+{
+  bypass_stop(p->fds[0]);
+  if (bind_again(p, AF_INET6))
+    bind_undo(p);
+}
+
 /* Hand its sockets over. */
 static enum forwarded relay_attach(struct forward *f, struct published *p, struct rk_text *why)
 {
@@ -209,10 +218,13 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
   add = request(p);
   if (p->bypass)
     return FORWARD_LISTENING; /* the relay was lost, and is not needed */
+  if (p->nfds && p->bypassed)
+    renew(p);
   if (!p->nfds && p->bypassed && bind_port(&f->bind, p, why) == -1)
     return FORWARD_REFUSED;
   if (!p->nfds)
     return FORWARD_WAITING;
+  p->bypassed = 0;
   if (p->file.spec.childpath[0])
     return attach_unix(f, p, why);
   bind_listen_again(p);
