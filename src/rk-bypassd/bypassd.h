@@ -82,7 +82,6 @@ struct bypassd {
   int state; /* the state directory */
   dev_t dev; /* the user namespace of the chain's program */
   ino_t ino;
-  ino_t own;       /* ours */
   uint64_t cookie; /* of our network namespace */
   struct rk_bypass_page *page;
   unsigned int waiting; /* works with a time limit, at most */
@@ -125,6 +124,7 @@ int task_address(struct seccomp_notif const *call, struct address *address);
 int task_may_bind(struct bypassd const *b, uint32_t tid, struct netns const *netns);
 int task_cloexec(struct bypassd const *b, uint32_t tid, uint64_t number); /* 1 or 0 */
 int task_process(struct bypassd const *b, uint32_t tid); /* a pidfd of its process */
+int task_is_listener(struct bypassd const *b, int fd);   /* is our own fd a seccomp filter's? */
 
 /* socket.c: is fd a TCP socket (or MPTCP, which a server takes in its place)? Its namespace, NULL:
    unknown. What is set on one socket is set on another, too. */
@@ -132,6 +132,8 @@ int socket_is_stream(int fd);
 int socket_option(int fd, int level, int name); /* 0 if it cannot be read */
 uint64_t socket_cookie(int fd, int name);
 struct netns const *socket_netns(struct bypassd *b, int fd);
+int socket_is_hosts(struct bypassd const *b, int fd);     /* of TCP, in our own network namespace */
+int userns_is_inner(struct bypassd const *b, int userns); /* the chain's or below it; closes it */
 void socket_copy(int from, int to);
 /* A socket of the host, of the kind of fd, non-blocking, that connects to the listener of ours. A
    new fd, with *error 0 or EINPROGRESS, or -1 with errno; EAFNOSUPPORT: none of that kind does. */

@@ -407,6 +407,10 @@ void calls_unused(struct bypassd *b, unsigned int listener)
 /* fd is ours. Without one that takes them, a filter's calls fail with ENOSYS. */
 static void more(struct bypassd *b, int fd)
 {
+  if (!task_is_listener(b, fd)) {
+    close_fd(&fd); /* root inside's: rk-outside gets none of it */
+    return;
+  }
   for (unsigned int i = 1; i <= RK_BYPASS_MORE; i++) {
     if (b->listener[i] != -1)
       continue;

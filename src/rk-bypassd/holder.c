@@ -10,23 +10,23 @@
 #include <string.h>
 #include <unistd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <skalibs/types.h>
 
 #include <rk/sys.h>
 #include <rk/text.h>
 
-/* Is the process in another user namespace than we are? Those that cannot be looked at are not the
-   chain's. */
+/* Is the process one of the chain? Those that cannot be looked at are not. The user may have other
+   chains: to close a file of theirs would ask their FUSE servers (FUSE_FLUSH). */
 static int inside(struct bypassd const *b, char const *name)
 {
   char path[64];
   struct rk_text t = rk_text_in(path, sizeof path);
-  struct stat st;
+  int userns;
 
   rk_text_add(&t, name, "/ns/user");
-  return fstatat(b->proc, path, &st, 0) == 0 && st.st_ino != b->own;
+  userns = openat(b->proc, path, O_RDONLY | O_CLOEXEC);
+  return userns != -1 && userns_is_inner(b, userns);
 }
 
 /* How many fds the process has room for (proc_pid_status(5), FDSize). */

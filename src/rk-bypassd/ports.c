@@ -31,8 +31,11 @@ void ports_hub(struct bypassd *b)
 {
   char byte;
   int fd;
+  ssize_t n = rk_recv_fd(RK_BYPASS_HUB_FD, &byte, 1, &fd);
 
-  if (rk_recv_fd(RK_BYPASS_HUB_FD, &byte, 1, &fd) == -1 || fd == -1)
+  if (n == 0)
+    event_remove(b, RK_BYPASS_HUB_FD); /* rk-outside was killed */
+  if (n == -1 || fd == -1)
     return;
   for (unsigned int i = 0; i < CLIENTS; i++) {
     if (b->client[i].fd != -1)
@@ -181,6 +184,8 @@ static void add_offer(struct bypassd *b, unsigned int index, struct rk_bypass_sa
 
   if (o)
     remove_offer(o);
+  if (socket != -1 && !socket_is_hosts(b, socket))
+    close_fd(&socket); /* root inside's: rk-portd would get it as one that is kept */
   if (socket != -1)
     forget_kept(b, socket);
   for (o = b->offer; o < b->offer + OFFERS; o++) {

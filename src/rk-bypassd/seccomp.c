@@ -77,6 +77,7 @@ static int const ALLOWED[] = {
 #endif
   SYS_fcntl,
   SYS_statx,
+  SYS_readlinkat,
   SYS_getdents64,
   SYS_flock,
   SYS_lseek,
@@ -99,7 +100,6 @@ static int const ALLOWED[] = {
   SYS_rt_sigprocmask,
   SYS_rt_sigaction,
   SYS_sigaltstack,
-  SYS_readlinkat,
   SYS_prlimit64,
 #ifdef SYS_readlink
   SYS_readlink,

@@ -72,6 +72,13 @@ static int below(struct bypassd const *b, int userns, struct netns *n)
   return 0;
 }
 
+int userns_is_inner(struct bypassd const *b, int userns)
+{
+  struct netns ignored;
+
+  return below(b, userns, &ignored);
+}
+
 /* SIOCGSKNS wants CAP_NET_ADMIN over the namespace: who owns the chain's user namespace has it. */
 struct netns const *socket_netns(struct bypassd *b, int fd)
 {
@@ -138,14 +145,42 @@ void socket_copy(int from, int to)
   }
 }
 
-/* Where a socket of that family reaches the listener from this host. 0, or -1. */
-static int way(struct address const *listener, int family, struct address *to)
+int socket_is_hosts(struct bypassd const *b, int fd)
 {
-  struct address plain = address_plain(listener);
+  return b->cookie && socket_is_stream(fd) && socket_cookie(fd, SO_NETNS_COOKIE) == b->cookie;
+}
+
+/* Where a socket listens. */
+struct place {
+  struct address is;
+  int v6only;
+};
+
+/* 0, or -1. */
+static int find_place(struct bypassd const *b, int listener, struct place *p)
+{
+  memset(p, 0, sizeof *p);
+  p->is.len = sizeof p->is.u;
+  if (!socket_is_hosts(b, listener))
+    return rk_fail(EAFNOSUPPORT);
+  if (!socket_option(listener, SOL_SOCKET, SO_ACCEPTCONN))
+    return rk_fail(ECONNREFUSED);
+  if (getsockname(listener, &p->is.u.sa, &p->is.len) == -1)
+    return -1;
+  p->v6only = p->is.u.sa.sa_family == AF_INET6 &&
+              socket_option(listener, IPPROTO_IPV6, IPV6_V6ONLY);
+  return 0;
+}
+
+/* Where a socket of that family reaches the listener from this host. 0, or -1: of an IPv6 listener
+   that takes no IPv4, the port of IPv4 may be another server's. */
+static int way(struct place const *listener, int family, struct address *to)
+{
+  struct address plain = address_plain(&listener->is);
   int any = address_is_any(&plain);
 
   if (family == AF_INET) {
-    if (plain.u.sa.sa_family != AF_INET && !any)
+    if (plain.u.sa.sa_family != AF_INET && (!any || listener->v6only))
       return rk_fail(EAFNOSUPPORT);
     *to = (struct address){
       .u.v4 = {.sin_family = AF_INET,
@@ -171,27 +206,29 @@ static int way(struct address const *listener, int family, struct address *to)
 }
 
 /* Only to what listens in our own network namespace: a client may be root inside (rk/bypass.h), and
-   has no socket of the host but those that rk-portd gave. */
+   has no socket of the host but those that rk-portd gave, and what it made of them. It can make
+   them listen elsewhere meanwhile, where the old place may be another's: so they are looked at
+   again. */
 int socket_to_listener(struct bypassd const *b, int fd, int listener, int *error)
 {
   int family = socket_option(fd, SOL_SOCKET, SO_DOMAIN);
-  struct address is = {.len = sizeof is.u};
+  struct place at, still;
   struct address to;
   int s;
 
-  if (!b->cookie || socket_cookie(listener, SO_NETNS_COOKIE) != b->cookie)
-    return rk_fail(EAFNOSUPPORT);
-  if (!socket_option(listener, SOL_SOCKET, SO_ACCEPTCONN))
-    return rk_fail(ECONNREFUSED);
-  if (getsockname(listener, &is.u.sa, &is.len) == -1 || way(&is, family, &to) == -1)
+  if (find_place(b, listener, &at) == -1 || way(&at, family, &to) == -1)
     return -1;
   s = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (s == -1)
     return -1;
   socket_copy(fd, s);
   *error = connect(s, &to.u.sa, to.len) == -1 ? errno : 0;
-  if (!*error || *error == EINPROGRESS)
-    return s;
+  errno = *error;
+  if (!*error || *error == EINPROGRESS) {
+    if (find_place(b, listener, &still) == 0 && memcmp(&at, &still, sizeof at) == 0)
+      return s;
+    errno = ECONNREFUSED;
+  }
   fd_close(s);
   return -1;
 }

@@ -154,3 +154,19 @@ int task_cloexec(struct bypassd const *b, uint32_t tid, uint64_t number)
     return 0;
   return (flags & O_CLOEXEC) != 0;
 }
+
+/* By its name, which asks no file system: ioctl(2), poll(2) and close(2) of a file of FUSE wait for
+   its server, and SIGKILL does not end that. */
+int task_is_listener(struct bypassd const *b, int fd)
+{
+  static char const name[] = "anon_inode:seccomp notify";
+  char path[64];
+  char is[sizeof name];
+  struct rk_text t = rk_text_in(path, sizeof path);
+  ssize_t n;
+
+  rk_text_str(&t, "self/fd/");
+  rk_text_num(&t, fd);
+  n = readlinkat(b->proc, path, is, sizeof is);
+  return n == (ssize_t)sizeof name - 1 && !memcmp(is, name, sizeof name - 1);
+}

@@ -28,7 +28,11 @@
 
 #include "ctl.h"
 
-enum { FIRST = 40 /* above what it gets */, LASTED_MS = 1000 };
+enum {
+  FIRST = 40, /* above what it gets */
+  LASTED_MS = 1000,
+  END_MS = 2000 /* it may close a file of a FUSE server inside that answers nothing */
+};
 
 static void start(struct bypass *b);
 
@@ -179,10 +183,15 @@ void bypass_init(struct bypass *b, struct chain *chain)
 
 void bypass_end(struct bypass *b)
 {
+  struct pollfd ended = {.fd = b->process.fd, .events = POLLIN};
+
   if (!b->pid)
     return;
   kill(b->pid, SIGKILL);
-  waitpid(b->pid, NULL, 0);
+  if (poll(&ended, 1, END_MS) == 1)
+    waitpid(b->pid, NULL, 0);
+  else
+    strerr_warnw("rk-bypassd waits for a file system of the chain, and ends with that");
   b->pid = 0;
 }
 

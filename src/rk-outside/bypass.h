@@ -30,7 +30,7 @@ struct bypass {
 
 void bypass_init(struct bypass *bypass, struct chain *chain);
 
-/* The chain is gone: so is it when this returns. */
+/* The chain is gone: so is it when this returns, or it has got SIGKILL at least. */
 void bypass_end(struct bypass *bypass);
 
 #endif
