@@ -245,12 +245,11 @@ static enum forwarded relay_attach(struct forward *f, struct published *p, struc
   return FORWARD_LISTENING;
 }
 
-/* The program binds the port: give it the socket, which the relay has no longer. */
+/* The program binds the port: give it the socket, which the relay has no longer. If it could not be
+   bound anew, neither has it (bypassed without bypass). */
 static void relay_take(struct forward *f, struct published *p, struct rk_bypass_say const *take)
 {
   enum bypass_fit fit = BYPASS_NEVER;
-  char err[256];
-  struct rk_text why = rk_text_in(err, sizeof err);
   int error = 0;
 
   if (bypass_eligible(p))
@@ -271,8 +270,6 @@ static void relay_take(struct forward *f, struct published *p, struct rk_bypass_
   bypass_give(&f->bypass, take, p, error);
   p->bypass = !error;
   p->bypassed = 1;
-  if (error)
-    relay_attach(f, p, &why);
 }
 
 /* most: each answer names a port at least, and a relay that was taken over must not keep us for

@@ -338,6 +338,10 @@ static void on_take(struct portd *s, struct rk_bypass_say const *take)
   s->forward.ops->take(&s->forward, p, take);
   keep_counters(p);
   dirty(s, p);
+  if (p->bypass || !p->bypassed)
+    return;
+  turn(s, p, PORT_DETACHED);
+  attach(s, p);
 }
 
 static void on_free(struct portd *s, uint32_t id)
