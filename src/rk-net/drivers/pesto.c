@@ -236,8 +236,10 @@ void pesto_serve(int dir, int pidfd)
     if (x[1].revents)
       _exit(0);
     fd = accept4(x[0].fd, NULL, NULL, SOCK_CLOEXEC);
-    if (fd == -1)
+    if (fd == -1) {
+      poll(NULL, 0, 100); /* out of file descriptors, perhaps: the client is still there */
       continue;
+    }
     serve(fd);
     close(fd);
   }
