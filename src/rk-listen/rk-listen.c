@@ -157,6 +157,15 @@ static void make_socket(struct sockets *s, char const *arg, struct rk_portspec c
   s->n++;
 }
 
+/* What a port file may say, and a socket for the host alone cannot be. */
+static void check_host(struct rk_portspec const *spec, char const *arg)
+{
+  if (spec->parentpath[0] || spec->childpath[0])
+    strerr_dief(RK_EXIT_USAGE, arg, ": rk-listen makes no unix sockets");
+  if (!spec->parentport)
+    strerr_dief(RK_EXIT_USAGE, arg, ": no port of the host: [ADDRESS:]PORT:NUMBER[/tcp]");
+}
+
 static void check_spec(struct rk_portspec const *spec, char const *arg, int unconfined)
 {
   if (spec->childip[0])
@@ -177,9 +186,11 @@ static void make_sockets(struct sockets *s, char const *arg, int unconfined)
   char err[RK_PORTSPEC_ERRMAX];
   struct rk_portspec spec;
 
-  if (rk_portspec_parse(arg, strlen(arg), RK_PORTSPEC_RK, &spec, err, sizeof err) == -1)
+  if (rk_portspec_parse(arg, strlen(arg), RK_PORTSPEC_RK | RK_PORTSPEC_SHORT, &spec, err,
+                        sizeof err) == -1)
     strerr_dief(RK_EXIT_USAGE, err,
-                ": wanted: [ADDRESS:]PORT:NUMBER/tcp (-- before a program whose name looks so)");
+                ": wanted: [ADDRESS:]PORT:NUMBER[/tcp] (-- before a program whose name looks so)");
+  check_host(&spec, arg);
   if (rk_portspec_check(&spec, err, sizeof err) == -1)
     strerr_dief(RK_EXIT_USAGE, arg, ": ", err);
   check_spec(&spec, arg, unconfined);

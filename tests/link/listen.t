@@ -67,9 +67,10 @@ wrong() { # CODE TEXT ARGUMENTS...
   run rk-listen "$@"
   is "$rc/$err" "$wrong_code/rk-listen: fatal: $wrong_text" "$*"
 }
-wrong 100 'unexpected PortSpec string: "8080/tcp": wanted: '\
-'[ADDRESS:]PORT:NUMBER/tcp (-- before a program whose name looks so)' 8080/tcp true
-wrong 100 ':0:80/tcp: invalid ParentPort: 0' :0:80/tcp true
+for n in 8080/tcp 80 :80 :0:80/tcp; do
+  wrong 100 "$n: no port of the host: [ADDRESS:]PORT:NUMBER[/tcp]" "$n" true
+done
+wrong 100 '127.0.0.1:8080:unix:/x: rk-listen makes no unix sockets' 127.0.0.1:8080:unix:/x true
 wrong 100 ':80:10.0.2.100:80/tcp: an address inside means nothing to rk-listen: leave it out' \
   :80:10.0.2.100:80/tcp true
 wrong 100 ':80:80/sctp: not supported: sctp' :80:80/sctp true
