@@ -162,11 +162,7 @@ static int take_option(void *into, char const *value)
 }
 
 static struct rk_option const OPTIONS[] = {
-  {.letter = 'd',
-   .kind = RK_OPTION_FD,
-   .at = offsetof(struct options, readyfd),
-   .arg = "fd",
-   .text = "write a newline to fd when the socket is there, then close it"},
+  RK_OPTION_READY(struct options, "a newline to fd when the socket is there, then close it"),
   {.letter = 'l',
    .kind = RK_OPTION_FD,
    .at = offsetof(struct options, listenfd),

@@ -106,12 +106,7 @@ static struct rk_option const OPTIONS[] = {
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, wait),
    .text = "wait for the driver that -s started"},
-  {.letter = 'f',
-   .kind = RK_OPTION_TEXT,
-   .at = offsetof(struct options, keep_fds),
-   .arg = "fd,...|all",
-   .text = "pass on these inherited sockets and directories although they lead outside",
-   .valid = rk_fds_list_valid},
+  RK_OPTION_KEEP_FDS(struct options, "sockets and directories although they lead outside"),
   RK_OPTION_KEEP(struct options),
   {0},
 };

@@ -141,15 +141,8 @@ static struct rk_option const OPTIONS[] = {
    .text = "a line of the port file, see rk-ports(5)",
    .many = 1,
    .take = take_line},
-  {.letter = 't',
-   .kind = RK_OPTION_NUMBER,
-   .at = offsetof(struct options, seconds),
-   .arg = "seconds",
-   .text = "wait so long at most; 10 by default"},
-  {.letter = 'N',
-   .kind = RK_OPTION_FLAG,
-   .at = offsetof(struct options, nowait),
-   .text = "do not wait until the port listens"},
+  PORT_OPTION_SECONDS(struct options),
+  PORT_OPTION_NOWAIT(struct options),
   {0},
 };
 

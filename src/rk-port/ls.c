@@ -235,11 +235,7 @@ static struct rk_option const OPTIONS[] = {
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, nul),
    .text = "fields key=value, each ended by a zero byte; an empty one ends a port"},
-  {.letter = 't',
-   .kind = RK_OPTION_NUMBER,
-   .at = offsetof(struct options, seconds),
-   .arg = "seconds",
-   .text = "wait so long at most; 10 by default"},
+  PORT_OPTION_SECONDS(struct options),
   {0},
 };
 

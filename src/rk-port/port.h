@@ -103,4 +103,16 @@ int verb_rm(int argc, char const *const *argv);
 int verb_ls(int argc, char const *const *argv);
 int verb_wait(int argc, char const *const *argv);
 
+/* Rows of several verbs' tables: a uint32_t seconds, an int nowait. */
+#define PORT_OPTION_SECONDS(type) \
+  { \
+    .letter = 't', .kind = RK_OPTION_NUMBER, .at = offsetof(type, seconds), .arg = "seconds", \
+    .text = "wait so long at most; 10 by default" \
+  }
+#define PORT_OPTION_NOWAIT(type) \
+  { \
+    .letter = 'N', .kind = RK_OPTION_FLAG, .at = offsetof(type, nowait), \
+    .text = "do not wait until the port listens" \
+  }
+
 #endif

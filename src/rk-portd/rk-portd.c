@@ -119,11 +119,8 @@ static int take_dir(void *into, char const *path)
 }
 
 static struct rk_option const OPTIONS[] = {
-  {.letter = 'd',
-   .kind = RK_OPTION_FD,
-   .at = offsetof(struct options, readyfd),
-   .arg = "fd",
-   .text = "write a newline to fd when binding has been tried for every file, then close it"},
+  RK_OPTION_READY(struct options,
+                  "a newline to fd when binding has been tried for every file, then close it"),
   {.letter = 'P',
    .kind = RK_OPTION_WORD,
    .at = offsetof(struct options, driver),

@@ -61,12 +61,7 @@ static struct rk_option const OPTIONS[] = {
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, read_only),
    .text = "the new root is for reading only"},
-  {.letter = 'f',
-   .kind = RK_OPTION_TEXT,
-   .at = offsetof(struct options, keep_fds),
-   .arg = "fd,...|all",
-   .text = "pass on these inherited directories although they lead to the old root",
-   .valid = rk_fds_list_valid},
+  RK_OPTION_KEEP_FDS(struct options, "directories although they lead to the old root"),
   {0},
 };
 

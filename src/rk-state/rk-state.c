@@ -49,11 +49,7 @@ static struct rk_option const OPTIONS[] = {
    .kind = RK_OPTION_FLAG,
    .at = offsetof(struct options, remove),
    .text = "remove dir with all that is in it at the end, even if it was there"},
-  {.letter = 'd',
-   .kind = RK_OPTION_FD,
-   .at = offsetof(struct options, readyfd),
-   .arg = "fd",
-   .text = "write the directory's path to fd when it is locked, then close fd"},
+  RK_OPTION_READY(struct options, "the directory's path to fd when it is locked, then close fd"),
   {0},
 };
 

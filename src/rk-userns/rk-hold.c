@@ -28,11 +28,7 @@ struct options {
 };
 
 static struct rk_option const OPTIONS[] = {
-  {.letter = 'd',
-   .kind = RK_OPTION_FD,
-   .at = offsetof(struct options, readyfd),
-   .arg = "fd",
-   .text = "write a newline to fd when the namespaces are held, then close it"},
+  RK_OPTION_READY(struct options, "a newline to fd when the namespaces are held, then close it"),
   {0},
 };
 

@@ -48,6 +48,24 @@ struct rk_usage {
     .text = "keep the control socket open for prog although it is not a link" \
   }
 
+/* Further rows that several programs have: a char const *keep_fds for rk_fds_refuse (rk/fds.h), what
+   these lead to; an int tty; an int readyfd, what is written to it and when. */
+#define RK_OPTION_KEEP_FDS(type, what) \
+  { \
+    .letter = 'f', .kind = RK_OPTION_TEXT, .at = offsetof(type, keep_fds), .arg = "fd,...|all", \
+    .text = "pass on these inherited " what, .valid = rk_fds_list_valid \
+  }
+#define RK_OPTION_TTY(type) \
+  { \
+    .letter = 'T', .kind = RK_OPTION_FLAG, .at = offsetof(type, tty), \
+    .text = "let prog insert input into its terminal" \
+  }
+#define RK_OPTION_READY(type, what) \
+  { \
+    .letter = 'd', .kind = RK_OPTION_FD, .at = offsetof(type, readyfd), .arg = "fd", \
+    .text = "write " what \
+  }
+
 /* Read the options of argv into the struct at into, whose members the caller has given their
    defaults. Options end at the first argument that is none, or after "--". Returns the number of
    the first operand; there are as many as usage->operands asks for.
