@@ -119,3 +119,38 @@ void api_down(struct forward *f)
 {
   f->socket = (struct stat){0};
 }
+
+enum { WORDS_MAX = 600 };
+
+void api_detach(struct forward *f, struct published *p, struct api_words const *words)
+{
+  char buf[WORDS_MAX];
+  char answer[WORDS_MAX];
+  int asked = f->chain != NULL;
+
+  while (p->nremote) {
+    struct rk_text t = rk_text_in(buf, sizeof buf);
+    p->nremote--;
+    words->del(&t, p, p->nremote);
+    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
+      asked = 0;
+  }
+}
+
+enum forwarded api_attach(struct forward *f, struct published *p, struct api_words const *words,
+                          char const *inside, struct rk_text *why)
+{
+  /* the kernel's own reason, in RootlessKit's words, if it cannot be bound */
+  if (bind_port(&f->bind, p, why) == -1)
+    return FORWARD_REFUSED;
+  bind_undo(p);
+  for (uint32_t k = 0; k < p->file.spec.count; k++) {
+    enum forwarded r = words->add(f, p, k, inside, why);
+    if (r != FORWARD_LISTENING) {
+      api_detach(f, p, words);
+      return r;
+    }
+    p->nremote++;
+  }
+  return FORWARD_LISTENING;
+}

@@ -16,6 +16,23 @@ ssize_t api_call(struct forward const *f, struct rk_text const *request, char *a
 int api_inside_address(struct forward const *f, struct published const *p, char *ip, size_t size,
                        struct rk_text *why);
 
+/* How a driver is asked for the kth port of a range, inside being the address inside, and what it
+   is sent to withdraw that. */
+struct api_words {
+  enum forwarded (*add)(struct forward const *f, struct published *p, uint32_t k,
+                        char const *inside, struct rk_text *why);
+  void (*del)(struct rk_text *request, struct published const *p, uint32_t k);
+};
+
+/* All ports of the range or none, after a try whether they can be bound: the driver does not say
+   why not. As attach of struct forwarder. */
+enum forwarded api_attach(struct forward *f, struct published *p, struct api_words const *words,
+                          char const *inside, struct rk_text *why);
+
+/* Those that were added. A driver that is gone has no ports any more; one that does not answer is
+   not asked again. */
+void api_detach(struct forward *f, struct published *p, struct api_words const *words);
+
 /* As stale, up and down of struct forwarder: each driver makes its socket anew. */
 int api_stale(struct forward *f);
 enum forwarded api_up(struct forward *f, struct rk_text *why);

@@ -57,7 +57,7 @@ static enum forwarded understand(char const *answer, struct rk_text *why)
   return FORWARD_REFUSED;
 }
 
-static enum forwarded add(struct forward const *f, struct published const *p, uint32_t k,
+static enum forwarded add(struct forward const *f, struct published *p, uint32_t k,
                           char const *inside, struct rk_text *why)
 {
   char buf[TEXT_MAX];
@@ -75,21 +75,16 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   return FORWARD_LOST;
 }
 
-/* One that is gone has no ports any more; one that does not answer is not asked
-   again. */
+static void del(struct rk_text *t, struct published const *p, uint32_t k)
+{
+  compose(t, "unexpose", p, k, "");
+}
+
+static struct api_words const WORDS = {.add = add, .del = del};
+
 static void gvproxy_detach(struct forward *f, struct published *p)
 {
-  char buf[TEXT_MAX];
-  char answer[TEXT_MAX];
-  int asked = f->chain != NULL;
-
-  while (p->nremote) {
-    struct rk_text t = rk_text_in(buf, sizeof buf);
-    p->nremote--;
-    compose(&t, "unexpose", p, p->nremote, "");
-    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
-      asked = 0;
-  }
+  api_detach(f, p, &WORDS);
 }
 
 static enum forwarded gvproxy_attach(struct forward *f, struct published *p, struct rk_text *why)
@@ -98,19 +93,7 @@ static enum forwarded gvproxy_attach(struct forward *f, struct published *p, str
 
   if (api_inside_address(f, p, inside, sizeof inside, why) == -1)
     return FORWARD_REFUSED;
-  /* the kernel's own reason, in RootlessKit's words, if it cannot be bound */
-  if (bind_port(&f->bind, p, why) == -1)
-    return FORWARD_REFUSED;
-  bind_undo(p);
-  for (uint32_t k = 0; k < p->file.spec.count; k++) {
-    enum forwarded r = add(f, p, k, inside, why);
-    if (r != FORWARD_LISTENING) {
-      gvproxy_detach(f, p);
-      return r;
-    }
-    p->nremote++;
-  }
-  return FORWARD_LISTENING;
+  return api_attach(f, p, &WORDS, inside, why);
 }
 
 /* What gvproxy cannot do is refused whether there is a chain or not. */

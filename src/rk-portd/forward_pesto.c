@@ -27,13 +27,14 @@ static void compose(struct rk_text *t, char const *verb, struct published const 
   rk_text_str(t, "\n");
 }
 
-static enum forwarded add(struct forward const *f, struct published const *p, uint32_t k,
-                          struct rk_text *why)
+static enum forwarded add(struct forward const *f, struct published *p, uint32_t k,
+                          char const *inside, struct rk_text *why)
 {
   char buf[TEXT_MAX];
   char answer[TEXT_MAX];
   struct rk_text t = rk_text_in(buf, sizeof buf);
 
+  (void)inside; /* pasta's own */
   compose(&t, "add", p, k);
   if (api_call(f, &t, answer, sizeof answer) == -1) {
     if (errno == ENOENT || errno == ECONNREFUSED)
@@ -50,21 +51,16 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   return FORWARD_REFUSED;
 }
 
-/* A pasta that is gone has no ports any more; one that does not answer is not asked
-   again. */
+static void del(struct rk_text *t, struct published const *p, uint32_t k)
+{
+  compose(t, "del", p, k);
+}
+
+static struct api_words const WORDS = {.add = add, .del = del};
+
 static void pesto_detach(struct forward *f, struct published *p)
 {
-  char buf[TEXT_MAX];
-  char answer[TEXT_MAX];
-  int asked = f->chain != NULL;
-
-  while (p->nremote) {
-    struct rk_text t = rk_text_in(buf, sizeof buf);
-    p->nremote--;
-    compose(&t, "del", p, p->nremote);
-    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
-      asked = 0;
-  }
+  api_detach(f, p, &WORDS);
 }
 
 static enum forwarded pesto_attach(struct forward *f, struct published *p, struct rk_text *why)
@@ -80,19 +76,7 @@ static enum forwarded pesto_attach(struct forward *f, struct published *p, struc
                 "\": the pesto port driver only supports the namespace address \"", inside, "\"");
     return FORWARD_REFUSED;
   }
-  /* the kernel's own reason, in RootlessKit's words, if it cannot be bound */
-  if (bind_port(&f->bind, p, why) == -1)
-    return FORWARD_REFUSED;
-  bind_undo(p);
-  for (uint32_t k = 0; k < p->file.spec.count; k++) {
-    enum forwarded r = add(f, p, k, why);
-    if (r != FORWARD_LISTENING) {
-      pesto_detach(f, p);
-      return r;
-    }
-    p->nremote++;
-  }
-  return FORWARD_LISTENING;
+  return api_attach(f, p, &WORDS, inside, why);
 }
 
 /* What pesto cannot do is refused whether there is a chain or not. */

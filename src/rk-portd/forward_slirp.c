@@ -43,8 +43,8 @@ static void quoted(struct rk_text *t, char const *key, char const *value)
 }
 
 /* One port of the range. */
-static enum forwarded add(struct forward const *f, struct published const *p, uint32_t k,
-                          char const *guest, unsigned int *id, struct rk_text *why)
+static enum forwarded add(struct forward const *f, struct published *p, uint32_t k,
+                          char const *guest, struct rk_text *why)
 {
   struct rk_portspec const *s = &p->file.spec;
   char buf[TEXT_MAX];
@@ -61,7 +61,7 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   rk_text_num(&t, s->childport + k);
   rk_text_str(&t, "}}");
   if (api_call(f, &t, answer, sizeof answer) != -1)
-    return understand(answer, id, why) == 0 ? FORWARD_LISTENING : FORWARD_REFUSED;
+    return understand(answer, p->remote + k, why) == 0 ? FORWARD_LISTENING : FORWARD_REFUSED;
   if (errno == ENOENT || errno == ECONNREFUSED)
     rk_text_str(why, "slirp4netns has no API socket: set RK_PORT_DRIVER=slirp4netns before the "
                      "chain starts");
@@ -70,22 +70,18 @@ static enum forwarded add(struct forward const *f, struct published const *p, ui
   return FORWARD_LOST;
 }
 
+static void del(struct rk_text *t, struct published const *p, uint32_t k)
+{
+  rk_text_str(t, "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":");
+  rk_text_num(t, p->remote[k]);
+  rk_text_str(t, "}}");
+}
+
+static struct api_words const WORDS = {.add = add, .del = del};
+
 static void slirp_detach(struct forward *f, struct published *p)
 {
-  char buf[TEXT_MAX];
-  char answer[TEXT_MAX];
-  int asked = f->chain != NULL;
-
-  while (p->nremote) {
-    struct rk_text t = rk_text_in(buf, sizeof buf);
-    p->nremote--;
-    rk_text_str(&t, "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":");
-    rk_text_num(&t, p->remote[p->nremote]);
-    rk_text_str(&t, "}}");
-    /* one that is gone has no ports any more; nor is one asked again that does not answer */
-    if (asked && api_call(f, &t, answer, sizeof answer) == -1)
-      asked = 0;
-  }
+  api_detach(f, p, &WORDS);
   free(p->remote);
   p->remote = NULL;
 }
@@ -93,29 +89,19 @@ static void slirp_detach(struct forward *f, struct published *p)
 static enum forwarded slirp_attach(struct forward *f, struct published *p, struct rk_text *why)
 {
   char guest[RK_PORTSPEC_IPMAX] = "";
+  enum forwarded r;
 
   if (api_inside_address(f, p, guest, sizeof guest, why) == -1)
     return FORWARD_REFUSED;
-  /* slirp4netns only says that it failed: try to bind first, and the kernel says why. */
-  if (bind_port(&f->bind, p, why) == -1)
-    return FORWARD_REFUSED;
-  bind_undo(p);
   p->remote = malloc(p->file.spec.count * sizeof *p->remote);
   if (!p->remote) {
     rk_text_str(why, "cannot allocate memory");
     return FORWARD_REFUSED;
   }
-  for (uint32_t k = 0; k < p->file.spec.count; k++) {
-    unsigned int id;
-    enum forwarded r = add(f, p, k, guest, &id, why);
-    if (r != FORWARD_LISTENING) {
-      slirp_detach(f, p);
-      return r;
-    }
-    p->remote[p->nremote] = id;
-    p->nremote++;
-  }
-  return FORWARD_LISTENING;
+  r = api_attach(f, p, &WORDS, guest, why);
+  if (r != FORWARD_LISTENING)
+    slirp_detach(f, p);
+  return r;
 }
 
 /* What slirp4netns cannot do is refused whether there is a chain or not. */

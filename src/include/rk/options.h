@@ -48,8 +48,8 @@ struct rk_usage {
     .text = "keep the control socket open for prog although it is not a link" \
   }
 
-/* Further rows that several programs have: a char const *keep_fds for rk_fds_refuse (rk/fds.h), what
-   these lead to; an int tty; an int readyfd, what is written to it and when. */
+/* Further rows that several programs have: a char const *keep_fds for rk_fds_refuse (rk/fds.h),
+   with what they are and where they lead; an int tty; an int readyfd, with what is written when. */
 #define RK_OPTION_KEEP_FDS(type, what) \
   { \
     .letter = 'f', .kind = RK_OPTION_TEXT, .at = offsetof(type, keep_fds), .arg = "fd,...|all", \
