@@ -144,7 +144,11 @@ static void reside(int tell)
   rk_close_range(1, UINT_MAX, 0);
   if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == -1)
     pid = -errno;
-  if (fd_write(0, (char const *)&pid, sizeof pid) != sizeof pid)
+  if (fd_write(0, (char const *)&pid, sizeof pid) == -1) {
+    pid = -errno; /* stderr is closed: this is all that can be said */
+    fd_write(0, (char const *)&pid, sizeof pid);
+  }
+  if (pid < 0)
     _exit(RK_EXIT_SYS);
   close(0);
   for (;;)
