@@ -201,7 +201,8 @@ static void await_pasta(int dir, int fifo, int pidfd)
       strerr_diefusys(RK_EXIT_SYS, "wait for pasta");
   if (!(x[0].revents & POLLIN))
     _exit(0);
-  allwrite(REPORT, report, sizeof report - 1);
+  if (allwrite(REPORT, report, sizeof report - 1) < sizeof report - 1)
+    strerr_diefusys(RK_EXIT_SYS, "report that pasta is ready");
   if (port_driver_is("pesto"))
     pesto_serve(dir, pidfd);
   _exit(0);
