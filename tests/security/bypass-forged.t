@@ -8,6 +8,16 @@ case $(rk-userns rk-idmap rk-confine true 2>&1) in
   *L1:* | *L2:*) skip_all "this kernel's Landlock has no network part" ;;
 esac
 D=$T/st p=$(free_port)
+cat > "$T/victim.py" <<'E2'
+"""A service of the host's loopback: PORT into argv[1], then a line for each client that came"""
+import socket
+import sys
+s = socket.create_server(("127.0.0.1", 0))
+with open(sys.argv[1], "w") as f:
+    print(s.getsockname()[1], file=f)
+while True:
+    print("client", s.accept()[0].recv(99).decode(), flush=True)
+E2
 cat > "$T/tools.py" <<'E2'
 import array
 import ctypes
@@ -128,7 +138,7 @@ E2
 chmod 0755 "$T"; chmod 0644 "$T"/*.py
 mkdir -p "$D/ports"
 echo "127.0.0.1:$p:80/tcp" > "$D/ports/web"
-spawn python3 tests/security/victim.py "$T/port"
+spawn python3 "$T/victim.py" "$T/port"
 victim=$pid
 wait_until grep -q . "$T/port"
 v=$(cat "$T/port")
